@@ -1,0 +1,53 @@
+/**
+ * Ingest: the only way from a door to the lake. The order never changes: bytes durable in the lake -> ledger rows,
+ * many in one transaction -> a manifest segment that covers them -> receipts.
+ */
+import type {
+  DeliveryAnswer,
+  PartAnswer,
+  RemovalRequest,
+  UploadCreated,
+  UploadRequest,
+  UploadState,
+} from "@tributary/shared/protocol.ts";
+import type { Principal } from "../identity/principal.ts";
+
+/** What every delivery says about itself. `client` is already one of the principal's. */
+export interface Delivery {
+  readonly principal: Principal;
+  readonly client: string;
+  readonly source: string;
+  readonly pathEncoded: string;
+  readonly captureId: string;
+  readonly modifiedAt: string | null;
+  readonly sealedAt: string | null;
+  /** How it came: "push" (an agent's PUT), "api", "parts", … */
+  readonly channel: string;
+}
+
+/** A body with what was declared of it. Undefined: not declared. */
+export interface Body {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly size: number | undefined;
+  readonly sha256: string | undefined;
+}
+
+/** What doors need of ingest. Every call rejects with a ProblemError and has then recorded nothing. */
+export interface Ingest {
+  file(delivery: Delivery, body: Body): Promise<DeliveryAnswer>;
+  removal(
+    principal: Principal,
+    client: string,
+    request: RemovalRequest,
+    channel: string,
+  ): Promise<DeliveryAnswer>;
+}
+
+/** The same for large files in parts. Only the principal that created an upload sees it. */
+export interface Uploads {
+  create(principal: Principal, client: string, request: UploadRequest): Promise<UploadCreated>;
+  state(principal: Principal, uploadId: string): Promise<UploadState>;
+  part(principal: Principal, uploadId: string, number: number, body: Body): Promise<PartAnswer>;
+  complete(principal: Principal, uploadId: string): Promise<DeliveryAnswer>;
+  abort(principal: Principal, uploadId: string): Promise<void>;
+}

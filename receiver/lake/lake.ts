@@ -1,0 +1,85 @@
+/**
+ * The lake: the bytes, write-once, under keys that are never used twice. Bytes arrive in two steps: `stage` takes
+ * them in, counted and hashed by us; `publish` makes them durable under their key. So a wrong digest, a quota or
+ * an unchanged file is known before anything is visible in the lake.
+ */
+import type { Readable } from "node:stream";
+
+/** Bytes taken in but not yet in the lake. Exactly one of publish (of the lake), discard ends it. */
+export interface Staged {
+  readonly size: number;
+  /** Lower-case hex, over the bytes as they arrived. */
+  readonly sha256: string;
+  discard(): Promise<void>;
+}
+
+export interface StoredObject {
+  readonly key: string;
+  readonly size: number;
+}
+
+/** One byte range, both ends inclusive. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What ingest needs of the lake for whole files. */
+export interface Lake {
+  /** Takes the bytes in. Rejects with the stream's own error; leaves nothing behind then. */
+  stage(body: AsyncIterable<Uint8Array>): Promise<Staged>;
+  /** Durable when it resolves: file and folder fsynced, or the PUT answered. Consumes `staged`. `metadata` is a convenience, never the truth. */
+  publish(staged: Staged, key: string, metadata: Readonly<Record<string, string>>): Promise<void>;
+  /** The bytes, or undefined when there is no such object. */
+  read(key: string, range?: ByteRange): Promise<Readable | undefined>;
+  /** Objects under a prefix in no particular order, streamed. */
+  list(prefix: string): AsyncIterable<StoredObject>;
+  /** Removes an object that no entry names. No error when it is not there. */
+  remove(key: string): Promise<void>;
+}
+
+export interface StoredPart {
+  readonly number: number;
+  readonly size: number;
+  readonly sha256: string;
+  /** What the adapter needs to complete (S3: the ETag). */
+  readonly tag: string;
+}
+
+/** What ingest needs of the lake for large files in parts. `handle` is stored in the ledger: any receiver of the site can go on. */
+export interface PartLake {
+  begin(key: string, metadata: Readonly<Record<string, string>>): Promise<string>;
+  /** Stores one part durably; a repeated number replaces. The bytes before `bytes.size` is known are staged by the caller. Consumes `staged`. */
+  part(upload: PartUpload, number: number, staged: Staged): Promise<string>;
+  /**
+   * Puts the parts together under the key, durable when it resolves, and gives the SHA-256 of the whole, found by
+   * hashing the parts in order, or by reading the completed object. Safe to repeat after a crash: an upload that
+   * was completed already gives its digest again.
+   */
+  complete(
+    upload: PartUpload,
+    parts: readonly StoredPart[],
+  ): Promise<{ readonly size: number; readonly sha256: string }>;
+  abort(upload: PartUpload): Promise<void>;
+  /** Uploads that the store holds, for the sweep. */
+  open(): AsyncIterable<{ readonly handle: string; readonly key: string; readonly startedAt: number }>;
+}
+
+export interface PartUpload {
+  readonly key: string;
+  readonly handle: string;
+  readonly size: number;
+  readonly partSize: number;
+}
+
+/** What a lake says about the store beneath it, found by trying at start. */
+export interface LakeHealth {
+  /** One line per finding, for people: what was tried and what the store really does. Throws when it cannot be used. */
+  probe(): Promise<readonly string[]>;
+  /** Cheap liveness for `/readyz`; throws with the reason. */
+  check(): Promise<void>;
+  /** Bytes free for new objects, or undefined when the store has no such bound. */
+  free(): Promise<number | undefined>;
+}
+
+export type AnyLake = Lake & PartLake & LakeHealth;

@@ -1,0 +1,138 @@
+/**
+ * The ledger: the append-only record of what the lake holds and who brought it. One implementation in Kysely over
+ * two dialects (`sqlite.ts`, `postgres.ts`). Invariants:
+ *  - `seq` is given under one lock held to the commit, so a reader that follows from its cursor never misses an entry;
+ *  - `receivedAt` is the database's time at the commit, made monotone: it is the order that `asOf` means;
+ *  - one captureId per client has one content, for ever; its receipt's text is stored and given back unchanged;
+ *  - entries are never changed or deleted.
+ */
+import type { ProblemCode } from "@tributary/shared/problems.ts";
+import type { Entry, ManifestLine } from "@tributary/shared/protocol.ts";
+import type { ReceiptClaims } from "@tributary/shared/receipt.ts";
+
+/** Who brought a capture: an agent or an API key. `seesAll`: it may read others' content of this source. */
+export interface Bearer {
+  readonly id: string;
+  readonly seesAll: boolean;
+}
+
+interface CaptureBase {
+  readonly client: string;
+  readonly source: string;
+  readonly pathEncoded: string;
+  readonly captureId: string;
+  /** Made by the receiver, UUIDv7; becomes the entry's id if this capture makes one. */
+  readonly versionId: string;
+  /** RFC 3339 as the sender said. */
+  readonly sealedAt: string | null;
+  readonly channel: string;
+  readonly bearer: Bearer;
+}
+
+/** A version whose bytes are durable in the lake at `key`, or (`key: null`) known to equal the newest version. */
+export interface VersionCapture extends CaptureBase {
+  readonly kind: "version";
+  readonly size: number;
+  readonly sha256: string;
+  readonly modifiedAt: string | null;
+  readonly key: string | null;
+}
+
+export interface RemovalCapture extends CaptureBase {
+  readonly kind: "removal";
+}
+
+export type Capture = VersionCapture | RemovalCapture;
+
+/**
+ * What the commit made of one capture.
+ *  - `committed`: a new entry; `entry` and its receipt are durable;
+ *  - `unchanged`: no new entry (equal bytes; or a removal of what is not there); remembered with its receipt;
+ *  - `repeated`: this captureId with this content was committed before: the receipt of then;
+ *  - `needs-bytes`: `key` was null, but the newest version is no longer equal: put the bytes and come again;
+ *  - `refused`: nothing was recorded.
+ */
+export type Outcome =
+  | { readonly kind: "committed"; readonly entry: Entry; readonly receipt: string }
+  | { readonly kind: "unchanged" | "repeated"; readonly receipt: string; readonly claims: ReceiptClaims }
+  | { readonly kind: "needs-bytes" }
+  | {
+      readonly kind: "refused";
+      readonly code: ProblemCode;
+      readonly detail: string;
+      readonly retryAfter?: number;
+    };
+
+/** A group commit's entries, to be written to the manifest before its receipts leave. */
+export interface Segment {
+  readonly id: string;
+  /** UTC day, YYYY-MM-DD. */
+  readonly date: string;
+  readonly lines: readonly ManifestLine[];
+}
+
+export interface Committed {
+  /** One per capture, in their order. */
+  readonly outcomes: readonly Outcome[];
+  /** Undefined when the commit made no entry. */
+  readonly segment: Segment | undefined;
+}
+
+export type SignReceipt = (claims: Omit<ReceiptClaims, "iss">) => string;
+
+/** What ingest needs of the ledger. */
+export interface Ledger {
+  /** One transaction for all captures, in their order. Rejects when nothing at all was recorded. */
+  commit(captures: readonly Capture[], sign: SignReceipt): Promise<Committed>;
+  /** What this captureId made before, or undefined. `refused` when it was other content (`sha256: null` = not known yet, or a removal). */
+  known(
+    capture: Pick<Capture, "client" | "source" | "pathEncoded" | "captureId"> & {
+      readonly kind: "version" | "removal";
+      readonly sha256: string | null;
+    },
+  ): Promise<Outcome | undefined>;
+  /** Whether the newest entry of the path is a version of these bytes that this bearer may know of. */
+  unchanged(
+    capture: Pick<VersionCapture, "client" | "source" | "pathEncoded" | "sha256" | "size" | "bearer">,
+  ): Promise<boolean>;
+}
+
+/** What the manifest needs: the segments whose objects are not known to be written. */
+export interface Segments {
+  /** Segments committed at least `olderThanMs` ago and not marked; all when 0. */
+  unwritten(olderThanMs: number): Promise<Segment[]>;
+  markWritten(ids: readonly string[]): Promise<void>;
+}
+
+export interface HistoryQuery {
+  readonly clients: readonly string[] | "all";
+  readonly source?: string;
+  readonly pathEncoded?: string;
+  /** Entries committed at or before this time (RFC 3339). */
+  readonly asOf?: string;
+  /** Only the newest entry of each path (as of `asOf`), and only where that is a version. */
+  readonly latest?: boolean;
+  /** Only what this agent or key brought. */
+  readonly broughtBy?: string;
+  /** Only entries with a higher seq: every page is a keyset on the commit order. */
+  readonly after?: number;
+  readonly limit: number;
+}
+
+export interface HistoryPage {
+  readonly entries: readonly Entry[];
+  /** Undefined when this was the last page. */
+  readonly next: number | undefined;
+}
+
+/** What readers need: doors, console, `history`, `verify`. */
+export interface History {
+  page(query: HistoryQuery): Promise<HistoryPage>;
+  version(versionId: string): Promise<Entry | undefined>;
+  /** Entries with seq > `after` in commit order, at most `limit`; never a gap that is filled later. */
+  since(after: number, limit: number): Promise<readonly ManifestLine[]>;
+  /** The highest committed seq, and the epoch that cursors carry. */
+  position(): Promise<{ readonly epoch: string; readonly seq: number }>;
+  /** Which of these lake keys an entry names (for the sweep). */
+  named(keys: readonly string[]): Promise<ReadonlySet<string>>;
+}

@@ -1,0 +1,241 @@
+/**
+ * The wire between agents, programs and the receiver: every route's body and answer as a zod schema, every
+ * header's name. Both sides import this file and nothing else of each other; OpenAPI is made from it.
+ * Sizes are bytes, times RFC 3339 in UTC with milliseconds, digests SHA-256 in lower-case hex unless a header says otherwise.
+ */
+import { z } from "zod";
+
+export const HEADER = {
+  client: "tributary-client",
+  idempotencyKey: "idempotency-key",
+  reprDigest: "repr-digest",
+  contentDigest: "content-digest",
+  modifiedAt: "tributary-modified-at",
+  sealedAt: "tributary-sealed-at",
+  requestId: "x-request-id",
+} as const;
+
+export const ROUTE = {
+  enroll: "/v1/enroll",
+  heartbeat: "/v1/heartbeat",
+  files: "/v1/files",
+  uploads: "/v1/uploads",
+  removals: "/v1/removals",
+  clients: "/v1/clients",
+  versions: "/v1/versions",
+  events: "/v1/events",
+  jwks: "/.well-known/jwks.json",
+} as const;
+
+/** A proxy in between caps bodies at 100 MB, so no part is larger; S3 wants at least 5 MiB and at most 10,000. */
+export const PARTS = { smallest: 8 * 2 ** 20, largest: 95 * 2 ** 20, most: 10_000 } as const;
+
+/** The part size for a file of this size, or undefined when 10,000 parts cannot hold it. Every part but the last has it. */
+export function partSizeFor(size: number): number | undefined {
+  const needed = Math.ceil(size / PARTS.most / 2 ** 20) * 2 ** 20;
+  const partSize = Math.max(PARTS.smallest, needed);
+  return partSize > PARTS.largest ? undefined : partSize;
+}
+
+export const slug = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a slug: a-z, 0-9 and -, at most 63, not beginning with -");
+export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "a UUID in lower case");
+export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 as 64 lower-case hex digits");
+export const instant = z.iso.datetime({
+  offset: true,
+  error: "an RFC 3339 time such as 2026-01-31T05:00:00Z",
+});
+const size = z.int().nonnegative();
+const pathEncoded = z
+  .string()
+  .min(1)
+  .max(3 * 4096);
+
+/** Idempotency-Key: an agent sends its captureId (UUIDv7); a program may send any token of this shape. */
+export const captureKey = z.string().regex(/^[A-Za-z0-9._~:-]{1,128}$/, "1 to 128 of A-Z a-z 0-9 . _ ~ : -");
+
+/** created: a new version. unchanged: the newest version of this path has these bytes. removed: a removal entry. */
+export const deliveryStatus = z.enum(["created", "unchanged", "removed"]);
+
+/** The answer of every door that takes a file or a removal. */
+export const deliveryAnswer = z.object({
+  status: deliveryStatus,
+  versionId: uuid,
+  client: slug,
+  source: slug,
+  path: z.string(),
+  pathEncoded,
+  size: size.nullable(),
+  sha256: sha256Hex.nullable(),
+  captureId: captureKey,
+  receivedAt: instant,
+  receipt: z.string().describe("the signed receipt, a compact JWS"),
+});
+export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
+
+export const enrollRequest = z.object({
+  secret: z.string().min(16).max(200),
+  publicKey: z.object({
+    kty: z.literal("OKP"),
+    crv: z.literal("Ed25519"),
+    x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  }),
+  host: z.string().max(255),
+  platform: z.string().max(100),
+  version: z.string().max(50),
+});
+export type EnrollRequest = z.infer<typeof enrollRequest>;
+
+export const jwks = z.object({
+  keys: z.array(
+    z.object({
+      kty: z.literal("OKP"),
+      crv: z.literal("Ed25519"),
+      x: z.string(),
+      kid: z.string(),
+      alg: z.literal("EdDSA"),
+      use: z.literal("sig"),
+    }),
+  ),
+});
+export type Jwks = z.infer<typeof jwks>;
+
+/** What an agent trusts as the receiver's certificate: these authorities, and the system's own when `system`. */
+export const trustSet = z.object({ authorities: z.array(z.string()), system: z.boolean() });
+export type TrustSet = z.infer<typeof trustSet>;
+
+export const enrollAnswer = z.object({
+  agentId: uuid,
+  name: z.string(),
+  site: uuid,
+  clients: z.array(slug).min(1),
+  jwks,
+  trust: trustSet,
+  nonce: z.string(),
+  heartbeatSeconds: z.number().positive(),
+});
+export type EnrollAnswer = z.infer<typeof enrollAnswer>;
+
+export const sourceState = z.object({
+  name: slug,
+  client: slug,
+  kind: z.string(),
+  reachable: z.boolean(),
+  reason: z.string().optional(),
+  files: size,
+  settling: size,
+  lastScanAt: instant.optional(),
+  problems: size,
+});
+
+export const heartbeatRequest = z.object({
+  nonce: z.string(),
+  version: z.string().max(50),
+  host: z.string().max(255),
+  clock: instant,
+  skewMs: z.number(),
+  queue: z.object({ depth: size, bytes: size, oldestSealedAt: instant.optional(), aside: size }),
+  sources: z.array(sourceState).max(10_000),
+  problems: z
+    .array(
+      z.object({
+        source: z.string(),
+        path: z.string(),
+        code: z.string(),
+        detail: z.string(),
+        since: instant,
+      }),
+    )
+    .max(100),
+  configurationRevision: size,
+});
+export type HeartbeatRequest = z.infer<typeof heartbeatRequest>;
+export type SourceState = z.infer<typeof sourceState>;
+
+/** The closed list of what the centre may ask of an agent. */
+export const command = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("scan"), source: slug.optional() }),
+]);
+export type Command = z.infer<typeof command>;
+
+export const heartbeatAnswer = z.object({
+  nonce: z.string(),
+  heartbeatSeconds: z.number().positive(),
+  configurationRevision: size,
+  clients: z.array(slug),
+  trust: trustSet,
+  jwks,
+  commands: z.array(command),
+});
+export type HeartbeatAnswer = z.infer<typeof heartbeatAnswer>;
+
+/** `partDigests`, when given, lets the receiver answer which parts it does not need (kept for delta transfer). */
+export const uploadRequest = z.object({
+  source: slug,
+  pathEncoded,
+  size,
+  sha256: sha256Hex,
+  captureId: captureKey,
+  modifiedAt: instant.optional(),
+  sealedAt: instant.optional(),
+  partDigests: z.array(sha256Hex).max(PARTS.most).optional(),
+});
+export type UploadRequest = z.infer<typeof uploadRequest>;
+
+export const uploadState = z.object({
+  uploadId: uuid,
+  partSize: size,
+  partCount: size,
+  parts: z.array(z.object({ number: z.int().positive(), size, sha256: sha256Hex })),
+  expiresAt: instant,
+});
+export type UploadState = z.infer<typeof uploadState>;
+
+/** Answer to a create: either an upload to fill, or the receipt at once (the capture is known, or the bytes are). */
+export const uploadCreated = z.union([uploadState, deliveryAnswer]);
+export type UploadCreated = z.infer<typeof uploadCreated>;
+
+export const partAnswer = z.object({ number: z.int().positive(), size, sha256: sha256Hex });
+export type PartAnswer = z.infer<typeof partAnswer>;
+
+export const removalRequest = z.object({
+  source: slug,
+  pathEncoded,
+  captureId: captureKey,
+  sealedAt: instant.optional().describe("when the sender decided that the file is gone"),
+});
+export type RemovalRequest = z.infer<typeof removalRequest>;
+
+/** One line of the ledger as everybody sees it: `history --json`, `/v1/versions`, events, manifest. */
+export const entry = z.object({
+  versionId: uuid,
+  kind: z.enum(["version", "removal"]),
+  client: slug,
+  source: slug,
+  path: z.string(),
+  pathEncoded,
+  size: size.nullable(),
+  sha256: sha256Hex.nullable(),
+  captureId: captureKey,
+  modifiedAt: instant.nullable(),
+  sealedAt: instant.nullable(),
+  receivedAt: instant,
+  channel: z.string(),
+  agentId: z.string().nullable().describe("the agent, or the API key's id, that brought it"),
+  key: z.string().nullable().describe("the object in the lake; null for a removal"),
+});
+export type Entry = z.infer<typeof entry>;
+
+/** A line of a manifest segment: the entry, its place in the ledger and its receipt. */
+export const manifestLine = entry.extend({ seq: z.int().positive(), receipt: z.string() });
+export type ManifestLine = z.infer<typeof manifestLine>;
+
+export const entryPage = z.object({ entries: z.array(entry), cursor: z.string().nullable() });
+export type EntryPage = z.infer<typeof entryPage>;
+
+/** Events: entries in commit order; `cursor` continues after the last of them, also when the list is empty. */
+export const eventPage = z.object({ events: z.array(entry), cursor: z.string() });
+export type EventPage = z.infer<typeof eventPage>;
+
+export const clientPage = z.object({ clients: z.array(z.object({ name: slug, suspended: z.boolean() })) });

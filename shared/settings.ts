@@ -1,0 +1,122 @@
+/** Configuration files: YAML checked by a zod schema, every mistake with its line and what was expected. */
+import { readFileSync } from "node:fs";
+import { LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { ProblemError } from "./problems.ts";
+import { parseDuration, parseRate, parseSize } from "./units.ts";
+
+const measure = (parse: (text: string) => number | undefined, expected: string, examples: string) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      const parsed = parse(String(value));
+      if (parsed === undefined)
+        context.issues.push({
+          code: "custom",
+          input: value,
+          message: `expected ${expected} such as ${examples}`,
+        });
+      return parsed ?? 0;
+    })
+    .describe(expected);
+
+/** "2s", "5m", "7d" -> milliseconds. */
+export const duration = measure(parseDuration, "a duration", "2s, 5m or 7d");
+/** "20MB", "1GiB" -> bytes. */
+export const byteSize = measure(parseSize, "a size", "20MB or 1GiB");
+/** "20MB/s" -> bytes per second. */
+export const byteRate = measure(parseRate, "a rate", "20MB/s");
+
+/**
+ * Reads and checks a configuration file. An empty or (when `optional`) absent file counts as `{}`.
+ * Throws `config-invalid` whose message has one line per mistake: file:line:column, the key, what was expected.
+ */
+export function loadSettings<T extends z.ZodType>(file: string, schema: T, optional = false): z.output<T> {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    if (optional && (cause as NodeJS.ErrnoException).code === "ENOENT") return schema.parse({});
+    throw new ProblemError(
+      "config-invalid",
+      `cannot read the configuration file ${file}: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+  return parseSettings(text, file, schema);
+}
+
+/** As `loadSettings`, from text; `file` is only named in messages. */
+export function parseSettings<T extends z.ZodType>(text: string, file: string, schema: T): z.output<T> {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const at = (offset: number): string => {
+    const { line, col } = lineCounter.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    throw new ProblemError(
+      "config-invalid",
+      document.errors.map((e) => `${at(e.pos[0])}: ${e.message}`).join("\n"),
+    );
+  }
+  const parsed = schema.safeParse(document.toJS() ?? {});
+  if (parsed.success) return parsed.data;
+  const lines = flatten(parsed.error.issues).map((issue) => {
+    const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+    const path = unknown === undefined ? issue.path : [...issue.path, unknown];
+    const known = unknown === undefined ? "" : knownKeys(schema, issue.path);
+    const what = unknown === undefined ? issue.message : `unknown key "${unknown}"${known}`;
+    const key = path.map(String).join(".");
+    return `${at(offsetOf(document, path))}: ${unknown === undefined && key ? `${key}: ` : ""}${what}`;
+  });
+  throw new ProblemError("config-invalid", lines.join("\n"));
+}
+
+/** In a union the branch that got furthest is the one the writer meant. */
+function flatten(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== "invalid_union" || issue.errors.length === 0) return [issue];
+    const depth = (branch: readonly z.core.$ZodIssue[]): number =>
+      Math.max(...branch.map((i) => i.path.length), 0);
+    const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [];
+    return flatten(best.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })));
+  });
+}
+
+type Node = { range?: [number, number, number] | null; items?: unknown[] } | null | undefined;
+
+/** Where in the text the node at `path` begins; the nearest existing parent when the key is missing. */
+function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly PropertyKey[]): number {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const parent = (depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true)) as Node;
+    const last = path[depth - 1];
+    const pair = parent?.items?.find(
+      (item) => String((item as { key?: { value?: unknown } }).key?.value) === String(last),
+    ) as { key?: Node } | undefined;
+    if (pair?.key?.range) return pair.key.range[0];
+    const node = document.getIn(path.slice(0, depth), true) as Node;
+    if (node?.range) return node.range[0];
+  }
+  return (document.contents as Node)?.range?.[0] ?? 0;
+}
+
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string {
+  let at: unknown = schema;
+  for (const step of path) at = descend(at, step);
+  const shape = (unwrap(at) as { shape?: Record<string, unknown> } | undefined)?.shape;
+  return shape ? `; expected one of ${Object.keys(shape).join(", ")}` : "";
+}
+
+function unwrap(schema: unknown): unknown {
+  let at = schema as { def?: { innerType?: unknown; in?: unknown } } | undefined;
+  while (at?.def?.innerType ?? at?.def?.in) at = (at.def.innerType ?? at.def.in) as typeof at;
+  return at;
+}
+
+function descend(schema: unknown, step: PropertyKey): unknown {
+  const at = unwrap(schema) as
+    | { shape?: Record<string, unknown>; element?: unknown; def?: { valueType?: unknown } }
+    | undefined;
+  return typeof step === "number" ? at?.element : (at?.shape?.[String(step)] ?? at?.def?.valueType);
+}

@@ -1,0 +1,85 @@
+/** How both programs speak to people and scripts: results on stdout, everything said to people on stderr. */
+import { ProblemError } from "./problems.ts";
+
+/** Exit codes of every command: 0 done, 1 failed, 2 wrong usage. */
+export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+
+export function result(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** One JSON object a line, or an aligned table when people read it. `columns` picks and orders the table's columns. */
+export function list<T extends object>(
+  rows: readonly T[],
+  json: boolean,
+  columns: readonly (keyof T & string)[],
+): void {
+  if (json) {
+    for (const row of rows) result(JSON.stringify(row));
+    return;
+  }
+  if (rows.length === 0) return;
+  const cells = [
+    columns.map((c) => c.toUpperCase()),
+    ...rows.map((row) => columns.map((c) => printable(row[c]))),
+  ];
+  const widths = columns.map((_, i) => Math.max(...cells.map((line) => (line[i] as string).length)));
+  for (const line of cells)
+    result(
+      line
+        .map((cell, i) => cell.padEnd(widths[i] as number))
+        .join("  ")
+        .trimEnd(),
+    );
+}
+
+/** A name may hold newlines and escape sequences; a terminal must never obey them. */
+export function printable(value: unknown): string {
+  if (value === null || value === undefined || value === "") return "-";
+  const text = Array.isArray(value)
+    ? value.join(",")
+    : typeof value === "string"
+      ? value
+      : JSON.stringify(value);
+  return text.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** Prints what failed and returns the exit code. A named problem is explained; anything else is a fault of ours and shows its stack. */
+export function fail(program: string, error: unknown): number {
+  if (error instanceof ProblemError) {
+    say(`${program}: ${error.message}`);
+    return error.code === "usage" || error.code === "config-invalid" ? EXIT.usage : EXIT.failed;
+  }
+  say(`${program}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return EXIT.failed;
+}
+
+/** Progress of a long command: one line rewritten on a terminal, a plain line every few seconds in a pipe. */
+export class Progress {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #everyMs: number;
+  #last = 0;
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream;
+    this.#everyMs = stream.isTTY ? 100 : 5000;
+  }
+
+  show(text: () => string): void {
+    const now = performance.now();
+    if (now - this.#last < this.#everyMs) return;
+    this.#last = now;
+    this.#stream.write(this.#stream.isTTY ? `\r\x1b[2K${text()}` : `${text()}\n`);
+  }
+
+  end(text: string): void {
+    this.#stream.write(this.#stream.isTTY ? `\r\x1b[2K${text}\n` : `${text}\n`);
+  }
+}
