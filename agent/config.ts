@@ -1,0 +1,126 @@
+/** `agent.yaml`: what the host's administrator decides. Every mistake is refused with its line and what was expected. */
+import { slug } from "@tributary/shared/protocol.ts";
+import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
+import { z } from "zod";
+
+const after = z
+  .string()
+  .regex(/^(keep|delete|move:.+)$/s, "expected keep, delete or move:DIR")
+  .describe(
+    "What to do with the file once its receipt is here: keep, delete, or move:DIR (relative to the source's root, or absolute).",
+  );
+
+const folderSource = z.strictObject({
+  name: slug.describe("The source's name, unique per client."),
+  client: slug
+    .optional()
+    .describe("Which client it belongs to; needed only when the agent acts for several."),
+  kind: z.literal("folder").default("folder").describe("A folder on this host or on a mounted share."),
+  path: z.string().min(1).describe("The folder."),
+  include: z.array(z.string()).default([]).describe("Globs of what is captured; empty means everything."),
+  exclude: z.array(z.string()).default([]).describe("Globs of what is not captured; wins over include."),
+  settle: duration.default(2000).describe("How long a file must hold still before it is sealed."),
+  rescan: duration
+    .default(300_000)
+    .describe("How often the whole source is scanned, whatever the events said."),
+  rehash: duration
+    .optional()
+    .describe("Re-reads every file on this cycle, to find changes that left no trace in size or times."),
+  capture: z
+    .enum(["in-place", "copy"])
+    .default("in-place")
+    .describe(
+      "copy: each sealed version is copied into the spool, so none is lost while the receiver is away.",
+    ),
+  after: after.default("keep"),
+  snapshotGrowing: z
+    .union([z.literal("never").transform(() => undefined), duration])
+    .default(undefined)
+    .describe("A file that never holds still is captured as it is after this time (a duration), or never."),
+  share: z
+    .boolean()
+    .default(false)
+    .describe("The folder lies on a share: file ids are not trusted and events are not expected."),
+  crossMounts: z
+    .boolean()
+    .default(false)
+    .describe("Also descend into other file systems mounted below the folder."),
+  removals: z.boolean().default(true).describe("Report files that vanish as removals."),
+});
+export type FolderSettings = z.output<typeof folderSource>;
+
+const schedule = z
+  .array(
+    z.strictObject({
+      days: z.string().default("mon-sun").describe('Days, such as "mon-fri" or "sat,sun".'),
+      from: z
+        .string()
+        .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "expected HH:MM")
+        .describe("Local time HH:MM."),
+      to: z
+        .string()
+        .regex(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/, "expected HH:MM")
+        .describe("Local time HH:MM; before `from` means over midnight."),
+      bandwidth: byteRate.describe("The rate in this window; 0B/s pauses."),
+    }),
+  )
+  .describe(
+    "Windows of the week with a bandwidth of their own; the first that fits wins; outside of all, limits.bandwidth.",
+  );
+
+export const agentSettings = z.strictObject({
+  sources: z.array(folderSource).default([]).describe("Where files appear."),
+  allow: z
+    .strictObject({
+      read: z.array(z.string()).default([]),
+      write: z.array(z.string()).default([]),
+      connect: z.array(z.string()).default([]),
+      run: z.array(z.string()).default([]),
+      update: z.boolean().default(false),
+    })
+    .prefault({})
+    .describe("What the centre may change from afar; nothing unless named."),
+  limits: z
+    .strictObject({
+      bandwidth: byteRate.optional().describe("The most that is sent per second."),
+      schedule: schedule.default([]),
+      spool: byteSize.default(10e9).describe("The most that copied captures may occupy."),
+      parallel: z.int().min(1).max(64).default(8).describe("Parcels on their way at once."),
+    })
+    .prefault({})
+    .describe("How much of the host and the line is used."),
+  proxy: z
+    .url()
+    .optional()
+    .describe("HTTP proxy for the way to the receiver; else HTTPS_PROXY and NO_PROXY count."),
+  tls: z
+    .strictObject({
+      ca: z
+        .string()
+        .optional()
+        .describe("PEM file of a further authority to trust: an intercepting company proxy."),
+    })
+    .prefault({})
+    .describe("Trust beyond what enrolment brought."),
+  log: z.enum(["error", "warn", "info", "debug"]).default("info").describe("How much is logged."),
+});
+export type AgentSettings = z.output<typeof agentSettings>;
+
+/** Reads `agent.yaml`; throws `config-invalid`. Names must be unique per client. */
+export function loadAgentSettings(file: string): AgentSettings {
+  return loadSettings(file, agentSettings.superRefine(uniqueNames), true);
+}
+
+function uniqueNames(settings: AgentSettings, context: z.RefinementCtx): void {
+  const names = new Set<string>();
+  settings.sources.forEach((source, i) => {
+    const identity = `${source.client ?? ""}/${source.name}`;
+    if (names.has(identity))
+      context.addIssue({
+        code: "custom",
+        path: ["sources", i, "name"],
+        message: `a second source is named "${source.name}"; names are unique per client`,
+      });
+    names.add(identity);
+  });
+}

@@ -1,0 +1,94 @@
+/** What happened, as typed facts in the past tense; log, metrics, status and heartbeat derive from them. */
+import type { ProblemCode } from "@tributary/shared/problems.ts";
+
+export type Fact =
+  | {
+      readonly kind: "ScanFinished";
+      readonly source: string;
+      readonly files: number;
+      readonly folders: number;
+      readonly ms: number;
+      readonly complete: boolean;
+    }
+  | { readonly kind: "WatchFailed"; readonly source: string; readonly reason: string }
+  | {
+      readonly kind: "SourceHealthChanged";
+      readonly source: string;
+      readonly healthy: boolean;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "FileHeldBack";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly code: ProblemCode;
+      readonly detail: string;
+    }
+  | { readonly kind: "FileRecovered"; readonly source: string; readonly path: Buffer }
+  | {
+      readonly kind: "ParcelSealed";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly captureId: string;
+      readonly size: number;
+      readonly snapshot: boolean;
+    }
+  | {
+      readonly kind: "RemovalSealed";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly captureId: string;
+    }
+  | {
+      readonly kind: "ParcelDelivered";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly captureId: string;
+      readonly size: number;
+      readonly status: string;
+      readonly ms: number;
+    }
+  | {
+      readonly kind: "ParcelPostponed";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly captureId: string;
+      readonly code: ProblemCode;
+      readonly detail: string;
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: "ParcelSuperseded";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly captureId: string;
+    }
+  | {
+      readonly kind: "ParcelSetAside";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly captureId: string;
+      readonly code: ProblemCode;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: "AfterActionDone";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly action: string;
+    }
+  | {
+      readonly kind: "AfterActionSkipped";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly action: string;
+      readonly reason: string;
+    }
+  | { readonly kind: "ReceiverLost"; readonly code: ProblemCode; readonly detail: string }
+  | { readonly kind: "ReceiverBack" }
+  | { readonly kind: "AgentStopped"; readonly code: ProblemCode; readonly detail: string }
+  | { readonly kind: "ClockSkewed"; readonly skewMs: number }
+  | { readonly kind: "ConfigurationTaken"; readonly sources: readonly string[] }
+  | { readonly kind: "ConfigurationRefused"; readonly detail: string };
+
+export type Report = (fact: Fact) => void;

@@ -1,0 +1,110 @@
+/**
+ * The queue: the durable store of parcels and of what the agent has already seen. One SQLite file, WAL,
+ * synchronous=FULL. Invariants:
+ *  - a parcel and the `seen` state it was sealed from are stored in one transaction;
+ *  - a parcel leaves only against a receipt, or visibly (superseded, set aside);
+ *  - of one path only the oldest waiting parcel is ever handed out, so the order of sealing is the order of sending;
+ *  - handing out is not stored: after a crash everything that has no receipt is waiting again.
+ */
+import type { ProblemCode } from "@tributary/shared/problems.ts";
+import type { FileState } from "../source/source.ts";
+
+interface ParcelBase {
+  /** UUIDv7, made when it was sealed; ordered within a queue. */
+  readonly captureId: string;
+  readonly client: string;
+  readonly source: string;
+  readonly path: Buffer;
+  /** RFC 3339, the agent's corrected clock. */
+  readonly sealedAt: string;
+}
+
+export interface VersionParcel extends ParcelBase {
+  readonly kind: "version";
+  readonly state: FileState;
+  readonly sha256: string;
+  /** Name of the copy in the spool; undefined for `capture: in-place`. */
+  readonly spooled: string | undefined;
+}
+
+export interface RemovalParcel extends ParcelBase {
+  readonly kind: "removal";
+}
+
+export type Parcel = VersionParcel | RemovalParcel;
+
+/** A parcel with how far it has come. */
+export interface Waiting {
+  readonly parcel: Parcel;
+  readonly attempts: number;
+  /** Upload in parts that was begun for it. */
+  readonly uploadId: string | undefined;
+}
+
+/** What was last sealed of a path, and whether a removal candidate is known. */
+export interface Seen {
+  readonly path: Buffer;
+  readonly state: FileState;
+  readonly sha256: string;
+  /** ms since 1970. */
+  readonly sealedAt: number;
+  /** Times in a row that it was missed by a healthy look. */
+  readonly missed: number;
+}
+
+/** What capture needs. Synchronous: SQLite in this process. */
+export interface Intake {
+  /** What is known of the files directly in one folder. */
+  seenIn(source: string, folder: Buffer): Seen[];
+  seen(source: string, path: Buffer): Seen | undefined;
+  /** Every folder of the source that holds seen files, in byte order. */
+  foldersSeen(source: string): Iterable<Buffer>;
+  /** Stores sealed parcels together with their seen states, and touched-only states, in one transaction. Throws `disk-full`. */
+  put(parcels: readonly Parcel[], touched: readonly { readonly source: string; readonly seen: Seen }[]): void;
+  /** Counts a miss of a seen path, or forgets the misses when it was seen again. */
+  missed(source: string, path: Buffer, missed: number): void;
+}
+
+export interface ProblemRecord {
+  readonly source: string;
+  readonly path: Buffer;
+  readonly code: ProblemCode;
+  readonly detail: string;
+  /** RFC 3339 of the first time. */
+  readonly since: string;
+}
+
+/** What the courier needs. */
+export interface Outbox {
+  /** The oldest waiting parcels, at most one a path, due at `now` (ms), not handed out already; hands them out. */
+  take(limit: number, now: number): Waiting[];
+  /** ms at which the next parcel that was postponed becomes due, or undefined. */
+  nextDue(): number | undefined;
+  /** Gives it back to try again at `until` (ms). */
+  postpone(captureId: string, until: number, problem: { code: ProblemCode; detail: string }): void;
+  /** It is delivered, superseded or set aside: the end of this parcel. */
+  end(captureId: string, end: ParcelEnd): void;
+  uploadBegun(captureId: string, uploadId: string | undefined): void;
+}
+
+export type ParcelEnd =
+  /** `receipt` is the JWS; the delivery is kept in the local log of everything that left. */
+  | {
+      readonly kind: "delivered";
+      readonly receipt: string;
+      readonly versionId: string;
+      readonly status: string;
+      readonly receivedAt: string;
+      readonly at: number;
+    }
+  /** The sealed bytes are gone; the file is to be sealed anew. */
+  | { readonly kind: "superseded"; readonly detail: string; readonly at: number }
+  /** A permanent problem: kept, visible, not sent again by itself; the next parcel of the path may go. */
+  | { readonly kind: "aside"; readonly code: ProblemCode; readonly detail: string; readonly at: number };
+
+export interface QueueDepth {
+  readonly depth: number;
+  readonly bytes: number;
+  readonly oldestSealedAt: string | undefined;
+  readonly aside: number;
+}

@@ -1,0 +1,76 @@
+/**
+ * A source is where files appear at the client. The port hides whether that is a folder, a share or a server.
+ * Hints (file events) only say where to look; what `scan` and `look` see is the truth. Paths are bytes relative to
+ * the root, `/` between segments. Nothing here decides whether a file is ready: that is `settle`.
+ */
+import type { ProblemCode } from "@tributary/shared/problems.ts";
+
+/** What one look says of one file. Two equal states mean: not touched between the looks, as far as the system tells. */
+export interface FileState {
+  /** Bytes. */
+  readonly size: number;
+  /** Nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  /** Inode or file index; undefined where it cannot be trusted (shares). */
+  readonly fileId: bigint | undefined;
+}
+
+export interface Sighting {
+  readonly path: Buffer;
+  readonly state: FileState;
+}
+
+/** Something that is not captured, and why; `code` undefined when it is skipped by rule (a link, a device, a filter). */
+export interface Unseen {
+  readonly path: Buffer;
+  readonly reason: string;
+  readonly code: ProblemCode | undefined;
+}
+
+/** One folder of a scan. `complete: false`: it could not be listed (any more), so nothing may be concluded from what is missing in it. */
+export interface Listing {
+  readonly folder: Buffer;
+  readonly files: readonly Sighting[];
+  readonly folders: readonly Buffer[];
+  readonly unseen: readonly Unseen[];
+  readonly complete: boolean;
+}
+
+export type Look =
+  | { readonly kind: "file"; readonly state: FileState }
+  | { readonly kind: "gone" }
+  | { readonly kind: "unseen"; readonly unseen: Unseen };
+
+/** Whether the root is there and is the root it was. Only a healthy root allows removals. `rootId` identifies device and folder. */
+export type RootHealth =
+  | { readonly healthy: true; readonly rootId: string }
+  | { readonly healthy: false; readonly code: ProblemCode; readonly reason: string };
+
+/** A file opened for reading without following links; `state` is of the opened file itself. */
+export interface OpenFile extends AsyncDisposable {
+  readonly state: FileState;
+  /** Re-stats the opened file and the path; undefined when the path no longer leads to this file. */
+  recheck(): Promise<FileState | undefined>;
+  /** Bytes read into `into` from `position`; 0 at the end. */
+  read(into: Buffer, position: number): Promise<number>;
+}
+
+export type Opened =
+  | { readonly kind: "open"; readonly file: OpenFile }
+  | { readonly kind: "gone" }
+  | { readonly kind: "unseen"; readonly unseen: Unseen };
+
+/** `path` undefined: something happened somewhere (overflow, error, a folder moved): scan. */
+export type Hint = (path: Buffer | undefined) => void;
+
+export interface Source {
+  readonly name: string;
+  /** Walks everything; folders come before what is in them. Never throws for a single file or folder. */
+  scan(signal: AbortSignal): AsyncIterable<Listing>;
+  look(path: Buffer): Promise<Look>;
+  open(path: Buffer): Promise<Opened>;
+  health(): Promise<RootHealth>;
+  /** Begins to give hints; resolves when watching has begun. The answer stops it. Failing to watch is a fact, not an error. */
+  watch(hint: Hint, failed: (reason: string) => void): Promise<() => Promise<void>>;
+}
