@@ -35,7 +35,7 @@ const folderSource = z.strictObject({
   after: after.default("keep"),
   snapshotGrowing: z
     .union([z.literal("never").transform(() => undefined), duration])
-    .default(undefined)
+    .optional()
     .describe("A file that never holds still is captured as it is after this time (a duration), or never."),
   share: z
     .boolean()
