@@ -80,10 +80,10 @@ export async function verifyToken(token: string, expected: TokenInput, publicKey
   }
   if (exp - iat > TOKEN_SECONDS)
     throw new ProblemError("unauthenticated", `a token may live ${TOKEN_SECONDS} s at most`);
-  if (payload["htm"] !== expected.method || payload["htu"] !== expected.path) {
+  if (payload.htm !== expected.method || payload.htu !== expected.path) {
     throw new ProblemError(
       "unauthenticated",
-      `the token was signed for ${String(payload["htm"])} ${String(payload["htu"])}, not for this request`,
+      `the token was signed for ${String(payload.htm)} ${String(payload.htu)}, not for this request`,
     );
   }
 }
