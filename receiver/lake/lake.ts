@@ -5,7 +5,7 @@
  */
 import type { Readable } from "node:stream";
 
-/** Bytes taken in but not yet in the lake. Exactly one of publish (of the lake), discard ends it. */
+/** Bytes taken in but not yet in the lake. Exactly one of publish, part (of the lake that staged it), discard ends it; hand on the object itself, not a copy. */
 export interface Staged {
   readonly size: number;
   /** Lower-case hex, over the bytes as they arrived. */
@@ -26,7 +26,7 @@ export interface ByteRange {
 
 /** What ingest needs of the lake for whole files. */
 export interface Lake {
-  /** Takes the bytes in. Rejects with the stream's own error; leaves nothing behind then. */
+  /** Takes the bytes in; a chunk that was yielded is not changed any more. Rejects with the stream's own error; leaves nothing behind then. */
   stage(body: AsyncIterable<Uint8Array>): Promise<Staged>;
   /** Durable when it resolves: file and folder fsynced, or the PUT answered. Consumes `staged`. `metadata` is a convenience, never the truth. */
   publish(staged: Staged, key: string, metadata: Readonly<Record<string, string>>): Promise<void>;
@@ -49,7 +49,15 @@ export interface StoredPart {
 /** What ingest needs of the lake for large files in parts. `handle` is stored in the ledger: any receiver of the site can go on. */
 export interface PartLake {
   begin(key: string, metadata: Readonly<Record<string, string>>): Promise<string>;
-  /** Stores one part durably; a repeated number replaces. The bytes before `bytes.size` is known are staged by the caller. Consumes `staged`. */
+  /**
+   * Like `stage`, for bytes that will be this part: a lake that can writes them straight to where they belong, so
+   * that no byte is written twice. What is stored of this number is never touched before `part`.
+   */
+  stagePart(upload: PartUpload, number: number, body: AsyncIterable<Uint8Array>): Promise<Staged>;
+  /**
+   * Stores one part durably and gives its tag. Consumes `staged` (of `stage` or `stagePart`). The same bytes again
+   * are fine; `part-conflict` when other bytes are known to be stored; `part-size` when the size is not the part's.
+   */
   part(upload: PartUpload, number: number, staged: Staged): Promise<string>;
   /**
    * Puts the parts together under the key, durable when it resolves, and gives the SHA-256 of the whole, found by
@@ -82,4 +90,5 @@ export interface LakeHealth {
   free(): Promise<number | undefined>;
 }
 
+/** Everything that main.ts hands out. */
 export type AnyLake = Lake & PartLake & LakeHealth;

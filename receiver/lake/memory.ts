@@ -1,0 +1,119 @@
+/** A lake in memory: the fake for tests of other rooms. It passes the same contract suite as the real ones. */
+import { createHash, randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import type { AnyLake, PartUpload, Staged } from "./lake.ts";
+import { requireAllParts, requirePartSize } from "./part-place.ts";
+
+interface Upload {
+  readonly key: string;
+  readonly startedAt: number;
+  readonly parts: Map<number, Buffer>;
+}
+
+/** `objects` may be looked at, and altered to play a lake that rots. */
+export interface MemoryLake extends AnyLake {
+  readonly objects: Map<string, Buffer>;
+  /** How many stagings were neither consumed nor discarded: 0 when all is well. */
+  staged(): number;
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+export function memoryLake(now: () => number = Date.now): MemoryLake {
+  const objects = new Map<string, Buffer>();
+  const uploads = new Map<string, Upload>();
+  const held = new Map<Staged, Buffer>();
+
+  const stage = async (body: AsyncIterable<Uint8Array>): Promise<Staged> => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    const bytes = Buffer.concat(chunks);
+    const staged: Staged = {
+      size: bytes.length,
+      sha256: sha256(bytes),
+      discard: async () => void held.delete(staged),
+    };
+    held.set(staged, bytes);
+    return staged;
+  };
+  const consume = (staged: Staged): Buffer => {
+    const bytes = held.get(staged);
+    if (bytes === undefined)
+      throw new TypeError("these bytes were not staged here, or were consumed already");
+    held.delete(staged);
+    return bytes;
+  };
+  const uploadOf = (upload: PartUpload): Upload => {
+    const found = uploads.get(upload.handle);
+    if (found === undefined)
+      throw new ProblemError("upload-unknown", `the lake has no upload for ${upload.key}`);
+    return found;
+  };
+  const put = (key: string, bytes: Buffer): void => {
+    const there = objects.get(key);
+    if (there !== undefined && !there.equals(bytes)) {
+      throw new ProblemError("internal", `the key ${key} is taken by other bytes`);
+    }
+    objects.set(key, bytes);
+  };
+
+  return {
+    objects,
+    staged: () => held.size,
+    stage,
+    publish: async (staged, key) => put(key, consume(staged)),
+    read: async (key, range) => {
+      const bytes = objects.get(key);
+      if (bytes === undefined) return undefined;
+      return Readable.from([range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)], {
+        objectMode: false,
+      });
+    },
+    async *list(prefix) {
+      for (const [key, bytes] of [...objects]) if (key.startsWith(prefix)) yield { key, size: bytes.length };
+    },
+    remove: async (key) => void objects.delete(key),
+    begin: async (key) => {
+      const handle = randomUUID();
+      uploads.set(handle, { key, startedAt: now(), parts: new Map() });
+      return handle;
+    },
+    stagePart: (_upload, _number, body) => stage(body),
+    part: async (upload, number, staged) => {
+      const bytes = consume(staged);
+      requirePartSize(upload, number, bytes.length);
+      const { parts } = uploadOf(upload);
+      const there = parts.get(number);
+      if (there !== undefined && !there.equals(bytes)) {
+        throw new ProblemError("part-conflict", `part ${number} is stored already, with other bytes`);
+      }
+      parts.set(number, bytes);
+      return sha256(bytes);
+    },
+    complete: async (upload, parts) => {
+      const sorted = requireAllParts(upload, parts);
+      const done = objects.get(upload.key);
+      if (!uploads.has(upload.handle) && done !== undefined)
+        return { size: done.length, sha256: sha256(done) };
+      const stored = uploadOf(upload).parts;
+      const whole = Buffer.concat(
+        sorted.map(({ number }) => {
+          const bytes = stored.get(number);
+          if (bytes === undefined) throw new ProblemError("parts-missing", `part ${number} is not stored`);
+          return bytes;
+        }),
+      );
+      put(upload.key, whole);
+      uploads.delete(upload.handle);
+      return { size: whole.length, sha256: sha256(whole) };
+    },
+    abort: async (upload) => void uploads.delete(upload.handle),
+    async *open() {
+      for (const [handle, { key, startedAt }] of [...uploads]) yield { handle, key, startedAt };
+    },
+    probe: async () => ["memory: for tests; everything is gone when the process ends"],
+    check: async () => {},
+    free: async () => undefined,
+  };
+}
