@@ -1,0 +1,143 @@
+/** A whole site for a journey: a receiver and agents in a temporary folder, set up with the same commands that users run. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Entry } from "@tributary/shared/protocol.ts";
+import { stringify } from "yaml";
+import { freePort, launch, ok, type Running, run } from "./process.ts";
+
+export interface SiteOptions {
+  /** Merged into receiver.yaml: `lake`, `ledger`, `limits`, … */
+  readonly receiver?: Readonly<Record<string, unknown>>;
+  /** The address that invitations carry, when a proxy stands in between. */
+  readonly publicUrl?: string;
+  readonly port?: number;
+}
+
+export interface Site {
+  readonly dir: string;
+  readonly port: number;
+  readonly url: string;
+  /** `--data DIR --config FILE` of the receiver. */
+  readonly at: readonly string[];
+  readonly ca: string;
+  serve(options?: Parameters<typeof launch>[2]): Promise<Running>;
+  /** A further receiver of the same site on a port of its own: same keys, same lake, same ledger. */
+  another(): Promise<{ readonly at: readonly string[]; readonly port: number; serve(): Promise<Running> }>;
+  /** A receiver command that must succeed; its stdout. */
+  command(...args: string[]): Promise<string>;
+  history(...args: string[]): Promise<Entry[]>;
+  agent(name: string, options: AgentOptions): Promise<Agent>;
+  remove(): void;
+}
+
+export interface AgentOptions {
+  readonly clients: readonly string[];
+  /** Written as agent.yaml. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface Agent {
+  readonly data: string;
+  run(options?: Parameters<typeof launch>[2]): Promise<Running>;
+  command(...args: string[]): Promise<string>;
+  configure(settings: Readonly<Record<string, unknown>>): void;
+}
+
+export async function makeSite(options: SiteOptions = {}): Promise<Site> {
+  const dir = mkdtempSync(join(tmpdir(), "tributary-site-"));
+  const port = options.port ?? (await freePort());
+  const url = options.publicUrl ?? `https://127.0.0.1:${port}`;
+  const place = (name: string, listen: number): readonly string[] => {
+    const data = join(dir, name);
+    mkdirSync(data, { recursive: true });
+    const config = join(dir, `${name}.yaml`);
+    writeFileSync(
+      config,
+      stringify({
+        listen: { ingest: `127.0.0.1:${listen}` },
+        publicUrl: url,
+        keys: join(dir, "keys"),
+        reserve: "64MiB",
+        ...options.receiver,
+      }),
+    );
+    return ["--data", data, "--config", config];
+  };
+  const serveAt = async (at: readonly string[], given: Parameters<typeof launch>[2]): Promise<Running> => {
+    const receiver = launch("receiver", ["serve", ...at], given);
+    await receiver.said(/ready/, 60_000);
+    return receiver;
+  };
+  const at = place("receiver", port);
+  return {
+    dir,
+    port,
+    url,
+    at,
+    ca: join(dir, "keys", "ca.pem"),
+    serve: async (given = {}) => await serveAt(at, given),
+    another: async () => {
+      const otherPort = await freePort();
+      const other = place(`receiver-${otherPort}`, otherPort);
+      return { at: other, port: otherPort, serve: async () => await serveAt(other, {}) };
+    },
+    command: async (...args) => await ok("receiver", [...args, ...at]),
+    history: async (...args) => parseLines(await ok("receiver", ["history", "--json", ...args, ...at])),
+    agent: async (name, agentOptions) => {
+      const data = join(dir, `agent-${name}`);
+      mkdirSync(data, { recursive: true });
+      const configure = (settings: Readonly<Record<string, unknown>>): void =>
+        writeFileSync(join(data, "agent.yaml"), stringify(settings));
+      configure(agentOptions.settings);
+      const code = await ok("receiver", [
+        "agent",
+        "invite",
+        "--client",
+        agentOptions.clients.join(","),
+        "--name",
+        name,
+        ...at,
+      ]);
+      await ok("agent", ["enroll", "-", "--data", data], {
+        stdin: code,
+        ...(agentOptions.env ? { env: agentOptions.env } : {}),
+      });
+      return {
+        data,
+        configure,
+        command: async (...args) => await ok("agent", [...args, "--data", data]),
+        run: async (given = {}) => {
+          const agent = launch("agent", ["run", "--data", data], {
+            ...given,
+            env: { ...agentOptions.env, ...given.env },
+          });
+          await new Promise((resolve) => setTimeout(resolve, 0));
+          return agent;
+        },
+      };
+    },
+    remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+function parseLines(text: string): Entry[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Entry);
+}
+
+/** `get` of one version, byte for byte. */
+export async function get(site: Site, versionId: string): Promise<Buffer> {
+  const ran = await run("receiver", ["get", versionId, ...site.at]);
+  if (ran.code !== 0) throw new Error(ran.stderr);
+  return ran.stdoutBytes;
+}
+
+/** Peak resident memory of a process in bytes (VmHWM). */
+export function peakMemory(pid: number): number {
+  const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(line?.[1] ?? 0) * 1024;
+}
