@@ -1,0 +1,77 @@
+/**
+ * SIGKILL of agent and receiver at random points while files are created, overwritten, renamed, removed and
+ * re-created. TRIBUTARY_KILL_ROUNDS sets how many; TRIBUTARY_KILL_SEED repeats a run.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { deliveredReceipts } from "../site/receipts.ts";
+import type { Running } from "../site/process.ts";
+import { makeSite } from "../site/site.ts";
+import { folderLake, gather } from "./evidence.ts";
+import { judge } from "./oracle.ts";
+import { makeWorkload, randomOf } from "./workload.ts";
+
+const ROUNDS = Number(process.env["TRIBUTARY_KILL_ROUNDS"] ?? 200);
+const SEED = Number(process.env["TRIBUTARY_KILL_SEED"] ?? Date.now() % 1_000_000);
+/** After so many kills both sides may settle, and everything is compared. */
+const ROUNDS_TO_CALM = 25;
+
+test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEED})`, { timeout: 120_000 + ROUNDS * 6000 }, async () => {
+  const random = randomOf(SEED);
+  const site = await makeSite();
+  try {
+    await site.command("client", "add", "demo");
+    const [folder, staging] = [join(site.dir, "files"), join(site.dir, "half-made")];
+    mkdirSync(folder);
+    mkdirSync(staging);
+    let receiver = await site.serve();
+    const agent = await site.agent("one", {
+      clients: ["demo"],
+      settings: { sources: [{ name: "files", path: folder, settle: "100ms", rescan: "2s" }] },
+    });
+    let running = await agent.run();
+    const workload = makeWorkload(folder, staging, random);
+
+    const calm = async (): Promise<void> => {
+      workload.settle();
+      const owed = workload.present();
+      const arrived = async (): Promise<boolean> => {
+        const newest = new Map((await site.history("--client", "demo")).map((e) => [e.pathEncoded, e.kind === "removal" ? null : e.sha256]));
+        return [...owed].every(([path, sha256]) => (newest.get(path) ?? null) === sha256);
+      };
+      const deadline = performance.now() + 60_000;
+      while (!(await arrived()) && performance.now() < deadline) await pause(500);
+      // The entry may be there before its receipt has reached the agent; both are judged at rest.
+      await pause(300);
+      const ledger = await site.history("--client", "demo");
+      const found = await gather(ledger, folderLake(join(site.dir, "receiver", "lake")), deliveredReceipts(agent.data));
+      expect(judge(workload.truth, found), `seed ${SEED}\n${running.stderr().slice(-3000)}\n${receiver.stderr().slice(-3000)}`).toEqual([]);
+    };
+
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const working = (async () => {
+        const steps = 3 + Math.floor(random() * 8);
+        for (let i = 0; i < steps; i += 1) {
+          await workload.step();
+          await pause(random() * 60);
+        }
+      })();
+      await pause(random() * 500);
+      const victim = random();
+      const again: Promise<Running>[] = [];
+      if (victim < 0.6) await receiver.kill();
+      if (victim > 0.4) await running.kill();
+      if (victim < 0.6) again.push(site.serve().then((started) => (receiver = started)));
+      if (victim > 0.4) again.push(agent.run().then((started) => (running = started)));
+      await Promise.all([working, ...again]);
+      if (round % ROUNDS_TO_CALM === 0 || round === ROUNDS) await calm();
+    }
+    expect(await running.stop()).toBe(0);
+    expect(await receiver.stop()).toBe(0);
+    await site.command("verify");
+  } finally {
+    site.remove();
+  }
+});
