@@ -90,6 +90,8 @@ export const PROBLEMS = {
   "root-changed": { status: 0, retry: true, title: "The source's root is not the folder it was" },
   "spool-full": { status: 0, retry: true, title: "The spool has reached its bound" },
   "disk-full": { status: 0, retry: true, title: "The agent's disk is full" },
+  "ledger-refused": { status: 0, retry: false, title: "The ledger cannot be used for this as it is" },
+  "backup-invalid": { status: 0, retry: false, title: "This is not a whole backup" },
   "config-invalid": { status: 0, retry: false, title: "The configuration file has a mistake" },
   usage: { status: 0, retry: false, title: "Wrong usage" },
 } as const satisfies Record<string, ProblemKind>;

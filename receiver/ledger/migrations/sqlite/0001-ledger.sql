@@ -54,7 +54,7 @@ CREATE TABLE entries (
   segment_id   TEXT    NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX entries_by_capture ON entries (client, capture_id);
-CREATE INDEX entries_by_path ON entries (client, source, path_hash, seq);
+CREATE INDEX entries_by_path ON entries (path_hash, client, source, seq);
 CREATE INDEX entries_by_client ON entries (client, seq);
 CREATE INDEX entries_by_time ON entries (received_at);
 CREATE INDEX entries_by_segment ON entries (segment_id);

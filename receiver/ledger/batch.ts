@@ -1,0 +1,101 @@
+/**
+ * What one commit knows of the captures it decides on: looked up in few statements however many captures there are,
+ * then kept up to date in memory, so that later captures of a batch see the earlier ones.
+ */
+import type { Selectable } from "kysely";
+import { sql } from "kysely";
+import type { Writer } from "./database.ts";
+import { claimsOf, pathHash } from "./entry.ts";
+import type { Capture } from "./ledger.ts";
+import type { Database, Tables } from "./schema.ts";
+
+export type Head = Selectable<Tables["heads"]>;
+export type ClientRow = Selectable<Tables["clients"]>;
+export type UsageRow = Selectable<Tables["usage"]>;
+
+/** A captureId's content and receipt, whether it made an entry or not. */
+export interface KnownCapture {
+  readonly source: string;
+  readonly path_hash: string;
+  readonly kind: "version" | "removal";
+  readonly sha256: string | null;
+  readonly size: number | null;
+  readonly receipt: string;
+}
+
+export interface Batch {
+  readonly known: Map<string, KnownCapture>;
+  readonly heads: Map<string, Head>;
+  readonly clients: ReadonlyMap<string, ClientRow>;
+  readonly usage: Map<string, UsageRow>;
+}
+
+const SEPARATOR = "\u0000";
+/** Far below what both databases take as parameters of one statement. */
+export const CHUNK = 1000;
+
+export function captureRef(capture: Pick<Capture, "client" | "captureId">): string {
+  return capture.client + SEPARATOR + capture.captureId;
+}
+
+export function headRef(path: Pick<Head, "client" | "source" | "path_hash">): string {
+  return [path.client, path.source, path.path_hash].join(SEPARATOR);
+}
+
+export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise<Batch> {
+  const batch = {
+    known: new Map<string, KnownCapture>(),
+    heads: new Map<string, Head>(),
+    clients: new Map<string, ClientRow>(),
+    usage: new Map<string, UsageRow>(),
+  };
+  for (const chunk of chunks(captures)) {
+    const ids = chunk.map((c) => [c.client, c.captureId]);
+    for (const [ref, found] of await knownCaptures(trx, ids)) batch.known.set(ref, found);
+    const paths = chunk.map((c) => [c.client, c.source, pathHash(c.pathEncoded)]);
+    const heads = await trx
+      .selectFrom("heads")
+      .selectAll()
+      .where(sql<boolean>`(client, source, path_hash) in (${rows(paths)})`)
+      .execute();
+    for (const head of heads) batch.heads.set(headRef(head), head);
+  }
+  for (const names of chunks([...new Set(captures.map((c) => c.client))])) {
+    const clients = await trx.selectFrom("clients").selectAll().where("name", "in", names).execute();
+    for (const client of clients) batch.clients.set(client.name, client);
+    const usage = await trx.selectFrom("usage").selectAll().where("client", "in", names).execute();
+    for (const row of usage) batch.usage.set(row.client, row);
+  }
+  return batch;
+}
+
+/** What these (client, captureId) pairs made before, by `captureRef`. */
+export async function knownCaptures(
+  trx: Database,
+  ids: readonly (readonly string[])[],
+): Promise<Map<string, KnownCapture>> {
+  const found = new Map<string, KnownCapture>();
+  const among = sql<boolean>`(client, capture_id) in (${rows(ids)})`;
+  const entries = await trx
+    .selectFrom("entries")
+    .select(["client", "capture_id", "source", "path_hash", "kind", "sha256", "size", "receipt"])
+    .where(among)
+    .execute();
+  for (const row of entries) found.set(captureRef({ client: row.client, captureId: row.capture_id }), row);
+  const unchanged = await trx.selectFrom("unchanged_captures").selectAll().where(among).execute();
+  for (const row of unchanged) {
+    const { size } = claimsOf(row.receipt);
+    found.set(captureRef({ client: row.client, captureId: row.capture_id }), { ...row, size });
+  }
+  return found;
+}
+
+export function* chunks<T>(items: readonly T[], size = CHUNK): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
+}
+
+/** `values (…), (…)`, on the right of IN: both databases then use the index on those columns. */
+function rows(values: readonly (readonly string[])[]) {
+  const lines = values.map((row) => sql`(${sql.join(row)})`);
+  return sql`values ${sql.join(lines)}`;
+}

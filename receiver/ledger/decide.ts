@@ -1,0 +1,136 @@
+/** What becomes of one capture: the rules of the ledger as a pure function over what the commit knows. */
+import type { ProblemCode } from "@tributary/shared/problems.ts";
+import { formatBytes } from "@tributary/shared/units.ts";
+import type { ClientRow, Head, KnownCapture, UsageRow } from "./batch.ts";
+import type { Capture } from "./ledger.ts";
+
+/** In bytes; null is no bound. What a client has no quota of its own for. */
+export interface Quotas {
+  readonly stored: number | null;
+  readonly day: number | null;
+  readonly file: number | null;
+}
+
+export interface Situation {
+  /** What this captureId made before. */
+  readonly known: KnownCapture | undefined;
+  readonly client: ClientRow | undefined;
+  readonly head: Head | undefined;
+  readonly usage: UsageRow | undefined;
+  readonly defaults: Quotas;
+  /** Time of the commit, ms. */
+  readonly now: number;
+}
+
+interface Refused {
+  readonly kind: "refused";
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly retryAfter?: number;
+}
+
+export type Decision =
+  | { readonly kind: "new" | "needs-bytes" }
+  | { readonly kind: "unchanged"; readonly versionId: string }
+  | { readonly kind: "repeated"; readonly receipt: string }
+  | Refused;
+
+/** `hash` is the path's. */
+export function decide(capture: Capture, hash: string, situation: Situation): Decision {
+  const { known, client, head } = situation;
+  if (known !== undefined) {
+    const content = capture.kind === "version" ? capture : { sha256: null, size: null };
+    return sameCapture(known, { ...content, kind: capture.kind, source: capture.source, path_hash: hash })
+      ? { kind: "repeated", receipt: known.receipt }
+      : conflict(capture);
+  }
+  if (client === undefined)
+    return {
+      kind: "refused",
+      code: "client-not-allowed",
+      detail: `there is no client "${capture.client}"`,
+    };
+  if (client.suspended_at !== null)
+    return {
+      kind: "refused",
+      code: "client-suspended",
+      detail: `the client "${capture.client}" is suspended; nothing was recorded`,
+      retryAfter: 60,
+    };
+  if (capture.kind === "removal") {
+    return head?.kind === "version"
+      ? { kind: "new" }
+      : { kind: "unchanged", versionId: head?.version_id ?? capture.versionId };
+  }
+  if (head !== undefined && equals(head, capture)) return { kind: "unchanged", versionId: head.version_id };
+  if (capture.key === null) return { kind: "needs-bytes" };
+  return quotaFault(capture, client, situation) ?? { kind: "new" };
+}
+
+/** Whether the newest entry of the path has these bytes and this bearer may know that. */
+export function equals(
+  head: Pick<Head, "kind" | "sha256" | "size" | "bearer">,
+  capture: Pick<Extract<Capture, { kind: "version" }>, "sha256" | "size" | "bearer">,
+): boolean {
+  return (
+    head.kind === "version" &&
+    head.sha256 === capture.sha256 &&
+    head.size === capture.size &&
+    (capture.bearer.seesAll || head.bearer === capture.bearer.id)
+  );
+}
+
+type Content = Pick<KnownCapture, "source" | "path_hash" | "kind" | "sha256" | "size">;
+
+/** Whether a captureId comes again with the content it had. */
+export function sameCapture(known: Content, again: Content): boolean {
+  return (
+    known.source === again.source &&
+    known.path_hash === again.path_hash &&
+    known.kind === again.kind &&
+    known.sha256 === again.sha256 &&
+    known.size === again.size
+  );
+}
+
+export function conflict(capture: Pick<Capture, "client" | "captureId">): Refused {
+  return {
+    kind: "refused",
+    code: "capture-conflict",
+    detail: `the captureId "${capture.captureId}" of the client "${capture.client}" was used with other content; nothing was recorded: give every capture an id of its own`,
+  };
+}
+
+function quotaFault(
+  capture: Extract<Capture, { kind: "version" }>,
+  client: ClientRow,
+  { usage, defaults, now }: Situation,
+): Refused | undefined {
+  const refused = (code: ProblemCode, detail: string, retryAfter?: number): Refused => ({
+    kind: "refused",
+    code,
+    detail: `${detail}; this file has ${formatBytes(capture.size)}; nothing was recorded`,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  });
+  const file = client.quota_file ?? defaults.file;
+  if (file !== null && capture.size > file)
+    return refused("quota-file", `the largest file of the client "${client.name}" is ${formatBytes(file)}`);
+  const today = new Date(now).toISOString().slice(0, 10);
+  const dayBytes = usage?.day === today ? usage.day_bytes : 0;
+  const day = client.quota_day ?? defaults.day;
+  if (day !== null && dayBytes + capture.size > day)
+    return refused(
+      "quota-day",
+      `the client "${client.name}" has brought ${formatBytes(dayBytes)} of ${formatBytes(day)} for today (UTC)`,
+      Math.ceil((Date.parse(today) + 86_400_000 - now) / 1000),
+    );
+  const stored = client.quota_stored ?? defaults.stored;
+  const storedBytes = usage?.stored_bytes ?? 0;
+  if (stored !== null && storedBytes + capture.size > stored)
+    return refused(
+      "quota-stored",
+      `the client "${client.name}" has stored ${formatBytes(storedBytes)} of ${formatBytes(stored)}`,
+      3600,
+    );
+  return undefined;
+}

@@ -1,0 +1,209 @@
+/** The rows of one commit as they come to be, capture by capture, and how they are written. */
+import { uuidv7 } from "@tributary/shared/uuid.ts";
+import { type Batch, captureRef, chunks, headRef } from "./batch.ts";
+import type { Turn, Writer } from "./database.ts";
+import { type Decision, decide, type Quotas } from "./decide.ts";
+import { claimsOf, type EntryRow, entryOf, instantOf } from "./entry.ts";
+import type { Capture, Outcome, SignReceipt } from "./ledger.ts";
+import type { Tables } from "./schema.ts";
+
+export interface Path {
+  readonly hash: string;
+  /** Undefined when this is no pathEncoded. */
+  readonly display: string | undefined;
+}
+
+export function repeated(receipt: string): Outcome {
+  return { kind: "repeated", receipt, claims: claimsOf(receipt) };
+}
+
+/** Takes the captures in their order; `write` puts down what they made. */
+export class Draft {
+  readonly entries: { readonly row: EntryRow; readonly path: string }[] = [];
+  readonly segmentId = uuidv7();
+  readonly day: string;
+  readonly #unchanged: Tables["unchanged_captures"][] = [];
+  readonly #heads = new Map<string, Tables["heads"]>();
+  readonly #spent = new Set<string>();
+  readonly #batch: Batch;
+  readonly #turn: Turn;
+  readonly #sign: SignReceipt;
+  readonly #quotas: Quotas;
+
+  constructor(batch: Batch, turn: Turn, sign: SignReceipt, quotas: Quotas) {
+    this.#batch = batch;
+    this.#turn = turn;
+    this.#sign = sign;
+    this.#quotas = quotas;
+    this.day = instantOf(turn.now).slice(0, 10);
+  }
+
+  add(capture: Capture, path: Path): Outcome {
+    if (path.display === undefined) {
+      const detail = `"${capture.pathEncoded.slice(0, 200)}" is no pathEncoded`;
+      return { kind: "refused", code: "path-invalid", detail };
+    }
+    const decision = decide(capture, path.hash, {
+      known: this.#batch.known.get(captureRef(capture)),
+      client: this.#batch.clients.get(capture.client),
+      head: this.#batch.heads.get(headRef({ ...capture, path_hash: path.hash })),
+      usage: this.#batch.usage.get(capture.client),
+      defaults: this.#quotas,
+      now: this.#turn.now,
+    });
+    return this.#record(decision, capture, path.hash, path.display);
+  }
+
+  #record(decision: Decision, capture: Capture, hash: string, path: string): Outcome {
+    switch (decision.kind) {
+      case "needs-bytes":
+        return { kind: "needs-bytes" };
+      case "refused":
+        return decision;
+      case "repeated":
+        return repeated(decision.receipt);
+      case "unchanged":
+        return this.#remember(capture, hash, decision.versionId);
+      case "new":
+        return this.#append(capture, hash, path);
+    }
+  }
+
+  #receipt(
+    capture: Capture,
+    versionId: string,
+    status: "created" | "unchanged" | "removed",
+  ): { receipt: string; content: { sha256: string | null; size: number | null } } {
+    const { client, source, pathEncoded, captureId, channel } = capture;
+    const content =
+      capture.kind === "version"
+        ? { sha256: capture.sha256, size: capture.size }
+        : { sha256: null, size: null };
+    const receipt = this.#sign({
+      client,
+      source,
+      pathEncoded,
+      versionId,
+      captureId,
+      ...content,
+      status,
+      receivedAt: instantOf(this.#turn.now),
+      channel,
+      agentId: capture.bearer.id,
+    });
+    return { receipt, content };
+  }
+
+  #remember(capture: Capture, hash: string, versionId: string): Outcome {
+    const { receipt, content } = this.#receipt(capture, versionId, "unchanged");
+    const row = {
+      client: capture.client,
+      capture_id: capture.captureId,
+      source: capture.source,
+      path_hash: hash,
+      kind: capture.kind,
+      sha256: content.sha256,
+      committed_at: this.#turn.now,
+      receipt,
+    };
+    this.#unchanged.push(row);
+    this.#batch.known.set(captureRef(capture), { ...row, size: content.size });
+    return { kind: "unchanged", receipt, claims: claimsOf(receipt) };
+  }
+
+  #append(capture: Capture, hash: string, path: string): Outcome {
+    const status = capture.kind === "version" ? "created" : "removed";
+    const { receipt, content } = this.#receipt(capture, capture.versionId, status);
+    const row: EntryRow = {
+      seq: this.#turn.lastSeq + this.entries.length + 1,
+      version_id: capture.versionId,
+      kind: capture.kind,
+      client: capture.client,
+      source: capture.source,
+      path_encoded: capture.pathEncoded,
+      path_hash: hash,
+      ...content,
+      capture_id: capture.captureId,
+      modified_at: capture.kind === "version" ? capture.modifiedAt : null,
+      sealed_at: capture.sealedAt,
+      received_at: this.#turn.now,
+      channel: capture.channel,
+      bearer: capture.bearer.id,
+      lake_key: capture.kind === "version" ? capture.key : null,
+      receipt,
+      segment_id: this.segmentId,
+    };
+    this.entries.push({ row, path });
+    this.#batch.known.set(captureRef(capture), row);
+    const { client, source, seq, kind, version_id, size, sha256, bearer } = row;
+    const head = { client, source, path_hash: hash, seq, kind, version_id, size, sha256, bearer };
+    this.#heads.set(headRef(head), head);
+    this.#batch.heads.set(headRef(head), head);
+    this.#spend(client, size ?? 0);
+    return { kind: "committed", entry: entryOf(row, path), receipt };
+  }
+
+  #spend(client: string, bytes: number): void {
+    const before = this.#batch.usage.get(client);
+    this.#spent.add(client);
+    this.#batch.usage.set(client, {
+      client,
+      stored_bytes: (before?.stored_bytes ?? 0) + bytes,
+      day: this.day,
+      day_bytes: (before?.day === this.day ? before.day_bytes : 0) + bytes,
+    });
+  }
+
+  async write(trx: Writer): Promise<void> {
+    if (this.entries.length === 0 && this.#unchanged.length === 0) return;
+    for (const some of chunks(this.entries.map(({ row }) => row)))
+      await trx.insertInto("entries").values(some).execute();
+    for (const some of chunks(this.#unchanged))
+      await trx.insertInto("unchanged_captures").values(some).execute();
+    for (const some of chunks([...this.#heads.values()])) await putHeads(trx, some);
+    if (this.entries.length > 0) {
+      await trx
+        .insertInto("segments")
+        .values({ id: this.segmentId, date: this.day, committed_at: this.#turn.now, written_at: null })
+        .execute();
+    }
+    const usage = [...this.#spent].map((client) => this.#batch.usage.get(client) as Tables["usage"]);
+    for (const some of chunks(usage)) await putUsage(trx, some);
+    await trx
+      .updateTable("site")
+      .set({ last_seq: this.#turn.lastSeq + this.entries.length, last_commit_at: this.#turn.now })
+      .where("id", "=", 1)
+      .execute();
+  }
+}
+
+async function putHeads(trx: Writer, heads: readonly Tables["heads"][]): Promise<void> {
+  await trx
+    .insertInto("heads")
+    .values(heads)
+    .onConflict((oc) =>
+      oc.columns(["client", "source", "path_hash"]).doUpdateSet((eb) => ({
+        seq: eb.ref("excluded.seq"),
+        kind: eb.ref("excluded.kind"),
+        version_id: eb.ref("excluded.version_id"),
+        size: eb.ref("excluded.size"),
+        sha256: eb.ref("excluded.sha256"),
+        bearer: eb.ref("excluded.bearer"),
+      })),
+    )
+    .execute();
+}
+
+async function putUsage(trx: Writer, usage: readonly Tables["usage"][]): Promise<void> {
+  await trx
+    .insertInto("usage")
+    .values(usage)
+    .onConflict((oc) =>
+      oc.column("client").doUpdateSet((eb) => ({
+        stored_bytes: eb.ref("excluded.stored_bytes"),
+        day: eb.ref("excluded.day"),
+        day_bytes: eb.ref("excluded.day_bytes"),
+      })),
+    )
+    .execute();
+}

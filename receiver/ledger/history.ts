@@ -1,0 +1,110 @@
+/** Reading the ledger: pages of entries, single ones, the tail. Nothing here writes. */
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { type SelectQueryBuilder, sql } from "kysely";
+import { chunks } from "./batch.ts";
+import { named } from "./database.ts";
+import { type EntryRow, entryOf, manifestLineOf, pathHash } from "./entry.ts";
+import type { History, HistoryQuery } from "./ledger.ts";
+import type { Database, Tables } from "./schema.ts";
+
+export function createHistory(db: Database): History {
+  return {
+    async page(query) {
+      if (query.clients !== "all" && query.clients.length === 0) return { entries: [], next: undefined };
+      const rows = await named(() => select(db, query).execute());
+      const page = rows.slice(0, query.limit);
+      return {
+        entries: page.map((row) => entryOf(row)),
+        next: rows.length > query.limit ? page.at(-1)?.seq : undefined,
+      };
+    },
+    async version(versionId) {
+      const row = await named(() =>
+        db.selectFrom("entries").selectAll().where("version_id", "=", versionId).executeTakeFirst(),
+      );
+      return row && entryOf(row);
+    },
+    async since(after, limit) {
+      const rows = await named(() =>
+        db.selectFrom("entries").selectAll().where("seq", ">", after).orderBy("seq").limit(limit).execute(),
+      );
+      return rows.map((row) => manifestLineOf(row));
+    },
+    async position() {
+      const site = await named(() =>
+        db
+          .selectFrom("site")
+          .select(["epoch", "last_seq as seq"])
+          .where("id", "=", 1)
+          .executeTakeFirstOrThrow(),
+      );
+      return site;
+    },
+    async named(keys) {
+      const found = new Set<string>();
+      for (const some of chunks(keys)) {
+        const rows = await named(() =>
+          db.selectFrom("entries").select("lake_key").where("lake_key", "in", some).execute(),
+        );
+        for (const row of rows) found.add(row.lake_key as string);
+      }
+      return found;
+    },
+  };
+}
+
+type Select = SelectQueryBuilder<Tables & { e: Tables["entries"] }, "e", EntryRow>;
+
+/** One row more than the page holds, to know whether there is another page. */
+function select(db: Database, query: HistoryQuery): Select {
+  const { clients, source, pathEncoded, broughtBy } = query;
+  const asOf = query.asOf === undefined ? undefined : timeOf(query.asOf);
+  let rows: Select = db
+    .selectFrom("entries as e")
+    .selectAll("e")
+    .where("e.seq", ">", query.after ?? 0)
+    .orderBy("e.seq")
+    .limit(query.limit + 1);
+  if (clients !== "all") rows = rows.where("e.client", "in", clients);
+  if (source !== undefined) rows = rows.where("e.source", "=", source);
+  if (pathEncoded !== undefined) rows = rows.where("e.path_hash", "=", pathHash(pathEncoded));
+  if (broughtBy !== undefined) rows = rows.where("e.bearer", "=", broughtBy);
+  if (asOf !== undefined) rows = rows.where("e.received_at", "<=", asOf);
+  return query.latest ? newest(rows, asOf) : rows;
+}
+
+/**
+ * The newest entry of each path, where it is a version. Newest means by commit time, then seq: the same as by seq,
+ * except for entries that `rebuild --merge` had to number anew.
+ */
+function newest(rows: Select, asOf: number | undefined): Select {
+  const versions = rows.where("e.kind", "=", "version");
+  if (asOf === undefined) {
+    return versions.where(({ exists, selectFrom }) =>
+      exists(selectFrom("heads as h").select("h.seq").whereRef("h.seq", "=", "e.seq")),
+    );
+  }
+  return versions.where(({ exists, not, selectFrom }) =>
+    not(
+      exists(
+        selectFrom("entries as n")
+          .select("n.seq")
+          .whereRef("n.path_hash", "=", "e.path_hash")
+          .whereRef("n.client", "=", "e.client")
+          .whereRef("n.source", "=", "e.source")
+          .where("n.received_at", "<=", asOf)
+          .where(sql<boolean>`(n.received_at, n.seq) > (e.received_at, e.seq)`),
+      ),
+    ),
+  );
+}
+
+function timeOf(instant: string): number {
+  const ms = Date.parse(instant);
+  if (Number.isNaN(ms))
+    throw new ProblemError(
+      "request-invalid",
+      `"${instant.slice(0, 100)}" is no time; expected RFC 3339 such as 2026-01-31T05:00:00Z`,
+    );
+  return ms;
+}

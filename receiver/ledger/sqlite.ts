@@ -1,0 +1,153 @@
+/**
+ * The embedded ledger: one SQLite file in WAL mode, synchronous=FULL (a commit that returned is on the disk), opened
+ * by `serve` and by commands at the same time. Waiting for another process's write is done with timers, not inside
+ * SQLite, so that the event loop goes on.
+ */
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import SqliteFile from "better-sqlite3";
+import type { Driver, TransactionSettings } from "kysely";
+import { CompiledQuery, type DatabaseConnection, Kysely, SqliteDialect, SqliteDriver, sql } from "kysely";
+import type { LedgerDatabase } from "./database.ts";
+import { reason } from "./database.ts";
+import type { Held, SiteLock } from "./lock.ts";
+import { migrate } from "./migrations.ts";
+import type { Tables } from "./schema.ts";
+
+const BUSY_MS = 10_000;
+/** Inside SQLite, for the usual wait of one foreign commit. */
+const BUSY_INSIDE_MS = 5;
+
+export async function openSqlite(path: string): Promise<LedgerDatabase> {
+  const file = resolve(path);
+  const handle = openFile(file);
+  try {
+    await patiently(() => handle.pragma("journal_mode = WAL"));
+    handle.pragma("synchronous = FULL");
+    handle.pragma("foreign_keys = ON");
+  } catch (cause) {
+    handle.close();
+    throw unusable(file, cause);
+  }
+  const db = new Kysely<Tables>({ dialect: new PatientDialect(handle) });
+  try {
+    await migrate(db, "sqlite");
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  return {
+    db,
+    clock: sql<number>`cast(unixepoch('now', 'subsec') * 1000 as integer)`,
+    siteLock: fileLock(`${file}.lock`),
+    close: () => db.destroy(),
+  };
+}
+
+/** Only its owner may read it: it holds digests of secrets. SQLite gives its side files the same mode. */
+function openFile(file: string): SqliteFile.Database {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    closeSync(openSync(file, "a", 0o600));
+    return new SqliteFile(file, { timeout: BUSY_INSIDE_MS });
+  } catch (cause) {
+    throw unusable(file, cause);
+  }
+}
+
+function unusable(file: string, cause: unknown): ProblemError {
+  return new ProblemError("ledger-unavailable", `cannot open the ledger ${file}: ${reason(cause)}`, {
+    cause,
+  });
+}
+
+class PatientDialect extends SqliteDialect {
+  readonly #file: SqliteFile.Database;
+
+  constructor(file: SqliteFile.Database) {
+    super({ database: file });
+    this.#file = file;
+  }
+
+  override createDriver(): Driver {
+    return new PatientDriver(this.#file);
+  }
+}
+
+/** Kysely's own begins deferred: its first write could then fail for good, because another commit came in between. */
+class PatientDriver extends SqliteDriver {
+  readonly #file: SqliteFile.Database;
+  #patient: DatabaseConnection | undefined;
+
+  constructor(file: SqliteFile.Database) {
+    super({ database: file });
+    this.#file = file;
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection();
+    this.#patient ??= {
+      executeQuery: (query) =>
+        this.#file.inTransaction
+          ? connection.executeQuery(query)
+          : patiently(() => connection.executeQuery(query)),
+      streamQuery: (query, size) => connection.streamQuery(query, size),
+    };
+    return this.#patient;
+  }
+
+  override async beginTransaction(
+    connection: DatabaseConnection,
+    settings?: TransactionSettings,
+  ): Promise<void> {
+    const begin = settings?.accessMode === "read only" ? "begin" : "begin immediate";
+    await connection.executeQuery(CompiledQuery.raw(begin));
+  }
+
+  /** SQLite has rolled back by itself after some errors; a second rollback would hide the first error. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#file.inTransaction) await super.rollbackTransaction(connection);
+  }
+}
+
+async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
+  const until = performance.now() + BUSY_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const busy = String((error as { code?: unknown }).code).startsWith("SQLITE_BUSY");
+      if (!busy || performance.now() > until) throw error;
+      await sleep(1 + Math.random() * 9);
+    }
+  }
+}
+
+/** A second small file with a transaction held open: the system lets go of it when the process ends. */
+function fileLock(file: string): SiteLock {
+  const take = async (refusal: string): Promise<Held> => {
+    const handle = new SqliteFile(file, { timeout: 0 });
+    try {
+      handle.exec("begin exclusive");
+    } catch (cause) {
+      handle.close();
+      if (!String((cause as { code?: unknown }).code).startsWith("SQLITE_BUSY")) throw unusable(file, cause);
+      throw new ProblemError("ledger-refused", refusal, { cause });
+    }
+    return {
+      release: async () => {
+        handle.close();
+      },
+    };
+  };
+  const name = file.slice(0, -".lock".length);
+  return {
+    share: () =>
+      take(
+        `the ledger ${name} is in use: another receiver serves it, or a rebuild or restore is running; an SQLite ledger has one receiver`,
+      ),
+    alone: () => take(`the ledger ${name} is in use: stop its receiver first, then run this again`),
+  };
+}
