@@ -5,6 +5,7 @@ const everywhere = ["**/node_modules/**", "**/.tsbuild/**", "**/dist/**"];
 export default defineConfig({
   test: {
     pool: "forks",
+    globalSetup: ["test/servers/setup.ts"],
     projects: [
       {
         test: {
