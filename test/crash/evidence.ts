@@ -28,10 +28,15 @@ export function folderLake(root: string): LakeReader {
   };
 }
 
-export async function gather(ledger: readonly Entry[], lake: LakeReader, receipts: readonly string[]): Promise<Found> {
+export async function gather(
+  ledger: readonly Entry[],
+  lake: LakeReader,
+  receipts: readonly string[],
+): Promise<Found> {
   const manifest: ManifestLine[] = [];
   for (const key of await lake.keys("manifest").catch(() => [])) {
-    for (const line of (await lake.text(key)).split("\n")) if (line !== "") manifest.push(JSON.parse(line) as ManifestLine);
+    for (const line of (await lake.text(key)).split("\n"))
+      if (line !== "") manifest.push(JSON.parse(line) as ManifestLine);
   }
   const digests = new Map<string, string>();
   for (const key of await lake.keys("raw").catch(() => [])) digests.set(key, await lake.sha256(key));

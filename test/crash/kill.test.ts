@@ -6,19 +6,21 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { deliveredReceipts } from "../site/receipts.ts";
 import type { Running } from "../site/process.ts";
+import { deliveredReceipts } from "../site/receipts.ts";
 import { makeSite } from "../site/site.ts";
 import { folderLake, gather } from "./evidence.ts";
 import { judge } from "./oracle.ts";
 import { makeWorkload, randomOf } from "./workload.ts";
 
-const ROUNDS = Number(process.env["TRIBUTARY_KILL_ROUNDS"] ?? 200);
-const SEED = Number(process.env["TRIBUTARY_KILL_SEED"] ?? Date.now() % 1_000_000);
+const ROUNDS = Number(process.env.TRIBUTARY_KILL_ROUNDS ?? 200);
+const SEED = Number(process.env.TRIBUTARY_KILL_SEED ?? Date.now() % 1_000_000);
 /** After so many kills both sides may settle, and everything is compared. */
 const ROUNDS_TO_CALM = 25;
 
-test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEED})`, { timeout: 120_000 + ROUNDS * 6000 }, async () => {
+test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEED})`, {
+  timeout: 120_000 + ROUNDS * 6000,
+}, async () => {
   const random = randomOf(SEED);
   const site = await makeSite();
   try {
@@ -38,7 +40,12 @@ test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEE
       workload.settle();
       const owed = workload.present();
       const arrived = async (): Promise<boolean> => {
-        const newest = new Map((await site.history("--client", "demo")).map((e) => [e.pathEncoded, e.kind === "removal" ? null : e.sha256]));
+        const newest = new Map(
+          (await site.history("--client", "demo")).map((e) => [
+            e.pathEncoded,
+            e.kind === "removal" ? null : e.sha256,
+          ]),
+        );
         return [...owed].every(([path, sha256]) => (newest.get(path) ?? null) === sha256);
       };
       const deadline = performance.now() + 60_000;
@@ -46,8 +53,15 @@ test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEE
       // The entry may be there before its receipt has reached the agent; both are judged at rest.
       await pause(300);
       const ledger = await site.history("--client", "demo");
-      const found = await gather(ledger, folderLake(join(site.dir, "receiver", "lake")), deliveredReceipts(agent.data));
-      expect(judge(workload.truth, found), `seed ${SEED}\n${running.stderr().slice(-3000)}\n${receiver.stderr().slice(-3000)}`).toEqual([]);
+      const found = await gather(
+        ledger,
+        folderLake(join(site.dir, "receiver", "lake")),
+        deliveredReceipts(agent.data),
+      );
+      expect(
+        judge(workload.truth, found),
+        `seed ${SEED}\n${running.stderr().slice(-3000)}\n${receiver.stderr().slice(-3000)}`,
+      ).toEqual([]);
     };
 
     for (let round = 1; round <= ROUNDS; round += 1) {

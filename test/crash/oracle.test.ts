@@ -10,9 +10,7 @@ const done = (...deeds: (readonly [string | null, "settled" | "brief"])[]): Deed
   deeds.map(([sha256, how]) => ({ sha256, settled: how === "settled" }));
 
 /** What both sides say when these contents arrived in this order for the path "f". */
-function found(
-  ...contents: (string | null)[]
-): Found & {
+function found(...contents: (string | null)[]): Found & {
   ledger: Entry[];
   manifest: ManifestLine[];
   lake: Map<string, string>;

@@ -27,10 +27,28 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-const NAMES = ["a.csv", "b.csv", "sub/c.csv", "sub/d=1.csv", "sub/deep/e f.txt", "sub/deep/é.json", "g%41.bin", "h\nnew.txt", "many/1", "many/2", "many/3", "large.bin"];
+const NAMES = [
+  "a.csv",
+  "b.csv",
+  "sub/c.csv",
+  "sub/d=1.csv",
+  "sub/deep/e f.txt",
+  "sub/deep/é.json",
+  "g%41.bin",
+  "h\nnew.txt",
+  "many/1",
+  "many/2",
+  "many/3",
+  "large.bin",
+];
 
 /** Writes below `folder`; half-made files live in `staging`, which must be on the same file system and outside the source. */
-export function makeWorkload(folder: string, staging: string, random: () => number, largest = 40_000): Workload {
+export function makeWorkload(
+  folder: string,
+  staging: string,
+  random: () => number,
+  largest = 40_000,
+): Workload {
   const truth = new Map<string, Deed[]>();
   const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
   const pathOf = (name: string): string => encodePath(Buffer.from(name));
@@ -41,7 +59,8 @@ export function makeWorkload(folder: string, staging: string, random: () => numb
   };
   const now = (name: string): string | null => truth.get(pathOf(name))?.at(-1)?.sha256 ?? null;
   const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
-  const content = (name: string): Buffer => randomBytes(Math.floor(random() * (name === "large.bin" ? largest * 500 : largest)));
+  const content = (name: string): Buffer =>
+    randomBytes(Math.floor(random() * (name === "large.bin" ? largest * 500 : largest)));
   let counter = 0;
 
   const replace = async (name: string): Promise<void> => {

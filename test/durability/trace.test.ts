@@ -1,0 +1,176 @@
+/** Durability is not proved by kill -9: the page cache survives it. Here the system calls say what was on disk before the receipt left. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Caller, caller } from "../site/caller.ts";
+import type { Running } from "../site/process.ts";
+import { makeSite, type Site } from "../site/site.ts";
+import { attach, type Call, straceMissing } from "../site/strace.ts";
+
+const missing = straceMissing();
+if (missing && process.env.CI) throw new Error(`CI needs strace: ${missing}`);
+const CALLS =
+  "trace=openat,write,writev,pwrite64,pwritev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,mkdir,mkdirat,sendto,sendmsg";
+
+describe.skipIf(missing !== undefined)(
+  `what is on disk before a receipt leaves${missing ? ` (skipped: ${missing})` : ""}`,
+  () => {
+    let site: Site;
+    let receiver: Running;
+    let api: Caller;
+    beforeAll(async () => {
+      site = await makeSite();
+      await site.command("client", "add", "demo");
+      const key = await site.command("key", "add", "--client", "demo", "--scope", "write,remove");
+      receiver = await site.serve();
+      api = caller(site, key);
+      expect((await api.put("warm", "up.txt", Buffer.from("up"))).status).toBe(201);
+    });
+    afterAll(async () => {
+      await api?.close();
+      await receiver?.stop();
+      site?.remove();
+    });
+
+    const traced = async (work: () => Promise<number>): Promise<Call[]> => {
+      const trace = await attach(receiver.pid, ["-e", CALLS]);
+      const status = await work();
+      const calls = await trace.detach();
+      expect(status).toBeLessThan(300);
+      return calls;
+    };
+    /** Index of the write that answers: the last on a socket of our listener. */
+    const answerAt = (calls: readonly Call[]): number =>
+      calls.findLastIndex(
+        (call) =>
+          /^(write|writev|sendto|sendmsg)$/.test(call.name) && call.text.includes(`127.0.0.1:${site.port}`),
+      );
+    const syncs = (calls: readonly Call[], path: RegExp): number[] =>
+      calls.flatMap((call, i) =>
+        /^f(data)?sync$/.test(call.name) && call.ok && path.test(call.text) ? [i] : [],
+      );
+
+    test.for([
+      ["a small file", 10],
+      ["a file of 3 MB", 3_000_000],
+    ] as const)("%s: bytes, folders, ledger, manifest, and only then the receipt", async ([, size]) => {
+      const calls = await traced(
+        async () => (await api.put("pos", `day/${size}.csv`, Buffer.alloc(size, "x"))).status,
+      );
+      const answer = answerAt(calls);
+      const renamed = calls.findIndex(
+        (call) => /^rename/.test(call.name) && call.text.includes("source=pos"),
+      );
+      const ledger = syncs(calls, /ledger\.sqlite/);
+      const manifest = calls.findIndex(
+        (call) => /^(rename|link)/.test(call.name) && call.text.includes("/manifest/"),
+      );
+      const folderOfObject = syncs(calls, /date=\d{4}-\d\d-\d\d>?\)?$|date=[\d-]+>/).filter(
+        (i) => i > renamed,
+      );
+      const bytes = syncs(calls, /\.staging\//).filter((i) => i < renamed);
+      const manifestSynced = syncs(calls, /manifest/).filter((i) => i > manifest);
+      const trail = calls.map((call, i) => `${i} ${call.name}(${call.text.slice(0, 160)})`).join("\n");
+      expect(bytes.length, trail).toBeGreaterThan(0);
+      expect(folderOfObject.length, trail).toBeGreaterThan(0);
+      expect(ledger.length, trail).toBeGreaterThan(0);
+      expect(manifestSynced.length, trail).toBeGreaterThan(0);
+      // bytes -> name -> folder -> ledger -> manifest -> its folder -> receipt
+      expect(Math.min(...bytes), trail).toBeLessThan(renamed);
+      expect(Math.min(...folderOfObject), trail).toBeLessThan(Math.max(...ledger));
+      expect(Math.max(...ledger.filter((i) => i < manifest)), trail).toBeGreaterThan(renamed);
+      expect(manifest, trail).toBeGreaterThan(0);
+      expect(Math.min(...manifestSynced), trail).toBeLessThan(answer);
+    });
+  },
+);
+
+describe.skipIf(missing !== undefined)(
+  `an error from the disk never yields a receipt${missing ? ` (skipped: ${missing})` : ""}`,
+  () => {
+    test.for(
+      ["fsync", "fdatasync", "rename", "mkdir", "pwrite64"].flatMap((call) =>
+        (call === "pwrite64" ? ["ENOSPC"] : ["EIO"]).flatMap((error) =>
+          [1, 2, 3, 4].map((nth) => [call, error, nth] as const),
+        ),
+      ),
+    )("%s fails with %s at its call %i", async ([call, error, nth]) => {
+      const site = await makeSite();
+      try {
+        await site.command("client", "add", "demo");
+        const key = await site.command("key", "add", "--client", "demo");
+        const receiver = await site.serve({ env: { UV_THREADPOOL_SIZE: "1" } });
+        const api = caller(site, key);
+        const bytes = Buffer.alloc(400_000, `${call}${nth}`);
+        expect((await api.put("pos", "before.csv", Buffer.from("b"))).status).toBe(201);
+        const trace = await attach(receiver.pid, [
+          "-e",
+          `trace=${call}`,
+          "-e",
+          `inject=${call}:error=${error}:when=${nth}`,
+        ]);
+        const first = await api
+          .put("pos", "f.csv", bytes, { "idempotency-key": "capture-1" })
+          .catch((cause: unknown) => ({ status: 0, body: { cause } }));
+        const calls = await trace.detach();
+        const hit = calls.some((c) => !c.ok && c.name === call);
+        if (hit && !receiver.exited())
+          expect([201, 200, 0, 500, 503, 507], JSON.stringify(first.body)).toContain(first.status);
+        if (first.status >= 300 || first.status === 0) expect(first.body).not.toHaveProperty("receipt");
+        // A receipt in spite of the fault is honest only if everything that it promises is there; a refusal leaves nothing half done.
+        const again = receiver.exited() ? await site.serve() : receiver;
+        const second = await api.put("pos", "f.csv", bytes, { "idempotency-key": "capture-1" });
+        expect(second.status, JSON.stringify(second.body)).toBeLessThan(300);
+        await api.close();
+        await again.stop();
+        const entries = (await site.history("--client", "demo")).filter((entry) => entry.path === "f.csv");
+        expect(entries).toHaveLength(1);
+        await site.command("verify");
+      } finally {
+        site.remove();
+      }
+    });
+  },
+);
+
+/** A real full disk under the lake: refused with a problem, nothing recorded, and it goes on when there is room again. */
+describe.skipIf(process.getuid?.() !== 0)("a full disk", () => {
+  test("is said, loses nothing, and passes", async () => {
+    const { execFileSync } = await import("node:child_process");
+    const disk = mkdtempSync(join(tmpdir(), "tributary-disk-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk]);
+    const site = await makeSite({
+      receiver: { lake: { kind: "directory", path: join(disk, "lake") }, reserve: "8MiB" },
+    });
+    try {
+      mkdirSync(join(disk, "lake"), { recursive: true });
+      await site.command("client", "add", "demo");
+      const receiver = await site.serve();
+      const api = caller(site, await site.command("key", "add", "--client", "demo"));
+      expect((await api.put("pos", "fits.bin", Buffer.alloc(4_000_000, 1))).status).toBe(201);
+      const declared = await api.put("pos", "too-large.bin", Buffer.alloc(20_000_000, 2));
+      expect(declared).toMatchObject({ status: 507, body: { code: "disk-reserve" } });
+      expect(Number(declared.headers["retry-after"])).toBeGreaterThan(0);
+      // Other files take the room that was seen, whatever was declared.
+      execFileSync("dd", ["if=/dev/zero", `of=${join(disk, "other")}`, "bs=1M", "count=19"], {
+        stdio: "ignore",
+      });
+      const full = await api.put("pos", "now-full.bin", Buffer.alloc(3_000_000, 3));
+      expect(full.status).toBe(507);
+      rmSync(join(disk, "other"));
+      expect((await api.put("pos", "now-full.bin", Buffer.alloc(3_000_000, 3))).status).toBe(201);
+      await api.close();
+      await receiver.stop();
+      expect((await site.history("--client", "demo")).map((e) => e.path)).toEqual([
+        "fits.bin",
+        "now-full.bin",
+      ]);
+      await site.command("verify");
+    } finally {
+      site.remove();
+      execFileSync("umount", [disk]);
+      rmSync(disk, { recursive: true });
+    }
+  });
+});
