@@ -69,24 +69,27 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
   return batch;
 }
 
-/** What these (client, captureId) pairs made before, by `captureRef`. */
+/** What these (client, captureId) pairs made before, by `captureRef`. An entry is worth more than an "unchanged". */
 export async function knownCaptures(
   trx: Database,
   ids: readonly (readonly string[])[],
+  among: readonly ("unchanged" | "entries")[] = ["unchanged", "entries"],
 ): Promise<Map<string, KnownCapture>> {
   const found = new Map<string, KnownCapture>();
-  const among = sql<boolean>`(client, capture_id) in (${rows(ids)})`;
+  const these = sql<boolean>`(client, capture_id) in (${rows(ids)})`;
+  if (among.includes("unchanged")) {
+    const unchanged = await trx.selectFrom("unchanged_captures").selectAll().where(these).execute();
+    for (const row of unchanged) {
+      const { size } = claimsOf(row.receipt);
+      found.set(captureRef({ client: row.client, captureId: row.capture_id }), { ...row, size });
+    }
+  }
   const entries = await trx
     .selectFrom("entries")
     .select(["client", "capture_id", "source", "path_hash", "kind", "sha256", "size", "receipt"])
-    .where(among)
+    .where(these)
     .execute();
   for (const row of entries) found.set(captureRef({ client: row.client, captureId: row.capture_id }), row);
-  const unchanged = await trx.selectFrom("unchanged_captures").selectAll().where(among).execute();
-  for (const row of unchanged) {
-    const { size } = claimsOf(row.receipt);
-    found.set(captureRef({ client: row.client, captureId: row.capture_id }), { ...row, size });
-  }
   return found;
 }
 

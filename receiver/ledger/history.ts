@@ -80,14 +80,15 @@ function select(db: Database, query: HistoryQuery): Select {
 function newest(rows: Select, asOf: number | undefined): Select {
   const versions = rows.where("e.kind", "=", "version");
   if (asOf === undefined) {
-    return versions.where(({ exists, selectFrom }) =>
-      exists(selectFrom("heads as h").select("h.seq").whereRef("h.seq", "=", "e.seq")),
+    return versions.where((eb) =>
+      eb.exists(eb.selectFrom("heads as h").select("h.seq").whereRef("h.seq", "=", "e.seq")),
     );
   }
-  return versions.where(({ exists, not, selectFrom }) =>
-    not(
-      exists(
-        selectFrom("entries as n")
+  return versions.where((eb) =>
+    eb.not(
+      eb.exists(
+        eb
+          .selectFrom("entries as n")
           .select("n.seq")
           .whereRef("n.path_hash", "=", "e.path_hash")
           .whereRef("n.client", "=", "e.client")

@@ -1,0 +1,124 @@
+/**
+ * A backup: everything the ledger knows (also what the lake cannot give back: clients, public keys, digests of
+ * secrets), in one gzip'd JSONL file that both databases read.
+ *   first line   {"format":"tributary-ledger","version":1,"schema":…,"epoch":…,"takenAt":…}
+ *   then         ["table",{row}]         table by table
+ *   last line    {"rows":{"table":count,…},"sha256":…}     over all lines before it, each with its line feed
+ * It is one consistent picture; the file appears under its name only when it is whole and on the disk.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { sql } from "kysely";
+import { reading } from "./database.ts";
+import { schemaNumber } from "./migrations.ts";
+import type { Database, Tables } from "./schema.ts";
+
+export const BACKUP_FORMAT = "tributary-ledger";
+export const BACKUP_VERSION = 1;
+
+/** Every table with its primary key: what a backup holds, and the order in which it reads. */
+export const TABLE_KEYS = {
+  site: ["id"],
+  site_keys: ["kind", "fingerprint"],
+  clients: ["name"],
+  usage: ["client"],
+  entries: ["seq"],
+  heads: ["client", "source", "path_hash"],
+  unchanged_captures: ["client", "capture_id"],
+  segments: ["id"],
+  uploads: ["id"],
+  upload_parts: ["upload_id", "number"],
+  agents: ["id"],
+  agent_clients: ["agent_id", "client"],
+  invitations: ["secret_hash"],
+  api_keys: ["id"],
+} as const satisfies { readonly [T in keyof Tables]: readonly (keyof Tables[T])[] };
+
+export type RowCounts = Partial<Record<keyof Tables, number>>;
+
+/** Works beside a running receiver. Gives the rows written; `progress` is told them as they go. */
+export async function backup(
+  db: Database,
+  file: string,
+  progress: (rows: number) => void = () => {},
+): Promise<RowCounts> {
+  const target = resolve(file);
+  const temporary = `${target}.${randomUUID()}.tmp`;
+  const counts: RowCounts = {};
+  try {
+    await reading(db, async (trx) => {
+      const text = Readable.from(contents(trx, counts, progress));
+      // Only its owner may read it: it holds digests of secrets.
+      await pipeline(text, createGzip(), createWriteStream(temporary, { flags: "wx", mode: 0o600 }));
+    });
+    await sync(temporary);
+    await rename(temporary, target);
+    await sync(dirname(target));
+    return counts;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+const PAGE = 1000;
+
+async function* contents(
+  db: Database,
+  counts: RowCounts,
+  progress: (rows: number) => void,
+): AsyncGenerator<string> {
+  const hash = createHash("sha256");
+  const line = (value: unknown): string => {
+    const text = `${JSON.stringify(value)}\n`;
+    hash.update(text);
+    return text;
+  };
+  const site = await db.selectFrom("site").selectAll().executeTakeFirstOrThrow();
+  yield line({
+    format: BACKUP_FORMAT,
+    version: BACKUP_VERSION,
+    schema: await schemaNumber(db),
+    epoch: site.epoch,
+    takenAt: new Date().toISOString(),
+  });
+  let total = 0;
+  for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
+    counts[table] = 0;
+    for await (const rows of pages(db, table)) {
+      counts[table] += rows.length;
+      total += rows.length;
+      progress(total);
+      yield rows.map((row) => line([table, row])).join("");
+    }
+  }
+  yield `${JSON.stringify({ rows: counts, sha256: hash.digest("hex") })}\n`;
+}
+
+async function* pages(db: Database, table: keyof Tables): AsyncGenerator<Record<string, unknown>[]> {
+  const keys = TABLE_KEYS[table];
+  const columns = sql.join(keys.map((key) => sql.ref(key)));
+  let after = sql``;
+  for (;;) {
+    const { rows } = await sql<Record<string, unknown>>`
+      select * from ${sql.table(table)} ${after} order by ${columns} limit ${sql.lit(PAGE)}`.execute(db);
+    if (rows.length > 0) yield rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE) return;
+    after = sql`where (${columns}) > (${sql.join(keys.map((key) => last[key]))})`;
+  }
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

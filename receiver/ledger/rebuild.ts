@@ -1,0 +1,246 @@
+/**
+ * The ledger out of the lake's manifest: entries as they were, with their seq and receipts; heads, usage, clients
+ * and segments follow from them. What only a backup holds (keys, agents, quotas) is not made up.
+ */
+import { randomUUID } from "node:crypto";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { type ManifestLine, manifestLine, uuid } from "@tributary/shared/protocol.ts";
+import { sql } from "kysely";
+import { z } from "zod";
+import { CHUNK, captureRef, chunks, type KnownCapture, knownCaptures } from "./batch.ts";
+import { committing, type LedgerDatabase, type Writer } from "./database.ts";
+import { sameCapture } from "./decide.ts";
+import { type EntryRow, instantOf, rowOf } from "./entry.ts";
+
+/** A line and the segment that it was read from. */
+export type RebuildLine = ManifestLine & { readonly segmentId: string; readonly date: string };
+
+const rebuildLine = manifestLine.extend({ segmentId: uuid, date: z.iso.date() });
+
+export interface Rebuilt {
+  readonly added: number;
+  /** Were there already. */
+  readonly kept: number;
+  /** Of those added: their seq was another version's, they got one at the end. */
+  readonly renumbered: number;
+  /** Left out: the same capture is there under another versionId, with the same content. */
+  readonly duplicates: number;
+}
+
+interface Options {
+  /** Joins the lines with the entries that the ledger has; without it the ledger must have none. */
+  readonly merge: boolean;
+  readonly progress?: (lines: number) => void;
+}
+
+/**
+ * One transaction, under the site's lock: refuses beside a receiver, and changes nothing when it fails. `lines` must
+ * not read from this database. The epoch is new: cursors of before get 410.
+ */
+export async function rebuild(
+  database: LedgerDatabase,
+  lines: AsyncIterable<RebuildLine>,
+  { merge, progress = () => {} }: Options,
+): Promise<Rebuilt> {
+  const held = await database.siteLock.alone();
+  try {
+    return await committing(database, async (trx, turn) => {
+      if (!merge) await requireNoEntries(trx);
+      const rebuilding = new Rebuilding(trx, turn.now);
+      let some: z.infer<typeof rebuildLine>[] = [];
+      let count = 0;
+      for await (const line of lines) {
+        some.push(checked(line));
+        count += 1;
+        if (some.length < CHUNK) continue;
+        await rebuilding.take(some);
+        some = [];
+        progress(count);
+      }
+      await rebuilding.take(some);
+      return await rebuilding.finish();
+    });
+  } finally {
+    await held.release();
+  }
+}
+
+async function requireNoEntries(trx: Writer): Promise<void> {
+  const any = await trx.selectFrom("entries").select("seq").limit(1).executeTakeFirst();
+  if (any !== undefined)
+    throw new ProblemError(
+      "ledger-refused",
+      "the ledger has entries already: use --merge to join them with the lake's, or rebuild into a new ledger",
+    );
+}
+
+function checked(line: RebuildLine): z.infer<typeof rebuildLine> {
+  const parsed = rebuildLine.safeParse(line);
+  if (parsed.success) return parsed.data;
+  throw new ProblemError(
+    "ledger-refused",
+    `the manifest segment ${line.segmentId} of ${line.date} holds a line that is no entry: ${z.prettifyError(parsed.error)}; nothing was changed`,
+  );
+}
+
+class Rebuilding {
+  readonly #trx: Writer;
+  readonly #now: number;
+  /** Lines whose seq is another's: they go to the end when all are known. */
+  readonly #displaced: EntryRow[] = [];
+  readonly #displacedIds = new Set<string>();
+  readonly #displacedCaptures = new Map<string, KnownCapture>();
+  #added = 0;
+  #kept = 0;
+  #duplicates = 0;
+
+  constructor(trx: Writer, now: number) {
+    this.#trx = trx;
+    this.#now = now;
+  }
+
+  async take(lines: readonly z.infer<typeof rebuildLine>[]): Promise<void> {
+    if (lines.length === 0) return;
+    const rows = lines.map((line) => rowOf(line, line.segmentId));
+    const { ids, seqs } = await this.#present(rows);
+    const captures = await knownCaptures(
+      this.#trx,
+      rows.map((row) => [row.client, row.capture_id]),
+      ["entries"],
+    );
+    const fresh: EntryRow[] = [];
+    for (const row of rows) {
+      if (ids.has(row.version_id) || this.#displacedIds.has(row.version_id)) {
+        this.#kept += 1;
+        continue;
+      }
+      const ref = captureRef({ client: row.client, captureId: row.capture_id });
+      const twin = captures.get(ref) ?? this.#displacedCaptures.get(ref);
+      if (twin !== undefined && sameCapture(twin, row)) {
+        this.#duplicates += 1;
+        continue;
+      }
+      // A captureId that lived twice, with other content each time: the version is worth more than its captureId.
+      const entry =
+        twin === undefined ? row : { ...row, capture_id: `${row.capture_id.slice(0, 90)}~${row.version_id}` };
+      ids.add(row.version_id);
+      captures.set(captureRef({ client: row.client, captureId: entry.capture_id }), entry);
+      if (seqs.has(row.seq)) this.#displace(entry);
+      else fresh.push(entry);
+      seqs.add(row.seq);
+    }
+    for (const some of chunks(fresh)) await this.#trx.insertInto("entries").values(some).execute();
+    this.#added += fresh.length;
+    await this.#putSegments(lines);
+  }
+
+  async #present(rows: readonly EntryRow[]): Promise<{ ids: Set<string>; seqs: Set<number> }> {
+    const found = await this.#trx
+      .selectFrom("entries")
+      .select(["version_id", "seq"])
+      .where((eb) =>
+        eb.or([
+          eb(
+            "version_id",
+            "in",
+            rows.map((row) => row.version_id),
+          ),
+          eb(
+            "seq",
+            "in",
+            rows.map((row) => row.seq),
+          ),
+        ]),
+      )
+      .execute();
+    return {
+      ids: new Set(found.map((row) => row.version_id)),
+      seqs: new Set(found.map((row) => row.seq)),
+    };
+  }
+
+  #displace(row: EntryRow): void {
+    this.#displaced.push(row);
+    this.#displacedIds.add(row.version_id);
+    this.#displacedCaptures.set(captureRef({ client: row.client, captureId: row.capture_id }), row);
+  }
+
+  async #putSegments(lines: readonly z.infer<typeof rebuildLine>[]): Promise<void> {
+    const segments = new Map<
+      string,
+      { id: string; date: string; committed_at: number; written_at: number }
+    >();
+    for (const { segmentId: id, date, receivedAt } of lines)
+      segments.set(id, { id, date, committed_at: Date.parse(receivedAt), written_at: this.#now });
+    await this.#trx
+      .insertInto("segments")
+      .values([...segments.values()])
+      .onConflict((oc) => oc.column("id").doUpdateSet({ written_at: this.#now }))
+      .execute();
+  }
+
+  async finish(): Promise<Rebuilt> {
+    const trx = this.#trx;
+    const before = await trx
+      .selectFrom("site")
+      .select(["last_seq", "last_commit_at"])
+      .executeTakeFirstOrThrow();
+    const last = await trx
+      .selectFrom("entries")
+      .select((eb) => [eb.fn.max("seq").as("seq"), eb.fn.max("received_at").as("at")])
+      .executeTakeFirstOrThrow();
+    let seq = Math.max(before.last_seq, last.seq ?? 0);
+    for (const some of chunks(this.#displaced))
+      await trx
+        .insertInto("entries")
+        .values(some.map((row) => ({ ...row, seq: ++seq })))
+        .execute();
+    const at = this.#displaced.reduce((most, row) => Math.max(most, row.received_at), last.at ?? 0);
+    await trx
+      .updateTable("site")
+      .set({ epoch: randomUUID(), last_seq: seq, last_commit_at: Math.max(before.last_commit_at, at) })
+      .execute();
+    await deriveHeads(trx);
+    await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
+    await deriveClients(trx);
+    const renumbered = this.#displaced.length;
+    return {
+      added: this.#added + renumbered,
+      kept: this.#kept,
+      renumbered,
+      duplicates: this.#duplicates,
+    };
+  }
+}
+
+/** By commit time first: an entry that had to be numbered anew does not become the newest of its path by that. */
+async function deriveHeads(trx: Writer): Promise<void> {
+  await trx.deleteFrom("heads").execute();
+  await sql`
+    insert into heads (client, source, path_hash, seq, kind, version_id, size, sha256, bearer)
+    select client, source, path_hash, seq, kind, version_id, size, sha256, bearer
+    from (
+      select e.*, row_number() over (
+        partition by client, source, path_hash order by received_at desc, seq desc
+      ) as place from entries e
+    ) as ranked where place = 1`.execute(trx);
+}
+
+async function deriveUsage(trx: Writer, today: string): Promise<void> {
+  await trx.deleteFrom("usage").execute();
+  const from = Date.parse(today);
+  await sql`
+    insert into usage (client, stored_bytes, day, day_bytes)
+    select client, cast(sum(coalesce(size, 0)) as bigint), cast(${today} as text),
+      cast(sum(case when received_at >= ${sql.lit(from)} then coalesce(size, 0) else 0 end) as bigint)
+    from entries group by client`.execute(trx);
+}
+
+async function deriveClients(trx: Writer): Promise<void> {
+  await sql`
+    insert into clients (name, created_at)
+    select client, min(received_at) from entries
+    where not exists (select 1 from clients where clients.name = entries.client) group by client`.execute(
+    trx,
+  );
+}
