@@ -22,6 +22,8 @@ export interface Site {
   readonly at: readonly string[];
   readonly ca: string;
   serve(options?: Parameters<typeof launch>[2]): Promise<Running>;
+  /** `--data DIR --config FILE` of a receiver with the same keys and other settings (another ledger on the same lake, …). */
+  variant(name: string, settings: Readonly<Record<string, unknown>>): readonly string[];
   /** A further receiver of the same site on a port of its own: same keys, same lake, same ledger. */
   another(): Promise<{ readonly at: readonly string[]; readonly port: number; serve(): Promise<Running> }>;
   /** A receiver command that must succeed; its stdout. */
@@ -49,7 +51,11 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
   const dir = mkdtempSync(join(tmpdir(), "tributary-site-"));
   const port = options.port ?? (await freePort());
   const url = options.publicUrl ?? `https://127.0.0.1:${port}`;
-  const place = (name: string, listen: number): readonly string[] => {
+  const place = (
+    name: string,
+    listen: number,
+    settings: Readonly<Record<string, unknown>> = {},
+  ): readonly string[] => {
     const data = join(dir, name);
     mkdirSync(data, { recursive: true });
     const config = join(dir, `${name}.yaml`);
@@ -61,6 +67,7 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
         keys: join(dir, "keys"),
         reserve: "64MiB",
         ...options.receiver,
+        ...settings,
       }),
     );
     return ["--data", data, "--config", config];
@@ -78,6 +85,7 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
     at,
     ca: join(dir, "keys", "ca.pem"),
     serve: async (given = {}) => await serveAt(at, given),
+    variant: (name, settings) => place(name, port, settings),
     another: async () => {
       const otherPort = await freePort();
       const other = place(`receiver-${otherPort}`, otherPort);
