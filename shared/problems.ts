@@ -92,6 +92,11 @@ export const PROBLEMS = {
   "disk-full": { status: 0, retry: true, title: "The agent's disk is full" },
   "ledger-refused": { status: 0, retry: false, title: "The ledger cannot be used for this as it is" },
   "backup-invalid": { status: 0, retry: false, title: "This is not a whole backup" },
+  "keys-refused": {
+    status: 0,
+    retry: false,
+    title: "The keys folder does not belong to this ledger's site",
+  },
   "config-invalid": { status: 0, retry: false, title: "The configuration file has a mistake" },
   usage: { status: 0, retry: false, title: "Wrong usage" },
 } as const satisfies Record<string, ProblemKind>;

@@ -11,17 +11,23 @@ export interface Principal {
   /** The only source it may touch, when bound to one. */
   readonly source: string | undefined;
   readonly acts: ReadonlySet<Act>;
+  /** Clients it acts for in principle, but that are suspended now: never silently replaced by another. */
+  readonly suspended?: readonly string[];
+  /** An agent's public key (x of its JWK): after a move to a new host the same id stands for another key. */
+  readonly publicKey?: string;
 }
 
-/** Which client this request is for: the header, or the only one. Throws `client-required` or `client-not-allowed`. */
+/** Which client this request is for: the header, or the only one. Throws `client-required`, `client-not-allowed` or `client-suspended`. */
 export function clientOf(principal: Principal, header: string | undefined): string {
+  const suspended = principal.suspended ?? [];
   if (header === undefined) {
-    if (principal.clients.length === 1) return principal.clients[0] as string;
+    if (principal.clients.length === 1 && suspended.length === 0) return principal.clients[0] as string;
     throw new ProblemError(
       "client-required",
       `name one of your clients in the Tributary-Client header: ${principal.clients.join(", ")}`,
     );
   }
+  if (suspended.includes(header)) throw clientSuspended(header);
   if (!principal.clients.includes(header)) {
     throw new ProblemError(
       "client-not-allowed",
@@ -29,6 +35,13 @@ export function clientOf(principal: Principal, header: string | undefined): stri
     );
   }
   return header;
+}
+
+/** One wording for the gate and the doors. A sender may try again: the client can be resumed. */
+export function clientSuspended(client: string): ProblemError {
+  return new ProblemError("client-suspended", `the client "${client}" is suspended; nothing was taken`, {
+    retryAfter: 60,
+  });
 }
 
 /** Throws `forbidden` or `source-not-allowed`. */

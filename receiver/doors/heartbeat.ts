@@ -1,0 +1,19 @@
+/** `POST /v1/heartbeat`: who it is comes from the token, what it says from the body. */
+import { heartbeatRequest, ROUTE } from "@tributary/shared/protocol.ts";
+import { Hono } from "hono";
+import type { Heartbeat } from "../fleet/heartbeat.ts";
+import type { Gate } from "../identity/principal.ts";
+import { readJson } from "./body.ts";
+import { type DoorEnv, header } from "./door.ts";
+
+export function heartbeatDoor(gate: Gate, heartbeat: Heartbeat): Hono<DoorEnv> {
+  return new Hono<DoorEnv>().post(ROUTE.heartbeat, async (c) => {
+    const principal = await gate.identify({
+      method: c.req.method,
+      path: c.env.target.path,
+      authorization: header(c, "authorization"),
+    });
+    const answer = await heartbeat(principal, await readJson(c, heartbeatRequest));
+    return c.json(answer, 200, { "cache-control": "no-store" });
+  });
+}

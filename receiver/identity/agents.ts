@@ -1,0 +1,86 @@
+/** Agents as commands and the console see them. */
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { heartbeatRequest } from "@tributary/shared/protocol.ts";
+import { z } from "zod";
+import { named, writing } from "../ledger/database.ts";
+import type { Database, Tables } from "../ledger/schema.ts";
+
+/** What the last heartbeat said; after a fork also which hosts act with the one identity. */
+export const agentStatus = heartbeatRequest.omit({ nonce: true }).extend({
+  fork: z.object({ foundAt: z.string(), hosts: z.array(z.string()) }).optional(),
+});
+export type AgentStatus = z.infer<typeof agentStatus>;
+
+/** One line of `agent list --json`. Times RFC 3339. */
+export interface AgentView {
+  readonly agentId: string;
+  readonly name: string;
+  readonly clients: readonly string[];
+  readonly state: Tables["agents"]["state"];
+  readonly host: string;
+  readonly platform: string;
+  readonly version: string;
+  readonly createdAt: string;
+  readonly lastSeenAt: string | null;
+  /** Null until the first heartbeat. */
+  readonly status: AgentStatus | null;
+}
+
+/** All agents, oldest first. */
+export async function listAgents(db: Database): Promise<readonly AgentView[]> {
+  const [agents, links] = await named(() =>
+    Promise.all([
+      db.selectFrom("agents").selectAll().orderBy("created_at").orderBy("id").execute(),
+      db.selectFrom("agent_clients").selectAll().orderBy("client").execute(),
+    ]),
+  );
+  const clients = Map.groupBy(links, (link) => link.agent_id);
+  return agents.map((row) =>
+    viewOf(
+      row,
+      (clients.get(row.id) ?? []).map((link) => link.client),
+    ),
+  );
+}
+
+/** Undefined when there is no such agent. */
+export async function getAgent(db: Database, id: string): Promise<AgentView | undefined> {
+  const row = await named(() => db.selectFrom("agents").selectAll().where("id", "=", id).executeTakeFirst());
+  if (!row) return undefined;
+  const links = await named(() =>
+    db.selectFrom("agent_clients").select("client").where("agent_id", "=", id).orderBy("client").execute(),
+  );
+  return viewOf(
+    row,
+    links.map((link) => link.client),
+  );
+}
+
+/** For good, until somebody invites with `--replaces`; in force everywhere within 5 s. Throws `not-found`. */
+export async function revokeAgent(db: Database, id: string): Promise<void> {
+  const result = await writing(db, (trx) =>
+    trx.updateTable("agents").set({ state: "revoked" }).where("id", "=", id).executeTakeFirst(),
+  );
+  if (Number(result.numUpdatedRows) === 0)
+    throw new ProblemError("not-found", `there is no agent ${id}; see: tributary-receiver agent list`);
+}
+
+/** A status that cannot be read (of another version) counts as none: the list must never fail for it. */
+export function parseStatus(text: string | null): AgentStatus | null {
+  if (text === null) return null;
+  try {
+    return agentStatus.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function viewOf(row: Tables["agents"], clients: readonly string[]): AgentView {
+  const { id, name, state, host, platform, version, last_seen_at } = row;
+  return {
+    ...{ agentId: id, name, clients, state, host, platform, version },
+    createdAt: new Date(row.created_at).toISOString(),
+    lastSeenAt: last_seen_at === null ? null : new Date(last_seen_at).toISOString(),
+    status: parseStatus(row.status),
+  };
+}

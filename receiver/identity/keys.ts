@@ -1,0 +1,149 @@
+/**
+ * The keys of a running receiver: who it is, what proves it, what signs its receipts. It looks at its files every two
+ * seconds, so rotated keys and renewed certificates are in use within five, without a restart.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createSecureContext } from "node:tls";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Jwks, TrustSet } from "@tributary/shared/protocol.ts";
+import { signReceipt } from "@tributary/shared/receipt.ts";
+import type { SignReceipt } from "../ledger/ledger.ts";
+import type { Database } from "../ledger/schema.ts";
+import { trustOf, writeTrusted } from "./authority.ts";
+import { type Credentials, fingerprint, issueServerCertificate, validUntil } from "./certificate.ts";
+import { knownFingerprints, refuseOthers } from "./fingerprints.ts";
+import { fileMarks, keyFiles } from "./folder.ts";
+import { publish, signingKey } from "./receiptkeys.ts";
+import { fingerprintsOf, prepareSite, readSite, type SiteFiles } from "./site.ts";
+
+const RENEW_BEFORE_MS = 30 * 86_400_000;
+
+export interface KeysSettings {
+  readonly db: Database;
+  readonly folder: string;
+  /** A public certificate of the configuration, PEM files; otherwise the site's own authority issues one. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Names and addresses that the own server certificate is good for; see `hostsOf`. */
+  readonly hosts: readonly string[];
+  readonly now?: () => number;
+  readonly pollMs?: number;
+  /** Hears what went wrong with files while it runs; the last good keys stay in use. */
+  readonly onProblem?: (message: string) => void;
+}
+
+/** What others need of the site's keys. */
+export interface SiteKeys {
+  /** The site's UUID: `aud` of tokens, `iss` of receipts. */
+  readonly site: string;
+  readonly signReceipt: SignReceipt;
+  jwks(): Jwks;
+  trust(): TrustSet;
+  /** How an enrolment code tells its agent to trust this receiver. */
+  codeTrust(): string;
+  /** Chain and key for a TLS listener, now. */
+  certificate(): Credentials;
+  /** Hands every later certificate to a listener: `keys.onCertificate((c) => server.setSecureContext(c))`. The answer stops it. */
+  onCertificate(listener: (credentials: Credentials) => void): () => void;
+  /** Looks at the files now instead of within two seconds. */
+  refresh(): Promise<void>;
+  close(): void;
+}
+
+/** Opens the folder; at a site's first start, makes it. Throws `keys-refused`, or `config-invalid` for `tls:`. */
+export async function openKeys(settings: KeysSettings): Promise<SiteKeys> {
+  const { db, folder, tls, hosts, now = Date.now, pollMs = 2000, onProblem = () => {} } = settings;
+  const listeners = new Set<(credentials: Credentials) => void>();
+  let files = await prepareSite(db, folder, tls === undefined, now());
+  let credentials = await makeCredentials(files);
+  let marks = look();
+  let lastProblem = "";
+  let looking = false;
+
+  function look(): string {
+    const names = keyFiles(folder).filter((name) => name !== "ca.pem");
+    return fileMarks([...names.map((name) => join(folder, name)), ...(tls ? [tls.cert, tls.key] : [])]);
+  }
+
+  async function makeCredentials(from: SiteFiles): Promise<Credentials> {
+    if (tls) return readConfigured(tls);
+    if (!from.authorities.current)
+      throw new ProblemError("keys-refused", `${folder} holds no authority.pem any more`);
+    return await issueServerCertificate(from.authorities.current, hosts, now());
+  }
+
+  async function refresh(): Promise<void> {
+    const seen = look();
+    const ends = tls === undefined && validUntil(credentials.cert) - now() < RENEW_BEFORE_MS;
+    if (seen === marks && !ends) return;
+    const found = readSite(folder, now());
+    refuseOthers(folder, fingerprintsOf(found), await knownFingerprints(db));
+    if (found.receiptKeys.length === 0)
+      throw new ProblemError("keys-refused", `${folder} holds no receipt key any more`);
+    const moved = found.authorities.current?.cert !== files.authorities.current?.cert;
+    const renewed = ends || moved || tls ? await makeCredentials(found) : credentials;
+    writeTrusted(folder, found.authorities);
+    files = found;
+    marks = seen;
+    if (renewed.cert === credentials.cert && renewed.key === credentials.key) return;
+    credentials = renewed;
+    for (const listener of listeners) listener(credentials);
+  }
+
+  async function poll(): Promise<void> {
+    if (looking) return;
+    looking = true;
+    try {
+      await refresh();
+      lastProblem = "";
+    } catch (error) {
+      // A rotation is between its two steps for a moment: said only when it is still so at the next look.
+      const message = error instanceof Error ? error.message : String(error);
+      if (message === lastProblem) onProblem(message);
+      lastProblem = message === lastProblem ? `${message} (said)` : message;
+    } finally {
+      looking = false;
+    }
+  }
+  const timer = setInterval(() => void poll(), pollMs);
+  timer.unref();
+
+  return {
+    site: files.site,
+    signReceipt(claims) {
+      const key = signingKey(files.receiptKeys, now());
+      return signReceipt({ iss: files.site, ...claims }, key.privateKey, key.kid);
+    },
+    jwks: () => publish(files.receiptKeys),
+    trust: () => trustOf(files.authorities, tls !== undefined),
+    codeTrust: () => (tls ? "system" : fingerprint(files.authorities.current?.cert ?? "")),
+    certificate: () => credentials,
+    onCertificate(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    refresh,
+    close: () => clearInterval(timer),
+  };
+}
+
+/** Names that the own certificate is good for: this host's, and those by which it is reached. */
+export function hostsOf(reached: readonly (string | undefined)[], hostname: string): string[] {
+  const named = reached.filter((host) => host !== undefined && !["", "0.0.0.0", "::"].includes(host));
+  const all = ["localhost", "127.0.0.1", "::1", ...named, hostname] as string[];
+  return [...new Set(all.map((host) => host.replace(/^\[(.*)\]$/, "$1").toLowerCase()))].filter(Boolean);
+}
+
+function readConfigured(tls: { readonly cert: string; readonly key: string }): Credentials {
+  try {
+    const credentials = { cert: readFileSync(tls.cert, "utf8"), key: readFileSync(tls.key, "utf8") };
+    createSecureContext(credentials);
+    return credentials;
+  } catch (cause) {
+    throw new ProblemError(
+      "config-invalid",
+      `tls: the certificate ${tls.cert} and the key ${tls.key} cannot be used: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * How trust moves: the steps behind `tributary-receiver authority next|switch|public` and `receipts rotate`. A running
+ * `serve` sees their files within five seconds. Each needs a folder that `openKeys` has made.
+ */
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { writing } from "../ledger/database.ts";
+import type { Database } from "../ledger/schema.ts";
+import { promoteNext, readAuthorities, writeAnnounced, writeNext, writeTrusted } from "./authority.ts";
+import { fingerprint, madeAt, makeAuthority } from "./certificate.ts";
+import { knownFingerprints, recordFingerprints, refuseOthers } from "./fingerprints.ts";
+import { makeReceiptKey, PUBLISHED_AHEAD_MS, writeReceiptKey } from "./receiptkeys.ts";
+import { authorityName, fingerprintsOf, readSite } from "./site.ts";
+
+/** `serve` may be that late to announce a new authority. */
+const ANNOUNCED_WITHIN_MS = 5000;
+
+/** Makes the authority that comes next and announces it; the same one when it is there already. */
+export async function nextAuthority(
+  db: Database,
+  folder: string,
+  now = Date.now(),
+): Promise<{ readonly fingerprint: string; readonly made: boolean }> {
+  const { site } = await ownSite(db, folder, now);
+  const already = readAuthorities(folder, now).next;
+  if (already) return { fingerprint: fingerprint(already.cert), made: false };
+  const authority = await makeAuthority(authorityName(site, now), now);
+  await writing(db, (trx) => recordFingerprints(trx, "authority", [fingerprint(authority.cert)]));
+  writeNext(folder, authority);
+  writeTrusted(folder, readAuthorities(folder, now));
+  return { fingerprint: fingerprint(authority.cert), made: true };
+}
+
+/** What the operator must know of a switch: who will not find the way any more. */
+export interface Switched {
+  readonly fingerprint: string;
+  /** Active agents without a heartbeat since the next authority was announced: they will not trust the receiver. */
+  readonly agentsBehind: readonly { readonly agentId: string; readonly name: string }[];
+  readonly agents: number;
+  /** Codes not used yet: they pin the old authority and must be made anew. */
+  readonly openCodes: number;
+}
+
+/** Makes the announced authority the current one. The old one stays in the trust set for 90 days. */
+export async function switchAuthority(db: Database, folder: string, now = Date.now()): Promise<Switched> {
+  await ownSite(db, folder, now);
+  const authorities = readAuthorities(folder, now);
+  if (!authorities.next)
+    throw new ProblemError(
+      "not-found",
+      "there is no next authority; run `tributary-receiver authority next` and give the agents time for a heartbeat",
+    );
+  const announced = madeAt(authorities.next.cert) + ANNOUNCED_WITHIN_MS;
+  const agents = await db
+    .selectFrom("agents")
+    .select(["id", "name", "last_seen_at"])
+    .where("state", "=", "active")
+    .execute();
+  const codes = await db
+    .selectFrom("invitations")
+    .select((eb) => eb.fn.countAll().as("count"))
+    .where("used_key", "is", null)
+    .where("expires_at", ">", now)
+    .executeTakeFirstOrThrow();
+  promoteNext(folder, authorities, now);
+  writeTrusted(folder, readAuthorities(folder, now));
+  return {
+    fingerprint: fingerprint(authorities.next.cert),
+    agents: agents.length,
+    agentsBehind: agents
+      .filter((agent) => (agent.last_seen_at ?? 0) < announced)
+      .map(({ id, name }) => ({ agentId: id, name })),
+    openCodes: Number(codes.count),
+  };
+}
+
+/** Announces a public certificate before `tls:` is configured: agents then trust the system's authorities too. */
+export async function announcePublic(db: Database, folder: string, now = Date.now()): Promise<void> {
+  await ownSite(db, folder, now);
+  writeAnnounced(folder, now);
+}
+
+/** Makes a receipt key, published at once; it signs from `signsFrom` on. Older ones stay published for ever. */
+export async function rotateReceipts(
+  db: Database,
+  folder: string,
+  now = Date.now(),
+): Promise<{ readonly kid: string; readonly signsFrom: number }> {
+  await ownSite(db, folder, now);
+  const key = makeReceiptKey(now);
+  await writing(db, (trx) => recordFingerprints(trx, "receipt", [key.kid]));
+  writeReceiptKey(folder, key);
+  return { kid: key.kid, signsFrom: key.createdAt + PUBLISHED_AHEAD_MS };
+}
+
+/** Nobody rotates the keys of another site's folder. */
+async function ownSite(db: Database, folder: string, now: number): Promise<{ readonly site: string }> {
+  const files = readSite(folder, now);
+  refuseOthers(folder, fingerprintsOf(files), await knownFingerprints(db));
+  return files;
+}

@@ -1,0 +1,117 @@
+/** Reads the folder `keys:` as a whole; at the first start of a site it makes what is missing. */
+import { randomUUID } from "node:crypto";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { uuid } from "@tributary/shared/protocol.ts";
+import { z } from "zod";
+import { writing } from "../ledger/database.ts";
+import type { Database } from "../ledger/schema.ts";
+import {
+  type Authorities,
+  authorityFingerprints,
+  readAuthorities,
+  writeCurrent,
+  writeTrusted,
+} from "./authority.ts";
+import { makeAuthority } from "./certificate.ts";
+import {
+  type Fingerprints,
+  knownFingerprints,
+  recordFingerprints,
+  refuseMissing,
+  refuseOthers,
+} from "./fingerprints.ts";
+import { openFolder, readKeyFile, writeKeyFile } from "./folder.ts";
+import { makeReceiptKey, type ReceiptKey, readReceiptKeys, writeReceiptKey } from "./receiptkeys.ts";
+
+const siteFile = z.object({ site: uuid });
+
+/** What the folder holds at one moment. */
+export interface SiteFiles {
+  readonly site: string;
+  readonly authorities: Authorities;
+  /** Newest first, at least one. */
+  readonly receiptKeys: readonly ReceiptKey[];
+}
+
+/**
+ * Makes what a first start needs, inside one transaction of the ledger, so that two processes that start together do
+ * not make two sites. Throws `keys-refused` when folder and ledger do not belong together.
+ */
+export async function prepareSite(
+  db: Database,
+  folder: string,
+  needsAuthority: boolean,
+  now: number,
+): Promise<SiteFiles> {
+  openFolder(folder);
+  return await writing(db, async (trx) => {
+    // PostgreSQL: the site's row is the lock; SQLite's transaction is one already.
+    await trx
+      .updateTable("site")
+      .set((eb) => ({ epoch: eb.ref("epoch") }))
+      .where("id", "=", 1)
+      .execute();
+    const known = await knownFingerprints(trx);
+    if (readKeyFile(folder, "site.json") === undefined) {
+      if (known.site.length > 0) refuseMissing(folder, "site");
+      writeKeyFile(folder, "site.json", `${JSON.stringify({ site: randomUUID() })}\n`);
+    }
+    const before = readSite(folder, now);
+    if (known.site.length > 0) refuseOthers(folder, fingerprintsOf(before), withNewKinds(known, before));
+    if (before.receiptKeys.length === 0) {
+      if (known.receipt.length > 0) refuseMissing(folder, "receipt");
+      writeReceiptKey(folder, makeReceiptKey(now));
+    }
+    if (needsAuthority && before.authorities.current === undefined) {
+      if (known.authority.length > 0) refuseMissing(folder, "authority");
+      writeCurrent(folder, await makeAuthority(authorityName(before.site, now), now));
+    }
+    const files = readSite(folder, now);
+    const held = fingerprintsOf(files);
+    await recordFingerprints(trx, "site", held.site);
+    await recordFingerprints(trx, "authority", held.authority);
+    await recordFingerprints(trx, "receipt", held.receipt);
+    writeTrusted(folder, files.authorities);
+    return files;
+  });
+}
+
+/** Reads everything; nothing is made. */
+export function readSite(folder: string, now: number): SiteFiles {
+  const text = readKeyFile(folder, "site.json");
+  return {
+    site: parseSite(folder, text),
+    authorities: readAuthorities(folder, now),
+    receiptKeys: readReceiptKeys(folder),
+  };
+}
+
+/** Names differ by day, so that people can tell an old authority from a new one. */
+export function authorityName(site: string, now: number): string {
+  return `Tributary authority ${site.slice(0, 8)} ${new Date(now).toISOString().slice(0, 10)}`;
+}
+
+export function fingerprintsOf(files: SiteFiles): Fingerprints {
+  return {
+    site: [files.site],
+    authority: authorityFingerprints(files.authorities),
+    receipt: files.receiptKeys.map((key) => key.kid),
+  };
+}
+
+/** A site that began with a public certificate may get its first authority later. */
+function withNewKinds(known: Fingerprints, files: SiteFiles): Fingerprints {
+  return known.authority.length > 0 ? known : { ...known, authority: fingerprintsOf(files).authority };
+}
+
+function parseSite(folder: string, text: string | undefined): string {
+  try {
+    return siteFile.parse(JSON.parse(text ?? "")).site;
+  } catch (cause) {
+    throw new ProblemError(
+      "keys-refused",
+      `site.json in ${folder} is missing or damaged; copy the folder from another receiver of the site, or from a backup`,
+      { cause },
+    );
+  }
+}

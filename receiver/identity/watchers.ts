@@ -1,0 +1,84 @@
+/** One look a second for all that is open: whoever was revoked, forked or suspended is told, once. */
+import type { ProblemError } from "@tributary/shared/problems.ts";
+import type { Database } from "../ledger/schema.ts";
+import type { Principal } from "./principal.ts";
+import { type AgentStanding, agentStandings, fallen, type KeyStanding, keyStandings } from "./standing.ts";
+
+interface Watch {
+  readonly principal: Principal;
+  readonly revoked: (reason: ProblemError) => void;
+}
+
+/** Ids in one statement; databases limit them. */
+const AT_ONCE = 500;
+
+/** The gate's second half. The timer runs only while somebody is watched. */
+export class Watchers {
+  readonly #db: Database;
+  readonly #pollMs: number;
+  readonly #watches = new Set<Watch>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(db: Database, pollMs: number) {
+    this.#db = db;
+    this.#pollMs = pollMs;
+  }
+
+  add(principal: Principal, revoked: (reason: ProblemError) => void): () => void {
+    const watch = { principal, revoked };
+    this.#watches.add(watch);
+    this.#wind();
+    return () => void this.#watches.delete(watch);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #wind(): void {
+    if (this.#timer || this.#closed || this.#watches.size === 0) return;
+    this.#timer = setTimeout(() => {
+      // A ledger that does not answer revokes nobody; the next look follows in a second.
+      void this.#look()
+        .catch(() => {})
+        .finally(() => {
+          this.#timer = undefined;
+          this.#wind();
+        });
+    }, this.#pollMs);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    const watches = [...this.#watches];
+    const ids = (kind: Principal["kind"]): string[] => [
+      ...new Set(watches.flatMap(({ principal }) => (principal.kind === kind ? [principal.id] : []))),
+    ];
+    const standings = {
+      agent: await inBatches(ids("agent"), (some) => agentStandings(this.#db, some)),
+      key: await inBatches(ids("key"), (some) => keyStandings(this.#db, some)),
+    };
+    for (const watch of watches) {
+      const { kind, id } = watch.principal;
+      const reason = fallen(watch.principal, standings[kind].get(id));
+      if (!reason || !this.#watches.delete(watch)) continue;
+      try {
+        watch.revoked(reason);
+      } catch {
+        // one watcher's fault must not keep the others open
+      }
+    }
+  }
+}
+
+async function inBatches<S extends AgentStanding | KeyStanding>(
+  ids: readonly string[],
+  look: (some: readonly string[]) => Promise<Map<string, S>>,
+): Promise<Map<string, S>> {
+  const all = new Map<string, S>();
+  for (let at = 0; at < ids.length; at += AT_ONCE)
+    for (const [id, standing] of await look(ids.slice(at, at + AT_ONCE))) all.set(id, standing);
+  return all;
+}
