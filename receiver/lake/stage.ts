@@ -1,0 +1,194 @@
+/**
+ * Taking bytes in: counted and hashed once, small bodies held in memory, larger ones spilled to a file in a folder
+ * of this process. Memory per body is bounded by SMALL + 2 x WRITE bytes, whatever the body's size and the disk's pace.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { ProblemError } from "@tributary/shared/problems.ts";
+import { type Disk, lakeFault } from "./disk.ts";
+import type { Staged } from "./lake.ts";
+
+const SMALL = 256 * 1024;
+const WRITE = 1024 * 1024;
+/** Far below IOV_MAX, and a bound for bodies of one-byte chunks. */
+const WRITE_CHUNKS = 512;
+
+/** Where staged bytes are: taken over by whoever consumes them. */
+export type Content =
+  | { readonly kind: "memory"; readonly bytes: Buffer }
+  | { readonly kind: "file"; readonly file: string };
+
+export interface Staging {
+  stage(body: AsyncIterable<Uint8Array>): Promise<Staged>;
+  /** The bytes of what `stage` gave; from now on the caller's to remove. */
+  consume(staged: Staged): Content;
+  /** A new name in this process's folder, which is there when it resolves. */
+  name(): Promise<string>;
+  /** Removes what dead processes left; gives their number. */
+  sweep(): Promise<number>;
+}
+
+/** Writes chunks in order at a position, about 1 MiB a call, one call in flight while the next bytes gather. */
+export function gatheringWriter(handle: FileHandle | Promise<FileHandle>, from: number, what: string) {
+  let position = from;
+  let gathered: Uint8Array[] = [];
+  let bytes = 0;
+  let flying: Promise<void> = Promise.resolve();
+  let failed: unknown;
+
+  const writeAll = async (chunks: Uint8Array[], total: number, at: number): Promise<void> => {
+    let left = chunks;
+    for (let done = 0; done < total; ) {
+      const { bytesWritten } = await (await handle).writev(left, at + done);
+      done += bytesWritten;
+      // A nearly full disk takes a part of it, and says why at the next call.
+      let skip = bytesWritten;
+      while (left.length > 0 && skip >= (left[0] as Uint8Array).length) {
+        skip -= (left[0] as Uint8Array).length;
+        left = left.slice(1);
+      }
+      if (skip > 0) left = [(left[0] as Uint8Array).subarray(skip), ...left.slice(1)];
+    }
+  };
+  const flush = async (): Promise<void> => {
+    await flying;
+    if (failed !== undefined) throw lakeFault(failed, what);
+    const [chunks, total, at] = [gathered, bytes, position];
+    gathered = [];
+    bytes = 0;
+    position += total;
+    flying = writeAll(chunks, total, at).catch((error: unknown) => {
+      failed = error;
+    });
+  };
+  return {
+    write(chunk: Uint8Array): Promise<void> | undefined {
+      if (chunk.length === 0) return undefined;
+      gathered.push(chunk);
+      bytes += chunk.length;
+      return bytes >= WRITE || gathered.length >= WRITE_CHUNKS ? flush() : undefined;
+    },
+    /** All is handed to the system; not yet durable. */
+    async finish(): Promise<void> {
+      if (bytes > 0) await flush();
+      await flying;
+      if (failed !== undefined) throw lakeFault(failed, what);
+    },
+    /** Nothing more is written, for this reason; with `idle` it says when the last write is over. */
+    stop(reason: ProblemError): void {
+      failed ??= reason;
+    },
+    /** Nothing is in flight any more, whatever became of it. */
+    idle: (): Promise<void> => flying,
+  };
+}
+
+export type GatheringWriter = ReturnType<typeof gatheringWriter>;
+
+/** A staging folder that several processes of one host may share. */
+export function openStaging(folder: string, disk: Disk): Staging {
+  const held = new Map<Staged, Content>();
+  const own = `${process.pid}-${randomBytes(6).toString("hex")}`;
+  let made: Promise<unknown> | undefined;
+  let count = 0;
+
+  const name = async (): Promise<string> => {
+    made ??= disk.mkdir(join(folder, own), { recursive: true });
+    try {
+      await made;
+    } catch (error) {
+      made = undefined;
+      throw lakeFault(error, `the staging folder ${folder}`);
+    }
+    count += 1;
+    return join(folder, own, String(count));
+  };
+
+  const hold = (size: number, sha256: string, content: Content): Staged => {
+    const staged: Staged = {
+      size,
+      sha256,
+      discard: async () => {
+        if (held.delete(staged) && content.kind === "file") await disk.rm(content.file, { force: true });
+      },
+    };
+    held.set(staged, content);
+    return staged;
+  };
+
+  return {
+    name,
+    async stage(body) {
+      const hash = createHash("sha256");
+      const small: Uint8Array[] = [];
+      let size = 0;
+      let spill: { file: string; handle: FileHandle; writer: GatheringWriter } | undefined;
+      try {
+        for await (const chunk of body) {
+          hash.update(chunk);
+          size += chunk.length;
+          if (spill === undefined && size <= SMALL) {
+            small.push(chunk);
+            continue;
+          }
+          if (spill === undefined) {
+            const file = await name();
+            const handle = await disk.open(file, "wx").catch((error: unknown) => {
+              throw lakeFault(error, file);
+            });
+            spill = { file, handle, writer: gatheringWriter(handle, 0, file) };
+            for (const early of small.splice(0)) await spill.writer.write(early);
+          }
+          const full = spill.writer.write(chunk);
+          if (full !== undefined) await full;
+        }
+        if (spill === undefined) {
+          return hold(size, hash.digest("hex"), { kind: "memory", bytes: Buffer.concat(small, size) });
+        }
+        await spill.writer.finish();
+        await spill.handle.close().catch((error: unknown) => {
+          throw lakeFault(error, spill?.file ?? folder);
+        });
+        return hold(size, hash.digest("hex"), { kind: "file", file: spill.file });
+      } catch (error) {
+        if (spill !== undefined) {
+          await spill.writer.idle();
+          await spill.handle.close().catch(() => {});
+          await disk.rm(spill.file, { force: true }).catch(() => {});
+        }
+        throw error;
+      }
+    },
+    consume(staged) {
+      const content = held.get(staged);
+      if (content === undefined) {
+        throw new TypeError("these bytes were not staged here, or were consumed already");
+      }
+      held.delete(staged);
+      return content;
+    },
+    async sweep() {
+      const startedAt = Date.now() - process.uptime() * 1000;
+      let swept = 0;
+      for (const entry of await disk.readdir(folder).catch(() => [])) {
+        const pid = Number(/^(\d+)-[0-9a-f]{12}$/.exec(entry)?.[1]);
+        if (!(pid > 0) || entry === own || (pid !== process.pid && isAlive(pid))) continue;
+        const found = await disk.lstat(join(folder, entry)).catch(() => undefined);
+        if (found === undefined || found.mtimeMs >= startedAt) continue;
+        await disk.rm(join(folder, entry), { recursive: true, force: true });
+        swept += 1;
+      }
+      return swept;
+    },
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
