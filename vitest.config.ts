@@ -5,12 +5,17 @@ const everywhere = ["**/node_modules/**", "**/.tsbuild/**", "**/dist/**"];
 export default defineConfig({
   test: {
     pool: "forks",
+    maxWorkers: 2,
     globalSetup: ["test/servers/setup.ts"],
     projects: [
       {
         test: {
           name: "unit",
-          include: ["{shared,agent,receiver}/**/*.test.ts", "*.test.ts", "test/{servers,network}/*.test.ts"],
+          include: [
+            "{shared,agent,receiver,bench,installers,start}/**/*.test.ts",
+            "*.test.ts",
+            "test/{servers,network}/*.test.ts",
+          ],
           exclude: everywhere,
           testTimeout: 15_000,
         },
@@ -22,7 +27,7 @@ export default defineConfig({
           exclude: [...everywhere, "test/{servers,network}/**"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

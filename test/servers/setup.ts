@@ -31,10 +31,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const path = request.url ?? "";
     const start = starters.get(path);
     if (start === undefined) return response.writeHead(404).end();
-    const server = started.get(path) ?? start();
-    started.set(path, server);
-    server.then(
-      ({ stop: _, ...address }) => response.end(JSON.stringify(address)),
+    const starting = started.get(path) ?? start();
+    started.set(path, starting);
+    starting.then(
+      (server) => response.end(JSON.stringify(server)),
       (error: Error) => response.writeHead(500).end(error.message),
     );
   }).listen(0, "127.0.0.1");
@@ -45,6 +45,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     desk.close();
     desk.closeAllConnections();
     const running = await Promise.allSettled(started.values());
-    await Promise.all(running.map((one) => one.status === "fulfilled" && one.value.stop()));
+    await Promise.all(running.flatMap((one) => (one.status === "fulfilled" ? [one.value.stop()] : [])));
   };
 }
