@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { folderLake, gather } from "../crash/evidence.ts";
 import { type Deed, judge } from "../crash/oracle.ts";
-import { type Proxy, startProxy } from "../network/proxy.ts";
+import { type Proxy as Line, startProxy } from "../network/proxy.ts";
 import { freePort, type Running, until } from "../site/process.ts";
 import { deliveredReceipts } from "../site/receipts.ts";
 import { makeSite, type Site } from "../site/site.ts";
@@ -15,7 +15,7 @@ const LARGE = 200 * 2 ** 20;
 
 describe("1,000 files and one of 200 MiB", () => {
   let site: Site | undefined;
-  let line: Proxy | undefined;
+  let line: Line | undefined;
   const running: Running[] = [];
   afterEach(async () => {
     await Promise.all(running.splice(0).map((p) => p.stop()));
@@ -25,9 +25,9 @@ describe("1,000 files and one of 200 MiB", () => {
 
   /** Writes the files, delivers them through the fault, and judges. `trouble` runs beside the delivery, until it is over. */
   const deliver = async (
-    fault: (line: Proxy) => void,
+    fault: (line: Line) => void,
     trouble: (
-      line: Proxy,
+      line: Line,
       receiver: () => Promise<void>,
       over: () => boolean,
     ) => Promise<void> = async () => {},
