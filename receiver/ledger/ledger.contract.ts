@@ -1,0 +1,419 @@
+/** What every database beneath the ledger must do. */
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { addClient, resumeClient, setQuotas, suspendClient } from "./clients.ts";
+import { createLedger } from "./commit.ts";
+import type { LedgerDatabase } from "./database.ts";
+import type { Quotas } from "./decide.ts";
+import { claimsOf } from "./entry.ts";
+import { createHistory } from "./history.ts";
+import type { Capture, HistoryQuery, Outcome } from "./ledger.ts";
+import { again, digest, removal, sign, version, word } from "./samples.ts";
+import { createSegments } from "./segments.ts";
+
+/** A new, empty ledger; every `open` is one more connection to it, closed when the test has finished. */
+export type Place = () => Promise<LedgerDatabase>;
+
+const acme: Omit<HistoryQuery, "limit"> = { clients: ["acme"] };
+
+export function ledgerContract(newPlace: () => Promise<Place>): void {
+  let place: Place;
+  let database: LedgerDatabase;
+
+  beforeEach(async () => {
+    place = await newPlace();
+    database = await place();
+    await addClient(database.db, "acme");
+  });
+
+  const open = async (): Promise<LedgerDatabase> => {
+    const another = await place();
+    onTestFinished(() => another.close());
+    return another;
+  };
+  const commit = async (captures: readonly Capture[], quotas?: Quotas): Promise<readonly Outcome[]> =>
+    (await createLedger(database, quotas).commit(captures, sign)).outcomes;
+  const words = async (...captures: Capture[]): Promise<(string | undefined)[]> =>
+    (await commit(captures)).map(word);
+  const list = async (query: Partial<HistoryQuery> = {}) =>
+    (await createHistory(database.db).page({ ...acme, limit: 1000, ...query })).entries;
+  const ids = async (query: Partial<HistoryQuery> = {}): Promise<string[]> =>
+    (await list(query)).map((entry) => entry.versionId);
+
+  describe("commit", () => {
+    test("a version is an entry with a receipt that says the same", async () => {
+      const capture = version("dir/a%3Db%FF.csv", "A");
+      const [outcome] = await commit([capture]);
+      if (outcome?.kind !== "committed") throw new Error(word(outcome));
+      expect(outcome.entry).toEqual({
+        versionId: capture.versionId,
+        kind: "version",
+        client: "acme",
+        source: "pos",
+        path: "dir/a=b\uFFFD.csv",
+        pathEncoded: "dir/a%3Db%FF.csv",
+        size: 1,
+        sha256: digest("A"),
+        captureId: capture.captureId,
+        modifiedAt: capture.modifiedAt,
+        sealedAt: capture.sealedAt,
+        receivedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        channel: "push",
+        agentId: capture.bearer.id,
+        key: capture.key,
+      });
+      const { path: _, kind: __, key: ___, modifiedAt: ____, sealedAt: _____, ...said } = outcome.entry;
+      expect(claimsOf(outcome.receipt)).toMatchObject({ ...said, status: "created" });
+      expect(await list()).toEqual([outcome.entry]);
+      expect(await createHistory(database.db).version(capture.versionId)).toEqual(outcome.entry);
+    });
+
+    test("A, B, A are three versions; A, removal, A are three entries", async () => {
+      const [a, b, c] = [version("f", "A"), version("f", "B"), version("f", "A")];
+      expect(await words(a)).toEqual(["committed"]);
+      expect(await words(b)).toEqual(["committed"]);
+      expect(await words(c)).toEqual(["committed"]);
+      const [gone, back] = [removal("f"), version("f", "A")];
+      expect(await words(gone)).toEqual(["committed"]);
+      expect(await words(back)).toEqual(["committed"]);
+      expect(await ids()).toEqual([a, b, c, gone, back].map((capture) => capture.versionId));
+      expect((await list()).map((entry) => entry.kind)[3]).toBe("removal");
+    });
+
+    test("later captures of a batch see the earlier ones", async () => {
+      const a = version("f", "A");
+      const batch = [
+        a,
+        again(a),
+        version("f", "A"),
+        version("f", "B"),
+        version("f", "A"),
+        removal("f"),
+        removal("f"),
+        { ...version("f", "X"), captureId: a.captureId },
+        version("f", "A", { key: null }),
+        version("f", "A"),
+      ];
+      expect(await words(...batch)).toEqual([
+        "committed",
+        "repeated",
+        "unchanged",
+        "committed",
+        "committed",
+        "committed",
+        "unchanged",
+        "capture-conflict",
+        "needs-bytes",
+        "committed",
+      ]);
+      expect(await list()).toHaveLength(5);
+      expect((await list({ latest: true })).map((entry) => entry.versionId)).toEqual([
+        batch.at(-1)?.versionId,
+      ]);
+    });
+
+    test("a known captureId gives the same receipt again, also when the file has moved on", async () => {
+      const a = version("f", "A");
+      const gone = removal("g");
+      const [first, nothing] = await commit([a, gone]);
+      await commit([version("f", "B"), version("g", "G")]);
+      const [retry, retried] = await commit([again(a), again(gone)]);
+      expect(retry).toMatchObject({ kind: "repeated", receipt: (first as { receipt: string }).receipt });
+      expect(retried).toMatchObject({ kind: "repeated", receipt: (nothing as { receipt: string }).receipt });
+      const ledger = createLedger(database);
+      expect(await ledger.known(a)).toEqual(retry);
+      expect(await ledger.known({ ...a, sha256: null })).toEqual(retry);
+      expect(await ledger.known({ ...gone, sha256: null })).toEqual(retried);
+      expect(await ledger.known({ ...a, captureId: "never" })).toBeUndefined();
+      expect(word(await ledger.known({ ...a, sha256: digest("B") }))).toBe("capture-conflict");
+    });
+
+    test.for([
+      ["bytes", { sha256: digest("B") }],
+      ["size", { size: 2 }],
+      ["path", { pathEncoded: "g" }],
+      ["source", { source: "other" }],
+    ] as const)("a known captureId with another %s is refused", async ([, change]) => {
+      for (const text of ["A", "A"]) {
+        const known = version("f", text);
+        await commit([known]);
+        expect(await words({ ...again(known), ...change })).toEqual(["capture-conflict"]);
+        expect(await words(removal("f", { captureId: known.captureId }))).toEqual(["capture-conflict"]);
+      }
+      expect(await list()).toHaveLength(1);
+    });
+
+    test("one captureId of two clients is two captures", async () => {
+      await addClient(database.db, "other");
+      const a = version("f", "A");
+      expect(await words(a, { ...again(a), client: "other" })).toEqual(["committed", "committed"]);
+    });
+
+    test("unchanged bytes make no entry and are remembered, with the versionId that has them", async () => {
+      const a = version("f", "A");
+      await commit([a]);
+      const same = version("f", "A", { key: null });
+      const [outcome] = await commit([same]);
+      expect(outcome).toMatchObject({
+        kind: "unchanged",
+        claims: { status: "unchanged", versionId: a.versionId, captureId: same.captureId },
+      });
+      await commit([version("f", "B")]);
+      expect(await words(again(same))).toEqual(["repeated"]);
+      expect(await list()).toHaveLength(2);
+    });
+
+    test("unchanged is no oracle: another bearer must bring the bytes", async () => {
+      const a = version("f", "A");
+      await commit([a]);
+      const other = { id: "trbk-other", seesAll: false };
+      const ledger = createLedger(database);
+      expect(await ledger.unchanged(a)).toBe(true);
+      expect(await ledger.unchanged({ ...a, sha256: digest("B") })).toBe(false);
+      expect(await ledger.unchanged({ ...a, bearer: other })).toBe(false);
+      expect(await ledger.unchanged({ ...a, bearer: { ...other, seesAll: true } })).toBe(true);
+      expect(await words(version("f", "A", { bearer: other, key: null }))).toEqual(["needs-bytes"]);
+      expect(await words(version("f", "A", { bearer: { ...other, seesAll: true } }))).toEqual(["unchanged"]);
+      expect(await words(version("f", "A", { bearer: other }))).toEqual(["committed"]);
+      await commit([removal("f")]);
+      expect(await ledger.unchanged({ ...a, bearer: { ...other, seesAll: true } })).toBe(false);
+    });
+
+    test("needs-bytes records nothing", async () => {
+      const capture = version("f", "A", { key: null });
+      expect(await words(capture)).toEqual(["needs-bytes"]);
+      expect(await createLedger(database).known(capture)).toBeUndefined();
+      expect(await words(again(capture))).toEqual(["committed"]);
+    });
+
+    test("removing what is not there is unchanged", async () => {
+      const never = removal("never");
+      const [outcome] = await commit([never]);
+      expect(outcome).toMatchObject({
+        kind: "unchanged",
+        claims: { status: "unchanged", versionId: never.versionId, size: null, sha256: null },
+      });
+      const gone = removal("f");
+      await commit([version("f", "A"), gone]);
+      const [twice] = await commit([removal("f")]);
+      expect(twice).toMatchObject({ kind: "unchanged", claims: { versionId: gone.versionId } });
+      expect((await list()).map((entry) => entry.kind)).toEqual(["version", "removal"]);
+    });
+
+    test("a suspended or unknown client is refused, and only it", async () => {
+      await addClient(database.db, "other");
+      await suspendClient(database.db, "other");
+      const batch = [
+        version("f", "A", { client: "other" }),
+        version("f", "A", { client: "nobody" }),
+        version("f", "A"),
+      ];
+      expect(await words(...batch)).toEqual(["client-suspended", "client-not-allowed", "committed"]);
+      await resumeClient(database.db, "other");
+      expect(await words(batch[0] as Capture)).toEqual(["committed"]);
+    });
+
+    test("a path that no codec wrote is refused, and only it", async () => {
+      expect(await words(version("a b", "A"), version("a%20b", "A"))).toEqual(["path-invalid", "committed"]);
+    });
+
+    test("quotas: the largest file, a day, the store; a client's own before the default", async () => {
+      const bounds = { file: 10, day: null, stored: null };
+      const outcome = async (text: string, quotas: Quotas) =>
+        (await commit([version(`q/${text.length}`, text)], quotas))[0];
+      expect(await outcome("x".repeat(11), bounds)).toMatchObject({ code: "quota-file" });
+      expect(word(await outcome("x".repeat(10), bounds))).toBe("committed");
+      const day = await outcome("x".repeat(5), { file: null, day: 14, stored: null });
+      expect(day).toMatchObject({ code: "quota-day", retryAfter: expect.any(Number) });
+      expect((day as { retryAfter: number }).retryAfter).toBeGreaterThan(0);
+      expect((day as { retryAfter: number }).retryAfter).toBeLessThanOrEqual(86_400);
+      const stored = await outcome("x".repeat(5), { file: null, day: null, stored: 14 });
+      expect(stored).toMatchObject({ code: "quota-stored", retryAfter: 3600 });
+      await setQuotas(database.db, "acme", { stored: 15 });
+      expect(word(await outcome("x".repeat(5), { file: null, day: null, stored: 14 }))).toBe("committed");
+      expect(word(await outcome("y", { file: null, day: null, stored: null }))).toBe("quota-stored");
+    });
+
+    test("quotas count within a batch; what was refused costs nothing", async () => {
+      const bounds = { file: null, day: 10, stored: 10 };
+      const batch = ["1234567", "12345", "123", "1"].map((text) => version(text, text));
+      expect((await commit(batch, bounds)).map(word)).toEqual([
+        "committed",
+        "quota-day",
+        "committed",
+        "quota-day",
+      ]);
+      expect(word((await commit([removal("1234567")], bounds))[0])).toBe("committed");
+    });
+
+    test("a batch of 2,500 captures", async () => {
+      const batch = Array.from({ length: 2500 }, (_, i) => version(`many/${i % 2400}`, `${i}`));
+      expect(new Set((await commit(batch)).map(word))).toEqual(new Set(["committed"]));
+      expect((await commit(batch.map(again))).every((outcome) => outcome.kind === "repeated")).toBe(true);
+      expect(await list({ limit: 5000 })).toHaveLength(2500);
+      expect(await list({ limit: 5000, latest: true })).toHaveLength(2400);
+    });
+
+    test("nothing of a commit stays when it fails", async () => {
+      const twice = version("f", "A");
+      const batch = [version("e", "E"), twice, { ...version("g", "B"), versionId: twice.versionId }];
+      await expect(commit(batch)).rejects.toThrow();
+      expect(await list()).toEqual([]);
+      expect(await createSegments(database).unwritten(0)).toEqual([]);
+      const refusing = createLedger(database).commit([twice], () => {
+        throw new Error("the key is gone");
+      });
+      await expect(refusing).rejects.toThrow("the key is gone");
+      expect(await words(twice)).toEqual(["committed"]);
+      expect((await createHistory(database.db).position()).seq).toBe(1);
+    });
+  });
+
+  describe("history", () => {
+    test("receivedAt rises with every commit, and asOf it gives exactly the state that included it", async () => {
+      const states: { readonly at: string; readonly all: string[]; readonly latest: string[] }[] = [];
+      const steps = [
+        [version("f", "A"), version("g", "G")],
+        [version("f", "B")],
+        [removal("g")],
+        [version("h", "H"), removal("f")],
+        [version("g", "G")],
+      ];
+      for (const step of steps) {
+        await commit(step);
+        states.push({
+          at: (await list()).at(-1)?.receivedAt as string,
+          all: await ids(),
+          latest: await ids({ latest: true }),
+        });
+      }
+      expect(new Set(states.map((state) => state.at)).size).toBe(steps.length);
+      expect(states.map((state) => state.at)).toEqual(states.map((state) => state.at).sort());
+      for (const { at, all, latest } of states) {
+        expect(await ids({ asOf: at })).toEqual(all);
+        expect(await ids({ asOf: at, latest: true })).toEqual(latest);
+      }
+      expect(states.map((state) => state.latest.length)).toEqual([2, 2, 1, 1, 2]);
+      expect(await ids({ asOf: "2001-01-01T00:00:00+02:00" })).toEqual([]);
+      await expect(list({ asOf: "yesterday" })).rejects.toMatchObject({ code: "request-invalid" });
+    });
+
+    test("filters: client, source, exact path, who brought it", async () => {
+      await addClient(database.db, "other");
+      const theirs = version("f", "A", { client: "other" });
+      const key = version("f", "A", { source: "erp", bearer: { id: "k1", seesAll: false } });
+      const [f, ff] = [version("f", "A"), version("F", "A")];
+      await commit([theirs, key, f, ff]);
+      expect(await ids()).toEqual([key, f, ff].map((capture) => capture.versionId));
+      expect(await ids({ clients: "all" })).toHaveLength(4);
+      expect(await ids({ clients: [] })).toEqual([]);
+      expect(await ids({ clients: ["other", "acme"], pathEncoded: "f", latest: true })).toHaveLength(3);
+      expect(await ids({ source: "erp" })).toEqual([key.versionId]);
+      expect(await ids({ pathEncoded: "F" })).toEqual([ff.versionId]);
+      expect(await ids({ broughtBy: "k1" })).toEqual([key.versionId]);
+    });
+
+    test("pages meet without gap or overlap, and the last one says so", async () => {
+      await commit(Array.from({ length: 7 }, (_, i) => version(`p/${i}`, `${i}`)));
+      const history = createHistory(database.db);
+      for (const latest of [false, true]) {
+        const seen: string[] = [];
+        let after: number | undefined = 0;
+        for (let pages = 1; after !== undefined; pages += 1) {
+          const page = await history.page({ ...acme, latest, after, limit: 3 });
+          seen.push(...page.entries.map((entry) => entry.pathEncoded));
+          after = page.next;
+          expect(pages).toBeLessThanOrEqual(3);
+        }
+        expect(seen).toEqual(Array.from({ length: 7 }, (_, i) => `p/${i}`));
+      }
+      expect((await history.page({ ...acme, limit: 7 })).next).toBeUndefined();
+    });
+
+    test("since, position and named", async () => {
+      const history = createHistory(database.db);
+      const { epoch } = await history.position();
+      const [a, b] = [version("a", "A"), version("b", "B")];
+      await commit([a, b, removal("a")]);
+      expect((await history.since(0, 10)).map((line) => line.seq)).toEqual([1, 2, 3]);
+      expect((await history.since(1, 1)).map((line) => line.versionId)).toEqual([b.versionId]);
+      expect(claimsOf((await history.since(2, 1))[0]?.receipt as string).status).toBe("removed");
+      expect(await history.position()).toEqual({ epoch, seq: 3 });
+      expect(await history.named([a.key as string, "raw/none"])).toEqual(new Set([a.key]));
+      expect(await history.named([])).toEqual(new Set());
+      expect(await history.version("none")).toBeUndefined();
+    });
+  });
+
+  describe("segments", () => {
+    test("a commit with entries has one; it stays unwritten until it is marked", async () => {
+      const ledger = createLedger(database);
+      const segments = createSegments(database);
+      const a = version("f", "A");
+      const { segment } = await ledger.commit([a, version("f", "A"), version("g", "G")], sign);
+      expect(segment?.lines.map((line) => line.seq)).toEqual([1, 2]);
+      expect(segment?.date).toBe(segment?.lines[0]?.receivedAt.slice(0, 10));
+      expect((await ledger.commit([again(a), version("f", "A")], sign)).segment).toBeUndefined();
+      const { segment: next } = await ledger.commit([removal("f")], sign);
+      expect(await segments.unwritten(0)).toEqual([segment, next]);
+      expect(await segments.unwritten(3_600_000)).toEqual([]);
+      await segments.markWritten([segment?.id as string]);
+      await segments.markWritten([]);
+      expect(await segments.unwritten(0)).toEqual([next]);
+    });
+  });
+
+  test("two connections commit at full speed; a tail reader misses nothing and sees their order", async () => {
+    const writers = [createLedger(await open()), createLedger(await open())];
+    const history = createHistory((await open()).db);
+    const rounds = 40;
+    const committed: string[] = [];
+    let writing = writers.length;
+    const write = async (ledger: (typeof writers)[number], n: number): Promise<void> => {
+      for (let i = 0; i < rounds; i += 1) {
+        const { outcomes } = await ledger.commit(
+          [version(`w/${n}/${i}`, `${n} ${i}`), version("shared", `${n} ${i}`)],
+          sign,
+        );
+        for (const outcome of outcomes)
+          if (outcome.kind === "committed") committed.push(outcome.entry.versionId);
+        await new Promise(setImmediate);
+      }
+      writing -= 1;
+    };
+    const seen: { seq: number; versionId: string; receivedAt: string }[] = [];
+    const follow = async (): Promise<void> => {
+      for (;;) {
+        const last = writing === 0;
+        const lines = await history.since(seen.at(-1)?.seq ?? 0, 7);
+        seen.push(...lines);
+        if (last && lines.length === 0) return;
+        await new Promise(setImmediate);
+      }
+    };
+    await Promise.all([...writers.map(write), follow()]);
+    expect(committed).toHaveLength(writers.length * rounds * 2);
+    expect(seen.map((line) => line.seq)).toEqual(committed.map((_, i) => i + 1));
+    expect(new Set(seen.map((line) => line.versionId))).toEqual(new Set(committed));
+    const times = seen.map((line) => line.receivedAt);
+    expect(times).toEqual([...times].sort());
+  });
+
+  test("the same captureId through two connections at once is one entry", async () => {
+    const ledgers = [createLedger(await open()), createLedger(await open())];
+    const captures = Array.from({ length: 20 }, (_, i) => version(`race/${i}`, "A"));
+    const both = await Promise.all(
+      ledgers.map((ledger) => ledger.commit(captures.map(again), sign).then(({ outcomes }) => outcomes)),
+    );
+    expect(both.map((outcomes) => word(outcomes[0])).sort()).toEqual(["committed", "repeated"]);
+    expect(await list()).toHaveLength(20);
+  });
+
+  test("another opening sees the same epoch and goes on with the sequence", async () => {
+    await commit([version("a", "A")]);
+    const reopened = await open();
+    const before = await createHistory(database.db).position();
+    expect(await createHistory(reopened.db).position()).toEqual(before);
+    const { segment } = await createLedger(reopened).commit([version("b", "B")], sign);
+    expect(segment?.lines[0]?.seq).toBe(2);
+  });
+}
