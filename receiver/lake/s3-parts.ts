@@ -1,0 +1,286 @@
+/**
+ * Uploads of an S3 lake are the store's own multipart uploads; the handle is its UploadId. Sent parts stay in the
+ * spool until they were hashed in order, so that the digest of the whole needs no reading back; where they did not
+ * all pass through here (another receiver, a restart, a full spool), the completed object is read once.
+ */
+import { createHash } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Follower } from "./follower.ts";
+import type { PartLake, PartUpload, StoredPart } from "./lake.ts";
+import { placeOf, requireAllParts, requirePartSize } from "./part-place.ts";
+import { asMetadata, failure, listedKey, retryingFile, type Store, withContentHash } from "./s3-store.ts";
+import type { Staging } from "./stage.ts";
+
+interface Sent {
+  readonly sha256: string;
+  readonly tag: string;
+  /** Undefined once it was given to the follower. */
+  file: string | undefined;
+  readonly size: number;
+}
+
+interface Progress {
+  readonly parts: Map<number, Sent>;
+  /** Requests for one number go one after the other. */
+  readonly turns: Map<number, Promise<unknown>>;
+  followed: number;
+  /** False once the digest must come from reading back. */
+  following: boolean;
+}
+
+type Whole = { readonly size: number; readonly sha256: string };
+
+/** The half of an S3 lake that takes files in parts. */
+export function s3Parts(store: Store, staging: Staging, follower: Follower, keep: number): PartLake {
+  const { client, call } = store;
+  const uploads = new Map<string, Progress>();
+  const completing = new Map<string, Promise<Whole>>();
+  let kept = 0;
+
+  const progressOf = (handle: string): Progress => {
+    const found = uploads.get(handle) ?? { parts: new Map(), turns: new Map(), followed: 1, following: true };
+    uploads.set(handle, found);
+    return found;
+  };
+
+  const release = (sent: { file: string | undefined; size: number }): void => {
+    if (sent.file === undefined) return;
+    kept -= sent.size;
+    rm(sent.file, { force: true }).catch(() => {});
+    sent.file = undefined;
+  };
+
+  const stopFollowing = (handle: string, progress: Progress): void => {
+    progress.following = false;
+    follower.drop(handle);
+    for (const sent of progress.parts.values()) release(sent);
+  };
+
+  const forget = (handle: string): void => {
+    const progress = uploads.get(handle);
+    if (progress !== undefined) stopFollowing(handle, progress);
+    uploads.delete(handle);
+  };
+
+  const follow = (handle: string, progress: Progress): void => {
+    for (;;) {
+      const sent = progress.parts.get(progress.followed);
+      if (!progress.following || sent?.file === undefined) return;
+      progress.followed += 1;
+      follower
+        .append(handle, { file: sent.file, start: 0, length: sent.size })
+        .catch(() => {
+          progress.following = false;
+        })
+        .finally(() => release(sent));
+    }
+  };
+
+  const send = async (upload: PartUpload, number: number, sha256: string, size: number, file: string) => {
+    const answer = await retryingFile(file, (Body) =>
+      client.send(
+        withContentHash(
+          new UploadPartCommand({
+            ...store.at(upload.key),
+            UploadId: upload.handle,
+            PartNumber: number,
+            Body,
+            ContentLength: size,
+          }),
+          sha256,
+        ),
+      ),
+    );
+    return answer.ETag ?? "";
+  };
+
+  const readBack = async (key: string): Promise<Whole | undefined> => {
+    let body: Readable;
+    try {
+      body = (await client.send(new GetObjectCommand(store.at(key)))).Body as Readable;
+    } catch (error) {
+      if (failure(error).status === 404) return undefined;
+      throw error;
+    }
+    const hash = createHash("sha256");
+    let size = 0;
+    for await (const chunk of body) {
+      hash.update(chunk as Buffer);
+      size += (chunk as Buffer).length;
+    }
+    return { size, sha256: hash.digest("hex") };
+  };
+
+  const unknown = (key: string): ProblemError =>
+    new ProblemError("upload-unknown", `the store has no upload for ${key}; it was aborted or swept`);
+
+  const complete = async (upload: PartUpload, given: readonly StoredPart[]): Promise<Whole> => {
+    const parts = requireAllParts(upload, given);
+    const at = store.at(upload.key);
+    const UploadId = upload.handle;
+    if (parts.length === 0) {
+      // S3 completes no upload without parts.
+      await client.send(new PutObjectCommand({ ...at, Body: "", ContentLength: 0 }));
+      await client.send(new AbortMultipartUploadCommand({ ...at, UploadId })).catch(() => {});
+      return { size: 0, sha256: createHash("sha256").digest("hex") };
+    }
+    const Parts = parts.map((part) => ({ PartNumber: part.number, ETag: part.tag }));
+    try {
+      await client.send(new CompleteMultipartUploadCommand({ ...at, UploadId, MultipartUpload: { Parts } }));
+    } catch (error) {
+      const { code } = failure(error);
+      if (code === "InvalidPart") {
+        throw new ProblemError(
+          "part-conflict",
+          `the store holds other parts of ${upload.key} than were recorded`,
+          {
+            cause: error,
+          },
+        );
+      }
+      if (code !== "NoSuchUpload") throw error;
+      const done = await readBack(upload.key);
+      if (done === undefined) throw unknown(upload.key);
+      return done;
+    }
+    const progress = uploads.get(upload.handle);
+    const allHere =
+      progress?.following === true &&
+      progress.followed === parts.length + 1 &&
+      parts.every((part) => progress.parts.get(part.number)?.sha256 === part.sha256);
+    if (allHere) {
+      const sha256 = await follower.finish(upload.handle).catch(() => undefined);
+      if (sha256 !== undefined) return { size: upload.size, sha256 };
+    }
+    const done = await readBack(upload.key);
+    if (done === undefined) throw unknown(upload.key);
+    return done;
+  };
+
+  return {
+    begin: (key, metadata) =>
+      call(`begin an upload for ${key}`, async () => {
+        const answer = await client.send(
+          new CreateMultipartUploadCommand({ ...store.at(key), Metadata: asMetadata(metadata) }),
+        );
+        if (answer.UploadId === undefined) throw new Error("the store gave no UploadId");
+        return answer.UploadId;
+      }),
+
+    stagePart: async (upload, number, body) => {
+      placeOf(upload, number);
+      return staging.stage(body);
+    },
+
+    async part(upload, number, staged) {
+      const content = staging.consume(staged);
+      const file = content.kind === "file" ? content.file : await staging.name();
+      let progress = uploads.get(upload.handle);
+      let keeping = false;
+      const turn = progress?.turns.get(number) ?? Promise.resolve();
+      const work = turn
+        .catch(() => {})
+        .then(() =>
+          call(`store part ${number} of ${upload.key}`, async () => {
+            requirePartSize(upload, number, staged.size);
+            const there = uploads.get(upload.handle)?.parts.get(number);
+            if (there?.sha256 === staged.sha256) return there.tag;
+            if (there !== undefined) {
+              throw new ProblemError("part-conflict", `part ${number} is stored already, with other bytes`);
+            }
+            if (content.kind === "memory") await writeFile(file, content.bytes);
+            const tag = await send(upload, number, staged.sha256, staged.size, file).catch(
+              (error: unknown) => {
+                throw failure(error).code === "NoSuchUpload" ? unknown(upload.key) : error;
+              },
+            );
+            const now = progressOf(upload.handle);
+            keeping = now.following && kept + staged.size <= keep;
+            if (keeping) kept += staged.size;
+            now.parts.set(number, {
+              sha256: staged.sha256,
+              tag,
+              file: keeping ? file : undefined,
+              size: staged.size,
+            });
+            if (keeping) follow(upload.handle, now);
+            else stopFollowing(upload.handle, now);
+            return tag;
+          }),
+        );
+      progress = progressOf(upload.handle);
+      progress.turns.set(number, work);
+      try {
+        return await work;
+      } finally {
+        if (progress.turns.get(number) === work) progress.turns.delete(number);
+        if (!keeping) await rm(file, { force: true });
+        if (progress.parts.size === 0 && progress.turns.size === 0) uploads.delete(upload.handle);
+      }
+    },
+
+    complete(upload, parts) {
+      const running =
+        completing.get(upload.handle) ?? call(`complete ${upload.key}`, () => complete(upload, parts));
+      completing.set(upload.handle, running);
+      const end = (): void => void completing.delete(upload.handle);
+      running.then(() => {
+        end();
+        forget(upload.handle);
+      }, end);
+      return running;
+    },
+
+    abort: (upload) =>
+      call(`abort the upload for ${upload.key}`, async () => {
+        forget(upload.handle);
+        try {
+          await client.send(
+            new AbortMultipartUploadCommand({ ...store.at(upload.key), UploadId: upload.handle }),
+          );
+        } catch (error) {
+          if (failure(error).status !== 404) throw error;
+        }
+      }),
+
+    async *open() {
+      let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+      while (marker !== undefined) {
+        const page = await call("list uploads", () =>
+          client.send(
+            new ListMultipartUploadsCommand({
+              Bucket: store.bucket,
+              Prefix: store.prefix,
+              EncodingType: "url",
+              ...marker,
+            }),
+          ),
+        );
+        for (const one of page.Uploads ?? []) {
+          if (one.UploadId === undefined || one.Key === undefined) continue;
+          const key = listedKey(store, one.Key, page.EncodingType);
+          yield { handle: one.UploadId, key, startedAt: one.Initiated?.getTime() ?? Date.now() };
+        }
+        const next = page.NextKeyMarker;
+        marker =
+          page.IsTruncated === true && next !== undefined
+            ? {
+                KeyMarker: store.prefix + listedKey(store, next, page.EncodingType),
+                ...(page.NextUploadIdMarker === undefined ? {} : { UploadIdMarker: page.NextUploadIdMarker }),
+              }
+            : undefined;
+      }
+    },
+  };
+}

@@ -1,0 +1,106 @@
+/** A lake in any S3. Bodies are staged in a local spool, hashed there, and sent with the hash that we found. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  ListObjectsV2Command,
+} from "@aws-sdk/client-s3";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { lakeFault, realDisk } from "./disk.ts";
+import { startFollower } from "./follower.ts";
+import type { AnyLake } from "./lake.ts";
+import { s3Parts } from "./s3-parts.ts";
+import { probeStore } from "./s3-probe.ts";
+import { publishObject } from "./s3-publish.ts";
+import { failure, listedKey, openStore, type S3LakeOptions } from "./s3-store.ts";
+import { openStaging } from "./stage.ts";
+
+const KEEP = 2 * 1024 ** 3;
+
+/** Makes the spool; the store itself is first asked by `probe`. */
+export async function openS3Lake(options: S3LakeOptions): Promise<AnyLake> {
+  const { spool } = options;
+  await mkdir(spool, { recursive: true }).catch((error: unknown) => {
+    throw lakeFault(error, spool);
+  });
+  const store = openStore(options);
+  const staging = openStaging(join(spool, "bodies"), realDisk);
+  const { client, call } = store;
+  // Until the probe has seen the condition work, every put looks first.
+  let conditional = false;
+  return {
+    ...s3Parts(store, staging, startFollower(), options.keep ?? KEEP),
+
+    stage: (body) => staging.stage(body),
+
+    async publish(staged, key, metadata) {
+      const { size, sha256 } = staged;
+      const content = staging.consume(staged);
+      try {
+        const object = { key, size, sha256, content, metadata };
+        await call(`write ${key}`, () => publishObject(store, object, conditional));
+      } finally {
+        if (content.kind === "file") await rm(content.file, { force: true }).catch(() => {});
+      }
+    },
+
+    read: (key, range) =>
+      call(`read ${key}`, async () => {
+        const Range = range === undefined ? {} : { Range: `bytes=${range.start}-${range.end}` };
+        try {
+          return (await client.send(new GetObjectCommand({ ...store.at(key), ...Range }))).Body as Readable;
+        } catch (error) {
+          const { status, code } = failure(error);
+          if (status === 404 && code !== "NoSuchBucket") return undefined;
+          if (status === 416) {
+            throw new ProblemError("range-invalid", `${key} has no bytes ${range?.start}-${range?.end}`);
+          }
+          throw error;
+        }
+      }),
+
+    async *list(prefix) {
+      let token: string | undefined;
+      do {
+        const page = await call(`list ${prefix}`, () =>
+          client.send(
+            new ListObjectsV2Command({
+              Bucket: store.bucket,
+              Prefix: store.prefix + prefix,
+              EncodingType: "url",
+              ...(token === undefined ? {} : { ContinuationToken: token }),
+            }),
+          ),
+        );
+        for (const one of page.Contents ?? []) {
+          const key = listedKey(store, one.Key ?? "", page.EncodingType);
+          yield { key, size: one.Size ?? 0 };
+        }
+        token = page.NextContinuationToken;
+      } while (token !== undefined);
+    },
+
+    remove: (key) =>
+      call(`delete ${key}`, async () => void (await client.send(new DeleteObjectCommand(store.at(key))))),
+
+    async probe() {
+      const swept = await staging.sweep();
+      const findings = await probeStore(store);
+      conditional = findings.conditional;
+      return swept === 0
+        ? findings.lines
+        : [...findings.lines, `removed what ${swept} earlier process(es) left in the spool`];
+    },
+
+    check: () =>
+      call(
+        "see the bucket",
+        async () => void (await client.send(new HeadBucketCommand({ Bucket: store.bucket }))),
+      ),
+
+    free: async () => undefined,
+  };
+}
