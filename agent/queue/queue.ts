@@ -52,17 +52,56 @@ export interface Seen {
   readonly missed: number;
 }
 
-/** What capture needs. Synchronous: SQLite in this process. */
+/** What was sealed, with the state that is remembered of its path: one thing, so that neither is stored alone. */
+export type Sealing =
+  | { readonly parcel: VersionParcel; readonly seen: Seen }
+  /** The path is forgotten with it: when it comes back it is new. */
+  | { readonly parcel: RemovalParcel; readonly seen: undefined }
+  /** Same bytes as last sealed: only the state is new. */
+  | { readonly parcel: undefined; readonly seen: Seen };
+
+/** Where a path stands between here and the receiver. */
+export interface Standing {
+  /** The receiver holds a version of it, by receipt. */
+  readonly delivered: boolean;
+  /** What it holds by receipt are exactly the bytes of the seen state. */
+  readonly current: boolean;
+  /** The youngest parcel of the path that waits. */
+  readonly waiting: "none" | "in-place" | "spooled" | "removal";
+}
+
+/** What capture needs of the queue for one source. Synchronous: SQLite in this process. Writers throw `disk-full`. */
 export interface Intake {
+  readonly client: string;
+  readonly source: string;
   /** What is known of the files directly in one folder. */
-  seenIn(source: string, folder: Buffer): Seen[];
-  seen(source: string, path: Buffer): Seen | undefined;
-  /** Every folder of the source that holds seen files, in byte order. */
-  foldersSeen(source: string): Iterable<Buffer>;
-  /** Stores sealed parcels together with their seen states, and touched-only states, in one transaction. Throws `disk-full`. */
-  put(parcels: readonly Parcel[], touched: readonly { readonly source: string; readonly seen: Seen }[]): void;
-  /** Counts a miss of a seen path, or forgets the misses when it was seen again. */
-  missed(source: string, path: Buffer, missed: number): void;
+  seenIn(folder: Buffer): Seen[];
+  seen(path: Buffer): Seen | undefined;
+  /** Names (first segments below `folder`) under which seen files lie, at any depth. */
+  childFolders(folder: Buffer): Buffer[];
+  /** `folder` and every folder below it that holds seen files, in byte order. */
+  foldersSeen(folder: Buffer): Iterable<Buffer>;
+  /** One transaction: all or nothing. */
+  put(sealings: readonly Sealing[]): void;
+  /** Counts misses of seen paths (0 forgets them). */
+  missed(paths: readonly Buffer[], missed: number): void;
+  /** Forgets a path: no removal will follow. */
+  forget(path: Buffer): void;
+  standing(path: Buffer): Standing;
+}
+
+/** What is known of one source as a whole, and what is wrong in it. */
+export interface SourceBook {
+  /** The root that the source had when it was first seen healthy; undefined: not yet, or a new one was accepted. */
+  rootId(): string | undefined;
+  recordRoot(rootId: string | undefined): void;
+  scanFinished(at: number, files: number): void;
+  /** Path empty: the source itself. Never throws: without room it is remembered in this process. */
+  problem(path: Buffer, code: ProblemCode, detail: string, now: number): void;
+  /** True when there was one. */
+  recovered(path: Buffer): boolean;
+  problems(): Iterable<{ readonly path: Buffer; readonly code: ProblemCode }>;
+  problemCount(): number;
 }
 
 export interface ProblemRecord {
@@ -84,6 +123,8 @@ export interface Outbox {
   postpone(captureId: string, until: number, problem: { code: ProblemCode; detail: string }): void;
   /** It is delivered, superseded or set aside: the end of this parcel. */
   end(captureId: string, end: ParcelEnd): void;
+  /** Many ends in one commit: fsync decides how many small files a second can leave. Throws `disk-full`: then all of them wait again. */
+  endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void;
   uploadBegun(captureId: string, uploadId: string | undefined): void;
 }
 

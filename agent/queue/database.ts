@@ -1,0 +1,72 @@
+/** The queue's file: WAL and synchronous=FULL, so a commit survives a power cut, and `status` reads while `run` writes. */
+import { readdirSync, readFileSync } from "node:fs";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import Database from "better-sqlite3";
+
+export type QueueFile = Database.Database;
+
+/** Opens and migrates. Throws `disk-full` when there is no room for it. */
+export function openQueueFile(file: string): QueueFile {
+  return diskFull(() => {
+    const db = new Database(file, { timeout: 10_000 });
+    db.pragma("journal_mode = WAL");
+    db.pragma("synchronous = FULL");
+    db.pragma("foreign_keys = ON");
+    db.pragma("cache_size = -8000");
+    db.pragma("journal_size_limit = 67108864");
+    migrate(db);
+    return db;
+  });
+}
+
+/** No room is an expected state of a host: it gets its name, and whoever asked tries again later. */
+export function diskFull<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!isDiskFull(cause)) throw cause;
+    throw new ProblemError(
+      "disk-full",
+      `the queue cannot be written: ${(cause as Error).message}; free space on the disk of --data`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** In WAL mode a full disk also shows as a failed write of the log or of its index, not only as SQLITE_FULL. */
+function isDiskFull(error: unknown): boolean {
+  return /^(SQLITE_FULL|SQLITE_IOERR_(WRITE|SHMSIZE|SHMMAP|SHMOPEN|FSYNC|TRUNCATE)|ENOSPC|EDQUOT)$/.test(
+    String((error as { code?: unknown }).code),
+  );
+}
+
+/** The only place that finds the files: a bundle replaces it. */
+function readMigrations(): readonly { readonly number: number; readonly text: string }[] {
+  const folder = new URL("./migrations/", import.meta.url);
+  return readdirSync(folder)
+    .filter((name) => /^\d{4}-.+\.sql$/.test(name))
+    .sort()
+    .map((name) => ({ number: Number(name.slice(0, 4)), text: readFileSync(new URL(name, folder), "utf8") }));
+}
+
+function migrate(db: QueueFile): void {
+  const known = readMigrations();
+  const newest = known.at(-1)?.number ?? 0;
+  if (schemaNumber(db) === newest) return;
+  db.transaction(() => {
+    const at = schemaNumber(db);
+    if (at > newest)
+      throw new ProblemError(
+        "usage",
+        `the queue's schema is number ${at}, this program knows up to ${newest}: a newer tributary-agent wrote it; run that version or a newer one`,
+      );
+    for (const migration of known.filter((m) => m.number > at)) db.exec(migration.text);
+    db.pragma(`user_version = ${newest}`);
+  }).immediate();
+}
+
+function schemaNumber(db: QueueFile): number {
+  return db.pragma("user_version", { simple: true }) as number;
+}

@@ -1,0 +1,208 @@
+/** The courier's side of the queue. Handing out lives in memory only: after a crash everything without a receipt waits again. */
+import type { ProblemCode } from "@tributary/shared/problems.ts";
+import { diskFull, type QueueFile } from "./database.ts";
+import type { Outbox, Parcel, ParcelEnd } from "./queue.ts";
+import { type ParcelRow, split, toColumns, toParcel, toWaiting } from "./rows.ts";
+
+/** What the log of deliveries keeps at most. */
+export interface Retention {
+  readonly days: number;
+  readonly rows: number;
+}
+
+/** When the disk is full a postponement cannot be stored; it is held in memory for this long at least. */
+const HELD_MS = 5_000;
+/** Deliveries between two prunings, and rows that one pruning takes at most: nothing stops for it. */
+const PRUNE_EVERY = 500;
+const PRUNE_ROWS = 2_000;
+
+const PARCEL =
+  "p.capture_id, p.kind, q.client, q.name AS source, p.path, p.sealed_at, p.size, p.mtime_ns, p.ctime_ns, p.file_id, p.sha256, p.spooled, p.attempts, p.upload_id";
+const ONE = `SELECT ${PARCEL} FROM parcels p JOIN sources q ON q.id = p.source_id`;
+
+function statements(db: QueueFile) {
+  return {
+    ready: db.prepare<[number], { seq: number; capture_id: string }>(
+      "SELECT seq, capture_id FROM parcels WHERE head = 1 AND due = 0 ORDER BY seq LIMIT ?",
+    ),
+    bySeq: db.prepare<[number], ParcelRow>(`${ONE} WHERE p.seq = ?`).safeIntegers(true),
+    byCapture: db.prepare<[string], ParcelRow>(`${ONE} WHERE p.capture_id = ?`).safeIntegers(true),
+    anyDue: db
+      .prepare<[number], number>("SELECT 1 FROM parcels WHERE head = 1 AND due > 0 AND due <= ? LIMIT 1")
+      .pluck(),
+    wake: db.prepare("UPDATE parcels SET due = 0 WHERE head = 1 AND due > 0 AND due <= ?"),
+    nextDue: db.prepare<[], number | null>("SELECT MIN(due) FROM parcels WHERE head = 1 AND due > 0").pluck(),
+    postpone: db.prepare(
+      `UPDATE parcels SET attempts = attempts + 1, due = ?, problem_code = ?, problem_detail = ?,
+       problem_since = COALESCE(problem_since, ?) WHERE capture_id = ?`,
+    ),
+    upload: db.prepare("UPDATE parcels SET upload_id = ? WHERE capture_id = ?"),
+    remove: db.prepare("DELETE FROM parcels WHERE capture_id = ?"),
+    aside: db.prepare(
+      `UPDATE parcels SET head = 0, due = 0, aside_at = @at, problem_code = @code, problem_detail = @detail,
+       problem_since = COALESCE(problem_since, @at) WHERE capture_id = @captureId`,
+    ),
+    next: db.prepare(
+      `UPDATE parcels SET head = 1 WHERE seq = (SELECT MIN(p.seq) FROM parcels p JOIN sources q ON q.id = p.source_id
+       WHERE q.client = ? AND q.name = ? AND p.path = ? AND p.aside_at IS NULL)`,
+    ),
+    log: db.prepare(
+      `INSERT INTO deliveries (capture_id, kind, client, source, path, size, sha256, sealed_at, version_id, status, received_at, delivered_at, receipt)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    delivered: db.prepare(
+      `UPDATE seen SET delivered = CASE WHEN sha256 = @sha256 AND size >= 0 AND NOT EXISTS (
+           SELECT 1 FROM parcels y JOIN parcels p ON p.source_id = y.source_id AND p.path = y.path AND y.seq > p.seq
+           WHERE p.capture_id = @captureId) THEN 2 ELSE 1 END
+       WHERE folder_id = (SELECT f.id FROM folders f JOIN sources q ON q.id = f.source_id
+         WHERE q.client = @client AND q.name = @source AND f.path = @folder) AND name = @name`,
+    ),
+    // Only the state that this parcel was sealed from: a younger capture of the path stands on its own.
+    invalidate: db.prepare(
+      `UPDATE seen SET size = -1, sha256 = x'', delivered = MIN(delivered, 1)
+       WHERE folder_id = (SELECT f.id FROM folders f JOIN sources q ON q.id = f.source_id
+         WHERE q.client = @client AND q.name = @source AND f.path = @folder) AND name = @name AND sha256 = @sha256`,
+    ),
+    prune: db.prepare(
+      `DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries ORDER BY seq LIMIT ${PRUNE_ROWS})
+       AND (delivered_at < ? OR seq <= (SELECT MAX(seq) FROM deliveries) - ?)`,
+    ),
+  };
+}
+
+export interface Ended {
+  readonly parcel: Parcel;
+  readonly end: ParcelEnd;
+}
+
+/** `ended` is told after the commit. */
+export function sqliteOutbox(
+  db: QueueFile,
+  retention: Retention,
+  now: () => number,
+  ended: (ends: readonly Ended[]) => void,
+): Outbox {
+  const sql = statements(db);
+  const handedOut = new Set<string>();
+  const held = new Map<string, number>();
+  let sincePrune = PRUNE_EVERY;
+
+  function endOne(captureId: string, end: ParcelEnd): Ended | undefined {
+    const row = sql.byCapture.get(captureId);
+    if (row === undefined) return undefined;
+    const parcel = toParcel(row);
+    const { folder, name } = split(parcel.path);
+    const place = { client: parcel.client, source: parcel.source, folder, name, sha256: row.sha256 };
+    switch (end.kind) {
+      case "delivered":
+        log(parcel, end);
+        if (parcel.kind === "version") sql.delivered.run({ ...place, captureId });
+        sql.remove.run(captureId);
+        break;
+      case "superseded":
+        if (parcel.kind === "version") sql.invalidate.run(place);
+        sql.remove.run(captureId);
+        break;
+      case "aside":
+        sql.aside.run({ at: end.at, code: end.code, detail: end.detail, captureId });
+        break;
+    }
+    sql.next.run(parcel.client, parcel.source, parcel.path);
+    return { parcel, end };
+  }
+
+  function log(parcel: Parcel, end: ParcelEnd & { kind: "delivered" }): void {
+    const version = parcel.kind === "version" ? parcel : undefined;
+    sql.log.run(
+      parcel.captureId,
+      parcel.kind,
+      parcel.client,
+      parcel.source,
+      parcel.path,
+      version ? toColumns(version.state)[0] : null,
+      version ? Buffer.from(version.sha256, "hex") : null,
+      parcel.sealedAt,
+      end.versionId,
+      end.status,
+      end.receivedAt,
+      end.at,
+      end.receipt,
+    );
+    sincePrune += 1;
+    if (sincePrune < PRUNE_EVERY) return;
+    sincePrune = 0;
+    sql.prune.run(end.at - retention.days * 86_400_000, retention.rows);
+  }
+
+  const endMany = db.transaction((ends: readonly { captureId: string; end: ParcelEnd }[]) =>
+    ends.map(({ captureId, end }) => endOne(captureId, end)).filter((done) => done !== undefined),
+  );
+
+  function endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void {
+    if (ends.length === 0) return;
+    try {
+      const done = diskFull(() => endMany.immediate(ends));
+      for (const { captureId } of ends) {
+        handedOut.delete(captureId);
+        held.delete(captureId);
+      }
+      ended(done);
+    } catch (error) {
+      // Not stored, so not ended: it goes again, and the receiver answers with the same receipt.
+      const until = Math.max(...ends.map(({ end }) => end.at)) + HELD_MS;
+      for (const { captureId } of ends) hold(captureId, until);
+      throw error;
+    }
+  }
+
+  function hold(captureId: string, until: number): void {
+    handedOut.delete(captureId);
+    held.set(captureId, until);
+  }
+
+  /** In memory only when it cannot be stored: a full disk must not stop what needs no disk. */
+  function stored(work: () => unknown): boolean {
+    try {
+      diskFull(work);
+      return true;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "disk-full") throw error;
+      return false;
+    }
+  }
+
+  return {
+    take(limit, at) {
+      for (const [captureId, until] of held) if (until <= at) held.delete(captureId);
+      if (sql.anyDue.get(at) !== undefined) stored(() => sql.wake.run(at));
+      const taken = [];
+      for (const { seq, capture_id } of sql.ready.all(limit + handedOut.size + held.size)) {
+        if (taken.length >= limit) break;
+        if (handedOut.has(capture_id) || held.has(capture_id)) continue;
+        handedOut.add(capture_id);
+        taken.push(toWaiting(sql.bySeq.get(seq) as ParcelRow));
+      }
+      return taken;
+    },
+    nextDue() {
+      const times = [...held.values()];
+      const stored = sql.nextDue.get();
+      if (stored !== null && stored !== undefined) times.push(stored);
+      return times.length === 0 ? undefined : Math.min(...times);
+    },
+    postpone(captureId: string, until: number, problem: { code: ProblemCode; detail: string }) {
+      if (
+        stored(() =>
+          sql.postpone.run(Math.max(1, Math.ceil(until)), problem.code, problem.detail, now(), captureId),
+        )
+      )
+        handedOut.delete(captureId);
+      else hold(captureId, until);
+    },
+    end: (captureId, end) => endAll([{ captureId, end }]),
+    endAll,
+    uploadBegun(captureId, uploadId) {
+      stored(() => sql.upload.run(uploadId ?? null, captureId));
+    },
+  };
+}

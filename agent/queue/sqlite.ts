@@ -1,0 +1,73 @@
+/** The queue in one SQLite file: composed of the courier's side, capture's side per source, and what `status` reads. */
+
+import { sqliteBook } from "./book.ts";
+import { openQueueFile, type QueueFile } from "./database.ts";
+import { sqliteIntake } from "./intake.ts";
+import { type Ended, type Retention, sqliteOutbox } from "./outbox.ts";
+import type { Intake, Outbox, SourceBook } from "./queue.ts";
+import { type QueueStatus, queueStatus } from "./status.ts";
+
+export interface SqliteQueue {
+  readonly outbox: Outbox;
+  readonly status: QueueStatus;
+  /** Capture's side for one source. */
+  intake(client: string, source: string): Intake;
+  book(client: string, source: string): SourceBook;
+  /** `put` brought something to send. The answer unsubscribes. */
+  onPut(listener: () => void): () => void;
+  /** Parcels ended, after their commit: what captures the file again, acts on it, or frees the spool. */
+  onEnd(listener: (ends: readonly Ended[]) => void): () => void;
+  close(): void;
+}
+
+export interface QueueOptions {
+  readonly retention?: Retention;
+  /** ms; the host's clock. */
+  readonly now?: () => number;
+}
+
+/** `file` is queue.sqlite under --data; created when absent. Throws `disk-full`. */
+export function openQueue(file: string, options: QueueOptions = {}): SqliteQueue {
+  return queueOn(openQueueFile(file), options);
+}
+
+/** The queue on a file that is open: a test may bound its pages. */
+export function queueOn(db: QueueFile, options: QueueOptions = {}): SqliteQueue {
+  const puts = new Set<() => void>();
+  const ends = new Set<(ends: readonly Ended[]) => void>();
+  const outbox = sqliteOutbox(
+    db,
+    options.retention ?? { days: 90, rows: 1_000_000 },
+    options.now ?? Date.now,
+    (done) => {
+      for (const listener of ends) listener(done);
+    },
+  );
+  return {
+    outbox,
+    status: queueStatus(db),
+    intake: (client, source) =>
+      sqliteIntake(db, { client, source, id: sourceId(db, client, source) }, () => {
+        for (const listener of puts) listener();
+      }),
+    book: (client, source) => sqliteBook(db, sourceId(db, client, source)),
+    onPut: (listener) => subscribe(puts, listener),
+    onEnd: (listener) => subscribe(ends, listener),
+    close: () => void db.close(),
+  };
+}
+
+function subscribe<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+function sourceId(db: QueueFile, client: string, source: string): number {
+  const find = db
+    .prepare<[string, string], number>("SELECT id FROM sources WHERE client = ? AND name = ?")
+    .pluck();
+  const found = find.get(client, source);
+  if (found !== undefined) return found;
+  db.prepare("INSERT INTO sources (client, name) VALUES (?, ?) ON CONFLICT DO NOTHING").run(client, source);
+  return find.get(client, source) as number;
+}
