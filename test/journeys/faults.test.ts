@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { folderLake, gather } from "../crash/evidence.ts";
 import { type Deed, judge } from "../crash/oracle.ts";
-import { type Proxy as Line, startProxy } from "../network/proxy.ts";
+import { type TcpProxy as Line, startProxy } from "../network/proxy.ts";
 import { freePort, type Running, until } from "../site/process.ts";
 import { deliveredReceipts } from "../site/receipts.ts";
 import { makeSite, type Site } from "../site/site.ts";
@@ -96,17 +96,17 @@ describe("1,000 files and one of 200 MiB", () => {
   };
 
   const timeout = 240_000;
-  test("100 ms round trip", { timeout }, async () => await deliver((p) => p.set({ latencyMs: 50 })));
+  test("100 ms round trip", { timeout }, async () => await deliver((p) => p.set({ latency: 50 })));
   test("20 MB/s", { timeout }, async () => await deliver((p) => p.set({ bandwidth: 20_000_000 })));
   test(
     "every connection cut after 30 MB",
     { timeout },
-    async () => await deliver((p) => p.set({ cutAfter: { up: 30_000_000 } })),
+    async () => await deliver((p) => p.set({ cut: { up: 30_000_000 } })),
   );
   test(
     "every connection reset after 11 MB",
     { timeout },
-    async () => await deliver((p) => p.set({ resetAfter: { up: 11_000_000 } })),
+    async () => await deliver((p) => p.set({ reset: { up: 11_000_000 } })),
   );
   test(
     "half-open for a while: nothing passes and nothing is closed",
