@@ -1,0 +1,84 @@
+/** The ingest listener's routes, put together from the doors. No technology is chosen here: everything is handed in. */
+import { randomUUID } from "node:crypto";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { HEADER, type Jwks, ROUTE } from "@tributary/shared/protocol.ts";
+import { Hono } from "hono";
+import type { DoorEnv } from "./doors/door.ts";
+import { type EventsDoor, eventsDoor } from "./doors/events.ts";
+import { type ByteDoor, filesDoor } from "./doors/files.ts";
+import { type HealthDoor, healthDoor } from "./doors/health.ts";
+import { answerProblem, type ReportProblem } from "./doors/problem.ts";
+import { removalsDoor } from "./doors/removals.ts";
+import { uploadsDoor } from "./doors/uploads.ts";
+import { type VersionsDoor, versionsDoor } from "./doors/versions.ts";
+import type { Ingest, Uploads } from "./ingest/ingest.ts";
+
+export interface AppParts extends ByteDoor, VersionsDoor, EventsDoor, HealthDoor {
+  readonly ingest: Ingest;
+  readonly uploads: Uploads;
+  readonly jwks: () => Jwks;
+  /** Enroll and heartbeat, which only identity knows. */
+  readonly more: readonly Hono<DoorEnv>[];
+  readonly reportProblem: ReportProblem;
+  readonly reportRequest: (method: string, status: number, ms: number) => void;
+}
+
+/** Routes by the raw path, so that no spelling of `..` is resolved before a door has refused it. */
+export function createApp(parts: AppParts): Hono<DoorEnv> {
+  const app = new Hono<DoorEnv>({ getPath: (_request, options) => options?.env?.target.path ?? "/" });
+  app.use(async (c, next) => {
+    const from = performance.now();
+    c.set("requestId", requestIdOf(c.env.incoming.headers[HEADER.requestId]));
+    c.header(HEADER.requestId, c.get("requestId"));
+    c.header("strict-transport-security", "max-age=31536000");
+    await next();
+    parts.reportRequest(c.req.method, c.res.status, performance.now() - from);
+  });
+  app.use("/v1/*", async (_c, next) => {
+    if (parts.stopping.aborted)
+      throw new ProblemError("stopping", "this receiver is stopping; come again", { retryAfter: 5 });
+    await next();
+  });
+  const doors = [
+    filesDoor(parts),
+    uploadsDoor(parts),
+    removalsDoor(parts),
+    versionsDoor(parts),
+    eventsDoor(parts),
+    healthDoor(parts),
+    new Hono<DoorEnv>().get(ROUTE.jwks, (c) => {
+      c.header("cache-control", "public, max-age=300");
+      return c.json(parts.jwks());
+    }),
+    ...parts.more,
+  ];
+  for (const door of doors) app.route("/", door);
+  const refuse = answerProblem(parts.reportProblem);
+  app.onError(refuse);
+  const routes = app.routes.filter((route) => route.method !== "ALL");
+  app.notFound((c) => {
+    const { path } = c.env.target;
+    const allowed = [...new Set(routes.filter((r) => fits(r.path, path)).map((r) => r.method))].join(", ");
+    if (allowed === "")
+      return refuse(new ProblemError("not-found", `there is nothing at ${path.slice(0, 200)}`), c);
+    const wrong = `${path.slice(0, 200)} takes ${allowed}, not ${c.env.incoming.method}`;
+    const answer = refuse(new ProblemError("method-not-allowed", wrong), c);
+    answer.headers.set("allow", allowed);
+    return answer;
+  });
+  return app;
+}
+
+/** Whether a route's pattern fits a path whatever the method. */
+function fits(pattern: string, path: string): boolean {
+  const wanted = pattern.split("/");
+  const given = path.split("/");
+  return (
+    (wanted.at(-1) === "*" ? given.length >= wanted.length : given.length === wanted.length) &&
+    wanted.every((segment, i) => segment === "*" || segment.startsWith(":") || segment === given[i])
+  );
+}
+
+function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === "string" && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
+}

@@ -1,0 +1,181 @@
+/**
+ * receiver.yaml, checked. The configuration reference is generated from these descriptions. Everything is optional:
+ * without a file the embedded defaults under the data folder hold.
+ */
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
+import { z } from "zod";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** "127.0.0.1:8443", "[::1]:8443", "receiver.example.com:443". Port 0: any free one. */
+export function parseAddress(text: string): Address | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) return undefined;
+  return { host: (match[1] ?? match[2]) as string, port };
+}
+
+const address = z.string().transform((text, context): Address => {
+  const parsed = parseAddress(text);
+  if (parsed) return parsed;
+  context.issues.push({
+    code: "custom",
+    input: text,
+    message: "expected an address with its port such as 127.0.0.1:8443 or [::1]:8443",
+  });
+  return { host: "", port: 0 };
+});
+
+/** A secret as it stands here, or `env:NAME`, or `file:PATH`. */
+const secret = z.string().transform((text, context): string => {
+  const given = readSecret(text);
+  if (given !== undefined && given !== "") return given;
+  context.issues.push({
+    code: "custom",
+    input: undefined,
+    message: `there is nothing at ${text.slice(0, 200)}; expected a text, env:NAME or file:PATH`,
+  });
+  return "";
+});
+
+function readSecret(text: string): string | undefined {
+  if (text.startsWith("env:")) return process.env[text.slice(4)];
+  if (!text.startsWith("file:")) return text;
+  try {
+    return readFileSync(text.slice(5), "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+const listenSettings = z.strictObject({
+  ingest: address
+    .prefault("127.0.0.1:8443")
+    .describe("Where agents, the API and tus arrive; the listener that faces the internet"),
+  console: address.optional().describe("Where central people work and administer"),
+  portal: address.optional().describe("Where clients' people work; off unless named"),
+  sftp: address.optional().describe("Where SFTP clients arrive; off unless named"),
+});
+
+const lakeSettings = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("directory").describe("A folder of this host"),
+    path: z.string().optional().describe("The folder; default: lake/ under the data folder"),
+  }),
+  z.strictObject({
+    kind: z.literal("s3").describe("Any S3 store"),
+    bucket: z.string().describe("The bucket; it must exist"),
+    prefix: z.string().default("").describe("What all keys begin with"),
+    region: z.string().default("us-east-1").describe("The region"),
+    endpoint: z.url().optional().describe("The store's address when it is not AWS"),
+    forcePathStyle: z.boolean().default(false).describe("The bucket in the path instead of the host name"),
+    accessKeyId: secret
+      .optional()
+      .describe(
+        "The key's id, or env:NAME, or file:PATH; default: the AWS provider chain (AWS_ACCESS_KEY_ID, profiles, roles)",
+      ),
+    secretAccessKey: secret.optional().describe("The key's secret, or env:NAME, or file:PATH"),
+  }),
+]);
+
+const ledgerSettings = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("sqlite").describe("A file of this host; one receiver"),
+    path: z.string().optional().describe("The file; default: ledger.sqlite under the data folder"),
+  }),
+  z.strictObject({
+    kind: z.literal("postgres").describe("A PostgreSQL database; any number of receivers"),
+    url: secret.describe("postgres://user:password@host/database, or env:NAME, or file:PATH"),
+  }),
+]);
+
+const optionalSize = byteSize.nullable().default(null);
+
+/** Every key of receiver.yaml. */
+export const receiverSettings = z.strictObject({
+  listen: listenSettings.prefault({}).describe("The listeners, each host:port"),
+  publicUrl: z
+    .url({ protocol: /^https$/, error: "expected an address such as https://receiver.example.com" })
+    .optional()
+    .describe("What invitations carry; default: the ingest address"),
+  keys: z.string().optional().describe("The folder of the site's keys; default: keys/ under the data folder"),
+  tls: z
+    .strictObject({
+      cert: z.string().describe("The certificate chain, a PEM file"),
+      key: z.string().describe("Its private key, a PEM file"),
+    })
+    .optional()
+    .describe("A certificate of your own; default: the site's own authority issues one"),
+  trustProxy: z
+    .array(z.string())
+    .default([])
+    .describe("Addresses of proxies whose X-Forwarded-For is believed"),
+  lake: lakeSettings.prefault({ kind: "directory" }).describe("Where the bytes are kept"),
+  ledger: ledgerSettings.prefault({ kind: "sqlite" }).describe("Where the record is kept"),
+  limits: z
+    .strictObject({
+      idle: duration.prefault("30s").describe("The longest silence of a sender inside a body"),
+      minRate: byteRate.prefault("1KB/s").describe("The slowest that a body may come, over 30 s of waiting"),
+      concurrent: z
+        .int()
+        .positive()
+        .default(512)
+        .describe("Files and parts on their way in at once; more are told to come again"),
+    })
+    .prefault({})
+    .describe("What a sender may ask of the receiver"),
+  reserve: byteSize.prefault("1GiB").describe("Disk that is never used up: files are refused before"),
+  quota: z
+    .strictObject({
+      stored: optionalSize.describe("Bytes that a client may have stored; null: no bound"),
+      day: optionalSize.describe("Bytes that a client may bring on one UTC day; null: no bound"),
+      file: optionalSize.describe("The largest file of a client; null: no bound"),
+    })
+    .prefault({})
+    .describe("For every client that has no quota of its own"),
+  sweep: z
+    .strictObject({
+      every: duration.prefault("6h").describe("How often is looked for what nobody will come back for"),
+      uploads: duration.prefault("7d").describe("Age of an upload that nobody touched"),
+      spare: duration.prefault("7d").describe("Age of an object that no entry names"),
+    })
+    .prefault({})
+    .describe("What is taken away, and when"),
+  heartbeat: duration.prefault("10s").describe("How often agents report"),
+  stopWithin: duration.prefault("30s").describe("How long what has begun may take when the receiver stops"),
+  metricsFrom: z.array(z.string()).default(["127.0.0.1", "::1"]).describe("Addresses that may read /metrics"),
+  log: z
+    .enum(["silent", "error", "warn", "info", "debug", "trace"])
+    .default("info")
+    .describe("What is logged on stderr"),
+});
+
+export type ReceiverSettings = z.output<typeof receiverSettings>;
+
+/** What every command takes. */
+export interface SiteOptions {
+  readonly data?: string | undefined;
+  readonly config?: string | undefined;
+}
+
+/** The settings with every path made whole: relative ones count from the data folder. */
+export interface Site {
+  readonly data: string;
+  readonly settings: ReceiverSettings;
+  readonly keys: string;
+}
+
+/** Reads `--config`, or `receiver.yaml` in the data folder when there is one. Throws `config-invalid`. */
+export function readSite(options: SiteOptions, defaultData: string): Site {
+  const data = resolve(options.data ?? process.env["TRIBUTARY_DATA"] ?? defaultData);
+  const settings =
+    options.config === undefined
+      ? loadSettings(join(data, "receiver.yaml"), receiverSettings, true)
+      : loadSettings(resolve(options.config), receiverSettings);
+  return { data, settings, keys: resolve(data, settings.keys ?? "keys") };
+}

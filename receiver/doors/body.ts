@@ -1,0 +1,141 @@
+/**
+ * A request's bytes, straight from Node's stream. Reading never destroys the connection, so that a refusal can still
+ * be answered; `100 Continue` is sent at the first read, so what is refused before costs the sender nothing.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { z } from "zod";
+import type { DoorContext } from "./door.ts";
+
+/** How slow a sender may be. Only time spent waiting for the sender counts, never our own. */
+export interface Pace {
+  /** Longest silence in ms. */
+  readonly idle: number;
+  /** Bytes per second over `window` ms of waiting. */
+  readonly minRate: number;
+  readonly window: number;
+}
+
+/** One body being read. `fail` ends it with this problem, also while it waits. */
+export interface Reading {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly size: number | undefined;
+  fail(problem: ProblemError): void;
+}
+
+const LOOK_EVERY_MS = 500;
+
+export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pace: Pace): Reading {
+  let failure: ProblemError | undefined;
+  let wake = (): void => {};
+  let begun = false;
+  const fail = (problem: ProblemError): void => {
+    failure ??= problem;
+    wake();
+  };
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    if (begun) throw new TypeError("a body is read once");
+    begun = true;
+    if (failure) throw failure;
+    if (incoming.headers.expect !== undefined && !outgoing.headersSent) outgoing.writeContinue();
+    const watch = watchPace(pace, fail);
+    const onWake = (): void => wake();
+    const onCut = (): void => {
+      if (incoming.readableEnded) return;
+      fail(
+        new ProblemError("length-mismatch", "the connection ended before the body did; nothing was recorded"),
+      );
+    };
+    incoming.on("readable", onWake).on("end", onWake).on("error", onCut).on("close", onCut);
+    try {
+      for (;;) {
+        if (failure) throw failure;
+        const chunk = incoming.read() as Buffer | null;
+        if (chunk !== null) {
+          watch.arrived(chunk.length);
+          yield chunk;
+        } else if (incoming.readableEnded) {
+          return;
+        } else if (incoming.destroyed) {
+          onCut();
+        } else {
+          watch.waits();
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          watch.goesOn();
+        }
+      }
+    } finally {
+      watch.stop();
+      incoming.off("readable", onWake).off("end", onWake).off("close", onCut);
+      // An `error` listener stays: a connection that is reset while we answer must not end the process.
+    }
+  }
+  return { bytes: bytes(), size: declaredSize(incoming), fail };
+}
+
+/** Undefined for chunked bodies; no length and no chunks is an empty body (RFC 9112, 6.3). */
+export function declaredSize(incoming: IncomingMessage): number | undefined {
+  if (incoming.headers["transfer-encoding"] !== undefined) return undefined;
+  return Number(incoming.headers["content-length"] ?? 0);
+}
+
+function watchPace(pace: Pace, fail: (problem: ProblemError) => void) {
+  let waitingSince: number | undefined;
+  let waited = 0;
+  let bytes = 0;
+  const tooSlow = (what: string): void =>
+    fail(new ProblemError("body-too-slow", `${what}; nothing was recorded`, { retryAfter: 5 }));
+  const look = (): void => {
+    const now = performance.now();
+    const silent = waitingSince === undefined ? 0 : now - waitingSince;
+    if (silent > pace.idle) return tooSlow(`no byte came for ${Math.round(pace.idle / 1000)} s`);
+    if (waited + silent < pace.window) return;
+    if ((bytes * 1000) / (waited + silent) < pace.minRate)
+      return tooSlow(`the body came at less than ${pace.minRate} bytes a second`);
+    waited = -silent;
+    bytes = 0;
+  };
+  const timer = setInterval(look, Math.min(LOOK_EVERY_MS, pace.idle / 2, pace.window / 2));
+  return {
+    arrived: (count: number): void => {
+      bytes += count;
+    },
+    waits: (): void => {
+      waitingSince = performance.now();
+    },
+    goesOn: (): void => {
+      waited += performance.now() - (waitingSince ?? performance.now());
+      waitingSince = undefined;
+    },
+    stop: (): void => clearInterval(timer),
+  };
+}
+
+const JSON_BYTES = 2 ** 20;
+const JSON_PACE: Pace = { idle: 15_000, minRate: 1024, window: 15_000 };
+
+/** A JSON body of at most 1 MiB, checked. Throws `json-invalid`, `request-invalid`, `body-too-large`. */
+export async function readJson<T extends z.ZodType>(c: DoorContext, schema: T): Promise<z.output<T>> {
+  const { incoming, outgoing } = c.env;
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  const tooLarge = (): ProblemError =>
+    new ProblemError("body-too-large", `a JSON body may have ${JSON_BYTES} bytes at most`);
+  if ((declaredSize(incoming) ?? 0) > JSON_BYTES) throw tooLarge();
+  for await (const chunk of readBody(incoming, outgoing, JSON_PACE).bytes) {
+    total += chunk.byteLength;
+    if (total > JSON_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch (cause) {
+    throw new ProblemError("json-invalid", "the body is not valid JSON", { cause });
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new ProblemError("request-invalid", z.prettifyError(parsed.error));
+  return parsed.data;
+}

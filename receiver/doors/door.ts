@@ -1,0 +1,22 @@
+/** What every door shares: the request as Node has it, its raw target, and its id. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HEADER } from "@tributary/shared/protocol.ts";
+import type { Context } from "hono";
+import type { Target } from "./target.ts";
+
+/** `target` is the request line's own spelling: URL parsers resolve `..` and `%2e` before anybody can refuse them. */
+export interface DoorEnv {
+  Bindings: { incoming: IncomingMessage; outgoing: ServerResponse; target: Target };
+  Variables: { requestId: string };
+}
+
+export type DoorContext = Context<DoorEnv>;
+
+/** The one value of a header, or undefined; Node joins repeated ones with a comma. */
+export function header(
+  c: DoorContext,
+  name: (typeof HEADER)[keyof typeof HEADER] | string,
+): string | undefined {
+  const value = c.env.incoming.headers[name];
+  return Array.isArray(value) ? value.join(", ") : value;
+}

@@ -1,0 +1,121 @@
+/** `GET /v1/events`: the tail of the ledger, in pages or as server-sent events (WHATWG HTML, 9.2). */
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import type { EventPage, ManifestLine } from "@tributary/shared/protocol.ts";
+import { entry, HEADER, ROUTE } from "@tributary/shared/protocol.ts";
+import { Hono } from "hono";
+import type { Gate } from "../identity/principal.ts";
+import type { History } from "../ledger/ledger.ts";
+import { formatCursor, parseCursor } from "../tail/cursor.ts";
+import type { Tail } from "../tail/tail.ts";
+import { type DoorContext, type DoorEnv, header } from "./door.ts";
+import { identify, whileAllowed } from "./identify.ts";
+import { type Scope, scopeOf, sees } from "./scope.ts";
+import { queryText } from "./target.ts";
+import { limitOf } from "./versions.ts";
+
+export interface EventsDoor {
+  readonly gate: Gate;
+  readonly history: History;
+  readonly tail: Pick<Tail, "next">;
+  /** Ends all streams when the receiver stops. */
+  readonly stopping: AbortSignal;
+  /** Between comments that keep proxies from closing a silent stream, ms. */
+  readonly heartbeat: number;
+}
+
+const SCAN = 1000;
+
+export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
+  return new Hono<DoorEnv>().get(ROUTE.events, async (c) => {
+    const principal = await identify(door.gate, c);
+    const { query } = c.env.target;
+    const scope = scopeOf(principal, queryText(query, "client"), queryText(query, "source"));
+    const now = await door.history.position();
+    const cursor = header(c, "last-event-id") ?? queryText(query, "cursor");
+    const after = cursor === undefined ? 0 : parseCursor(cursor, now);
+    const accept = header(c, "accept") ?? "";
+    if (!accept.includes("text/event-stream"))
+      return c.json(await page(door.history, scope, { epoch: now.epoch, seq: after }, limitOf(query)));
+    const end = new AbortController();
+    await whileAllowed(
+      door.gate,
+      principal,
+      () => end.abort(),
+      () => stream(door, c, scope, { epoch: now.epoch, seq: after }, end),
+    );
+    return RESPONSE_ALREADY_SENT;
+  });
+}
+
+/** Reads on until something is seen or the ledger ends, so that a quiet client among busy ones needs few requests. */
+async function page(
+  history: Pick<History, "since">,
+  scope: Scope,
+  from: { readonly epoch: string; readonly seq: number },
+  limit: number,
+): Promise<EventPage> {
+  let { seq } = from;
+  const events: ManifestLine[] = [];
+  for (;;) {
+    const lines = await history.since(seq, SCAN);
+    for (const line of lines) {
+      seq = line.seq;
+      if (sees(scope, line)) events.push(line);
+      if (events.length === limit) break;
+    }
+    if (events.length > 0 || lines.length < SCAN) break;
+  }
+  return { events: events.map((line) => entry.parse(line)), cursor: formatCursor({ ...from, seq }) };
+}
+
+async function stream(
+  { tail, stopping, heartbeat }: EventsDoor,
+  c: DoorContext,
+  scope: Scope,
+  from: { readonly epoch: string; readonly seq: number },
+  end: AbortController,
+): Promise<void> {
+  const { outgoing } = c.env;
+  const signal = AbortSignal.any([end.signal, stopping]);
+  outgoing.on("close", () => end.abort());
+  signal.addEventListener("abort", () => outgoing.end());
+  outgoing.writeHead(200, {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+    [HEADER.requestId]: c.get("requestId"),
+  });
+  outgoing.write(": tributary\n\n");
+  const beat = setInterval(() => outgoing.write(": still here\n\n"), heartbeat);
+  try {
+    let { seq } = from;
+    while (!signal.aborted) {
+      for (const line of await tail.next(seq, SCAN, signal)) {
+        seq = line.seq;
+        if (signal.aborted) return;
+        if (!sees(scope, line)) continue;
+        const id = formatCursor({ ...from, seq });
+        const more = outgoing.write(
+          `id: ${id}\nevent: ${line.kind}\ndata: ${JSON.stringify(entry.parse(line))}\n\n`,
+        );
+        if (!more) await drained(outgoing, signal);
+      }
+    }
+  } finally {
+    clearInterval(beat);
+    if (!outgoing.writableEnded) outgoing.end();
+  }
+}
+
+async function drained(outgoing: DoorContext["env"]["outgoing"], signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      outgoing.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    outgoing.on("drain", done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}

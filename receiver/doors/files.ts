@@ -1,0 +1,100 @@
+/** `PUT /v1/files/{source}/{path}`: one file in one request; what `curl -T` does, of known or unknown length. */
+import { randomUUID } from "node:crypto";
+import { parseDigest } from "@tributary/shared/digest.ts";
+import { encodePath, requirePath } from "@tributary/shared/path.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { captureKey, HEADER, instant, ROUTE } from "@tributary/shared/protocol.ts";
+import { Hono } from "hono";
+import type { Gate, Principal } from "../identity/principal.ts";
+import type { Ingest } from "../ingest/ingest.ts";
+import { type Pace, readBody } from "./body.ts";
+import { type DoorContext, type DoorEnv, header } from "./door.ts";
+import { clientFor, identify, requireSource, whileAllowed } from "./identify.ts";
+import type { Places } from "./places.ts";
+import { targetBytes } from "./target.ts";
+
+export interface ByteDoor {
+  readonly gate: Gate;
+  readonly places: Places;
+  readonly pace: Pace;
+}
+
+export function filesDoor(door: ByteDoor & { readonly ingest: Ingest }): Hono<DoorEnv> {
+  const put = async (c: DoorContext): Promise<Response> => {
+    const { gate, ingest, places, pace } = door;
+    const principal = await identify(gate, c);
+    const { source, pathEncoded } = fileTarget(c.env.target.path);
+    const client = clientFor(c, principal, "write", source);
+    refuseEncoding(c);
+    const delivery = {
+      principal,
+      client,
+      source,
+      pathEncoded,
+      captureId: captureIdOf(c, principal),
+      modifiedAt: timeOf(c, HEADER.modifiedAt),
+      sealedAt: timeOf(c, HEADER.sealedAt),
+      channel: principal.kind === "agent" ? "push" : "api",
+    };
+    const sha256 = digestOf(c, HEADER.reprDigest, principal.kind === "agent");
+    return await places.hold(async () => {
+      const body = readBody(c.env.incoming, c.env.outgoing, pace);
+      const answer = await whileAllowed(gate, principal, body.fail, () =>
+        ingest.file(delivery, { bytes: body.bytes, size: body.size, sha256 }),
+      );
+      return c.json(answer, answer.status === "created" ? 201 : 200);
+    });
+  };
+  return new Hono<DoorEnv>().put(`${ROUTE.files}/*`, put).put(ROUTE.files, put);
+}
+
+/** Source and path out of the raw request path. Throws `source-invalid` or `path-invalid`. */
+export function fileTarget(path: string): { readonly source: string; readonly pathEncoded: string } {
+  const rest = path.slice(ROUTE.files.length + 1);
+  const slash = rest.indexOf("/");
+  const source = slash === -1 ? rest : rest.slice(0, slash);
+  return {
+    source: requireSource(targetBytes(source).toString("utf8")),
+    pathEncoded: encodePath(requirePath(targetBytes(slash === -1 ? "" : rest.slice(slash + 1)))),
+  };
+}
+
+/** An agent names its capture; a program that does not gets one that is used once. */
+function captureIdOf(c: DoorContext, principal: Principal): string {
+  const key = header(c, HEADER.idempotencyKey);
+  if (key === undefined) {
+    if (principal.kind === "key") return randomUUID();
+    throw new ProblemError("request-invalid", "an agent must send its captureId as Idempotency-Key");
+  }
+  const parsed = captureKey.safeParse(key);
+  if (parsed.success) return parsed.data;
+  throw new ProblemError("request-invalid", `Idempotency-Key: ${parsed.error.issues[0]?.message}`);
+}
+
+/** The declared SHA-256 in hex. Throws `digest-required` where one must be and is not, `digest-invalid`. */
+export function digestOf(c: DoorContext, name: string, required: true): string;
+export function digestOf(c: DoorContext, name: string, required: boolean): string | undefined;
+export function digestOf(c: DoorContext, name: string, required: boolean): string | undefined {
+  const sha256 = parseDigest(header(c, name));
+  if (sha256 === undefined && required)
+    throw new ProblemError("digest-required", `send ${name}: sha-256=:<base64 of the SHA-256>:`);
+  return sha256;
+}
+
+/** RFC 9110, 15.5.16: what we store is what was sent, so nothing is decoded on the way. */
+export function refuseEncoding(c: DoorContext): void {
+  const encoding = header(c, "content-encoding");
+  if (encoding === undefined || encoding.toLowerCase() === "identity") return;
+  throw new ProblemError(
+    "content-encoding-refused",
+    `send the file as it is, not with Content-Encoding: ${encoding.slice(0, 50)}`,
+  );
+}
+
+function timeOf(c: DoorContext, name: string): string | null {
+  const value = header(c, name);
+  if (value === undefined) return null;
+  const parsed = instant.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new ProblemError("request-invalid", `${name}: expected ${parsed.error.issues[0]?.message}`);
+}

@@ -1,0 +1,52 @@
+/** Who stands at the door, for which client; and the cut when that ends while bytes still flow. */
+
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { HEADER, slug } from "@tributary/shared/protocol.ts";
+import { type Act, clientOf, type Gate, type Principal, require } from "../identity/principal.ts";
+import { type DoorContext, header } from "./door.ts";
+
+/** The path is the request line's own: it is what the sender signed. */
+export async function identify(gate: Gate, c: DoorContext): Promise<Principal> {
+  return await gate.identify({
+    method: c.env.incoming.method ?? c.req.method,
+    path: c.env.target.path,
+    authorization: c.env.incoming.headers.authorization,
+  });
+}
+
+/** The client that this request is for, its credentials allowing the act on the source. */
+export function clientFor(
+  c: DoorContext,
+  principal: Principal,
+  act: Act,
+  source: string | undefined,
+): string {
+  const client = clientOf(principal, header(c, HEADER.client));
+  require(principal, act, source);
+  return client;
+}
+
+/** Runs the work, and tells it when the principal is revoked meanwhile. */
+export async function whileAllowed<T>(
+  gate: Gate,
+  principal: Principal,
+  cut: (reason: ProblemError) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const unwatch = gate.watch(principal, cut);
+  try {
+    return await work();
+  } finally {
+    unwatch();
+  }
+}
+
+/** Throws `source-invalid`. */
+export function requireSource(text: string): string {
+  const parsed = slug.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new ProblemError(
+    "source-invalid",
+    `"${text.slice(0, 100)}" is not a source name; expected ${parsed.error.issues[0]?.message ?? "a slug"}`,
+  );
+}

@@ -1,0 +1,51 @@
+/** Failures on their way out: RFC 9457, with a stable code and the request's id. Nothing of the inside is told. */
+import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
+import { HEADER } from "@tributary/shared/protocol.ts";
+import type { DoorContext } from "./door.ts";
+
+/** Who hears of failures: the log. `expected` is false for faults of ours. */
+export type ReportProblem = (failure: {
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly problem: ProblemError;
+  readonly error: unknown;
+}) => void;
+
+/** Any failure as a problem; what has no name becomes `internal`, without a word about the inside. */
+export function asProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError && error.status >= 400) return error;
+  return new ProblemError("internal", "the receiver failed; its log has more under this request id", {
+    cause: error,
+    retryAfter: 5,
+  });
+}
+
+/** Status, headers and body of a problem, for Hono and for answers below it. */
+export function problemAnswer(
+  problem: ProblemError,
+  requestId: string,
+): { readonly status: number; readonly headers: Record<string, string>; readonly body: string } {
+  return {
+    status: problem.status,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      [HEADER.requestId]: requestId,
+      ...(problem.retryAfter === undefined ? {} : { "retry-after": String(Math.ceil(problem.retryAfter)) }),
+      ...(problem.status === 401 ? { "www-authenticate": "Bearer" } : {}),
+    },
+    body: JSON.stringify(problemBody(problem, requestId)),
+  };
+}
+
+/** For `app.onError`. */
+export function answerProblem(report: ReportProblem) {
+  return (error: unknown, c: DoorContext): Response => {
+    const problem = asProblem(error);
+    const requestId = c.get("requestId");
+    report({ requestId, method: c.req.method, path: c.env.target.path, problem, error });
+    const { status, headers, body } = problemAnswer(problem, requestId);
+    return new Response(body, { status, headers });
+  };
+}

@@ -1,0 +1,64 @@
+/** Large files in parts: `POST /v1/uploads`, `PUT …/{id}/parts/{n}`, `POST …/{id}/complete`, `GET` and `DELETE …/{id}`. */
+import { decodePath, requirePath } from "@tributary/shared/path.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { HEADER, ROUTE, uploadRequest, uuid } from "@tributary/shared/protocol.ts";
+import { Hono } from "hono";
+import type { Uploads } from "../ingest/ingest.ts";
+import { readBody, readJson } from "./body.ts";
+import type { DoorContext, DoorEnv } from "./door.ts";
+import { type ByteDoor, digestOf, refuseEncoding } from "./files.ts";
+import { clientFor, identify, whileAllowed } from "./identify.ts";
+
+export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hono<DoorEnv> {
+  const { gate, uploads, places, pace } = door;
+  return new Hono<DoorEnv>()
+    .post(ROUTE.uploads, async (c) => {
+      const principal = await identify(gate, c);
+      const client = clientFor(c, principal, "write", undefined);
+      const request = await readJson(c, uploadRequest);
+      clientFor(c, principal, "write", request.source);
+      requirePath(decodePath(request.pathEncoded));
+      const created = await uploads.create(principal, client, request);
+      return c.json(created, "uploadId" in created || created.status === "created" ? 201 : 200);
+    })
+    .get(`${ROUTE.uploads}/:id`, async (c) => {
+      const principal = await identify(gate, c);
+      return c.json(await uploads.state(principal, uploadIdOf(c)));
+    })
+    .put(`${ROUTE.uploads}/:id/parts/:number`, async (c) => {
+      const principal = await identify(gate, c);
+      const id = uploadIdOf(c);
+      const number = partNumberOf(c);
+      refuseEncoding(c);
+      const sha256 = digestOf(c, HEADER.contentDigest, true);
+      return await places.hold(async () => {
+        const body = readBody(c.env.incoming, c.env.outgoing, pace);
+        const answer = await whileAllowed(gate, principal, body.fail, () =>
+          uploads.part(principal, id, number, { bytes: body.bytes, size: body.size, sha256 }),
+        );
+        return c.json(answer);
+      });
+    })
+    .post(`${ROUTE.uploads}/:id/complete`, async (c) => {
+      const principal = await identify(gate, c);
+      const answer = await uploads.complete(principal, uploadIdOf(c));
+      return c.json(answer, answer.status === "created" ? 201 : 200);
+    })
+    .delete(`${ROUTE.uploads}/:id`, async (c) => {
+      const principal = await identify(gate, c);
+      await uploads.abort(principal, uploadIdOf(c));
+      return c.body(null, 204);
+    });
+}
+
+function uploadIdOf(c: DoorContext): string {
+  const parsed = uuid.safeParse(c.req.param("id"));
+  if (parsed.success) return parsed.data;
+  throw new ProblemError("upload-unknown", "this is not the id of an upload");
+}
+
+function partNumberOf(c: DoorContext): number {
+  const text = c.req.param("number") ?? "";
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  throw new ProblemError("part-invalid", `"${text.slice(0, 50)}" is not the number of a part`);
+}

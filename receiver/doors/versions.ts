@@ -1,0 +1,133 @@
+/** History: `GET /v1/clients`, `/v1/versions`, `/v1/versions/{id}`, `/v1/versions/{id}/content`. */
+import { pipeline } from "node:stream/promises";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { formatDigest } from "@tributary/shared/digest.ts";
+import { encodePath } from "@tributary/shared/path.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { type Entry, type EntryPage, HEADER, instant, ROUTE } from "@tributary/shared/protocol.ts";
+import { Hono } from "hono";
+import type { Gate } from "../identity/principal.ts";
+import type { Lake } from "../lake/lake.ts";
+import type { History } from "../ledger/ledger.ts";
+import { formatCursor, parseCursor } from "../tail/cursor.ts";
+import { type DoorContext, type DoorEnv, header } from "./door.ts";
+import { identify } from "./identify.ts";
+import { parseRange } from "./range.ts";
+import { scopeOf, sees } from "./scope.ts";
+import { queryBytes, queryText } from "./target.ts";
+
+export interface VersionsDoor {
+  readonly gate: Gate;
+  readonly history: History;
+  readonly lake: Pick<Lake, "read">;
+  readonly suspended: (clients: readonly string[]) => Promise<ReadonlySet<string>>;
+}
+
+export function versionsDoor(door: VersionsDoor): Hono<DoorEnv> {
+  return new Hono<DoorEnv>()
+    .get(ROUTE.clients, async (c) => {
+      const principal = await identify(door.gate, c);
+      const suspended = await door.suspended(principal.clients);
+      return c.json({
+        clients: principal.clients.map((name) => ({ name, suspended: suspended.has(name) })),
+      });
+    })
+    .get(ROUTE.versions, async (c) => c.json(await page(door, c)))
+    .get(`${ROUTE.versions}/:id`, async (c) => c.json(await versionOf(door, c)))
+    .get(`${ROUTE.versions}/:id/content`, async (c) => await content(door, c));
+}
+
+async function page({ gate, history }: VersionsDoor, c: DoorContext): Promise<EntryPage> {
+  const principal = await identify(gate, c);
+  const { query } = c.env.target;
+  const client = queryText(query, "client") ?? header(c, HEADER.client);
+  const scope = scopeOf(principal, client, queryText(query, "source"));
+  const path = queryBytes(query, "path");
+  const asOf = queryText(query, "asOf");
+  if (asOf !== undefined && !instant.safeParse(asOf).success)
+    throw new ProblemError("request-invalid", `asOf: expected an RFC 3339 time, not "${asOf.slice(0, 50)}"`);
+  const cursor = queryText(query, "cursor");
+  const now = await history.position();
+  const found = await history.page({
+    ...scope,
+    ...(path === undefined ? {} : { pathEncoded: encodePath(path) }),
+    ...(asOf === undefined ? {} : { asOf }),
+    ...(cursor === undefined ? {} : { after: parseCursor(cursor, now) }),
+    latest: flagOf(query, "latest"),
+    limit: limitOf(query),
+  });
+  return {
+    entries: [...found.entries],
+    cursor: found.next === undefined ? null : formatCursor({ epoch: now.epoch, seq: found.next }),
+  };
+}
+
+/** Throws `not-found` also for what exists and is another's: no answer tells the difference. */
+async function versionOf({ gate, history }: VersionsDoor, c: DoorContext): Promise<Entry> {
+  const principal = await identify(gate, c);
+  const scope = scopeOf(principal, undefined, undefined);
+  const id = c.req.param("id") ?? "";
+  const entry = /^[0-9a-f-]{36}$/.test(id) ? await history.version(id) : undefined;
+  if (entry !== undefined && sees(scope, entry)) return entry;
+  throw new ProblemError(
+    "not-found",
+    `there is no version "${id.slice(0, 50)}" that these credentials may read`,
+  );
+}
+
+async function content(door: VersionsDoor, c: DoorContext): Promise<Response> {
+  const entry = await versionOf(door, c);
+  if (entry.key === null || entry.size === null || entry.sha256 === null)
+    throw new ProblemError("not-found", `${entry.versionId} is a removal; it has no content`);
+  const etag = `"${entry.sha256}"`;
+  const headers: Record<string, string> = {
+    "accept-ranges": "bytes",
+    "cache-control": "private, no-cache",
+    "content-disposition": "attachment",
+    "content-type": "application/octet-stream",
+    "repr-digest": formatDigest(entry.sha256),
+    "x-content-type-options": "nosniff",
+    etag,
+    [HEADER.requestId]: c.get("requestId"),
+  };
+  if (matches(header(c, "if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  const ifRange = header(c, "if-range");
+  const range =
+    ifRange === undefined || ifRange === etag ? parseRange(header(c, "range"), entry.size) : undefined;
+  headers["content-length"] = String(range === undefined ? entry.size : range.end - range.start + 1);
+  if (range !== undefined) headers["content-range"] = `bytes ${range.start}-${range.end}/${entry.size}`;
+  const status = range === undefined ? 200 : 206;
+  const { outgoing } = c.env;
+  if (c.env.incoming.method === "HEAD") {
+    outgoing.writeHead(status, headers).end();
+    return RESPONSE_ALREADY_SENT;
+  }
+  const bytes = await door.lake.read(entry.key, range);
+  if (bytes === undefined)
+    throw new ProblemError("lake-unavailable", `the lake does not have the object of ${entry.versionId}`);
+  outgoing.writeHead(status, headers);
+  // A failure midway can only be shown by cutting the connection: the status has left already.
+  await pipeline(bytes, outgoing).catch(() => outgoing.destroy());
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** RFC 9110, 13.1.2. */
+function matches(field: string | undefined, etag: string): boolean {
+  return field?.split(",").some((one) => ["*", etag, `W/${etag}`].includes(one.trim())) ?? false;
+}
+
+function flagOf(query: string, name: string): boolean {
+  const value = queryText(query, name);
+  if (value === undefined || value === "false") return false;
+  if (value === "true") return true;
+  throw new ProblemError("request-invalid", `${name}: expected true or false`);
+}
+
+const LIMIT = { usual: 100, most: 1000 } as const;
+
+export function limitOf(query: string): number {
+  const text = queryText(query, "limit") ?? String(LIMIT.usual);
+  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= LIMIT.most) return limit;
+  throw new ProblemError("request-invalid", `limit: expected 1 to ${LIMIT.most}`);
+}

@@ -1,0 +1,67 @@
+/** What a door answers, made from what the commit made of a capture. */
+import { displayPath, percentDecode } from "@tributary/shared/path.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import type { DeliveryAnswer } from "@tributary/shared/protocol.ts";
+import type { Principal } from "../identity/principal.ts";
+import type { Bearer, Outcome } from "../ledger/ledger.ts";
+
+/** Throws the outcome's problem when it was refused, and `internal` for `needs-bytes`, which the caller handles before. */
+export function answerOf(outcome: Outcome): DeliveryAnswer {
+  switch (outcome.kind) {
+    case "committed": {
+      const { entry, receipt } = outcome;
+      return {
+        status: entry.kind === "removal" ? "removed" : "created",
+        versionId: entry.versionId,
+        client: entry.client,
+        source: entry.source,
+        path: entry.path,
+        pathEncoded: entry.pathEncoded,
+        size: entry.size,
+        sha256: entry.sha256,
+        captureId: entry.captureId,
+        receivedAt: entry.receivedAt,
+        receipt,
+      };
+    }
+    case "unchanged":
+    case "repeated": {
+      const { claims, receipt } = outcome;
+      return {
+        status: claims.status,
+        versionId: claims.versionId,
+        client: claims.client,
+        source: claims.source,
+        path: displayPath(percentDecode(claims.pathEncoded)),
+        pathEncoded: claims.pathEncoded,
+        size: claims.size,
+        sha256: claims.sha256,
+        captureId: claims.captureId,
+        receivedAt: claims.receivedAt,
+        receipt,
+      };
+    }
+    case "refused":
+      throw new ProblemError(
+        outcome.code,
+        outcome.detail,
+        outcome.retryAfter === undefined ? {} : { retryAfter: outcome.retryAfter },
+      );
+    case "needs-bytes":
+      throw new ProblemError("internal", "the bytes were put, and the ledger asks for them again");
+  }
+}
+
+/** What the ledger may tell this principal of others' content: nothing, unless it may read. */
+export function bearerOf(principal: Principal): Bearer {
+  return { id: principal.id, seesAll: principal.kind === "key" && principal.acts.has("read") };
+}
+
+/** Anything but a named problem that the lake throws is the lake's failure; nothing was recorded then. */
+export function lakeProblem(cause: unknown): ProblemError {
+  if (cause instanceof ProblemError) return cause;
+  return new ProblemError("lake-unavailable", "the lake did not take the bytes; nothing was recorded", {
+    cause,
+    retryAfter: 5,
+  });
+}

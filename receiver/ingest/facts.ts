@@ -1,0 +1,23 @@
+/** What happened in ingest, past tense: the log and the metrics derive from it, so that neither is woven into the work. */
+import type { DeliveryAnswer } from "@tributary/shared/protocol.ts";
+
+export type Fact =
+  | {
+      readonly kind: "Delivered";
+      readonly channel: string;
+      readonly status: DeliveryAnswer["status"];
+      readonly bytes: number;
+      readonly ms: number;
+    }
+  | { readonly kind: "Committed"; readonly captures: number; readonly ms: number }
+  | { readonly kind: "SegmentWritten"; readonly lines: number; readonly ms: number }
+  | { readonly kind: "SegmentFailed"; readonly segment: string; readonly error: unknown }
+  | { readonly kind: "SpareLeft"; readonly key: string; readonly error: unknown }
+  | {
+      readonly kind: "Swept";
+      readonly uploads: number;
+      readonly multiparts: number;
+      readonly objects: number;
+    };
+
+export type Report = (fact: Fact) => void;

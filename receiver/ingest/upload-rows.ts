@@ -1,0 +1,171 @@
+/**
+ * Uploads as the ledger keeps them. States: open -> completing -> done, or -> aborted; every step is one
+ * compare-and-set on the row, so that of two receivers (or a request and the sweep) exactly one takes it.
+ * While `completing`, `touched_at` is the lease of whoever completes.
+ */
+import { sql } from "kysely";
+import { type LedgerDatabase, writing } from "../ledger/database.ts";
+import type { Database, Tables } from "../ledger/schema.ts";
+
+export type UploadRow = Tables["uploads"];
+export type PartRow = Tables["upload_parts"];
+
+/** A completing receiver that has not renewed its lease for this long is taken for dead. */
+export const LEASE_MS = 30_000;
+
+export class UploadRows {
+  readonly #db: Database;
+  /** The database's time: leases and ages must not hang on one receiver's clock. */
+  readonly #clock: LedgerDatabase["clock"];
+
+  constructor(database: Pick<LedgerDatabase, "db" | "clock">) {
+    this.#db = database.db;
+    this.#clock = database.clock;
+  }
+
+  async insert(row: Omit<UploadRow, "created_at" | "touched_at">): Promise<UploadRow> {
+    return await this.#db
+      .insertInto("uploads")
+      .values({ ...row, created_at: this.#clock, touched_at: this.#clock })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  }
+
+  async find(id: string): Promise<UploadRow | undefined> {
+    return await this.#db.selectFrom("uploads").selectAll().where("id", "=", id).executeTakeFirst();
+  }
+
+  /** The upload that this principal began for this capture and can still go on with. */
+  async openFor(client: string, captureId: string, bearer: string): Promise<UploadRow | undefined> {
+    return await this.#db
+      .selectFrom("uploads")
+      .selectAll()
+      .where("client", "=", client)
+      .where("capture_id", "=", captureId)
+      .where("bearer", "=", bearer)
+      .where("state", "in", ["open", "completing"])
+      .orderBy("created_at")
+      .executeTakeFirst();
+  }
+
+  async parts(uploadId: string): Promise<PartRow[]> {
+    return await this.#db
+      .selectFrom("upload_parts")
+      .selectAll()
+      .where("upload_id", "=", uploadId)
+      .orderBy("number")
+      .execute();
+  }
+
+  async part(uploadId: string, number: number): Promise<PartRow | undefined> {
+    return await this.#db
+      .selectFrom("upload_parts")
+      .selectAll()
+      .where("upload_id", "=", uploadId)
+      .where("number", "=", number)
+      .executeTakeFirst();
+  }
+
+  /** The part that now stands for this number, or undefined when the upload is no longer open. */
+  async addPart(part: PartRow): Promise<PartRow | undefined> {
+    return await writing(this.#db, async (tx) => {
+      const touched = await tx
+        .updateTable("uploads")
+        .set({ touched_at: this.#clock })
+        .where("id", "=", part.upload_id)
+        .where("state", "=", "open")
+        .executeTakeFirst();
+      if (touched.numUpdatedRows !== 1n) return undefined;
+      await tx
+        .insertInto("upload_parts")
+        .values(part)
+        .onConflict((conflict) => conflict.columns(["upload_id", "number"]).doNothing())
+        .execute();
+      return await tx
+        .selectFrom("upload_parts")
+        .selectAll()
+        .where("upload_id", "=", part.upload_id)
+        .where("number", "=", part.number)
+        .executeTakeFirst();
+    });
+  }
+
+  /** Takes the upload for completing: from `open`, or from a receiver whose lease ran out. */
+  async lease(id: string): Promise<boolean> {
+    const taken = await this.#db
+      .updateTable("uploads")
+      .set({ state: "completing", touched_at: this.#clock })
+      .where("id", "=", id)
+      .where((is) =>
+        is.or([
+          is("state", "=", "open"),
+          is.and([is("state", "=", "completing"), is("touched_at", "<", this.#before(LEASE_MS))]),
+        ]),
+      )
+      .executeTakeFirst();
+    return taken.numUpdatedRows === 1n;
+  }
+
+  async renew(id: string): Promise<void> {
+    await this.#db
+      .updateTable("uploads")
+      .set({ touched_at: this.#clock })
+      .where("id", "=", id)
+      .where("state", "=", "completing")
+      .execute();
+  }
+
+  /** Ends or gives back a lease. */
+  async leave(id: string, state: "open" | "done" | "aborted"): Promise<void> {
+    await this.#db
+      .updateTable("uploads")
+      .set({ state, touched_at: this.#clock })
+      .where("id", "=", id)
+      .where("state", "in", ["open", "completing"])
+      .execute();
+  }
+
+  /** False when it is being completed, or ended already. `untouchedMs` guards what the sweep aborts. */
+  async abort(id: string, untouchedMs = -1): Promise<boolean> {
+    const aborted = await this.#db
+      .updateTable("uploads")
+      .set({ state: "aborted" })
+      .where("id", "=", id)
+      .where("touched_at", "<", this.#before(untouchedMs))
+      .where((is) =>
+        is.or([
+          is("state", "=", "open"),
+          is.and([is("state", "=", "completing"), is("touched_at", "<", this.#before(LEASE_MS))]),
+        ]),
+      )
+      .executeTakeFirst();
+    return aborted.numUpdatedRows === 1n;
+  }
+
+  async abandoned(untouchedMs: number, limit: number): Promise<UploadRow[]> {
+    return await this.#db
+      .selectFrom("uploads")
+      .selectAll()
+      .where("state", "in", ["open", "completing"])
+      .where("touched_at", "<", this.#before(untouchedMs))
+      .orderBy("touched_at")
+      .limit(limit)
+      .execute();
+  }
+
+  /** Which of these lake keys belong to an upload that can still complete. */
+  async liveKeys(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    if (keys.length === 0) return new Set();
+    const rows = await this.#db
+      .selectFrom("uploads")
+      .select("lake_key")
+      .where("lake_key", "in", keys)
+      .where("state", "in", ["open", "completing"])
+      .execute();
+    return new Set(rows.map((row) => row.lake_key));
+  }
+
+  #before(ms: number) {
+    return sql<number>`${this.#clock} - ${sql.lit(ms)}`;
+  }
+}

@@ -1,0 +1,390 @@
+/**
+ * Large files in parts. versionId, date and key are fixed at create; every part is verified on arrival; the whole
+ * digest is the lake's own finding when the parts are put together. Only the principal that created an upload
+ * sees it. Any receiver of the site can take any step.
+ */
+import { decodePath, requirePath } from "@tributary/shared/path.ts";
+import { PROBLEMS, type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import {
+  type DeliveryAnswer,
+  type PartAnswer,
+  partSizeFor,
+  type UploadCreated,
+  type UploadRequest,
+  type UploadState,
+} from "@tributary/shared/protocol.ts";
+import type { MakeUuid } from "@tributary/shared/uuid.ts";
+import type { Principal } from "../identity/principal.ts";
+import { objectKey, utcDay } from "../lake/key.ts";
+import type { Lake, PartLake, PartUpload } from "../lake/lake.ts";
+import type { Ledger, VersionCapture } from "../ledger/ledger.ts";
+import { answerOf, bearerOf, lakeProblem } from "./answer.ts";
+import type { Committer } from "./committer.ts";
+import type { Report } from "./facts.ts";
+import { requireDigest } from "./files.ts";
+import type { Body, Uploads } from "./ingest.ts";
+import { measured } from "./measured.ts";
+import type { Room } from "./room.ts";
+import { Turns } from "./turns.ts";
+import { LEASE_MS, type PartRow, type UploadRow, type UploadRows } from "./upload-rows.ts";
+
+export interface UploadsParts {
+  readonly lake: Pick<Lake, "remove"> & PartLake;
+  readonly ledger: Pick<Ledger, "known" | "unchanged">;
+  readonly committer: Committer;
+  readonly rows: UploadRows;
+  readonly room: Room;
+  readonly uuid: MakeUuid;
+  readonly now: () => number;
+  readonly report: Report;
+  /** Age in ms after which an untouched upload may be swept. */
+  readonly abandonedAfter: number;
+}
+
+const CHANNEL = "parts";
+
+export class PartUploads implements Uploads {
+  readonly #parts: UploadsParts;
+  readonly #turns = new Turns();
+  /** Completions under way here: who asks again meanwhile shares the answer. */
+  readonly #completing = new Map<string, Promise<DeliveryAnswer>>();
+
+  constructor(parts: UploadsParts) {
+    this.#parts = parts;
+  }
+
+  async create(principal: Principal, client: string, request: UploadRequest): Promise<UploadCreated> {
+    requirePath(decodePath(request.pathEncoded));
+    const partSize = partSizeFor(request.size);
+    if (partSize === undefined)
+      throw new ProblemError(
+        "upload-too-many-parts",
+        `10,000 parts of the largest size cannot hold ${request.size} bytes`,
+      );
+    const turn = `${principal.id} ${client} ${request.captureId}`;
+    return await this.#turns.take(turn, async () => await this.#create(principal, client, request, partSize));
+  }
+
+  async #create(
+    principal: Principal,
+    client: string,
+    request: UploadRequest,
+    partSize: number,
+  ): Promise<UploadCreated> {
+    const { ledger, committer, rows, room, lake, uuid, now } = this.#parts;
+    const versionId = uuid();
+    const capture: VersionCapture = {
+      kind: "version",
+      client,
+      source: request.source,
+      pathEncoded: request.pathEncoded,
+      captureId: request.captureId,
+      versionId,
+      sealedAt: request.sealedAt ?? null,
+      channel: CHANNEL,
+      bearer: bearerOf(principal),
+      size: request.size,
+      sha256: request.sha256,
+      modifiedAt: request.modifiedAt ?? null,
+      key: null,
+    };
+    const known = await ledger.known(capture);
+    if (known !== undefined && known.kind !== "needs-bytes") {
+      const answer = answerOf(known);
+      await committer.settled(answer.versionId);
+      return answer;
+    }
+    if (await ledger.unchanged(capture)) {
+      const outcome = await committer.commit(capture);
+      if (outcome.kind !== "needs-bytes") return answerOf(outcome);
+    }
+    const begun = await rows.openFor(client, request.captureId, principal.id);
+    if (begun) {
+      requireSameContent(begun, request);
+      return await this.#stateOf(begun);
+    }
+    await room.check(client, request.size);
+    const key = objectKey({ ...capture, date: utcDay(now()) });
+    const metadata = { captureId: request.captureId, versionId };
+    const handle = await lake.begin(key, metadata).catch(rejectLake);
+    const row = await rows.insert({
+      id: uuid(),
+      client,
+      source: request.source,
+      path_encoded: request.pathEncoded,
+      capture_id: request.captureId,
+      version_id: versionId,
+      lake_key: key,
+      handle,
+      size: request.size,
+      part_size: partSize,
+      sha256: request.sha256,
+      modified_at: capture.modifiedAt,
+      sealed_at: capture.sealedAt,
+      channel: CHANNEL,
+      bearer: principal.id,
+      state: "open",
+    });
+    return await this.#stateOf(row);
+  }
+
+  async state(principal: Principal, uploadId: string): Promise<UploadState> {
+    const row = await this.#own(principal, uploadId);
+    if (row.state === "done" || row.state === "aborted") throw closed(row);
+    return await this.#stateOf(row);
+  }
+
+  async part(principal: Principal, uploadId: string, number: number, body: Body): Promise<PartAnswer> {
+    const row = await this.#own(principal, uploadId);
+    if (row.state !== "open") throw closed(row);
+    const expected = partBytes(row, number);
+    if (body.size !== undefined && body.size !== expected) throw partSizeProblem(number, expected, body.size);
+    const claim = await this.#parts.room.claim(row.client, expected);
+    try {
+      let total = 0;
+      const staged = await this.#parts.lake
+        .stagePart(
+          partUpload(row),
+          number,
+          measured(body, async (bytes) => {
+            total += bytes;
+            if (total > expected) throw partSizeProblem(number, expected, undefined);
+            await claim.arrived(bytes);
+          }),
+        )
+        .catch(rejectLake);
+      let consumed = false;
+      try {
+        if (staged.size !== expected) throw partSizeProblem(number, expected, staged.size);
+        requireDigest(body, staged);
+        const answer = { number, size: staged.size, sha256: staged.sha256 };
+        return await this.#turns.take(`${uploadId} ${number}`, async () => {
+          const before = await this.#parts.rows.part(uploadId, number);
+          if (before) return samePart(before, answer);
+          consumed = true;
+          const tag = await this.#parts.lake.part(partUpload(row), number, staged).catch(rejectLake);
+          const stands = await this.#parts.rows.addPart({ upload_id: uploadId, ...answer, tag });
+          if (stands === undefined) throw closed({ ...row, state: "completing" });
+          return samePart(stands, answer);
+        });
+      } finally {
+        if (!consumed) await staged.discard();
+      }
+    } finally {
+      claim.release();
+    }
+  }
+
+  async complete(principal: Principal, uploadId: string): Promise<DeliveryAnswer> {
+    const row = await this.#own(principal, uploadId);
+    const begun = this.#completing.get(uploadId);
+    if (begun) return await begun;
+    const completing = this.#complete(principal, row).finally(() => this.#completing.delete(uploadId));
+    this.#completing.set(uploadId, completing);
+    return await completing;
+  }
+
+  async #complete(principal: Principal, row: UploadRow): Promise<DeliveryAnswer> {
+    const { rows, report } = this.#parts;
+    const from = performance.now();
+    const before = await this.#committedBefore(row);
+    if (before) return before;
+    if (row.state === "aborted" || row.state === "done") throw closed(row);
+    requireAllParts(row, await rows.parts(row.id));
+    if (!(await rows.lease(row.id))) return await this.#taken(row);
+    const renewing = setInterval(() => void rows.renew(row.id).catch(() => {}), LEASE_MS / 3);
+    try {
+      const answer = await this.#assemble(principal, row);
+      await rows.leave(row.id, "done");
+      report({
+        kind: "Delivered",
+        channel: row.channel,
+        status: answer.status,
+        bytes: row.size,
+        ms: performance.now() - from,
+      });
+      return answer;
+    } catch (error) {
+      // A failure that another attempt may not meet leaves the upload open; the rest cannot become a version.
+      const final = error instanceof ProblemError && !error.retry;
+      await rows.leave(row.id, final ? "aborted" : "open").catch(() => {});
+      throw error;
+    } finally {
+      clearInterval(renewing);
+    }
+  }
+
+  async #assemble(principal: Principal, row: UploadRow): Promise<DeliveryAnswer> {
+    const { lake, committer, rows } = this.#parts;
+    const stored = await rows.parts(row.id);
+    const found = await lake.complete(partUpload(row), stored).catch(rejectLake);
+    if (found.size !== row.size || found.sha256 !== row.sha256) {
+      await this.#removeSpare(row.lake_key);
+      requireDigest({ sha256: row.sha256 }, found);
+      throw new ProblemError(
+        "digest-mismatch",
+        `the parts make ${found.size} bytes, ${row.size} were declared; nothing was recorded`,
+      );
+    }
+    const outcome = await committer.commit({
+      ...captureOf(row, bearerOf(principal).seesAll),
+      key: row.lake_key,
+    });
+    const ours =
+      outcome.kind === "committed" ||
+      (outcome.kind === "repeated" && outcome.claims.versionId === row.version_id);
+    if (!ours && outcome.kind !== "needs-bytes" && !(outcome.kind === "refused" && retriable(outcome.code)))
+      await this.#removeSpare(row.lake_key);
+    return answerOf(outcome);
+  }
+
+  /** The receipt of a commit whose answer was lost, or of the same capture that came another way. */
+  async #committedBefore(row: UploadRow): Promise<DeliveryAnswer | undefined> {
+    if (row.state === "aborted") return undefined;
+    const { ledger, committer, rows, lake } = this.#parts;
+    const known = await ledger.known(captureOf(row, false));
+    if (known === undefined || (known.kind !== "repeated" && known.kind !== "unchanged")) return undefined;
+    const answer = answerOf(known);
+    await committer.settled(answer.versionId);
+    if (row.state !== "done" && answer.versionId !== row.version_id && (await rows.abort(row.id)))
+      await lake.abort(partUpload(row)).catch(() => {});
+    else if (row.state !== "done") await rows.leave(row.id, "done");
+    return answer;
+  }
+
+  /** Somebody else has it: their receipt when they are done, or come again. */
+  async #taken(row: UploadRow): Promise<DeliveryAnswer> {
+    const now = await this.#parts.rows.find(row.id);
+    const before = now && (await this.#committedBefore(now));
+    if (before) return before;
+    throw closed(now ?? row);
+  }
+
+  async abort(principal: Principal, uploadId: string): Promise<void> {
+    const row = await this.#own(principal, uploadId);
+    if (row.state === "aborted") return;
+    if (!(await this.#parts.rows.abort(uploadId)))
+      throw closed((await this.#parts.rows.find(uploadId)) ?? row);
+    await this.#parts.lake.abort(partUpload(row)).catch(rejectLake);
+  }
+
+  async #own(principal: Principal, uploadId: string): Promise<UploadRow> {
+    const row = await this.#parts.rows.find(uploadId);
+    if (row === undefined || row.bearer !== principal.id || !principal.clients.includes(row.client))
+      throw new ProblemError("upload-unknown", `there is no upload ${uploadId} of these credentials`);
+    return row;
+  }
+
+  async #stateOf(row: UploadRow): Promise<UploadState> {
+    const parts = await this.#parts.rows.parts(row.id);
+    return {
+      uploadId: row.id,
+      partSize: row.part_size,
+      partCount: partCount(row),
+      parts: parts.map(({ number, size, sha256 }) => ({ number, size, sha256 })),
+      expiresAt: new Date(row.touched_at + this.#parts.abandonedAfter).toISOString(),
+    };
+  }
+
+  async #removeSpare(key: string): Promise<void> {
+    try {
+      await this.#parts.lake.remove(key);
+    } catch (error) {
+      this.#parts.report({ kind: "SpareLeft", key, error });
+    }
+  }
+}
+
+async function rejectLake(cause: unknown): Promise<never> {
+  throw lakeProblem(cause);
+}
+
+function partUpload(row: UploadRow): PartUpload {
+  return { key: row.lake_key, handle: row.handle, size: row.size, partSize: row.part_size };
+}
+
+/** An empty file has no parts. */
+function partCount(row: Pick<UploadRow, "size" | "part_size">): number {
+  return Math.ceil(row.size / row.part_size);
+}
+
+function partBytes(row: UploadRow, number: number): number {
+  const count = partCount(row);
+  if (!Number.isInteger(number) || number < 1 || number > count)
+    throw new ProblemError("part-invalid", `this upload has parts 1 to ${count}, not ${number}`);
+  return number < count ? row.part_size : row.size - (count - 1) * row.part_size;
+}
+
+function captureOf(row: UploadRow, seesAll: boolean): VersionCapture {
+  return {
+    kind: "version",
+    client: row.client,
+    source: row.source,
+    pathEncoded: row.path_encoded,
+    captureId: row.capture_id,
+    versionId: row.version_id,
+    sealedAt: row.sealed_at,
+    channel: row.channel,
+    bearer: { id: row.bearer, seesAll },
+    size: row.size,
+    sha256: row.sha256,
+    modifiedAt: row.modified_at,
+    key: null,
+  };
+}
+
+function samePart(before: PartRow, answer: PartAnswer): PartAnswer {
+  if (before.size === answer.size && before.sha256 === answer.sha256) return answer;
+  throw new ProblemError(
+    "part-conflict",
+    `part ${answer.number} arrived before with sha256 ${before.sha256}, now with ${answer.sha256}`,
+  );
+}
+
+function requireAllParts(row: UploadRow, parts: readonly PartRow[]): void {
+  const there = new Set(parts.map((part) => part.number));
+  const missing: number[] = [];
+  for (let number = 1; number <= partCount(row); number += 1) if (!there.has(number)) missing.push(number);
+  if (missing.length === 0) return;
+  const shown = missing.slice(0, 20).join(", ");
+  throw new ProblemError(
+    "parts-missing",
+    `${missing.length} of ${partCount(row)} parts are missing: ${shown}${missing.length > 20 ? ", …" : ""}`,
+  );
+}
+
+function requireSameContent(row: UploadRow, request: UploadRequest): void {
+  if (
+    row.source === request.source &&
+    row.path_encoded === request.pathEncoded &&
+    row.size === request.size &&
+    row.sha256 === request.sha256
+  )
+    return;
+  throw new ProblemError(
+    "capture-conflict",
+    `the captureId ${row.capture_id} stands for other content in the open upload ${row.id}`,
+  );
+}
+
+function partSizeProblem(number: number, expected: number, came: number | undefined): ProblemError {
+  return new ProblemError(
+    "part-size",
+    `part ${number} must have ${expected} bytes, ${came === undefined ? "more" : came} came`,
+  );
+}
+
+function closed(row: Pick<UploadRow, "id" | "state">): ProblemError {
+  if (row.state === "completing" || row.state === "open")
+    return new ProblemError("upload-busy", `the upload ${row.id} is being completed; ask again`, {
+      retryAfter: 2,
+    });
+  return new ProblemError(
+    "upload-closed",
+    `the upload ${row.id} was ${row.state === "done" ? "completed" : "aborted"}`,
+  );
+}
+
+function retriable(code: ProblemCode): boolean {
+  return PROBLEMS[code].retry;
+}

@@ -1,0 +1,46 @@
+/** The log on stderr: JSON lines for machines, or one plain line each on a terminal. It derives from facts and problems. */
+import { printable } from "@tributary/shared/terminal.ts";
+import { type Logger, pino } from "pino";
+import type { ReportProblem } from "./doors/problem.ts";
+import type { Fact } from "./ingest/facts.ts";
+
+export function createLog(level: string): Logger {
+  const base = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  if (!process.stderr.isTTY) return pino(base, pino.destination({ dest: 2, sync: true }));
+  return pino(base, {
+    write(line: string) {
+      const { time, level: value, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      const name = pino.levels.labels[Number(value)] ?? "";
+      const more = Object.keys(rest).length > 0 ? ` ${printable(JSON.stringify(rest))}` : "";
+      process.stderr.write(`${String(time).slice(11, 23)} ${name} ${printable(msg)}${more}\n`);
+    },
+  });
+}
+
+export function logFact(log: Logger, fact: Fact): void {
+  switch (fact.kind) {
+    case "SegmentFailed":
+      log.error({ err: fact.error, segment: fact.segment }, "the lake did not take a manifest segment");
+      return;
+    case "SpareLeft":
+      log.warn({ err: fact.error, key: fact.key }, "a spare object was left in the lake for the sweep");
+      return;
+    case "Swept":
+      log.info(fact, "swept");
+      return;
+    case "Delivered":
+    case "Committed":
+    case "SegmentWritten":
+      log.debug(fact, fact.kind);
+      return;
+  }
+}
+
+/** Refusals are everyday and told to the sender; our own failures are told here, with all that is known. */
+export const logProblem = (log: Logger, failure: Parameters<ReportProblem>[0]): void => {
+  const { requestId, method, path, problem, error } = failure;
+  const about = { requestId, method, path: path.slice(0, 500), code: problem.code };
+  if (problem.status >= 500 && problem.code !== "stopping" && problem.code !== "busy")
+    log.error({ ...about, err: error }, problem.message);
+  else log.info(about, problem.message);
+};

@@ -1,0 +1,117 @@
+/** What Prometheus is told, derived from the facts of ingest and from the doors. One registry per receiver, so that tests may run several. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Fact } from "./ingest/facts.ts";
+
+export interface Metrics {
+  count(fact: Fact): void;
+  problem(code: string): void;
+  request(method: string, status: number, ms: number): void;
+  render(): Promise<{ readonly type: string; readonly text: string }>;
+}
+
+export function createMetrics(inFlight: () => number): Metrics {
+  const registers = [new Registry()];
+  const registry = registers[0] as Registry;
+  collectDefaultMetrics({ register: registry });
+  const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+  const deliveries = new Counter({
+    name: "tributary_deliveries_total",
+    help: "Receipts given, by channel and status",
+    labelNames: ["channel", "status"],
+    registers,
+  });
+  const bytes = new Counter({
+    name: "tributary_delivered_bytes_total",
+    help: "Bytes of new versions, by channel",
+    labelNames: ["channel"],
+    registers,
+  });
+  const deliverySeconds = new Histogram({
+    name: "tributary_delivery_seconds",
+    help: "From a delivery's headers to its receipt, by channel",
+    labelNames: ["channel"],
+    buckets: seconds,
+    registers,
+  });
+  const commitSize = new Histogram({
+    name: "tributary_commit_captures",
+    help: "Captures in one commit",
+    buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000],
+    registers,
+  });
+  const commitSeconds = new Histogram({
+    name: "tributary_commit_seconds",
+    help: "Duration of ledger commits",
+    buckets: seconds,
+    registers,
+  });
+  const segmentSeconds = new Histogram({
+    name: "tributary_segment_seconds",
+    help: "Duration of manifest segment writes",
+    buckets: seconds,
+    registers,
+  });
+  const segmentFailures = new Counter({
+    name: "tributary_segment_failures_total",
+    help: "Manifest segments that the lake did not take at once",
+    registers,
+  });
+  const swept = new Counter({
+    name: "tributary_swept_total",
+    help: "Abandoned uploads, multiparts and spare objects taken away",
+    labelNames: ["what"],
+    registers,
+  });
+  const problems = new Counter({
+    name: "tributary_problems_total",
+    help: "Requests refused or failed, by code",
+    labelNames: ["code"],
+    registers,
+  });
+  const requestSeconds = new Histogram({
+    name: "tributary_request_seconds",
+    help: "Duration of requests, by method and status",
+    labelNames: ["method", "status"],
+    buckets: seconds,
+    registers,
+  });
+  new Gauge({
+    name: "tributary_bodies_in_flight",
+    help: "Files and parts on their way in",
+    registers,
+    collect() {
+      this.set(inFlight());
+    },
+  });
+  return {
+    count(fact) {
+      switch (fact.kind) {
+        case "Delivered":
+          deliveries.inc({ channel: fact.channel, status: fact.status });
+          if (fact.status === "created") bytes.inc({ channel: fact.channel }, fact.bytes);
+          deliverySeconds.observe({ channel: fact.channel }, fact.ms / 1000);
+          return;
+        case "Committed":
+          commitSize.observe(fact.captures);
+          commitSeconds.observe(fact.ms / 1000);
+          return;
+        case "SegmentWritten":
+          segmentSeconds.observe(fact.ms / 1000);
+          return;
+        case "SegmentFailed":
+          segmentFailures.inc();
+          return;
+        case "Swept":
+          swept.inc({ what: "upload" }, fact.uploads);
+          swept.inc({ what: "multipart" }, fact.multiparts);
+          swept.inc({ what: "object" }, fact.objects);
+          return;
+        case "SpareLeft":
+          return;
+      }
+    },
+    problem: (code) => problems.inc({ code }),
+    request: (method, status, ms) => requestSeconds.observe({ method, status: String(status) }, ms / 1000),
+    render: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+  };
+}

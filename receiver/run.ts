@@ -1,0 +1,205 @@
+/**
+ * A receiver once its technologies are chosen: ingest, tail, doors and listener wired together, and the order in
+ * which they start and stop. `main.ts` and tests hand in a lake, a ledger, keys and a gate.
+ */
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { uuidv7 } from "@tributary/shared/uuid.ts";
+import type { Hono } from "hono";
+import type { Logger } from "pino";
+import { createApp } from "./app.ts";
+import type { Address, ReceiverSettings } from "./config.ts";
+import type { DoorEnv } from "./doors/door.ts";
+import { Places } from "./doors/places.ts";
+import type { SiteKeys } from "./identity/keys.ts";
+import type { Gate } from "./identity/principal.ts";
+import { Committer } from "./ingest/committer.ts";
+import type { Fact } from "./ingest/facts.ts";
+import { Files } from "./ingest/files.ts";
+import { Room } from "./ingest/room.ts";
+import { type Swept, sweep } from "./ingest/sweep.ts";
+import { UploadRows } from "./ingest/upload-rows.ts";
+import { PartUploads } from "./ingest/uploads.ts";
+import type { AnyLake } from "./lake/lake.ts";
+import { clientState } from "./ledger/clients.ts";
+import { createLedger } from "./ledger/commit.ts";
+import { checkLedger, type LedgerDatabase } from "./ledger/database.ts";
+import { createHistory } from "./ledger/history.ts";
+import { createSegments } from "./ledger/segments.ts";
+import { logFact, logProblem } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { type Listening, listen } from "./serve.ts";
+import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
+import { Tail } from "./tail/tail.ts";
+
+export interface ReceiverParts {
+  readonly settings: ReceiverSettings;
+  readonly database: LedgerDatabase;
+  readonly lake: AnyLake;
+  readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate">;
+  readonly gate: Gate;
+  /** Enroll and heartbeat. */
+  readonly doors: readonly Hono<DoorEnv>[];
+  readonly log: Logger;
+}
+
+export interface RunningReceiver {
+  /** The ingest listener's address, with the port that was really taken. */
+  readonly url: string;
+  sweep(): Promise<Swept>;
+  /** Not ready at once, nothing new taken; what has begun may finish within `stopWithin`. */
+  stop(): Promise<void>;
+}
+
+const CATCH_UP_EVERY_MS = 10_000;
+const LEFT_BEHIND_MS = 30_000;
+const PACE_WINDOW_MS = 30_000;
+const STREAM_HEARTBEAT_MS = 15_000;
+
+/** Writes what a crash left unwritten, then listens. */
+export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver> {
+  const { settings, database, lake, keys, gate, log } = parts;
+  const stopping = new AbortController();
+  const history = createHistory(database.db);
+  const ledger = createLedger(database, settings.quota);
+  const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
+  const tail = new Tail(history);
+  const metrics = createMetrics(() => places.taken);
+  const report = (fact: Fact): void => {
+    metrics.count(fact);
+    logFact(log, fact);
+    if (fact.kind === "Committed") tail.poke();
+  };
+  const committer = new Committer(ledger, manifest, keys.signReceipt, report);
+  const room = new Room(() => lake.free(), allowanceOf(database, settings.quota), settings.reserve);
+  const rows = new UploadRows(database);
+  const common = { lake, ledger, committer, room, uuid: uuidv7, now: Date.now, report };
+  const ingest = new Files(common);
+  const uploads = new PartUploads({ ...common, rows, abandonedAfter: settings.sweep.uploads });
+  const places = new Places(settings.limits.concurrent);
+  const { idle, minRate } = settings.limits;
+
+  const left = await manifest.catchUp(0);
+  if (left > 0) log.info({ segments: left }, "wrote manifest segments that were left unwritten");
+
+  const app = createApp({
+    gate,
+    ingest,
+    uploads,
+    places,
+    pace: { idle, minRate, window: PACE_WINDOW_MS },
+    history,
+    lake,
+    tail,
+    stopping: stopping.signal,
+    heartbeat: STREAM_HEARTBEAT_MS,
+    jwks: keys.jwks,
+    more: parts.doors,
+    suspended: async (clients) => await suspendedAmong(database, clients),
+    checks: [() => checkLedger(database.db), () => checkLake(lake)],
+    metrics: metrics.render,
+    metricsFrom: settings.metricsFrom,
+    trustProxy: settings.trustProxy,
+    reportProblem: (failure) => {
+      metrics.problem(failure.problem.code);
+      logProblem(log, failure);
+    },
+    reportRequest: metrics.request,
+  });
+  const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal);
+  const doSweep = async (): Promise<Swept> =>
+    await sweep({
+      lake,
+      history,
+      rows,
+      now: Date.now,
+      report,
+      uploadsAfter: settings.sweep.uploads,
+      spareAfter: settings.sweep.spare,
+    });
+  const loops = [
+    every(CATCH_UP_EVERY_MS, log, "writing manifest segments", () => manifest.catchUp(LEFT_BEHIND_MS)),
+    every(settings.sweep.every, log, "sweeping", doSweep),
+  ];
+  return {
+    url: listening.url,
+    sweep: doSweep,
+    async stop() {
+      stopping.abort();
+      await listening.stop(settings.stopWithin);
+      for (const loop of loops) loop.end();
+      await Promise.all(loops.map((loop) => loop.idle()));
+      await committer.idle();
+      await manifest.flush();
+    },
+  };
+}
+
+async function listenOn(
+  app: Hono<DoorEnv>,
+  { host, port }: Address,
+  keys: ReceiverParts["keys"],
+  stopping: AbortSignal,
+): Promise<Listening> {
+  const listening = await listen({ app, host, port, tls: keys.certificate(), stopping });
+  const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
+  listening.server.once("close", forget);
+  return listening;
+}
+
+function allowanceOf(database: LedgerDatabase, defaults: ReceiverSettings["quota"]) {
+  return async (client: string) => {
+    const state = await clientState(database.db, client);
+    const bound = (own: number | null | undefined, usual: number | null): number | undefined =>
+      own ?? usual ?? undefined;
+    return {
+      file: bound(state?.quotas.file, defaults.file),
+      day: bound(state?.quotas.day, defaults.day),
+      stored: bound(state?.quotas.stored, defaults.stored),
+      usedToday: state?.dayBytes ?? 0,
+      usedStored: state?.storedBytes ?? 0,
+    };
+  };
+}
+
+async function suspendedAmong(
+  database: LedgerDatabase,
+  clients: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (clients.length === 0) return new Set();
+  const rows = await database.db
+    .selectFrom("clients")
+    .select("name")
+    .where("name", "in", clients)
+    .where("suspended_at", "is not", null)
+    .execute();
+  return new Set(rows.map((row) => row.name));
+}
+
+async function checkLake(lake: AnyLake): Promise<void> {
+  try {
+    await lake.check();
+  } catch (cause) {
+    if (cause instanceof ProblemError) throw cause;
+    throw new ProblemError("lake-unavailable", "the lake does not answer", { cause, retryAfter: 5 });
+  }
+}
+
+/** Does the work again and again, never twice at once; a failure is logged and tried again the next time. */
+function every(ms: number, log: Logger, what: string, work: () => Promise<unknown>) {
+  let running: Promise<void> | undefined;
+  const timer = setInterval(
+    () => {
+      running ??= work()
+        .then(
+          () => {},
+          (error: unknown) => log.warn({ err: error }, `${what} failed; it is tried again`),
+        )
+        .finally(() => {
+          running = undefined;
+        });
+    },
+    Math.min(ms, 2 ** 31 - 1),
+  );
+  timer.unref();
+  return { end: () => clearInterval(timer), idle: async () => await running };
+}

@@ -1,0 +1,147 @@
+/**
+ * A listener: Node's HTTPS server with limits on everything that a stranger controls, Hono behind it. Stopping is
+ * graceful: what has begun may finish within a limit, what comes new is told to come again.
+ */
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Hono } from "hono";
+import type { DoorEnv } from "./doors/door.ts";
+import { lingerAfterRefusal } from "./doors/linger.ts";
+import { problemAnswer } from "./doors/problem.ts";
+import { parseTarget } from "./doors/target.ts";
+
+export interface ListenOptions {
+  readonly app: Hono<DoorEnv>;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly stopping: AbortSignal;
+}
+
+export interface Listening {
+  readonly server: Server;
+  /** As it can be reached, with the port that was really taken. */
+  readonly url: string;
+  /** Ends when all connections have ended, which are cut after `withinMs`. */
+  stop(withinMs: number): Promise<void>;
+}
+
+const HEADER_BYTES = 16 * 2 ** 10;
+
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const { app, host, port, tls, stopping } = options;
+  const answer = getRequestListener(
+    (request, env) => {
+      const { incoming, outgoing } = env as unknown as Omit<DoorEnv["Bindings"], "target">;
+      const target = targets.get(incoming) ?? { path: "/", query: "" };
+      return app.fetch(request, { incoming, outgoing, target });
+    },
+    { autoCleanupIncoming: false, overrideGlobalObjects: false, errorHandler: answerUnreadable },
+  );
+  const server = createServer({
+    ...tls,
+    maxHeaderSize: HEADER_BYTES,
+    headersTimeout: 15_000,
+    // A large body may take hours; `doors/body.ts` sees to it that it keeps moving.
+    requestTimeout: 0,
+    keepAliveTimeout: 75_000,
+    handshakeTimeout: 15_000,
+    connectionsCheckingInterval: 2000,
+    noDelay: true,
+  });
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    incoming.on("error", () => {});
+    outgoing.on("error", () => {});
+    lingerAfterRefusal(incoming, outgoing);
+    if (stopping.aborted) outgoing.shouldKeepAlive = false;
+    const target = parseTarget(incoming.url ?? "");
+    if (target === undefined)
+      return sendProblem(outgoing, new ProblemError("request-invalid", "the request target is not a path"));
+    targets.set(incoming, target);
+    // Hono's URL only carries the query: the path that counts is the raw one.
+    incoming.url = "/";
+    void answer(incoming, outgoing);
+  };
+  server.on("request", onRequest);
+  // Without a listener Node would say "100 Continue" before anybody has looked at the headers.
+  server.on("checkContinue", onRequest);
+  server.on("clientError", answerClientError);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  }).catch((cause: NodeJS.ErrnoException) => {
+    throw new ProblemError("config-invalid", `cannot listen on ${host}:${port}: ${cause.message}`, { cause });
+  });
+  const taken = (server.address() as AddressInfo).port;
+  return {
+    server,
+    url: `https://${host.includes(":") ? `[${host}]` : host}:${taken}`,
+    stop: (withinMs) => stop(server, withinMs),
+  };
+}
+
+const targets = new WeakMap<IncomingMessage, NonNullable<ReturnType<typeof parseTarget>>>();
+
+async function stop(server: Server, withinMs: number): Promise<void> {
+  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  const cut = setTimeout(() => server.closeAllConnections(), withinMs);
+  // Connections that fall idle only now are closed as they do.
+  const idle = setInterval(() => server.closeIdleConnections(), 100);
+  await ended;
+  clearTimeout(cut);
+  clearInterval(idle);
+}
+
+function sendProblem(outgoing: ServerResponse, problem: ProblemError): void {
+  const { status, headers, body } = problemAnswer(problem, randomUUID());
+  outgoing.shouldKeepAlive = false;
+  outgoing.writeHead(status, headers);
+  outgoing.end(body);
+}
+
+/** What even the adapter could not read, such as an impossible Host. */
+function answerUnreadable(error: unknown): Response {
+  const detail = error instanceof Error ? error.message : "unreadable";
+  const problem = new ProblemError("request-invalid", `the request cannot be read: ${detail}`);
+  const { status, headers, body } = problemAnswer(problem, randomUUID());
+  return new Response(body, { status, headers });
+}
+
+/** Below HTTP there is no response object: the answer is written by hand. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, headers, body } = problemAnswer(clientProblem(error), randomUUID());
+  const lines = Object.entries({
+    ...headers,
+    "content-length": String(Buffer.byteLength(body)),
+    connection: "close",
+  }).map(([name, value]) => `${name}: ${value}`);
+  socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
+  // What is still coming is thrown away for a moment, or the sender would see a reset instead of the answer.
+  socket.resume();
+  setTimeout(() => socket.destroy(), 1000).unref();
+}
+
+function clientProblem(error: NodeJS.ErrnoException): ProblemError {
+  switch (error.code) {
+    case "HPE_HEADER_OVERFLOW":
+      return new ProblemError(
+        "headers-too-large",
+        `request line and headers may have ${HEADER_BYTES} bytes together`,
+      );
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new ProblemError("body-too-slow", "the headers did not come in time");
+    default:
+      return new ProblemError("request-invalid", `this is not HTTP that can be read: ${error.message}`);
+  }
+}
