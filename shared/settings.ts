@@ -18,7 +18,7 @@ const measure = (parse: (text: string) => number | undefined, expected: string, 
         });
       return parsed ?? 0;
     })
-    .describe(expected);
+    .meta({ unit: expected });
 
 /** "2s", "5m", "7d" -> milliseconds. */
 export const duration = measure(parseDuration, "a duration", "2s, 5m or 7d");

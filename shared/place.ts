@@ -1,0 +1,47 @@
+/** Where each program keeps its data: --data, else TRIBUTARY_DATA, else the checkout in development, else the system's place. */
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+export type Side = "agent" | "receiver";
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: NodeJS.Platform;
+  /** Root of the checkout, undefined when this is an installed program. */
+  readonly checkout: string | undefined;
+  readonly exists: (path: string) => boolean;
+}
+
+/**
+ * The absolute data folder. TRIBUTARY_DATA names it for either program; where it holds one folder per side, as
+ * `npm start` makes it, it is that side's.
+ */
+export function dataFolder(side: Side, given: string | undefined, around: Surroundings = here()): string {
+  if (given !== undefined) return resolve(given);
+  const named = around.env["TRIBUTARY_DATA"];
+  if (named) {
+    const own = resolve(named, side);
+    return around.exists(own) ? own : resolve(named);
+  }
+  if (around.checkout !== undefined) return join(around.checkout, ".tributary", side);
+  switch (around.platform) {
+    case "win32":
+      return join(around.env["ProgramData"] ?? "C:\\ProgramData", "Tributary", side);
+    case "darwin":
+      return join("/Library/Application Support/Tributary", side);
+    default:
+      return `/var/lib/tributary-${side}`;
+  }
+}
+
+/** This file is TypeScript only in a checkout; packages hold a bundle. */
+function here(): Surroundings {
+  const file = import.meta.filename as string | undefined;
+  const inCheckout = file?.endsWith("place.ts") === true;
+  return {
+    env: process.env,
+    platform: process.platform,
+    checkout: inCheckout ? dirname(dirname(file)) : undefined,
+    exists: existsSync,
+  };
+}
