@@ -12,6 +12,7 @@ import {
   CreateMultipartUploadCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
+  ListPartsCommand,
   PutObjectCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
@@ -125,6 +126,20 @@ export function s3Parts(store: Store, staging: Staging, follower: Follower, keep
   const unknown = (key: string): ProblemError =>
     new ProblemError("upload-unknown", `the store has no upload for ${key}; it was aborted or swept`);
 
+  /** Ceph answers the completion of an aborted upload with 500 "already in progress", so the store is asked again. */
+  const isOpen = async (upload: PartUpload): Promise<boolean> => {
+    try {
+      await client.send(
+        new ListPartsCommand({ ...store.at(upload.key), UploadId: upload.handle, MaxParts: 1 }),
+      );
+      return true;
+    } catch (error) {
+      // Ceph says NoSuchKey here.
+      const { status, code } = failure(error);
+      return status !== 404 || code === "NoSuchBucket";
+    }
+  };
+
   const complete = async (upload: PartUpload, given: readonly StoredPart[]): Promise<Whole> => {
     const parts = requireAllParts(upload, given);
     const at = store.at(upload.key);
@@ -149,7 +164,7 @@ export function s3Parts(store: Store, staging: Staging, follower: Follower, keep
           },
         );
       }
-      if (code !== "NoSuchUpload") throw error;
+      if (code !== "NoSuchUpload" && (await isOpen(upload))) throw error;
       const done = await readBack(upload.key);
       if (done === undefined) throw unknown(upload.key);
       return done;

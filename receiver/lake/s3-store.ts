@@ -36,6 +36,8 @@ export function openStore(options: S3LakeOptions): Store {
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     maxAttempts: 4,
+    // It would write to the console; what matters comes as an error.
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     ...(options.forcePathStyle === undefined ? {} : { forcePathStyle: options.forcePathStyle }),
     ...(accessKeyId === undefined || secretAccessKey === undefined
