@@ -1,0 +1,278 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
+import { parseSync } from "oxc-parser";
+import { describe, expect, test } from "vitest";
+
+/** What every room may import: the nouns, and inside the agent its words for settings and facts. */
+const everywhere = ["shared", "agent/config.ts", "agent/facts.ts", "agent/version.ts"];
+
+/**
+ * Room -> rooms it may import, besides itself and those above. A room is a folder of `agent` or `receiver`, or
+ * a file at their top. Arrows point against the flow of a file (DESIGN.md, 3), so that no room knows who uses it.
+ */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  "agent/config.ts": [],
+  "agent/facts.ts": [],
+  "agent/version.ts": [],
+  "agent/service": [],
+  "agent/identity": [],
+  "agent/source": [],
+  "agent/settle": ["agent/source"],
+  "agent/seal": ["agent/settle", "agent/source"],
+  "agent/queue": ["agent/seal", "agent/source"],
+  "agent/upload": ["agent/queue", "agent/seal", "agent/source", "agent/identity"],
+  "agent/report": ["agent/queue", "agent/source", "agent/identity"],
+  "agent/doctor": ["agent/queue", "agent/source", "agent/identity"],
+  "agent/commands": [
+    "agent/doctor",
+    "agent/report",
+    "agent/service",
+    "agent/queue",
+    "agent/seal",
+    "agent/settle",
+    "agent/source",
+    "agent/identity",
+  ],
+  "agent/run.ts": ["agent/*"],
+  "agent/main.ts": ["agent/*"],
+
+  "receiver/config.ts": [],
+  "receiver/limits": [],
+  "receiver/lake": [],
+  "receiver/ledger": [],
+  "receiver/identity": ["receiver/ledger"],
+  "receiver/tail": ["receiver/lake", "receiver/ledger"],
+  "receiver/ingest": ["receiver/lake", "receiver/ledger", "receiver/tail", "receiver/identity"],
+  "receiver/fleet": ["receiver/identity", "receiver/ledger"],
+  "receiver/expectations": ["receiver/tail", "receiver/ledger", "receiver/fleet"],
+  "receiver/doors": [
+    "receiver/ingest",
+    "receiver/identity",
+    "receiver/fleet",
+    "receiver/limits",
+    "receiver/tail",
+    "receiver/lake",
+    "receiver/ledger",
+  ],
+  "receiver/console": [
+    "receiver/expectations",
+    "receiver/fleet",
+    "receiver/identity",
+    "receiver/limits",
+    "receiver/tail",
+    "receiver/lake",
+    "receiver/ledger",
+  ],
+  "receiver/commands": [
+    "receiver/expectations",
+    "receiver/fleet",
+    "receiver/identity",
+    "receiver/limits",
+    "receiver/tail",
+    "receiver/lake",
+    "receiver/ledger",
+    "receiver/config.ts",
+  ],
+  "receiver/log.ts": ["receiver/doors", "receiver/ingest", "receiver/tail", "receiver/fleet"],
+  "receiver/metrics.ts": ["receiver/doors", "receiver/ingest", "receiver/tail", "receiver/fleet"],
+  "receiver/app.ts": [
+    "receiver/doors",
+    "receiver/console",
+    "receiver/ingest",
+    "receiver/expectations",
+    "receiver/fleet",
+    "receiver/identity",
+    "receiver/limits",
+    "receiver/tail",
+    "receiver/lake",
+    "receiver/ledger",
+    "receiver/metrics.ts",
+  ],
+  "receiver/serve.ts": ["receiver/app.ts", "receiver/doors", "receiver/config.ts"],
+  "receiver/run.ts": ["receiver/*"],
+  "receiver/main.ts": ["receiver/*"],
+};
+
+/** Technology -> the only files that may choose it. */
+const technologies: Readonly<Record<string, readonly string[]>> = {
+  "agent/queue/sqlite.ts": ["agent/main.ts", "agent/run.ts"],
+  "receiver/lake/directory.ts": ["receiver/main.ts"],
+  "receiver/lake/s3.ts": ["receiver/main.ts"],
+  "receiver/ledger/postgres.ts": ["receiver/main.ts"],
+  "receiver/ledger/sqlite.ts": ["receiver/main.ts"],
+};
+
+/** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
+const forTests = [
+  "receiver/identity/scene.ts",
+  "receiver/lake/memory.ts",
+  "receiver/ledger/samples.ts",
+  "receiver/rig.ts",
+];
+
+/** Folders of the checkout that hold TypeScript and no room; what runs at a client or a receiver imports none of them. */
+const outside = [".ci", "bench", "installers", "start", "test"];
+
+/** Fewer files than this and the scan has gone blind. */
+const atLeast: Readonly<Record<string, number>> = { shared: 10, agent: 40, receiver: 80 };
+
+type Sources = ReadonlyMap<string, string>;
+
+/** One sentence for each thing that is wrong; `sources` is path -> text. */
+function violations(sources: Sources): string[] {
+  return [...sources].flatMap(([path, text]) => {
+    const [top = ""] = path.split("/");
+    if (!["shared", "agent", "receiver"].includes(top)) {
+      const known = outside.includes(top) || !path.includes("/");
+      return known ? [] : [`${path}: the folder ${top} is not in architecture.test.ts`];
+    }
+    if (isTest(path)) return [];
+    const room = roomOf(path);
+    const allowed = room === "shared" ? [] : rooms[room];
+    if (allowed === undefined) return [`${path}: the room ${room} is not in architecture.test.ts`];
+    return importsOf(path, text)
+      .map((specifier) => fileOf(path, specifier))
+      .filter((target) => target !== undefined)
+      .flatMap((target) => {
+        const wrong = wrongWith(path, room, allowed, target);
+        return wrong === undefined ? [] : [`${path} imports ${target}: ${wrong}`];
+      });
+  });
+}
+
+function wrongWith(
+  path: string,
+  room: string,
+  allowed: readonly string[],
+  target: string,
+): string | undefined {
+  if (isTest(target)) return "only tests import what is there for tests";
+  if (path.split("/")[1] !== "main.ts" && /^(agent|receiver)\/main\.ts$/.test(target))
+    return "nobody imports main.ts";
+  const choosers = technologies[target];
+  if (choosers !== undefined && !choosers.includes(path))
+    return `only ${choosers.join(" and ")} may choose it`;
+  const other = roomOf(target);
+  const own = (name: string) => name === "shared" || name.split("/")[0] === room.split("/")[0];
+  const open = [room, ...everywhere.filter(own), ...allowed];
+  const house = `${path.split("/")[0]}/*`;
+  if (open.includes(other) || (open.includes(house) && dirname(house) === target.split("/")[0])) return;
+  return `${room} may import ${open.slice(1).join(", ")}`;
+}
+
+const isTest = (path: string) => /\.(test|contract|place)\.tsx?$/.test(path) || forTests.includes(path);
+
+/** `agent/queue/rows.ts` -> `agent/queue`; `agent/run.ts` -> itself; anything else -> its top folder. */
+function roomOf(path: string): string {
+  const [top = "", room] = path.split("/");
+  return room !== undefined && ["agent", "receiver"].includes(top) ? `${top}/${room}` : top;
+}
+
+/** Path in the checkout of what is imported; undefined for Node's and npm's modules. */
+function fileOf(importer: string, specifier: string): string | undefined {
+  if (specifier.startsWith(".")) return join(dirname(importer), specifier);
+  if (specifier.startsWith("@tributary/")) return specifier.slice("@tributary/".length);
+  return undefined;
+}
+
+/** Static imports and re-exports, of types too; `import()` of values and types; `new URL()` of a worker. */
+function importsOf(path: string, text: string): string[] {
+  const { module, errors } = parseSync(path, text);
+  if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
+  const exported = module.staticExports.flatMap((one) => one.entries.map((entry) => entry.moduleRequest));
+  const loose = text.matchAll(/\bimport\(\s*["'`]([^"'`]+)|\bnew URL\(\s*["'`](\.[^"'`]+\.tsx?)["'`]/g);
+  return [
+    ...module.staticImports.map((one) => one.moduleRequest.value),
+    ...exported.flatMap((request) => (request == null ? [] : [request.value])),
+    ...[...loose].map(([, called, worker]) => called ?? worker ?? ""),
+  ];
+}
+
+function readSources(): Sources {
+  const skipped = ["node_modules", "dist", "coverage", ".git", ".tsbuild", ".tributary"];
+  const list = (folder: string): string[] =>
+    readdirSync(join(import.meta.dirname, folder), { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return skipped.includes(entry.name) ? [] : list(path);
+      return /\.tsx?$/.test(entry.name) ? [path] : [];
+    });
+  return new Map(list(".").map((path) => [path, readFileSync(join(import.meta.dirname, path), "utf8")]));
+}
+
+describe("the house", () => {
+  const sources = readSources();
+
+  test("every import follows the arrows", () => {
+    expect(violations(sources)).toEqual([]);
+  });
+
+  test.for(Object.entries(atLeast))("the scan sees %s", ([top, count]) => {
+    const seen = [...sources.keys()].filter((path) => path.startsWith(`${top}/`) && !isTest(path));
+    expect(seen.length).toBeGreaterThanOrEqual(count);
+  });
+
+  test("the arrows have no circle", () => {
+    const names = Object.keys(rooms);
+    const targets = (room: string) =>
+      (rooms[room] ?? []).flatMap((target) =>
+        target.endsWith("/*")
+          ? names.filter((name) => name.startsWith(target.slice(0, -1)) && !rooms[name]?.includes(target))
+          : [target],
+      );
+    const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+      targets(from).some((next) => next === to || (!seen.has(next) && reaches(next, to, seen.add(next))));
+    expect(names.filter((room) => reaches(room, room))).toEqual([]);
+    expect(
+      Object.values(rooms)
+        .flat()
+        .filter((name) => !name.endsWith("/*") && !names.includes(name)),
+    ).toEqual([]);
+  });
+});
+
+describe("the guard itself", () => {
+  const one = (path: string, text: string) => violations(new Map([[path, text]]));
+
+  test.for<[string, string, string]>([
+    ["an unknown room", "agent/extras/a.ts", ""],
+    ["an unknown file at the top", "receiver/extras.ts", ""],
+    ["an unknown folder of the checkout", "extras/a.ts", ""],
+    ["an arrow that is not there", "agent/source/a.ts", `import { q } from "../queue/queue.ts";`],
+    ["the same for a type", "agent/source/a.ts", `import type { Q } from "../queue/queue.ts";`],
+    ["the same for an inline type", "agent/source/a.ts", `let q: import("../queue/queue.ts").Q;`],
+    ["the same re-exported", "agent/source/a.ts", `export { q } from "../queue/queue.ts";`],
+    ["the same re-exported as a whole", "agent/source/a.ts", `export * from "../queue/queue.ts";`],
+    ["the same for its effects", "agent/source/a.ts", `import "../queue/queue.ts";`],
+    ["the same while running", "agent/source/a.ts", `await import("../queue/queue.ts");`],
+    ["the same as a worker", "agent/source/a.ts", `new Worker(new URL("../queue/q.ts", import.meta.url));`],
+    ["the same in a component", "receiver/console/web/a.tsx", `import "../../doors/a.ts"; const x = <p />;`],
+    ["the agent importing the receiver", "agent/main.ts", `import "../receiver/config.ts";`],
+    ["the same by its name", "agent/main.ts", `import "@tributary/receiver/config.ts";`],
+    ["the receiver importing the agent", "receiver/main.ts", `import "../agent/config.ts";`],
+    ["the receiver importing the agent's words", "receiver/main.ts", `import "../agent/facts.ts";`],
+    ["shared importing a side", "shared/a.ts", `import "../agent/config.ts";`],
+    ["the same by its name", "shared/a.ts", `import "@tributary/receiver/config.ts";`],
+    ["a test imported", "receiver/lake/a.ts", `import "./b.test.ts";`],
+    ["a contract imported", "receiver/lake/a.ts", `import "./lake.contract.ts";`],
+    ["the tests' package imported", "receiver/main.ts", `import "@tributary/test/servers/servers.ts";`],
+    ["a technology chosen elsewhere", "receiver/app.ts", `import "./lake/s3.ts";`],
+    ["main imported", "receiver/run.ts", `import "./main.ts";`],
+    ["a technology chosen in its own room", "receiver/lake/a.ts", `import "./s3.ts";`],
+    ["a fake in service", "receiver/main.ts", `import "./lake/memory.ts";`],
+  ])("sees %s", ([, path, text]) => {
+    expect(one(path, text)).toHaveLength(1);
+  });
+
+  test.for<[string, string, string]>([
+    ["an arrow that is there", "agent/queue/a.ts", `import "../seal/seal.ts";`],
+    ["the own room", "agent/queue/a.ts", `import "./b.ts";`],
+    ["shared", "agent/queue/a.ts", `import "@tributary/shared/path.ts";`],
+    ["npm and Node", "agent/queue/a.ts", `import "node:fs"; import "zod";`],
+    ["a comment", "agent/source/a.ts", `// import "../queue/queue.ts"`],
+    ["main choosing", "receiver/main.ts", `import "./lake/s3.ts"; import "./ledger/sqlite.ts";`],
+    ["a test doing what it needs", "receiver/doors/a.test.ts", `import "../lake/memory.ts";`],
+    ["a journey", "test/site/a.test.ts", `import "../../receiver/main.ts";`],
+  ])("lets pass %s", ([, path, text]) => {
+    expect(one(path, text)).toEqual([]);
+  });
+});
