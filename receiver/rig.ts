@@ -129,8 +129,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     keys,
     folder,
     ca,
-    ask: (method, path, headers = {}, body = undefined) =>
-      send(agent, receiver.url, method, path, headers, body),
+    ask: (method, path, headers = {}, body) => send(agent, receiver.url, method, path, headers, body),
     async entries() {
       const row = await database.db
         .selectFrom("entries")

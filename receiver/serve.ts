@@ -59,10 +59,12 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     lingerAfterRefusal(incoming, outgoing);
     if (stopping.aborted) outgoing.shouldKeepAlive = false;
     const target = parseTarget(incoming.url ?? "");
-    if (target === undefined)
-      return sendProblem(outgoing, new ProblemError("request-invalid", "the request target is not a path"));
+    if (target === undefined) {
+      sendProblem(outgoing, new ProblemError("request-invalid", "the request target is not a path"));
+      return;
+    }
     targets.set(incoming, target);
-    // Hono's URL only carries the query: the path that counts is the raw one.
+    // The adapter would resolve or refuse spellings; the doors read the target instead.
     incoming.url = "/";
     void answer(incoming, outgoing);
   };

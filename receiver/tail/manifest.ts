@@ -52,7 +52,7 @@ export class ManifestTail implements Manifest {
     if (versionIds.length === 0) return;
     const open = (await this.#unwrittenOf(versionIds)).filter((id) => !this.#unmarked.has(id));
     const left = new Set(open.filter((id) => !this.#writing.has(id)));
-    await Promise.all(open.map((id) => this.#writing.get(id)));
+    await Promise.all(open.flatMap((id) => this.#writing.get(id) ?? []));
     if (left.size === 0) return;
     for (const segment of await this.#segments.unwritten(0)) {
       if (left.has(segment.id)) await this.write(segment);
