@@ -72,7 +72,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/lake",
     "receiver/ledger",
     "receiver/config.ts",
+    "receiver/site.ts",
   ],
+  "receiver/site.ts": ["receiver/config.ts", "receiver/identity", "receiver/lake", "receiver/ledger"],
   "receiver/log.ts": ["receiver/doors", "receiver/ingest", "receiver/tail", "receiver/fleet"],
   "receiver/metrics.ts": ["receiver/doors", "receiver/ingest", "receiver/tail", "receiver/fleet"],
   "receiver/app.ts": [

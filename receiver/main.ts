@@ -2,10 +2,14 @@
 /** `tributary-receiver`: the only place that chooses technologies. Commands get what they need handed in. */
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { EXIT, fail } from "@tributary/shared/terminal.ts";
+import { EXIT, fail, say } from "@tributary/shared/terminal.ts";
 import { Command, CommanderError } from "commander";
-import { serve } from "./commands/serve.ts";
 import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
+import { enrollDoor } from "./doors/enroll.ts";
+import { heartbeatDoor } from "./doors/heartbeat.ts";
+import { enrolOf } from "./fleet/enrol.ts";
+import { heartbeatOf } from "./fleet/heartbeat.ts";
+import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
 import { openDirectoryLake } from "./lake/directory.ts";
 import type { AnyLake } from "./lake/lake.ts";
@@ -13,14 +17,15 @@ import { openS3Lake } from "./lake/s3.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { openPostgres } from "./ledger/postgres.ts";
 import { openSqlite } from "./ledger/sqlite.ts";
-import { defaultData } from "./place.ts";
+import { createLog } from "./log.ts";
+import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite } from "./site.ts";
 
 const NAME = "tributary-receiver";
 
 /** Opens configuration, ledger, keys and lake; at a site's first start, makes them. */
 async function open(options: SiteOptions): Promise<OpenSite> {
-  const site = readSite(options, defaultData());
+  const site = readSite(options);
   const { settings } = site;
   const database = await openLedger(site, settings.ledger);
   try {
@@ -81,6 +86,60 @@ async function openLake(site: Site, lake: ReceiverSettings["lake"], siteId: stri
   }
 }
 
+/** `serve`: the receiver, until SIGTERM or SIGINT. Gives the exit code when it has stopped. */
+async function serve(options: SiteOptions): Promise<number> {
+  const asked = stopAsked();
+  const site = await open(options);
+  try {
+    // A rebuild must not run beside us; if the lock is lost for good, we must not run on.
+    const held = await site.database.siteLock.share((why) => asked.stop(why));
+    try {
+      for (const line of await site.lake.probe()) say(`lake: ${line}`);
+      const gate = openGate({ db: site.database.db, site: site.siteKeys.site });
+      const receiver = await start(site, gate);
+      say(`ingest: ${receiver.url}`);
+      say("ready");
+      const why = await asked.happened;
+      say(why instanceof Error ? `stopping: ${why.message}` : "stopping");
+      await receiver.stop();
+      gate.close();
+      return why instanceof Error ? EXIT.failed : EXIT.done;
+    } finally {
+      await held.release();
+    }
+  } finally {
+    await site.close();
+  }
+}
+
+async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise<RunningReceiver> {
+  const { settings, database, siteKeys, lake } = site;
+  const fleet = { db: database.db, keys: siteKeys, heartbeatSeconds: settings.heartbeat / 1000 };
+  return await runReceiver({
+    settings,
+    database,
+    lake,
+    keys: siteKeys,
+    gate,
+    doors: [enrollDoor(enrolOf(fleet)), heartbeatDoor(gate, heartbeatOf(fleet))],
+    log: createLog(settings.log),
+  });
+}
+
+/** The first signal asks to stop, the second one does not wait. */
+function stopAsked(): { readonly happened: Promise<Error | undefined>; stop(why: Error | undefined): void } {
+  const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+  let signals = 0;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals > 1) process.exit(EXIT.failed);
+      resolve(undefined);
+    });
+  }
+  return { happened: promise, stop: resolve };
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.done;
   const program = new Command(NAME)
@@ -95,7 +154,7 @@ async function main(argv: readonly string[]): Promise<number> {
       .option("--data <dir>", "the folder that holds lake, ledger and keys")
       .option("--config <file>", "default: receiver.yaml in that folder, if there is one");
   command("serve", "runs the receiver until it is told to stop").action(async (options: SiteOptions) => {
-    code = await serve(open, options);
+    code = await serve(options);
   });
   try {
     await program.parseAsync(argv);

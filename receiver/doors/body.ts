@@ -90,10 +90,15 @@ function watchPace(pace: Pace, fail: (problem: ProblemError) => void) {
   const look = (): void => {
     const now = performance.now();
     const silent = waitingSince === undefined ? 0 : now - waitingSince;
-    if (silent > pace.idle) return tooSlow(`no byte came for ${Math.round(pace.idle / 1000)} s`);
+    if (silent > pace.idle) {
+      tooSlow(`no byte came for ${Math.round(pace.idle / 1000)} s`);
+      return;
+    }
     if (waited + silent < pace.window) return;
-    if ((bytes * 1000) / (waited + silent) < pace.minRate)
-      return tooSlow(`the body came at less than ${pace.minRate} bytes a second`);
+    if ((bytes * 1000) / (waited + silent) < pace.minRate) {
+      tooSlow(`the body came at less than ${pace.minRate} bytes a second`);
+      return;
+    }
     waited = -silent;
     bytes = 0;
   };

@@ -1,6 +1,5 @@
 /** What every door shares: the request as Node has it, its raw target, and its id. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { HEADER } from "@tributary/shared/protocol.ts";
 import type { Context } from "hono";
 import type { Target } from "./target.ts";
 
@@ -13,10 +12,7 @@ export interface DoorEnv {
 export type DoorContext = Context<DoorEnv>;
 
 /** The one value of a header, or undefined; Node joins repeated ones with a comma. */
-export function header(
-  c: DoorContext,
-  name: (typeof HEADER)[keyof typeof HEADER] | string,
-): string | undefined {
+export function header(c: DoorContext, name: string): string | undefined {
   const value = c.env.incoming.headers[name];
   return Array.isArray(value) ? value.join(", ") : value;
 }
