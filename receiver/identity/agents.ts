@@ -13,7 +13,7 @@ export type AgentStatus = z.infer<typeof agentStatus>;
 
 /** One line of `agent list --json`. Times RFC 3339. */
 export interface AgentView {
-  readonly agentId: string;
+  readonly id: string;
   readonly name: string;
   readonly clients: readonly string[];
   readonly state: Tables["agents"]["state"];
@@ -78,7 +78,7 @@ export function parseStatus(text: string | null): AgentStatus | null {
 function viewOf(row: Tables["agents"], clients: readonly string[]): AgentView {
   const { id, name, state, host, platform, version, last_seen_at } = row;
   return {
-    ...{ agentId: id, name, clients, state, host, platform, version },
+    ...{ id, name, clients, state, host, platform, version },
     createdAt: new Date(row.created_at).toISOString(),
     lastSeenAt: last_seen_at === null ? null : new Date(last_seen_at).toISOString(),
     status: parseStatus(row.status),

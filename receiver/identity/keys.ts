@@ -2,6 +2,7 @@
  * The keys of a running receiver: who it is, what proves it, what signs its receipts. It looks at its files every two
  * seconds, so rotated keys and renewed certificates are in use within five, without a restart.
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
@@ -11,11 +12,11 @@ import { signReceipt } from "@tributary/shared/receipt.ts";
 import type { SignReceipt } from "../ledger/ledger.ts";
 import type { Database } from "../ledger/schema.ts";
 import { trustOf, writeTrusted } from "./authority.ts";
-import { type Credentials, fingerprint, issueServerCertificate, validUntil } from "./certificate.ts";
+import { type Credentials, issueServerCertificate, validUntil } from "./certificate.ts";
 import { knownFingerprints, refuseOthers } from "./fingerprints.ts";
 import { fileMarks, keyFiles } from "./folder.ts";
 import { publish, signingKey } from "./receiptkeys.ts";
-import { fingerprintsOf, prepareSite, readSite, type SiteFiles } from "./site.ts";
+import { codeTrustOf, fingerprintsOf, prepareSite, readSite, type SiteFiles } from "./site.ts";
 
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 
@@ -116,7 +117,7 @@ export async function openKeys(settings: KeysSettings): Promise<SiteKeys> {
     },
     jwks: () => publish(files.receiptKeys),
     trust: () => trustOf(files.authorities, tls !== undefined),
-    codeTrust: () => (tls ? "system" : fingerprint(files.authorities.current?.cert ?? "")),
+    codeTrust: () => codeTrustOf(files, tls !== undefined),
     certificate: () => credentials,
     onCertificate(listener) {
       listeners.add(listener);
@@ -137,6 +138,9 @@ export function hostsOf(reached: readonly (string | undefined)[], hostname: stri
 function readConfigured(tls: { readonly cert: string; readonly key: string }): Credentials {
   try {
     const credentials = { cert: readFileSync(tls.cert, "utf8"), key: readFileSync(tls.key, "utf8") };
+    // Node takes an empty file for "none given" and would then serve nobody.
+    if (!new X509Certificate(credentials.cert).checkPrivateKey(createPrivateKey(credentials.key)))
+      throw new Error("the key is not this certificate's");
     createSecureContext(credentials);
     return credentials;
   } catch (cause) {

@@ -34,7 +34,7 @@ export async function nextAuthority(
 export interface Switched {
   readonly fingerprint: string;
   /** Active agents without a heartbeat since the next authority was announced: they will not trust the receiver. */
-  readonly agentsBehind: readonly { readonly agentId: string; readonly name: string }[];
+  readonly agentsBehind: readonly { readonly id: string; readonly name: string }[];
   readonly agents: number;
   /** Codes not used yet: they pin the old authority and must be made anew. */
   readonly openCodes: number;
@@ -68,7 +68,7 @@ export async function switchAuthority(db: Database, folder: string, now = Date.n
     agents: agents.length,
     agentsBehind: agents
       .filter((agent) => (agent.last_seen_at ?? 0) < announced)
-      .map(({ id, name }) => ({ agentId: id, name })),
+      .map(({ id, name }) => ({ id, name })),
     openCodes: Number(codes.count),
   };
 }

@@ -12,7 +12,7 @@ import {
   writeCurrent,
   writeTrusted,
 } from "./authority.ts";
-import { makeAuthority } from "./certificate.ts";
+import { fingerprint, makeAuthority } from "./certificate.ts";
 import {
   type Fingerprints,
   knownFingerprints,
@@ -74,6 +74,12 @@ export async function prepareSite(
     writeTrusted(folder, files.authorities);
     return files;
   });
+}
+
+/** How an enrolment code tells its agent to trust this site: by its own authority's fingerprint, or as the system does. */
+export function codeTrustOf(files: SiteFiles, publicCertificate: boolean): string {
+  const { current } = files.authorities;
+  return publicCertificate || !current ? "system" : fingerprint(current.cert);
 }
 
 /** Reads everything; nothing is made. */
