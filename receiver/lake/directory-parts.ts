@@ -11,7 +11,7 @@ import { type UploadFile, uploadFile } from "./directory-upload.ts";
 import { type Disk, lakeFault, syncFolder } from "./disk.ts";
 import type { Follower } from "./follower.ts";
 import type { PartLake, PartUpload, StoredPart } from "./lake.ts";
-import { placeOf, requireAllParts } from "./part-place.ts";
+import { placeOf, requireAllParts, withinPart } from "./part-place.ts";
 import type { Staging } from "./stage.ts";
 
 interface Open {
@@ -176,7 +176,7 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
       placeOf(upload, number);
       return open.upload.isFree(number)
         ? open.upload.writeInPlace(upload, number, body)
-        : staging.stage(body);
+        : staging.stage(withinPart(upload, number, body));
     },
 
     async part(upload, number, staged) {

@@ -33,7 +33,11 @@ export function uploadFile(file: string, fresh: boolean, disk: Disk) {
   const sync = sharedSync(async () => {
     try {
       const handle = await disk.open(file, "r+");
-      await handle.sync().finally(() => handle.close());
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
     } catch (error) {
       losses += 1;
       throw lakeFault(error, file);

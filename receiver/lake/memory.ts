@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { AnyLake, PartUpload, Staged } from "./lake.ts";
-import { requireAllParts, requirePartSize } from "./part-place.ts";
+import { requireAllParts, requirePartSize, withinPart } from "./part-place.ts";
 
 interface Upload {
   readonly key: string;
@@ -79,7 +79,7 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
       uploads.set(handle, { key, startedAt: now(), parts: new Map() });
       return handle;
     },
-    stagePart: (_upload, _number, body) => stage(body),
+    stagePart: (upload, number, body) => stage(withinPart(upload, number, body)),
     part: async (upload, number, staged) => {
       const bytes = consume(staged);
       requirePartSize(upload, number, bytes.length);

@@ -27,6 +27,21 @@ export function requirePartSize(upload: PartUpload, number: number, size: number
   return place;
 }
 
+/** The body, cut off with `part-size` as soon as it is longer than its part: no sender fills the disk with one request. */
+export async function* withinPart(
+  upload: PartUpload,
+  number: number,
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const place = placeOf(upload, number);
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > place.size) requirePartSize(upload, number, size);
+    yield chunk;
+  }
+}
+
 /** The parts in order. Throws `parts-missing` when they do not make up the whole. */
 export function requireAllParts(upload: PartUpload, parts: readonly StoredPart[]): StoredPart[] {
   const sorted = parts.toSorted((a, b) => a.number - b.number);

@@ -19,7 +19,7 @@ import {
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Follower } from "./follower.ts";
 import type { PartLake, PartUpload, StoredPart } from "./lake.ts";
-import { placeOf, requireAllParts, requirePartSize } from "./part-place.ts";
+import { requireAllParts, requirePartSize, withinPart } from "./part-place.ts";
 import { asMetadata, failure, listedKey, retryingFile, type Store, withContentHash } from "./s3-store.ts";
 import type { Staging } from "./stage.ts";
 
@@ -193,10 +193,7 @@ export function s3Parts(store: Store, staging: Staging, follower: Follower, keep
         return answer.UploadId;
       }),
 
-    stagePart: async (upload, number, body) => {
-      placeOf(upload, number);
-      return staging.stage(body);
-    },
+    stagePart: (upload, number, body) => staging.stage(withinPart(upload, number, body)),
 
     async part(upload, number, staged) {
       const content = staging.consume(staged);

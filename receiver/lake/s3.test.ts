@@ -1,9 +1,11 @@
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeWithS3, freshBucket } from "@tributary/test/servers/servers.ts";
 import { afterAll, expect, test } from "vitest";
-import { lakeContract } from "./lake.contract.ts";
+import { chunked, lakeContract, someKey } from "./lake.contract.ts";
+import type { StoredPart } from "./lake.ts";
 import { openS3Lake } from "./s3.ts";
 
 const spools: string[] = [];
@@ -41,4 +43,56 @@ describeWithS3("S3", (s3) => {
     await expect(probe({ endpoint: "http://127.0.0.1:9" })).rejects.toThrow(/cannot be reached/);
     await expect(probe({ prefix: "/x" })).rejects.toThrow(/lake.prefix/);
   });
+
+  const fresh = async (change: object = {}) => {
+    const spool = await freshSpool();
+    return openS3Lake({ ...s3, bucket: await freshBucket(s3), forcePathStyle: true, spool, ...change });
+  };
+
+  test("above 64 MiB in parts: bytes, our own retry, other bytes refused", async () => {
+    const lake = await fresh();
+    const bytes = Buffer.alloc(70 * 1024 * 1024, randomBytes(1_000_003));
+    const key = someKey("large.bin");
+    for (const _ of ["first", "again"]) await lake.publish(await lake.stage(chunked(bytes)), key, {});
+    const hash = createHash("sha256");
+    for await (const chunk of (await lake.read(key)) ?? []) hash.update(chunk as Buffer);
+    expect(hash.digest("hex")).toBe(createHash("sha256").update(bytes).digest("hex"));
+    bytes[0] = (bytes[0] as number) ^ 1;
+    await expect(lake.publish(await lake.stage(chunked(bytes)), key, {})).rejects.toThrow(
+      "taken by other bytes",
+    );
+    expect(await Array.fromAsync(lake.open())).toEqual([]);
+  }, 60_000);
+
+  test("parts that the spool may not keep are read back", async () => {
+    const lake = await fresh({ keep: 0 });
+    const bytes = randomBytes(5 * 1024 * 1024 + 7);
+    const key = someKey();
+    const upload = { key, handle: await lake.begin(key, {}), size: bytes.length, partSize: 5 * 1024 * 1024 };
+    const parts: StoredPart[] = [];
+    for (const number of [1, 2]) {
+      const piece = bytes.subarray((number - 1) * upload.partSize, number * upload.partSize);
+      const staged = await lake.stagePart(upload, number, chunked(piece));
+      const { size, sha256 } = staged;
+      parts.push({ number, size, sha256, tag: await lake.part(upload, number, staged) });
+    }
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    expect(await lake.complete(upload, parts)).toEqual({ size: bytes.length, sha256 });
+  });
+
+  test("lists of objects and of uploads go over their pages", async () => {
+    const lake = await fresh({ prefix: "p/" });
+    await lake.probe();
+    const names = Array.from({ length: 1010 }, (_, n) => someKey(`${n} ä=.csv`)).toSorted();
+    const todo = [...names];
+    const work = async (): Promise<void> => {
+      for (let key = todo.pop(); key !== undefined; key = todo.pop()) {
+        await lake.begin(key, {});
+        await lake.publish(await lake.stage(chunked(Buffer.from("x"))), key, {});
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, work));
+    expect((await Array.fromAsync(lake.list(""))).map((one) => one.key).toSorted()).toEqual(names);
+    expect((await Array.fromAsync(lake.open())).map((one) => one.key).toSorted()).toEqual(names);
+  }, 90_000);
 });
