@@ -1,1 +1,51 @@
 #!/usr/bin/env node
+/** tributary-agent: the commands, and the only place besides run.ts where a technology is chosen. */
+import { join } from "node:path";
+import { fail } from "@tributary/shared/terminal.ts";
+import { Command } from "commander";
+import { addAddFolder } from "./commands/add-folder.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addEnroll } from "./commands/enroll.ts";
+import { addReceipt, type ReadQueue } from "./commands/receipt.ts";
+import { addStatus } from "./commands/status.ts";
+import { isDataFolderLocked } from "./queue/lock.ts";
+import { openQueue } from "./queue/sqlite.ts";
+import { VERSION } from "./version.ts";
+
+const readQueue: ReadQueue = (data, read) => {
+  const queue = openQueue(join(data, "queue.sqlite"));
+  try {
+    return read(queue.status);
+  } finally {
+    queue.close();
+  }
+};
+
+function acceptRoot(data: string, client: string, source: string): void {
+  const queue = openQueue(join(data, "queue.sqlite"));
+  try {
+    queue.book(client, source).recordRoot(undefined);
+  } finally {
+    queue.close();
+  }
+}
+
+const program = new Command("tributary-agent")
+  .description("Sends the files of this host's folders to a Tributary receiver, and proves it.")
+  .version(VERSION)
+  // The same in a pipe, on a narrow terminal and in the golden files.
+  .configureHelp({ helpWidth: 100 })
+  .exitOverride();
+addEnroll(program);
+addAddFolder(program, acceptRoot);
+addStatus(program, readQueue, isDataFolderLocked);
+addReceipt(program, readQueue);
+addDoctor(program);
+
+// `… | head` closes the pipe early: that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = fail("tributary-agent", error);
+}

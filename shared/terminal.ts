@@ -57,6 +57,10 @@ export function fail(program: string, error: unknown): number {
     say(`${program}: ${error.message}`);
     return error.code === "usage" || error.code === "config-invalid" ? EXIT.usage : EXIT.failed;
   }
+  const ofCommander = error as { readonly code?: unknown; readonly exitCode?: unknown } | undefined;
+  // commander has printed it already: help and version end with 0, everything else was typed wrongly.
+  if (String(ofCommander?.code).startsWith("commander."))
+    return ofCommander?.exitCode === 0 ? EXIT.done : EXIT.usage;
   say(`${program}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   return EXIT.failed;
 }

@@ -1,4 +1,5 @@
 /** One `run` per data folder: two would hand out the same parcels and seal the same files twice. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import Database from "better-sqlite3";
@@ -8,7 +9,7 @@ import Database from "better-sqlite3";
  * Throws `usage` when another `run` holds it.
  */
 export function lockDataFolder(data: string): { release(): void } {
-  const db = new Database(join(data, "run.lock"), { timeout: 0 });
+  const db = new Database(join(data, "run.lock"), { timeout: 200 });
   try {
     db.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
@@ -21,4 +22,20 @@ export function lockDataFolder(data: string): { release(): void } {
     );
   }
   return { release: () => void db.close() };
+}
+
+/** Whether a `run` works with this data folder now. A reader's look, too short to keep a `run` from starting. */
+export function isDataFolderLocked(data: string): boolean {
+  const file = join(data, "run.lock");
+  if (!existsSync(file)) return false;
+  const db = new Database(file, { timeout: 0, readonly: true });
+  try {
+    db.prepare("SELECT COUNT(*) FROM sqlite_master").get();
+    return false;
+  } catch (cause) {
+    if (!String((cause as { code?: unknown }).code).startsWith("SQLITE_BUSY")) throw cause;
+    return true;
+  } finally {
+    db.close();
+  }
 }

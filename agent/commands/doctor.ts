@@ -1,0 +1,41 @@
+/** `doctor`: everything that must hold for files to flow, tried one by one. */
+import { printable, result, say } from "@tributary/shared/terminal.ts";
+import type { Command } from "commander";
+import { loadAgentSettings } from "../config.ts";
+import { examine } from "../doctor/doctor.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { loadIdentity } from "../identity/identity.ts";
+import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
+
+interface Options extends PlaceOptions {
+  readonly json?: boolean;
+}
+
+export function addDoctor(program: Command): void {
+  withPlace(
+    program
+      .command("doctor")
+      .summary("check everything that must hold for files to flow")
+      .description(
+        "Checks the way to the receiver (address, proxy, DNS, TCP, TLS, clock, authorisation), the data folder, and each source's folder, including whether file events arrive. Exit code 1 if a check fails. May run beside `run`.",
+      )
+      .option("--json", "one JSON object a line: check, level (ok, warn, fail), says, todo"),
+  ).action(async (options: Options) => {
+    const { data, config } = placeOf(options);
+    const identity = loadIdentity(data);
+    const settings = loadAgentSettings(config);
+    let failed = 0;
+    for await (const finding of examine({ data, identity, settings, env: process.env })) {
+      if (finding.level === "fail") failed += 1;
+      result(options.json ? JSON.stringify(finding) : lines(finding));
+    }
+    if (failed === 0) return;
+    say(failed === 1 ? "one check failed" : `${failed} checks failed`);
+    process.exitCode = 1;
+  });
+}
+
+function lines({ check, level, says, todo }: Finding): string {
+  const line = `${level.padEnd(5)} ${printable(check)}: ${printable(says)}`;
+  return todo === undefined ? line : `${line}\n      -> ${printable(todo)}`;
+}

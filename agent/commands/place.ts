@@ -1,0 +1,27 @@
+/** `--data` and `--config`, which every command takes. */
+import { join, resolve } from "node:path";
+import { dataFolder } from "@tributary/shared/place.ts";
+import { type Command, Option } from "commander";
+
+export interface Place {
+  readonly data: string;
+  /** agent.yaml. */
+  readonly config: string;
+}
+
+export interface PlaceOptions {
+  readonly data?: string;
+  readonly config?: string;
+}
+
+/** Adds the two options; the rest of the program's commands look alike then. */
+export function withPlace(command: Command): Command {
+  return command
+    .addOption(new Option("--data <dir>", "where the agent keeps its key, queue and settings"))
+    .addOption(new Option("--config <file>", "its settings, instead of agent.yaml in the data folder"));
+}
+
+export function placeOf(options: PlaceOptions): Place {
+  const data = dataFolder("agent", options.data);
+  return { data, config: options.config === undefined ? join(data, "agent.yaml") : resolve(options.config) };
+}

@@ -1,0 +1,114 @@
+/** `status`: what waits, what left, what is wrong; read from the queue, also beside a running agent. */
+import { displayPath } from "@tributary/shared/path.ts";
+import { printable, result } from "@tributary/shared/terminal.ts";
+import { formatBytes, formatDuration } from "@tributary/shared/units.ts";
+import type { Command } from "commander";
+import { loadAgentSettings } from "../config.ts";
+import { requireIdentity } from "../identity/identity.ts";
+import type { QueueStatus } from "../queue/status.ts";
+import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
+import type { ReadQueue } from "./receipt.ts";
+
+interface Options extends PlaceOptions {
+  readonly json?: boolean;
+}
+
+/** Whether a `run` works with this data folder now. */
+export type IsRunning = (data: string) => boolean;
+
+const MOST_PROBLEMS = 100;
+const LAST_DELIVERIES = 5;
+
+export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsRunning): void {
+  withPlace(
+    program
+      .command("status")
+      .summary("what waits, what left, what is wrong")
+      .description(
+        "Shows whether the agent runs, what waits in its queue, its sources, the last deliveries, and every problem.",
+      )
+      .option("--json", "the same as one JSON object"),
+  ).action((options: Options) => {
+    const { data, config } = placeOf(options);
+    const { agentId, name, url, clients } = requireIdentity(data);
+    const configured = loadAgentSettings(config).sources;
+    const report = readQueue(data, (status) => ({
+      agentId,
+      name,
+      receiver: url,
+      clients,
+      running: isRunning(data),
+      ...stateOf(status),
+      configured: configured.map((source) => ({
+        name: source.name,
+        client: source.client ?? (clients.length === 1 ? clients[0] : undefined),
+        path: source.path,
+      })),
+    }));
+    if (options.json) result(JSON.stringify(report));
+    else for (const line of lines(report, Date.now())) result(line);
+  });
+}
+
+function stateOf(status: QueueStatus) {
+  const { depth, bytes, oldestSealedAt, aside } = status.depth();
+  return {
+    queue: { depth, bytes, oldestSealedAt: oldestSealedAt ?? null, aside },
+    sources: status.sources().map(({ client, source, files, lastScanAt }) => ({
+      name: source,
+      client,
+      files,
+      lastScanAt: lastScanAt === null ? null : new Date(lastScanAt).toISOString(),
+    })),
+    deliveries: status.deliveries(LAST_DELIVERIES).map((delivery) => ({
+      source: delivery.source,
+      path: displayPath(delivery.path),
+      status: delivery.status,
+      versionId: delivery.versionId,
+      receivedAt: delivery.receivedAt,
+    })),
+    problemCount: status.problemCount(),
+    problems: status.problems(MOST_PROBLEMS).map((problem) => ({
+      client: problem.client,
+      source: problem.source,
+      path: displayPath(problem.path),
+      code: problem.code,
+      detail: problem.detail,
+      since: problem.since,
+      aside: problem.aside,
+    })),
+  };
+}
+
+type StatusReport = ReturnType<typeof stateOf> & {
+  readonly agentId: string;
+  readonly name: string;
+  readonly receiver: string;
+  readonly clients: readonly string[];
+  readonly running: boolean;
+  readonly configured: readonly { readonly name: string; readonly path: string }[];
+};
+
+function* lines(report: StatusReport, now: number): Generator<string> {
+  const ago = (time: string): string => `${formatDuration(Math.max(0, now - Date.parse(time)))} ago`;
+  yield `agent     ${printable(report.name)} (${report.agentId}) for ${report.clients.join(", ")}`;
+  yield `receiver  ${report.receiver}`;
+  yield `running   ${report.running ? "yes" : "no; start it with: tributary-agent run"}`;
+  const { depth, bytes, oldestSealedAt, aside } = report.queue;
+  const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
+  yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;
+  if (aside > 0) yield `set aside ${aside}: not sent again by themselves, see the problems`;
+  for (const { name, path } of report.configured) {
+    const seen = report.sources.find((source) => source.name === name);
+    const scan = seen?.lastScanAt
+      ? `${seen.files} files, looked at ${ago(seen.lastScanAt)}`
+      : "not looked at yet";
+    yield `source    ${name}: ${printable(path)} (${scan})`;
+  }
+  for (const { source, path, status, receivedAt } of report.deliveries)
+    yield `delivered ${source}/${printable(path)} (${status}, ${ago(receivedAt)})`;
+  for (const { source, path, code, detail, since } of report.problems)
+    yield `problem   ${source}/${printable(path)}: ${code}, ${printable(detail)} (for ${formatDuration(Math.max(0, now - Date.parse(since)))})`;
+  const more = report.problemCount - report.problems.length;
+  if (more > 0) yield `          and ${more} more problems`;
+}

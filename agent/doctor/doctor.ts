@@ -1,0 +1,101 @@
+/** All checks in the order in which one leads to the next: the way to the receiver, this host, the sources. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AgentSettings } from "../config.ts";
+import type { Identity } from "../identity/identity.ts";
+import { authoritiesOf } from "../identity/trust.ts";
+import { addressOf, checkAddress } from "./address.ts";
+import { askReceiver, checkAuthorised, notAsked } from "./authorised.ts";
+import { checkClock } from "./clock.ts";
+import { checkDataFolder } from "./data-folder.ts";
+import { checkDns } from "./dns.ts";
+import { checkEvents } from "./events.ts";
+import { type Finding, fail } from "./finding.ts";
+import { checkFolder } from "./folder.ts";
+import { checkInotify, countFolders, inotifyLimits } from "./inotify.ts";
+import { checkProxy, proxyAddress } from "./proxy.ts";
+import { checkSpace } from "./space.ts";
+import { checkTcp } from "./tcp.ts";
+import { checkTls } from "./tls.ts";
+
+export interface Patient {
+  readonly data: string;
+  /** Undefined when this folder never enrolled. */
+  readonly identity: Identity | undefined;
+  readonly settings: AgentSettings;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Each finding as soon as it is made. */
+export async function* examine(patient: Patient): AsyncGenerator<Finding> {
+  const { identity } = patient;
+  if (identity === undefined)
+    yield fail(
+      "identity",
+      `${patient.data} is not enrolled`,
+      "ask the receiver's operator for a code and run: tributary-agent enroll CODE",
+    );
+  else {
+    yield* examineWay({ ...patient, identity });
+    yield* await checkDataFolder(patient.data, join(patient.data, "key"));
+  }
+  const { sources, limits } = patient.settings;
+  const copies = sources.some((source) => source.capture === "copy");
+  yield await checkSpace(patient.data, copies ? limits.spool : 0);
+  const readable: string[] = [];
+  for (const source of sources) {
+    const found = await checkFolder(source.name, source.path);
+    yield found;
+    if (found.level !== "ok") continue;
+    readable.push(source.path);
+    yield await checkEvents(source);
+  }
+  const inotify = await inotifyLimits();
+  if (inotify && readable.length > 0)
+    yield checkInotify(inotify, await countFolders(readable, inotify.watches * 2));
+}
+
+/** Ends at the first link that is broken: what lies behind it would only fail for the same reason. */
+async function* examineWay({
+  identity,
+  settings,
+  env,
+}: Patient & { readonly identity: Identity }): AsyncGenerator<Finding> {
+  const address = addressOf(identity.url);
+  yield checkAddress(identity.url);
+  if (address === undefined) return;
+  const url = new URL(identity.url);
+  const { finding, proxy } = checkProxy(url, settings.proxy, env);
+  yield finding;
+  if (finding.level === "fail") return;
+  const first = proxy === undefined ? address : proxyAddress(proxy);
+  const dns = await checkDns(first.host);
+  yield dns;
+  if (dns.level === "fail") return;
+  const tcp = await checkTcp(proxy === undefined ? "the receiver" : "the proxy", first);
+  yield tcp;
+  if (tcp.level === "fail") return;
+  let authorities: string[];
+  try {
+    const { ca } = settings.tls;
+    authorities = authoritiesOf(identity.trust, ca === undefined ? undefined : readFileSync(ca, "utf8"));
+  } catch (error) {
+    yield fail("tls", `tls.ca cannot be read: ${(error as Error).message}`, "correct tls.ca in agent.yaml");
+    return;
+  }
+  const way = { url, proxy };
+  const tls = await checkTls(way, authorities, Date.now());
+  yield tls;
+  if (tls.level === "fail") return;
+  try {
+    let reply = await askReceiver(identity, way, authorities, Date.now());
+    yield checkClock(reply.date, Date.now());
+    const theirs = Date.parse(reply.date ?? "");
+    // As the agent does: a wrong clock of this host is made up for with the receiver's time.
+    if (reply.code === "token-expired" && !Number.isNaN(theirs))
+      reply = await askReceiver(identity, way, authorities, theirs);
+    yield checkAuthorised(reply, identity.agentId);
+  } catch (error) {
+    yield notAsked(error);
+  }
+}
