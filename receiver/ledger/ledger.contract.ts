@@ -1,8 +1,8 @@
 /** What every database beneath the ledger must do. */
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { addClient, resumeClient, setQuotas, suspendClient } from "./clients.ts";
+import { addClient, clientState, listClients, resumeClient, setQuotas, suspendClient } from "./clients.ts";
 import { createLedger } from "./commit.ts";
-import type { LedgerDatabase } from "./database.ts";
+import type { LedgerDatabase, Writer } from "./database.ts";
 import type { Quotas } from "./decide.ts";
 import { claimsOf } from "./entry.ts";
 import { createHistory } from "./history.ts";
@@ -245,6 +245,57 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       expect(word((await commit([removal("1234567")], bounds))[0])).toBe("committed");
     });
 
+    test("a day's bytes begin anew with the UTC day", async () => {
+      await commit([version("f", "12345")]);
+      const bounds = { file: null, day: 5, stored: null };
+      expect((await commit([version("g", "1")], bounds)).map(word)).toEqual(["quota-day"]);
+      expect(await clientState(database.db, "acme")).toMatchObject({ storedBytes: 5, dayBytes: 5 });
+      await database.db.updateTable("usage").set({ day: "2001-01-01" }).execute();
+      expect(await clientState(database.db, "acme")).toMatchObject({ storedBytes: 5, dayBytes: 0 });
+      expect((await commit([version("g", "12345")], bounds)).map(word)).toEqual(["committed"]);
+      expect(await clientState(database.db, "acme")).toMatchObject({ storedBytes: 10, dayBytes: 5 });
+    });
+
+    test("a clock that jumps back does not turn the order round", async () => {
+      const ahead = Date.now() + 3_600_000;
+      await database.db.updateTable("site").set({ last_commit_at: ahead }).execute();
+      await commit([version("f", "A"), version("g", "A")]);
+      await commit([version("f", "B")]);
+      expect((await list()).map((entry) => Date.parse(entry.receivedAt) - ahead)).toEqual([1, 1, 2]);
+    });
+
+    test("an answer to COMMIT that got lost: what was recorded is told, what was not is an error", async () => {
+      const cut = (at: "before" | "after"): LedgerDatabase => {
+        let left = 1;
+        const transaction = () => {
+          const real = database.db.transaction();
+          if (left-- !== 1) return real;
+          const lost = new Error("Connection terminated unexpectedly");
+          const execute = async (work: (trx: Writer) => Promise<unknown>) => {
+            await real.execute(async (trx) => {
+              await work(trx);
+              if (at === "before") throw lost;
+            });
+            throw lost;
+          };
+          return { execute };
+        };
+        const db = new Proxy(database.db, {
+          get: (target, name) => (name === "transaction" ? transaction : Reflect.get(target, name, target)),
+        });
+        return { ...database, db };
+      };
+      const [a, b] = [version("f", "A"), version("g", "B")];
+      const { outcomes } = await createLedger(cut("after")).commit([a], sign);
+      expect(outcomes.map(word)).toEqual(["committed"]);
+      expect(await ids()).toEqual([a.versionId]);
+      await expect(createLedger(cut("before")).commit([b], sign)).rejects.toMatchObject({
+        code: "ledger-unavailable",
+      });
+      expect(await ids()).toEqual([a.versionId]);
+      expect(await words(b)).toEqual(["committed"]);
+    });
+
     test("a batch of 2,500 captures", async () => {
       const batch = Array.from({ length: 2500 }, (_, i) => version(`many/${i % 2400}`, `${i}`));
       expect(new Set((await commit(batch)).map(word))).toEqual(new Set(["committed"]));
@@ -266,6 +317,26 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       expect(await words(twice)).toEqual(["committed"]);
       expect((await createHistory(database.db).position()).seq).toBe(1);
     });
+  });
+
+  test("clients: added once, suspended, resumed, bounded", async () => {
+    const { db } = database;
+    await expect(addClient(db, "acme")).rejects.toMatchObject({ code: "request-invalid" });
+    await expect(addClient(db, "Acme Inc")).rejects.toMatchObject({ code: "request-invalid" });
+    for (const act of [suspendClient, resumeClient])
+      await expect(act(db, "nobody")).rejects.toMatchObject({ code: "not-found" });
+    await addClient(db, "a-b", 5);
+    await suspendClient(db, "a-b", 6);
+    await suspendClient(db, "a-b", 7);
+    await setQuotas(db, "a-b", { day: 10 });
+    await setQuotas(db, "a-b", { file: 2 ** 50, stored: null });
+    const quotas = { stored: null, day: 10, file: 2 ** 50 };
+    const state = { name: "a-b", createdAt: 5, suspendedAt: 6, quotas, storedBytes: 0, dayBytes: 0 };
+    expect(await clientState(db, "a-b")).toEqual(state);
+    expect((await listClients(db)).map((client) => client.name)).toEqual(["a-b", "acme"]);
+    await resumeClient(db, "a-b");
+    expect((await clientState(db, "a-b"))?.suspendedAt).toBeNull();
+    expect(await clientState(db, "nobody")).toBeUndefined();
   });
 
   describe("history", () => {

@@ -1,16 +1,82 @@
 import { describeWithPostgres, freshDatabase } from "@tributary/test/servers/servers.ts";
-import { onTestFinished } from "vitest";
+import { sql } from "kysely";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { backupContract } from "./backup.contract.ts";
+import { crashContract } from "./crash.contract.ts";
+import { checkLedger } from "./database.ts";
 import { ledgerContract } from "./ledger.contract.ts";
+import { modelContract } from "./model.contract.ts";
+import { openingContract } from "./opening.contract.ts";
+import { sqlitePlace } from "./place.contract.ts";
 import { openPostgres } from "./postgres.ts";
 
 describeWithPostgres("postgres", (server) => {
-  const newPlace = async () => {
-    const url = await freshDatabase(server);
-    return async () => {
-      const database = await openPostgres(url);
+  const place = async () => {
+    const address = await freshDatabase(server);
+    const open = async () => {
+      const database = await openPostgres(address);
       onTestFinished(() => database.close());
       return database;
     };
+    return { address, open };
   };
+  const newPlace = async () => (await place()).open;
+  const newSqlite = async () => (await sqlitePlace()).open;
+
   ledgerContract(newPlace);
+  openingContract(newPlace, "many receivers");
+  backupContract(newPlace);
+  describe("from sqlite", () => backupContract(newSqlite, newPlace));
+  describe("to sqlite", () => backupContract(newPlace, newSqlite));
+  modelContract(newPlace, 6);
+  crashContract(place);
+
+  test("commits are synchronous and sessions bounded, whatever the URL says", async () => {
+    const url = await freshDatabase(server);
+    const database = await openPostgres(`${url}?options=-c%20synchronous_commit%3Doff%20-c%20work_mem%3D8MB`);
+    onTestFinished(() => database.close());
+    const show = async (name: string) =>
+      (await sql<Record<string, string>>`show ${sql.raw(name)}`.execute(database.db)).rows[0]?.[name];
+    expect(await show("synchronous_commit")).toBe("on");
+    expect(await show("idle_in_transaction_session_timeout")).toBe("1min");
+    expect(await show("work_mem")).toBe("8MB");
+  });
+
+  test("a receiver whose lock was lost with its connection takes it again", async () => {
+    const { open } = await place();
+    const { db, siteLock } = await open();
+    let told: Error | undefined;
+    const serving = await siteLock.share((why) => {
+      told = why;
+    });
+    onTestFinished(() => serving.release());
+    const holders = async (): Promise<number[]> => {
+      const query = sql<{ pid: number }>`
+        select l.pid from pg_locks l join pg_database d on d.oid = l.database
+        where d.datname = current_database() and l.locktype = 'advisory' and l.granted`;
+      return (await query.execute(db)).rows.map((row) => row.pid);
+    };
+    const [before] = await holders();
+    await sql`select pg_terminate_backend(${before})`.execute(db);
+    await expect.poll(async () => (await holders()).filter((pid) => pid !== before).length).toBe(1);
+    await expect(siteLock.alone()).rejects.toMatchObject({ code: "ledger-refused" });
+    expect(told).toBeUndefined();
+  });
+
+  test("an idle connection that the server ends is replaced", async () => {
+    const { open } = await place();
+    const [one, two] = [await open(), await open()];
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`.execute(two.db);
+    await expect.poll(() => checkLedger(one.db).then(() => "up", String)).toBe("up");
+  });
+});
+
+test("a server that is not there is named, without the password", async () => {
+  const opening = openPostgres("postgres://ledger:hush@127.0.0.1:1/tributary");
+  await expect(opening).rejects.toMatchObject({
+    code: "ledger-unavailable",
+    message: expect.stringContaining("127.0.0.1:1/tributary"),
+  });
+  await expect(opening).rejects.not.toMatchObject({ message: expect.stringContaining("hush") });
 });

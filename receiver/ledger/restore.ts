@@ -106,7 +106,7 @@ class Restoring {
       if (this.#lines === 0) await this.#begin(value);
       else if (Array.isArray(value)) await this.#take(value);
       else await this.#end(value);
-      this.#hash.update(`${line}\n`);
+      if (!this.#ended) this.#hash.update(`${line}\n`);
       this.#lines += 1;
     }
     if (!this.#ended) throw invalid(this.#file, "its end is missing, it was cut off");

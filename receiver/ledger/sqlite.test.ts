@@ -1,18 +1,62 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, onTestFinished } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { sql } from "kysely";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { backupContract } from "./backup.contract.ts";
+import { crashContract } from "./crash.contract.ts";
 import { ledgerContract } from "./ledger.contract.ts";
+import { modelContract } from "./model.contract.ts";
+import { openingContract } from "./opening.contract.ts";
+import { sqlitePlace } from "./place.contract.ts";
 import { openSqlite } from "./sqlite.ts";
 
-const newPlace = async () => {
-  const folder = mkdtempSync(join(tmpdir(), "tributary-ledger-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return async () => {
-    const database = await openSqlite(join(folder, "ledger.sqlite"));
-    onTestFinished(() => database.close());
-    return database;
-  };
-};
+const newPlace = async () => (await sqlitePlace()).open;
 
-describe("sqlite", () => ledgerContract(newPlace));
+describe("sqlite", () => {
+  ledgerContract(newPlace);
+  openingContract(newPlace, "one receiver");
+  backupContract(newPlace);
+  modelContract(newPlace, 60);
+  crashContract(async () => {
+    const { file, open } = await sqlitePlace();
+    return { address: file, open };
+  });
+
+  test("a commit that returned is on the disk: WAL with synchronous=FULL, on every connection", async () => {
+    const { open } = await sqlitePlace();
+    for (const { db } of [await open(), await open()]) {
+      expect((await sql`pragma journal_mode`.execute(db)).rows).toEqual([{ journal_mode: "wal" }]);
+      expect((await sql`pragma synchronous`.execute(db)).rows).toEqual([{ synchronous: 2 }]);
+      expect((await sql`pragma foreign_keys`.execute(db)).rows).toEqual([{ foreign_keys: 1 }]);
+    }
+  });
+
+  test("a file that cannot be opened is named", async () => {
+    const { file } = await sqlitePlace();
+    mkdirSync(file);
+    await expect(openSqlite(file)).rejects.toMatchObject({
+      code: "ledger-unavailable",
+      message: expect.stringContaining(file),
+    });
+  });
+
+  test("the site lock goes with a process that is killed", async () => {
+    const { file, open } = await sqlitePlace();
+    const { siteLock } = await open();
+    const program = `
+      const { openSqlite } = await import("${new URL("./sqlite.ts", import.meta.url).href}");
+      await (await openSqlite(process.argv[1])).siteLock.share(() => {});
+      process.stdout.write("held");
+      setInterval(() => {}, 1000);`;
+    const receiver = spawn(process.execPath, ["--input-type=module", "--eval", program, file], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    onTestFinished(() => void receiver.kill("SIGKILL"));
+    await once(receiver.stdout, "data");
+    await expect(siteLock.alone()).rejects.toMatchObject({ code: "ledger-refused" });
+    receiver.kill("SIGKILL");
+    await once(receiver, "exit");
+    await (await siteLock.alone()).release();
+  });
+});

@@ -1,0 +1,323 @@
+/** Backups and rebuilds: what comes back is what was there, whole, or nothing. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { backup, TABLE_KEYS } from "./backup.ts";
+import { addClient, clientState, listClients, setQuotas } from "./clients.ts";
+import { createLedger } from "./commit.ts";
+import type { LedgerDatabase } from "./database.ts";
+import { createHistory } from "./history.ts";
+import type { Place } from "./ledger.contract.ts";
+import type { Capture } from "./ledger.ts";
+import { type RebuildLine, rebuild } from "./rebuild.ts";
+import { restore } from "./restore.ts";
+import { again, removal, sign, version, word } from "./samples.ts";
+import type { Tables } from "./schema.ts";
+import { createSegments } from "./segments.ts";
+
+/**
+ * `newPlace` is for the ledger that is saved, `newTarget` for the one that it comes back into: when that is another
+ * database, only the whole way there is tested, the rest is the same.
+ */
+export function backupContract(
+  newPlace: () => Promise<Place>,
+  newTarget: () => Promise<Place> = newPlace,
+): void {
+  let folder: string;
+  let database: LedgerDatabase;
+  let target: LedgerDatabase;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "tributary-backup-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    database = await (await newPlace())();
+    target = await (await newTarget())();
+    await addClient(database.db, "acme");
+  });
+
+  const commit = async (to: LedgerDatabase, ...captures: Capture[]) =>
+    (await createLedger(to).commit(captures, sign)).outcomes;
+  const history = async (of: LedgerDatabase) => await createHistory(of.db).since(0, 10_000);
+  const latest = async (of: LedgerDatabase) =>
+    (await createHistory(of.db).page({ clients: "all", latest: true, limit: 10_000 })).entries;
+  const rows = async (of: LedgerDatabase, table: keyof Tables) => {
+    const all = await of.db.selectFrom(table).selectAll().execute();
+    const key = (row: object) => JSON.stringify(TABLE_KEYS[table].map((name) => row[name as never]));
+    return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  };
+  const lines = async function* (of: LedgerDatabase): AsyncGenerator<RebuildLine> {
+    for (const { id: segmentId, date, lines } of await createSegments(of).unwritten(0))
+      for (const line of lines) yield { ...line, segmentId, date };
+  };
+  const listOf = async function* <T>(items: readonly T[]): AsyncGenerator<T> {
+    yield* items;
+  };
+  const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => await Array.fromAsync(items);
+
+  describe("backup and restore", () => {
+    const fill = async (): Promise<void> => {
+      await addClient(database.db, "other");
+      await setQuotas(database.db, "acme", { stored: 2 ** 45, file: 5 });
+      const a = version("f", "A");
+      await commit(
+        database,
+        a,
+        version("f", "A"),
+        version("g\u00e4/%FF", "B"),
+        removal("f"),
+        removal("none"),
+      );
+      for (let i = 0; i < 3; i += 1)
+        await commit(database, ...Array.from({ length: 700 }, (_, n) => version(`many/${i}/${n}`, "x")));
+      await database.db
+        .insertInto("agents")
+        .values({
+          id: "agent-1",
+          name: "till",
+          public_key: "x",
+          state: "active",
+          created_at: 1,
+          host: "h\n",
+          platform: "linux",
+          version: "1",
+          nonce: "n2",
+          nonce_previous: "n1",
+          last_seen_at: null,
+          status: '{"a":"\u{1F600}"}',
+        })
+        .execute();
+      await database.db.insertInto("agent_clients").values({ agent_id: "agent-1", client: "acme" }).execute();
+      await database.db
+        .insertInto("upload_parts")
+        .values([1, 2, 10].map((number) => ({ upload_id: "u", number, size: 1, sha256: "s", tag: "t" })))
+        .execute();
+    };
+
+    test("everything comes back, with a new epoch and without nonces", async () => {
+      await fill();
+      const file = join(folder, "ledger.backup");
+      const written = await backup(database.db, file);
+      expect(written.entries).toBe(2103);
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      expect(readdirSync(folder)).toEqual(["ledger.backup"]);
+      await restore(target, file);
+      for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
+        if (table === "site" || table === "agents") continue;
+        expect([table, await rows(target, table)]).toEqual([table, await rows(database, table)]);
+      }
+      const [agent] = await target.db.selectFrom("agents").selectAll().execute();
+      expect(agent).toMatchObject({
+        host: "h\n",
+        status: '{"a":"\u{1F600}"}',
+        nonce: null,
+        nonce_previous: null,
+      });
+      const [before, after] = [
+        await createHistory(database.db).position(),
+        await createHistory(target.db).position(),
+      ];
+      expect(after.seq).toBe(before.seq);
+      expect(after.epoch).not.toBe(before.epoch);
+      expect((await commit(target, version("next", "N"))).map(word)).toEqual(["committed"]);
+      expect((await createHistory(target.db).position()).seq).toBe(before.seq + 1);
+    });
+
+    if (newTarget !== newPlace) return;
+
+    test("a backup is one picture, although commits go on beside it", async () => {
+      const other = await addOpening();
+      await commit(database, ...Array.from({ length: 1500 }, (_, i) => version(`before/${i}`, "x")));
+      const file = join(folder, "b");
+      let during = 0;
+      const commits: Promise<unknown>[] = [];
+      await backup(database.db, file, () => {
+        during += 1;
+        commits.push(commit(other, version(`during/${during}`, "x")));
+      });
+      await Promise.all(commits);
+      expect(during).toBeGreaterThan(1);
+      await restore(target, file);
+      const saved = await history(target);
+      const { seq } = await createHistory(target.db).position();
+      expect(saved.map((line) => line.seq)).toEqual(Array.from({ length: seq }, (_, i) => i + 1));
+      expect(await latest(target)).toHaveLength(saved.length);
+    });
+
+    let opening: Place;
+    const addOpening = async (): Promise<LedgerDatabase> => {
+      opening = await newPlace();
+      database = await opening();
+      await addClient(database.db, "acme");
+      return await opening();
+    };
+
+    test("restore refuses a ledger that has clients or entries", async () => {
+      const file = join(folder, "b");
+      await backup(database.db, file);
+      await expect(restore(database, file)).rejects.toMatchObject({ code: "ledger-refused" });
+    });
+
+    test("restore refuses while a receiver runs", async () => {
+      const file = join(folder, "b");
+      await backup(database.db, file);
+      const serving = await target.siteLock.share(() => {});
+      await expect(restore(target, file)).rejects.toMatchObject({ code: "ledger-refused" });
+      await serving.release();
+      await restore(target, file);
+      expect((await listClients(target.db)).map((client) => client.name)).toEqual(["acme"]);
+    });
+
+    test("a backup that is not whole is refused, and leaves the ledger empty", async () => {
+      await commit(database, ...Array.from({ length: 30 }, (_, i) => version(`f/${i}`, `${i}`)));
+      const good = join(folder, "good");
+      await backup(database.db, good);
+      const packed = readFileSync(good);
+      const text = gunzipSync(packed).toString();
+      const all = text.trimEnd().split("\n");
+      const without = (index: number): string[] => all.filter((_, i) => i !== index);
+      const broken: Record<string, Buffer> = {
+        "cut in the middle": packed.subarray(0, packed.length / 2),
+        "its end lost": packed.subarray(0, packed.length - 4),
+        empty: Buffer.alloc(0),
+        "not gzip": Buffer.from(text),
+        "last line lost": gzipSync(`${without(all.length - 1).join("\n")}\n`),
+        "a row lost": gzipSync(`${without(10).join("\n")}\n`),
+        "a row altered": gzipSync(text.replace('"pos"', '"pot"')),
+        "more after the end": gzipSync(`${text}["clients",{"name":"x","created_at":1}]\n`),
+        "another format": gzipSync(text.replace("tributary-ledger", "something")),
+        "a newer schema": gzipSync(text.replace(/"schema":\d+/, '"schema":9999')),
+        "no JSON": gzipSync(text.replace("[", "(")),
+      };
+      const epoch = await createHistory(target.db).position();
+      for (const [what, bytes] of Object.entries(broken)) {
+        const file = join(folder, "broken");
+        writeFileSync(file, bytes);
+        const refused = await restore(target, file).catch((error: unknown) => error);
+        expect([what, refused]).toEqual([what, expect.objectContaining({ code: "backup-invalid" })]);
+        expect([what, await history(target), await listClients(target.db)]).toEqual([what, [], []]);
+      }
+      await expect(restore(target, join(folder, "none"))).rejects.toMatchObject({ code: "backup-invalid" });
+      expect(await createHistory(target.db).position()).toEqual(epoch);
+      await restore(target, good);
+      expect(await history(target)).toHaveLength(30);
+    });
+
+    test("a backup that fails leaves no file", async () => {
+      await expect(backup(database.db, join(folder, "none", "b"))).rejects.toThrow();
+      expect(readdirSync(folder)).toEqual([]);
+    });
+  });
+
+  if (newTarget !== newPlace) return;
+
+  describe("rebuild", () => {
+    test("entries, heads, usage, clients and segments come back from the manifest", async () => {
+      await addClient(database.db, "other");
+      await commit(database, version("f", "A"), version("g", "GG"), version("f", "A", { client: "other" }));
+      await commit(database, removal("f"), version("g", "GGG"));
+      const told = await rebuild(target, lines(database), { merge: false });
+      expect(told).toEqual({ added: 5, kept: 0, renumbered: 0, duplicates: 0 });
+      expect(await history(target)).toEqual(await history(database));
+      expect(await latest(target)).toEqual(await latest(database));
+      for (const table of ["heads", "usage"] as const)
+        expect([table, await rows(target, table)]).toEqual([table, await rows(database, table)]);
+      expect((await listClients(target.db)).map((client) => client.name)).toEqual(["acme", "other"]);
+      expect(await clientState(target.db, "acme")).toMatchObject({ storedBytes: 6, dayBytes: 6 });
+      expect(await createSegments(target).unwritten(0)).toEqual([]);
+      expect(await rows(target, "segments")).toHaveLength(2);
+      const [before, after] = [
+        await createHistory(database.db).position(),
+        await createHistory(target.db).position(),
+      ];
+      expect(after).toEqual({ seq: before.seq, epoch: expect.not.stringMatching(before.epoch) });
+      const known = again(version("g", "GGG"));
+      expect((await commit(target, known)).map(word)).toEqual(["unchanged"]);
+    });
+
+    test("an empty lake gives an empty ledger with a new epoch", async () => {
+      const { epoch } = await createHistory(target.db).position();
+      await rebuild(target, listOf([]), { merge: false });
+      expect((await createHistory(target.db).position()).epoch).not.toBe(epoch);
+    });
+
+    test("refused: entries there and no merge; a receiver that runs; a line that is none", async () => {
+      await commit(database, version("f", "A"));
+      const all = await collect(lines(database));
+      await expect(rebuild(database, listOf(all), { merge: false })).rejects.toMatchObject({
+        code: "ledger-refused",
+      });
+      const serving = await target.siteLock.share(() => {});
+      await expect(rebuild(target, listOf(all), { merge: false })).rejects.toMatchObject({
+        code: "ledger-refused",
+      });
+      await serving.release();
+      const bad = { ...all[0], size: -1 } as RebuildLine;
+      await expect(rebuild(target, listOf([...all, bad]), { merge: false })).rejects.toMatchObject({
+        code: "ledger-refused",
+        message: expect.stringContaining(bad.segmentId),
+      });
+      expect(await history(target)).toEqual([]);
+    });
+
+    test("merge joins an old backup with the newer lake", async () => {
+      await commit(database, version("f", "A"), version("g", "G"));
+      await setQuotas(database.db, "acme", { day: 100 });
+      const file = join(folder, "b");
+      await backup(database.db, file);
+      await commit(database, version("f", "B"), removal("g"));
+      await restore(target, file);
+      const told = await rebuild(target, lines(database), { merge: true });
+      expect(told).toEqual({ added: 2, kept: 2, renumbered: 0, duplicates: 0 });
+      expect(await history(target)).toEqual(await history(database));
+      expect(await latest(target)).toEqual(await latest(database));
+      expect((await clientState(target.db, "acme"))?.quotas.day).toBe(100);
+      expect(await rebuild(target, lines(database), { merge: true })).toMatchObject({ added: 0, kept: 4 });
+    });
+
+    test("merge after commits went on: a taken seq moves to the end, the newest stays the newest", async () => {
+      await commit(database, version("f", "A"));
+      const file = join(folder, "b");
+      await backup(database.db, file);
+      const [resent, other] = [version("resent", "R"), version("twice", "1")];
+      const lost = [version("f", "lost"), version("g", "lost"), resent, other];
+      await commit(database, ...lost);
+      await restore(target, file);
+      const kept = version("f", "newer");
+      const reused = version("twice", "2", { captureId: other.captureId });
+      await commit(target, kept, again(resent), reused);
+      const own = await history(target);
+      const told = await rebuild(target, lines(database), { merge: true });
+      expect(told).toEqual({ added: 3, kept: 1, renumbered: 2, duplicates: 1 });
+      const after = await history(target);
+      expect(after.slice(0, own.length)).toEqual(own);
+      expect(new Set(after.map((line) => line.seq)).size).toBe(7);
+      expect((await createHistory(target.db).position()).seq).toBe(after.at(-1)?.seq);
+      expect((await latest(target)).map((entry) => [entry.pathEncoded, entry.versionId]).sort()).toEqual(
+        [
+          ["f", kept.versionId],
+          ["g", lost[1]?.versionId],
+          ["resent", own.find((line) => line.pathEncoded === "resent")?.versionId],
+          ["twice", reused.versionId],
+        ].sort(),
+      );
+      const now = new Date(Date.parse(after[3]?.receivedAt ?? "") + 60_000).toISOString();
+      const asOf = await createHistory(target.db).page({
+        clients: "all",
+        latest: true,
+        asOf: now,
+        limit: 100,
+      });
+      expect(asOf.entries).toEqual(await latest(target));
+      expect((await commit(target, version("f", "newer", { key: null }))).map(word)).toEqual(["unchanged"]);
+    });
+
+    test("more lines than one statement takes", async () => {
+      const many = Array.from({ length: 2300 }, (_, i) => version(`m/${i}`, `${i}`));
+      await commit(database, ...many);
+      await rebuild(target, lines(database), { merge: false });
+      expect(await history(target)).toEqual(await history(database));
+    });
+  });
+}

@@ -1,0 +1,44 @@
+/** Opening a ledger: many at once, an older program, and who may work on it as a whole. */
+import { expect, test } from "vitest";
+import { createHistory } from "./history.ts";
+import type { Place } from "./ledger.contract.ts";
+
+/** `openings`: migrate and open the same new ledger from so many receivers at once. */
+export function openingContract(newPlace: () => Promise<Place>, several: "one receiver" | "many receivers") {
+  test("receivers that start at the same time migrate once and agree on the epoch", async () => {
+    const place = await newPlace();
+    const opened = await Promise.all(Array.from({ length: 4 }, () => place()));
+    const positions = await Promise.all(opened.map(({ db }) => createHistory(db).position()));
+    expect(new Set(positions.map((position) => position.epoch)).size).toBe(1);
+    expect(positions[0]?.seq).toBe(0);
+  });
+
+  test("a ledger that a newer program wrote is refused, and left as it is", async () => {
+    const place = await newPlace();
+    const { db } = await place();
+    await db
+      .insertInto("migrations" as never)
+      .values({ number: 9999, name: "9999-later.sql", applied_at: 1 } as never)
+      .execute();
+    await expect(place()).rejects.toMatchObject({
+      code: "ledger-refused",
+      message: expect.stringContaining("newer tributary-receiver"),
+    });
+  });
+
+  test("rebuild and restore work alone; a receiver does not start beside them", async () => {
+    const place = await newPlace();
+    const [one, two] = [(await place()).siteLock, (await place()).siteLock];
+    const serving = await one.share(() => {});
+    await expect(two.alone()).rejects.toMatchObject({ code: "ledger-refused" });
+    const second = two.share(() => {});
+    if (several === "many receivers") await (await second).release();
+    else await expect(second).rejects.toMatchObject({ code: "ledger-refused" });
+    await serving.release();
+    const alone = await two.alone();
+    await expect(one.share(() => {})).rejects.toMatchObject({ code: "ledger-refused" });
+    await expect(one.alone()).rejects.toMatchObject({ code: "ledger-refused" });
+    await alone.release();
+    await (await one.share(() => {})).release();
+  });
+}
