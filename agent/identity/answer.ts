@@ -1,0 +1,54 @@
+/** What came back over the line: an answer, or a named problem. */
+import { isProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly json: unknown;
+}
+
+export function header(headers: Headers, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : value?.[0];
+}
+
+/**
+ * The answer, or throws what it says went wrong. An error that is no problem of our table comes from something
+ * in between (a proxy's page, a wrong address): it says nothing about the parcel, so it may be tried again.
+ */
+export function readAnswer(status: number, headers: Headers, text: string, now: number): Answer {
+  const json = parse(text);
+  if (status >= 200 && status < 300) return { status, headers, json };
+  const retryAfter = readRetryAfter(header(headers, "retry-after"), now);
+  const body = json as { code?: unknown; detail?: unknown; title?: unknown; requestId?: unknown } | undefined;
+  if (isProblemCode(body?.code)) {
+    const id = typeof body?.requestId === "string" ? ` (request ${body.requestId})` : "";
+    throw new ProblemError(body.code, `${String(body.detail ?? body.title ?? body.code)}${id}`, {
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+    });
+  }
+  const what = header(headers, "content-type") ?? "no content type";
+  throw new ProblemError(
+    status === 503 || status === 429 ? "busy" : "receiver-unreachable",
+    `something that is no receiver answered ${status} (${what}); a proxy or a load balancer in between, or a wrong address`,
+    { ...(retryAfter === undefined ? {} : { retryAfter }) },
+  );
+}
+
+/** RFC 9110, 10.2.3: seconds, or an HTTP date. In seconds from `now`; undefined when there is none that can be read. */
+export function readRetryAfter(field: string | undefined, now: number): number | undefined {
+  if (field === undefined) return undefined;
+  if (/^\s*\d+\s*$/.test(field)) return Number(field);
+  const at = Date.parse(field);
+  return Number.isFinite(at) ? Math.max(0, (at - now) / 1000) : undefined;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,28 @@
+/** Small files that must survive a crash: written beside, fsynced, renamed, and the folder fsynced. */
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Replaces the file in one step. `mode` applies to what is new. */
+export function writeDurably(file: string, text: string, mode = 0o600): void {
+  const fresh = `${file}.${process.pid}.tmp`;
+  const fd = openSync(fresh, "w", mode);
+  try {
+    writeFileSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(fresh, file);
+  syncFolder(dirname(file));
+}
+
+/** Windows cannot fsync a folder; NTFS journals the rename. */
+export function syncFolder(folder: string): void {
+  if (process.platform === "win32") return;
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Carries one parcel once. What it promises: a parcel counts as delivered only against a receipt that verifies and
+ * is for this very parcel; bytes that are no longer those that were sealed are never completed at the receiver.
+ */
+import { hash } from "node:crypto";
+import { formatDigest } from "@tributary/shared/digest.ts";
+import { encodePath, pathForUrl } from "@tributary/shared/path.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import {
+  deliveryAnswer,
+  HEADER,
+  type Jwks,
+  jwks,
+  type RemovalRequest,
+  ROUTE,
+} from "@tributary/shared/protocol.ts";
+import type { ReceiptClaims } from "@tributary/shared/receipt.ts";
+import type { Answer } from "../identity/answer.ts";
+import type { Parcel, RemovalParcel, VersionParcel, Waiting } from "../queue/queue.ts";
+import { type Content, type OpenContent, Superseded } from "./content.ts";
+import { modifiedAt } from "./modified.ts";
+import { carryInParts, type PartsOptions } from "./parts.ts";
+import { checkReceipt, receiptKeyId } from "./proof.ts";
+import { bodyOf, PIECE } from "./stream.ts";
+
+/** From this size on a file goes in parts, which resume where they were cut. */
+export const IN_PARTS_FROM = 16 * 2 ** 20;
+
+export type Carried =
+  | { readonly kind: "delivered"; readonly receipt: string; readonly claims: ReceiptClaims }
+  | { readonly kind: "superseded"; readonly detail: string };
+
+export interface CourierOptions extends PartsOptions {
+  readonly open: OpenContent;
+  readonly site: () => string;
+  readonly jwks: () => Jwks;
+}
+
+/** Throws the ProblemError that kept the parcel from being delivered this time, or the reason of an aborted signal. */
+export type Carry = (waiting: Waiting, signal: AbortSignal) => Promise<Carried>;
+
+export function courier(options: CourierOptions): Carry {
+  return async (waiting, signal) => {
+    const { parcel } = waiting;
+    try {
+      const answer =
+        parcel.kind === "removal"
+          ? await remove(options, parcel, signal)
+          : await bring(options, parcel, signal);
+      const { receipt, claims } = await proven(options, parcel, answer, signal);
+      return { kind: "delivered", receipt, claims };
+    } catch (cause) {
+      const superseded = supersededIn(cause);
+      if (superseded === undefined) throw cause;
+      return { kind: "superseded", detail: superseded.message };
+    }
+  };
+}
+
+/** The HTTP client wraps what a body's reading threw. */
+function supersededIn(cause: unknown): Superseded | undefined {
+  for (let at = cause; at instanceof Error; at = at.cause) if (at instanceof Superseded) return at;
+  return undefined;
+}
+
+async function remove(options: CourierOptions, parcel: RemovalParcel, signal: AbortSignal): Promise<Answer> {
+  const request: RemovalRequest = {
+    source: parcel.source,
+    pathEncoded: encodePath(parcel.path),
+    captureId: parcel.captureId,
+    sealedAt: parcel.sealedAt,
+  };
+  return await options.receiver.call({
+    method: "POST",
+    path: ROUTE.removals,
+    headers: {
+      "content-type": "application/json",
+      [HEADER.client]: parcel.client,
+      [HEADER.idempotencyKey]: parcel.captureId,
+    },
+    body: JSON.stringify(request),
+    signal,
+  });
+}
+
+async function bring(options: CourierOptions, parcel: VersionParcel, signal: AbortSignal): Promise<Answer> {
+  await using content = await options.open(parcel);
+  if (parcel.state.size >= IN_PARTS_FROM) return await carryInParts(options, parcel, content, signal);
+  const { size, mtimeNs } = parcel.state;
+  return await options.receiver.call({
+    method: "PUT",
+    path: `${ROUTE.files}/${parcel.source}/${pathForUrl(parcel.path)}`,
+    headers: {
+      "content-length": String(size),
+      "content-type": "application/octet-stream",
+      [HEADER.client]: parcel.client,
+      [HEADER.idempotencyKey]: parcel.captureId,
+      [HEADER.reprDigest]: formatDigest(parcel.sha256),
+      [HEADER.modifiedAt]: modifiedAt(mtimeNs),
+      [HEADER.sealedAt]: parcel.sealedAt,
+    },
+    body:
+      size <= PIECE
+        ? await whole(options, parcel, content)
+        : () => bodyOf(options.bandwidth, content, parcel, 0, size, parcel.sha256),
+    signal,
+  });
+}
+
+/** A small file is read and compared before the first byte leaves. */
+async function whole(options: CourierOptions, parcel: VersionParcel, content: Content): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(parcel.state.size);
+  await content.fill(bytes, 0);
+  await content.check();
+  if (hash("sha256", bytes, "hex") !== parcel.sha256)
+    throw new Superseded("the bytes are not those that were sealed");
+  await options.bandwidth.pass(bytes.length);
+  return bytes;
+}
+
+async function proven(
+  options: CourierOptions,
+  parcel: Parcel,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<{ receipt: string; claims: ReceiptClaims }> {
+  const delivery = deliveryAnswer.safeParse(answer.json);
+  if (!delivery.success)
+    throw new ProblemError("receipt-invalid", `the answer ${answer.status} holds no receipt`, {
+      cause: delivery.error,
+    });
+  const { receipt } = delivery.data;
+  let keys = options.jwks();
+  if (!keys.keys.some((key) => key.kid === receiptKeyId(receipt))) {
+    const fetched = jwks.safeParse(
+      (await options.receiver.call({ method: "GET", path: ROUTE.jwks, signal })).json,
+    );
+    if (fetched.success) keys = fetched.data;
+  }
+  return { receipt, claims: checkReceipt(receipt, parcel, options.site(), keys) };
+}

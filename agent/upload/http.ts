@@ -1,0 +1,178 @@
+/**
+ * Calls to the receiver: a bounded pool of verified keep-alive lines, a token signed for each method and path, the
+ * clock corrected by every answer, and every failure a named problem. All calls of the wire may be repeated, so a
+ * line that broke under a request costs one quick repetition and nothing else.
+ */
+import type { KeyObject } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { SecureContext } from "node:tls";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { signToken } from "@tributary/shared/token.ts";
+import { type buildConnector, Pool } from "undici";
+import { type Answer, header, readAnswer } from "../identity/answer.ts";
+import type { ReceiverClock } from "../identity/clock.ts";
+import { openLine, secureContext } from "../identity/line.ts";
+import { proxyFor } from "../identity/proxy.ts";
+import { authoritiesOf, type Trust } from "../identity/trust.ts";
+
+/** A text or bytes, or what makes the stream, anew for each try. */
+export type Body = string | Buffer | (() => AsyncIterable<Uint8Array>);
+
+export interface Call {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  /** As in the request line, without the address. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Body;
+  readonly signal?: AbortSignal;
+  /** How long the receiver may think after the last byte; 60 s. */
+  readonly answerMs?: number;
+}
+
+/** What a call needs to know of this agent and its host; read anew for each line, so changes count at once. */
+export interface Bearing {
+  readonly agentId: string;
+  readonly site: string;
+  readonly url: string;
+  readonly key: KeyObject;
+  readonly trust: Trust;
+  /** `proxy:` of agent.yaml. */
+  readonly proxy: string | undefined;
+  /** Content (PEM) of the file that `tls.ca` names. */
+  readonly ca: string | undefined;
+}
+
+export interface Receiver {
+  /** Throws ProblemError; an aborted `signal` throws its reason. */
+  call(call: Call): Promise<Answer>;
+}
+
+export interface HttpOptions {
+  readonly bearing: () => Bearing;
+  readonly clock: ReceiverClock;
+  readonly connections: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How long a line may stay silent before it counts as dead. */
+  readonly silenceMs?: number;
+}
+
+/** Receiver over undici. */
+export class HttpReceiver implements Receiver {
+  readonly #options: HttpOptions;
+  #pool: Pool | undefined;
+  #origin = "";
+  #context: { readonly of: string; readonly context: SecureContext } | undefined;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  async call(call: Call): Promise<Answer> {
+    let quick = true;
+    let resigned = false;
+    while (true) {
+      try {
+        return await this.#once(call);
+      } catch (cause) {
+        if (call.signal?.aborted) throw call.signal.reason;
+        // The clock is corrected by now: the refusal carried a Date.
+        if (!resigned && cause instanceof ProblemError && cause.code === "token-expired") resigned = true;
+        else if (quick && brokeMidway(cause)) {
+          quick = false;
+          await sleep(50);
+        } else throw cause;
+      }
+    }
+  }
+
+  /** Ends the lines; calls under way fail. New calls open new lines: also the way to take up another proxy at once. */
+  async close(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await pool?.destroy();
+  }
+
+  async #once(call: Call): Promise<Answer> {
+    const { clock, bearing, silenceMs = 45_000 } = this.#options;
+    const { agentId, site, key, url } = bearing();
+    const { origin, pathname } = new URL(url);
+    const path = pathname.replace(/\/$/, "") + call.path;
+    const { method } = call;
+    const signed = { agentId, site, method, path: path.split("?", 1)[0] as string, now: clock.now() };
+    const token = await signToken(signed, key);
+    const mark = clock.mark();
+    try {
+      const response = await this.#poolFor(origin).request({
+        method,
+        path,
+        headers: { ...call.headers, authorization: `Bearer ${token}` },
+        body: bodyFor(call.body),
+        signal: call.signal ?? null,
+        headersTimeout: call.answerMs ?? silenceMs,
+        bodyTimeout: silenceMs,
+      });
+      clock.heard(header(response.headers, "date"), mark);
+      const text = await response.body.text();
+      return readAnswer(response.statusCode, response.headers, text, clock.now());
+    } catch (cause) {
+      if (cause instanceof ProblemError || call.signal?.aborted) throw cause;
+      // What the body's own reading threw is not the line's fault.
+      if (!(cause as NodeJS.ErrnoException).code) throw cause;
+      throw new ProblemError(
+        "receiver-unreachable",
+        `the line to ${origin} broke during ${method} ${call.path.slice(0, 200)}: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
+  }
+
+  #poolFor(origin: string): Pool {
+    if (this.#pool !== undefined && this.#origin === origin) return this.#pool;
+    void this.#pool?.close();
+    this.#origin = origin;
+    this.#pool = new Pool(origin, {
+      connections: this.#options.connections,
+      connect: (_options, done) => this.#connect(done),
+      pipelining: 1,
+      keepAliveTimeout: 30_000,
+    });
+    return this.#pool;
+  }
+
+  #connect(done: buildConnector.Callback): void {
+    const { url, proxy, trust, ca } = this.#options.bearing();
+    const open = async () => {
+      const at = new URL(url);
+      return await openLine(
+        { url: at, proxy: proxyFor(at, proxy, this.#options.env) },
+        this.#trusted(trust, ca),
+      );
+    };
+    open().then(
+      (socket) => done(null, socket),
+      (cause: Error) => done(cause, null),
+    );
+  }
+
+  /** Parsing a system's authorities takes milliseconds: once for each trust, not for each line. */
+  #trusted(trust: Trust, ca: string | undefined): SecureContext {
+    const authorities = authoritiesOf(trust, ca);
+    const of = authorities.join("\n");
+    if (this.#context?.of !== of) this.#context = { of, context: secureContext(authorities) };
+    return this.#context.context;
+  }
+}
+
+/** The client takes an async iterable as it is; its types do not say so. A Readable around it would read ahead of the line. */
+function bodyFor(body: Body | undefined): string | Buffer | null {
+  return typeof body === "function" ? (body() as AsyncIterable<Uint8Array> & Buffer) : (body ?? null);
+}
+
+/** The peer closed a kept line just as it was used again: no sign that anything is wrong. */
+function brokeMidway(cause: unknown): boolean {
+  const code = String(((cause as Error).cause as NodeJS.ErrnoException | undefined)?.code);
+  return (
+    (cause as ProblemError).code === "receiver-unreachable" &&
+    /^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/.test(code)
+  );
+}

@@ -1,0 +1,255 @@
+/**
+ * A large file in parallel parts. The receiver says which parts it has, so a transfer that was cut goes on from
+ * there; creating is idempotent by captureId, so what the receiver swept meanwhile simply begins anew.
+ */
+import { createHash, hash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { formatDigest } from "@tributary/shared/digest.ts";
+import { encodePath } from "@tributary/shared/path.ts";
+import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import {
+  deliveryAnswer,
+  HEADER,
+  PARTS,
+  ROUTE,
+  type UploadRequest,
+  type UploadState,
+  uploadState,
+} from "@tributary/shared/protocol.ts";
+import type { Answer } from "../identity/answer.ts";
+import type { VersionParcel } from "../queue/queue.ts";
+import type { Bandwidth } from "./bandwidth.ts";
+import { type Content, Superseded } from "./content.ts";
+import type { Receiver } from "./http.ts";
+import { modifiedAt } from "./modified.ts";
+import { backoffMs } from "./retry.ts";
+import type { Slots } from "./slots.ts";
+import { bodyOf, PIECE, piecesOf } from "./stream.ts";
+
+export interface PartsOptions {
+  readonly receiver: Receiver;
+  readonly bandwidth: Bandwidth;
+  /** Shared by all parcels: bounds parts on their way, and so the memory of the whole agent. */
+  readonly slots: Slots;
+  readonly uploadBegun: (captureId: string, uploadId: string | undefined) => void;
+  readonly random: () => number;
+}
+
+/** Tries of one part before the whole parcel is given back. */
+const PART_TRIES = 4;
+/** The receiver reads what parts of several receivers made up once before it answers. */
+const COMPLETE_MS = 10 * 60_000;
+/** The upload is of no use any more; a new one of the same capture is. */
+const BEGIN_ANEW: readonly ProblemCode[] = [
+  "upload-unknown",
+  "upload-closed",
+  "part-conflict",
+  "parts-missing",
+  "digest-mismatch",
+];
+
+/** The receiver's answer with the receipt. Throws as `Carry` does. */
+export async function carryInParts(
+  options: PartsOptions,
+  parcel: VersionParcel,
+  content: Content,
+  signal: AbortSignal,
+): Promise<Answer> {
+  for (let round = 0; ; round += 1) {
+    const begun = await create(options, parcel, signal);
+    if (!("upload" in begun)) return begun;
+    const { upload } = begun;
+    try {
+      await sendMissing(options, parcel, content, upload, signal);
+      await content.check();
+      return await options.receiver.call({
+        method: "POST",
+        path: `${ROUTE.uploads}/${upload.uploadId}/complete`,
+        headers: { [HEADER.client]: parcel.client },
+        signal,
+        answerMs: COMPLETE_MS,
+      });
+    } catch (cause) {
+      const anew = cause instanceof ProblemError && BEGIN_ANEW.includes(cause.code);
+      if (!anew && !(cause instanceof Superseded)) throw cause;
+      await abandon(options, parcel, upload, signal);
+      if (cause instanceof Superseded) throw cause;
+      // Either the bytes changed under us, or they were damaged on the way.
+      if (cause.code === "digest-mismatch" || cause.code === "part-conflict")
+        await requireSealed(parcel, content, signal);
+      if (round > 0) throw cause;
+    }
+  }
+}
+
+async function create(
+  options: PartsOptions,
+  parcel: VersionParcel,
+  signal: AbortSignal,
+): Promise<Answer | { readonly upload: UploadState }> {
+  const request: UploadRequest = {
+    source: parcel.source,
+    pathEncoded: encodePath(parcel.path),
+    size: parcel.state.size,
+    sha256: parcel.sha256,
+    captureId: parcel.captureId,
+    modifiedAt: modifiedAt(parcel.state.mtimeNs),
+    sealedAt: parcel.sealedAt,
+  };
+  const answer = await options.receiver.call({
+    method: "POST",
+    path: ROUTE.uploads,
+    headers: { "content-type": "application/json", [HEADER.client]: parcel.client },
+    body: JSON.stringify(request),
+    signal,
+  });
+  if (deliveryAnswer.safeParse(answer.json).success) return answer;
+  const state = uploadState.safeParse(answer.json);
+  if (!state.success)
+    throw new ProblemError("receiver-unreachable", "the answer to beginning an upload cannot be read", {
+      cause: state.error,
+    });
+  const { partSize, partCount, uploadId } = state.data;
+  if (partSize < 1 || Math.ceil(parcel.state.size / partSize) !== partCount)
+    throw new ProblemError(
+      "receiver-unreachable",
+      `the upload that was begun has ${partCount} parts of ${partSize} bytes, which is not this file`,
+    );
+  options.uploadBegun(parcel.captureId, uploadId);
+  return { upload: state.data };
+}
+
+async function sendMissing(
+  options: PartsOptions,
+  parcel: VersionParcel,
+  content: Content,
+  upload: UploadState,
+  outer: AbortSignal,
+): Promise<void> {
+  const there = new Set(upload.parts.map((part) => part.number));
+  const missing = Array.from({ length: upload.partCount }, (_, i) => i + 1).filter((n) => !there.has(n));
+  const failed = new AbortController();
+  const signal = AbortSignal.any([outer, failed.signal]);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < missing.length && !failed.signal.aborted) {
+      const number = missing[next++] as number;
+      await sendPart(options, parcel, content, upload, number, signal);
+    }
+  };
+  const workers = Array.from({ length: Math.min(options.slots.count, missing.length) }, async () => {
+    try {
+      await work();
+    } catch (cause) {
+      failed.abort(cause);
+      throw cause;
+    }
+  });
+  // All of them have let go of the file before it is closed; the first failure is the one that is told.
+  await Promise.allSettled(workers);
+  if (outer.aborted) throw outer.reason;
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+async function sendPart(
+  options: PartsOptions,
+  parcel: VersionParcel,
+  content: Content,
+  upload: UploadState,
+  number: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const from = (number - 1) * upload.partSize;
+  const to = Math.min(from + upload.partSize, parcel.state.size);
+  using slot = await options.slots.take(signal);
+  await content.check();
+  const part = await readPart(options.bandwidth, slot.buffer, content, parcel, from, to);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await options.receiver.call({
+        method: "PUT",
+        path: `${ROUTE.uploads}/${upload.uploadId}/parts/${number}`,
+        headers: {
+          "content-length": String(to - from),
+          "content-type": "application/octet-stream",
+          [HEADER.client]: parcel.client,
+          [HEADER.contentDigest]: formatDigest(part.sha256),
+        },
+        body: part.body,
+        signal,
+      });
+      return;
+    } catch (cause) {
+      const again = cause instanceof ProblemError && cause.retry && cause.code !== "agent-forked";
+      if (!again || attempt === PART_TRIES) throw cause;
+      await sleep(backoffMs(attempt, cause.retryAfter, options.random), undefined, { signal });
+    }
+  }
+}
+
+interface Part {
+  readonly sha256: string;
+  readonly body: () => AsyncIterable<Uint8Array>;
+}
+
+/** A part of the usual size is read once, into the slot's buffer; a larger one twice, so that memory stays bounded. */
+async function readPart(
+  bandwidth: Bandwidth,
+  buffer: Buffer,
+  content: Content,
+  parcel: VersionParcel,
+  from: number,
+  to: number,
+): Promise<Part> {
+  if (to - from <= buffer.length) {
+    const bytes = buffer.subarray(0, to - from);
+    await content.fill(bytes, from);
+    return { sha256: hash("sha256", bytes, "hex"), body: () => piecesOf(bandwidth, bytes) };
+  }
+  const sha256 = await digestOf(content, buffer, from, to);
+  return { sha256, body: () => bodyOf(bandwidth, content, parcel, from, to, sha256) };
+}
+
+async function digestOf(content: Content, buffer: Buffer, from: number, to: number): Promise<string> {
+  const digest = createHash("sha256");
+  for (let at = from; at < to; ) {
+    const bytes = buffer.subarray(0, Math.min(buffer.length, to - at));
+    await content.fill(bytes, at);
+    digest.update(bytes);
+    at += bytes.length;
+  }
+  return digest.digest("hex");
+}
+
+/** Throws Superseded unless all bytes together still are those that were sealed. */
+async function requireSealed(parcel: VersionParcel, content: Content, signal: AbortSignal): Promise<void> {
+  await content.check();
+  const digest = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(PIECE);
+  for (let at = 0; at < parcel.state.size; ) {
+    signal.throwIfAborted();
+    const bytes = buffer.subarray(0, Math.min(buffer.length, parcel.state.size - at));
+    await content.fill(bytes, at);
+    digest.update(bytes);
+    at += bytes.length;
+  }
+  if (digest.digest("hex") !== parcel.sha256)
+    throw new Superseded("the bytes are not those that were sealed");
+}
+
+/** The receiver would sweep it anyway; this gives the room back now. */
+async function abandon(
+  options: PartsOptions,
+  parcel: VersionParcel,
+  upload: UploadState,
+  signal: AbortSignal,
+): Promise<void> {
+  options.uploadBegun(parcel.captureId, undefined);
+  const path = `${ROUTE.uploads}/${upload.uploadId}`;
+  await options.receiver
+    .call({ method: "DELETE", path, headers: { [HEADER.client]: parcel.client }, signal })
+    .catch(() => undefined);
+}
+
+/** The size of a slot's buffer: the usual part. */
+export const SLOT_BYTES = PARTS.smallest;

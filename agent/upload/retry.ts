@@ -1,0 +1,55 @@
+/** When to try again, and what a problem means for the rest of the queue. Pure: chance is a parameter. */
+import { PROBLEMS, type ProblemCode } from "@tributary/shared/problems.ts";
+
+const BASE_MS = 500;
+const CAP_MS = 60_000;
+
+/**
+ * Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): anything between 0 and the exponential
+ * bound, so that a thousand agents do not come back as one. A Retry-After (seconds) is a floor, never shortened;
+ * chance comes on top of it, a tenth at most.
+ */
+export function backoffMs(attempt: number, retryAfter: number | undefined, random: () => number): number {
+  const bound = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempt, 20));
+  if (retryAfter === undefined) return Math.ceil(random() * bound);
+  const floor = Math.max(0, retryAfter * 1000);
+  return Math.ceil(floor + random() * Math.min(bound, Math.max(1000, floor / 10)));
+}
+
+/**
+ * receiver: nothing gets through now; the whole dispatcher asks, once at a time, until the receiver is back.
+ * agent: this agent may not act; everything stops, the queue is kept.
+ * path: this parcel waits, and its path with it. aside: it will never be taken as it is.
+ */
+export type Reach = "receiver" | "agent" | "path" | "aside";
+
+const RECEIVER: readonly ProblemCode[] = [
+  "receiver-unreachable",
+  "receiver-untrusted",
+  "stopping",
+  "lake-unavailable",
+  "ledger-unavailable",
+  "internal",
+];
+const AGENT: readonly ProblemCode[] = ["agent-forked", "agent-revoked", "unauthenticated"];
+/** Permanent for the request, but an administrator of the receiver mends them: the bytes are fine and must not be lost. */
+const MENDED_ELSEWHERE: readonly ProblemCode[] = [
+  "forbidden",
+  "client-not-allowed",
+  "source-not-allowed",
+  "client-required",
+  "quota-file",
+  "not-found",
+  "method-not-allowed",
+  "upload-unknown",
+  "upload-closed",
+  "digest-mismatch",
+  "part-conflict",
+  "parts-missing",
+];
+
+export function reachOf(code: ProblemCode): Reach {
+  if (AGENT.includes(code)) return "agent";
+  if (RECEIVER.includes(code)) return "receiver";
+  return PROBLEMS[code].retry || MENDED_ELSEWHERE.includes(code) ? "path" : "aside";
+}

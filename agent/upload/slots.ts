@@ -1,0 +1,52 @@
+/** A bounded number of buffers that are used again and again: who has none waits. */
+export interface Slot extends Disposable {
+  readonly buffer: Buffer;
+}
+
+export class Slots {
+  readonly count: number;
+  readonly #bytes: number;
+  readonly #idle: Buffer[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #taken = 0;
+
+  /** Buffers are made when they are first needed, so an agent of small files never has them. */
+  constructor(count: number, bytes: number) {
+    this.count = count;
+    this.#bytes = bytes;
+  }
+
+  async take(signal: AbortSignal): Promise<Slot> {
+    signal.throwIfAborted();
+    while (this.#taken === this.count) await this.#turn(signal);
+    this.#taken += 1;
+    const buffer = this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
+    let given = false;
+    return {
+      buffer,
+      [Symbol.dispose]: () => {
+        if (given) return;
+        given = true;
+        this.#taken -= 1;
+        this.#idle.push(buffer);
+        this.#waiting.shift()?.();
+      },
+    };
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = (): void => {
+        signal.removeEventListener("abort", stop);
+        resolve();
+      };
+      const stop = (): void => {
+        const at = this.#waiting.indexOf(go);
+        if (at !== -1) this.#waiting.splice(at, 1);
+        reject(signal.reason as Error);
+      };
+      this.#waiting.push(go);
+      signal.addEventListener("abort", stop, { once: true });
+    });
+  }
+}
