@@ -6,12 +6,14 @@ import { join } from "node:path";
 import { parseCode } from "@tributary/shared/code.ts";
 import type { EnrollRequest, HeartbeatRequest } from "@tributary/shared/protocol.ts";
 import { addClient } from "../ledger/clients.ts";
+import type { LedgerDatabase } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import { openSqlite } from "../ledger/sqlite.ts";
 import { invite } from "./invitations.ts";
 
 export interface Scene {
   readonly db: Database;
+  readonly database: LedgerDatabase;
   readonly folder: string;
   /** ms since 1970; tests move it. */
   readonly clock: { now: number };
@@ -27,9 +29,10 @@ export const RECEIVER = { url: "https://receiver.test:8443", trust: "system" };
 /** Clients `bakery` and `mill`. `finished` is vitest's `onTestFinished`: everything is removed when the test ends. */
 export async function openScene(finished: (clean: () => Promise<void>) => void): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), "tributary-identity-"));
-  const { db, close } = await openSqlite(join(folder, "ledger.sqlite"));
+  const database = await openSqlite(join(folder, "ledger.sqlite"));
+  const { db } = database;
   finished(async () => {
-    await close();
+    await database.close();
     rmSync(folder, { recursive: true, force: true });
   });
   const clock = { now: Date.now() };
@@ -37,6 +40,7 @@ export async function openScene(finished: (clean: () => Promise<void>) => void):
   await addClient(db, "mill");
   return {
     db,
+    database,
     folder,
     clock,
     secret: async (clients, more = {}) =>
