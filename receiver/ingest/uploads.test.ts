@@ -1,0 +1,237 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { formatDigest } from "@tributary/shared/digest.ts";
+import { PARTS } from "@tributary/shared/protocol.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Answer, type Rig, startRig } from "../rig.ts";
+
+let rig: Rig;
+let failComplete = false;
+beforeAll(async () => {
+  rig = await startRig({
+    wrap: (lake) => ({
+      ...lake,
+      async complete(upload, parts) {
+        if (failComplete) throw new Error("the store is away");
+        return await lake.complete(upload, parts);
+      },
+    }),
+  });
+});
+afterAll(() => rig.stop());
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+const as = (name: string, more = {}) => ({ authorization: `Bearer ${name}`, ...more });
+const content = randomBytes(2 * PARTS.smallest + 1000);
+const slice = (number: number): Buffer =>
+  content.subarray((number - 1) * PARTS.smallest, number * PARTS.smallest);
+
+async function create(path: string, more: Record<string, unknown> = {}, name = "agent"): Promise<Answer> {
+  const request = {
+    source: "pos",
+    pathEncoded: path,
+    size: content.length,
+    sha256: sha256(content),
+    captureId: randomUUID(),
+    ...more,
+  };
+  return await rig.ask("POST", "/v1/uploads", as(name), JSON.stringify(request));
+}
+async function part(
+  id: string,
+  number: number,
+  bytes: Uint8Array = slice(number),
+  more = {},
+  name = "agent",
+): Promise<Answer> {
+  const headers = as(name, { "content-digest": formatDigest(sha256(bytes)), ...more });
+  return await rig.ask("PUT", `/v1/uploads/${id}/parts/${number}`, headers, bytes);
+}
+const complete = async (id: string, name = "agent") =>
+  await rig.ask("POST", `/v1/uploads/${id}/complete`, as(name));
+const idOf = (answer: Answer): string => String(answer.json["uploadId"]);
+
+test("parts in any order, twice, make one version; complete again gives the same receipt", async () => {
+  const captureId = randomUUID();
+  const created = await create("large", { captureId });
+  expect(created.json).toMatchObject({ partSize: PARTS.smallest, partCount: 3, parts: [] });
+  const id = idOf(created);
+  for (const number of [3, 1, 1])
+    expect((await part(id, number)).json).toEqual({
+      number,
+      size: slice(number).length,
+      sha256: sha256(slice(number)),
+    });
+  const again = await create("large", { captureId });
+  expect(again.json["uploadId"]).toBe(id);
+  expect((again.json["parts"] as { number: number }[]).map((one) => one.number)).toEqual([1, 3]);
+  expect((await complete(id)).json["code"]).toBe("parts-missing");
+  await part(id, 2);
+  const [one, two] = await Promise.all([complete(id), complete(id)]);
+  expect(one.json).toMatchObject({ status: "created", size: content.length, sha256: sha256(content) });
+  expect(two.json["receipt"]).toBe(one.json["receipt"]);
+  expect((await complete(id)).json["receipt"]).toBe(one.json["receipt"]);
+  expect((await create("large", { captureId })).json["receipt"]).toBe(one.json["receipt"]);
+  expect((await create("large")).json["status"]).toBe("unchanged");
+  const key = [...rig.lake.objects.keys()].find((name) => name.includes(String(one.json["versionId"])));
+  expect(sha256(rig.lake.objects.get(String(key)) as Buffer)).toBe(sha256(content));
+  expect((await part(id, 1)).json["code"]).toBe("upload-closed");
+  expect((await rig.ask("DELETE", `/v1/uploads/${id}`, as("agent"))).json["code"]).toBe("upload-closed");
+  expect(rig.lake.staged()).toBe(0);
+});
+
+test("an empty file has no parts", async () => {
+  const empty = Buffer.alloc(0);
+  const created = await create("empty", { size: 0, sha256: sha256(empty) });
+  expect(created.json["partCount"]).toBe(0);
+  expect((await complete(idOf(created))).json).toMatchObject({ status: "created", size: 0 });
+});
+
+describe("refused", () => {
+  test("parts: of the wrong size or number, without or with a wrong digest, again with other bytes", async () => {
+    const id = idOf(await create("parts"));
+    const code = async (answer: Promise<Answer>) => (await answer).json["code"];
+    expect(await code(part(id, 1, slice(1).subarray(1)))).toBe("part-size");
+    expect(await code(part(id, 3, slice(1)))).toBe("part-size");
+    async function* endless() {
+      for (let i = 0; i < 200; i += 1) yield Buffer.alloc(2 ** 18);
+    }
+    const chunked = rig.ask(
+      "PUT",
+      `/v1/uploads/${id}/parts/1`,
+      as("agent", { "content-digest": formatDigest(sha256(slice(1))) }),
+      endless(),
+    );
+    expect(await code(chunked)).toBe("part-size");
+    for (const number of [0, 4, 10_001]) expect(await code(part(id, number))).toBe("part-invalid");
+    expect(
+      await code(
+        rig.ask(
+          "PUT",
+          `/v1/uploads/${id}/parts/one`,
+          as("agent", { "content-digest": formatDigest(sha256(slice(1))) }),
+          "x",
+        ),
+      ),
+    ).toBe("part-invalid");
+    expect(await code(rig.ask("PUT", `/v1/uploads/${id}/parts/1`, as("agent"), slice(1)))).toBe(
+      "digest-required",
+    );
+    expect(await code(part(id, 1, slice(1), { "content-digest": formatDigest(sha256(slice(2))) }))).toBe(
+      "digest-mismatch",
+    );
+    expect((await part(id, 1)).status).toBe(200);
+    const other = randomBytes(PARTS.smallest);
+    expect(await code(part(id, 1, other))).toBe("part-conflict");
+    expect(rig.lake.staged()).toBe(0);
+  });
+
+  test("another principal's upload, also of the same client, is unknown", async () => {
+    const id = idOf(await create("mine"));
+    for (const name of ["key", "reader"]) {
+      expect((await part(id, 1, slice(1), {}, name)).json["code"]).toBe("upload-unknown");
+      expect((await complete(id, name)).json["code"]).toBe("upload-unknown");
+      expect((await rig.ask("GET", `/v1/uploads/${id}`, as(name))).json["code"]).toBe("upload-unknown");
+      expect((await rig.ask("DELETE", `/v1/uploads/${id}`, as(name))).json["code"]).toBe("upload-unknown");
+    }
+    expect((await rig.ask("GET", `/v1/uploads/${randomUUID()}`, as("agent"))).status).toBe(404);
+  });
+
+  test("parts that do not make what was declared: no version, no object, and the upload is over", async () => {
+    const entries = await rig.entries();
+    const id = idOf(await create("liar", { sha256: sha256(Buffer.from("other")) }));
+    for (const number of [1, 2, 3]) await part(id, number);
+    const objects = rig.lake.objects.size;
+    expect((await complete(id)).json["code"]).toBe("digest-mismatch");
+    expect((await complete(id)).json["code"]).toBe("upload-closed");
+    expect([await rig.entries(), rig.lake.objects.size]).toEqual([entries, objects]);
+  });
+
+  test("what 10,000 parts cannot hold, what is no path, other content for one captureId", async () => {
+    expect((await create("huge", { size: PARTS.largest * PARTS.most + 1 })).json["code"]).toBe(
+      "upload-too-many-parts",
+    );
+    expect((await create("../up")).json["code"]).toBe("path-invalid");
+    expect((await create("%2e%2e/up")).json["code"]).toBe("path-invalid");
+    const captureId = randomUUID();
+    await create("two", { captureId });
+    expect((await create("three", { captureId })).json["code"]).toBe("capture-conflict");
+  });
+
+  test("an aborted upload takes nothing more", async () => {
+    const id = idOf(await create("abort"));
+    expect((await rig.ask("DELETE", `/v1/uploads/${id}`, as("agent"))).status).toBe(204);
+    expect((await rig.ask("DELETE", `/v1/uploads/${id}`, as("agent"))).status).toBe(204);
+    expect((await part(id, 1)).json["code"]).toBe("upload-closed");
+    expect((await complete(id)).json["code"]).toBe("upload-closed");
+  });
+});
+
+describe("completing", () => {
+  const open = async (path: string): Promise<string> => {
+    const id = idOf(await create(path));
+    for (const number of [1, 2, 3]) await part(id, number);
+    return id;
+  };
+  const set = async (id: string, values: { state?: "open" | "completing"; touched_at?: number }) => {
+    await rig.database.db.updateTable("uploads").set(values).where("id", "=", id).execute();
+  };
+
+  test("a lake that fails leaves the upload open for another try", async () => {
+    const id = await open("again");
+    failComplete = true;
+    expect((await complete(id)).json["code"]).toBe("lake-unavailable");
+    failComplete = false;
+    expect((await complete(id)).json["status"]).toBe("created");
+  });
+
+  test("another receiver's lease is respected while it is renewed, and taken over when it is not", async () => {
+    const id = await open("lease");
+    await set(id, { state: "completing", touched_at: Date.now() });
+    const busy = await complete(id);
+    expect([busy.json["code"], busy.headers["retry-after"]]).toEqual(["upload-busy", "2"]);
+    await set(id, { touched_at: Date.now() - 31_000 });
+    expect((await complete(id)).json["status"]).toBe("created");
+  });
+
+  test("a receiver that died after its commit left a version: the next complete gives its receipt", async () => {
+    const id = await open("died");
+    const first = await complete(id);
+    await set(id, { state: "completing", touched_at: Date.now() });
+    const entries = await rig.entries();
+    expect((await complete(id)).json["receipt"]).toBe(first.json["receipt"]);
+    expect(await rig.entries()).toBe(entries);
+  });
+
+  test("the sweep takes what nobody touched, and nothing that can still complete", async () => {
+    const [old, young, dead, committed] = [
+      await open("old"),
+      await open("young"),
+      await open("dead"),
+      await open("committed"),
+    ];
+    const long = Date.now() - 8 * 86_400_000;
+    await complete(committed);
+    await set(committed, { state: "completing", touched_at: long });
+    await set(old, { touched_at: long });
+    await set(dead, { state: "completing", touched_at: long });
+    const objects = rig.lake.objects.size;
+    expect((await rig.receiver.sweep()).uploads).toBe(3);
+    expect((await complete(old)).json["code"]).toBe("upload-closed");
+    expect((await complete(dead)).json["code"]).toBe("upload-closed");
+    expect((await complete(committed)).json["status"]).toBe("created");
+    expect((await complete(young)).json["status"]).toBe("created");
+    expect(rig.lake.objects.size).toBeGreaterThan(objects);
+  });
+
+  test("spare objects go when they are old, never one that an entry or a live upload names", async () => {
+    const old = "raw/client=acme/source=pos/date=2020-01-01/016f5e66-e800-7000-8000-000000000000/spare";
+    const foreign = "raw/client=acme/source=pos/date=2020-01-01/readme.txt/x";
+    rig.lake.objects.set(old, Buffer.from("spare"));
+    rig.lake.objects.set(foreign, Buffer.from("?"));
+    const young = `raw/client=acme/source=pos/date=2026-01-01/${idOf(await create("spare"))}/x`;
+    rig.lake.objects.set(young, Buffer.from("young"));
+    const named = [...rig.lake.objects.keys()].filter((key) => key !== old);
+    expect((await rig.receiver.sweep()).objects).toBe(1);
+    expect([...rig.lake.objects.keys()]).toEqual(named);
+  });
+});
