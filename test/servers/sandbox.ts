@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -21,26 +21,31 @@ export interface Sandbox {
   run(command: string, args: readonly string[], run?: Run): Promise<string>;
   /** The last words of a program, for error messages. */
   lastWords(name: string): Promise<string>;
+  /** Resolves when the programs have ended; the folder goes soon after. */
   stop(): Promise<void>;
 }
 
 /**
  * The keeper outlives us, however we die: it reads process ids from its stdin, and when that ends it kills
- * their process groups by id and removes the folder. A second pass catches children that die after their parent.
+ * their process groups by id, closes its stdout to say so, and removes the folder, which can take a while. It tries
+ * again because children may still write while they die after their parent.
  */
 const keeper = `
 folder=$1; pids=
 while read -r pid; do pids="$pids $pid"; done
 for pid in $pids; do kill -s KILL -- "-$pid" 2>/dev/null; done
+exec 1>&-
 for pause in 0 0.2 1 3; do sleep $pause; rm -rf -- "$folder" 2>/dev/null && exit; done`;
 
 export async function createSandbox(name: string): Promise<Sandbox> {
   const folder = await mkdtemp(join(tmpdir(), `tributary-${name}-`));
   const warden = spawn("/bin/sh", ["-c", keeper, "keeper", folder], {
     detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
+    stdio: ["pipe", "pipe", "ignore"],
   });
-  warden.unref();
+  const killed = once(warden.stdout.resume(), "close");
+  const said = warden.stdout as Socket;
+  for (const handle of [warden, warden.stdin as Socket, said]) handle.unref();
   const running = new Set<ChildProcess>();
 
   return {
@@ -81,10 +86,9 @@ export async function createSandbox(name: string): Promise<Sandbox> {
       return text.trim().split("\n").slice(-5).join("\n");
     },
     async stop() {
-      if (warden.exitCode !== null) return;
-      warden.ref();
+      said.ref();
       warden.stdin.end();
-      await once(warden, "exit");
+      await killed;
     },
   };
 }

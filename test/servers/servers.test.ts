@@ -43,9 +43,9 @@ test("stopping a sandbox ends its programs, their children too, and removes its 
   await expect.poll(() => sandbox.lastWords("shell")).toMatch(/^\d+$/);
   const grandchild = Number(await sandbox.lastWords("shell"));
   await sandbox.stop();
-  expect(existsSync(sandbox.folder)).toBe(false);
   await expect.poll(() => gone(child.pid ?? 0)).toBe(true);
   await expect.poll(() => gone(grandchild)).toBe(true);
+  await expect.poll(() => existsSync(sandbox.folder)).toBe(false);
 });
 
 test("a killed test run leaves no program and no folder behind", async () => {
