@@ -294,13 +294,15 @@ export function backupContract(
       expect(after.slice(0, own.length)).toEqual(own);
       expect(new Set(after.map((line) => line.seq)).size).toBe(7);
       expect((await createHistory(target.db).position()).seq).toBe(after.at(-1)?.seq);
-      expect((await latest(target)).map((entry) => [entry.pathEncoded, entry.versionId]).sort()).toEqual(
-        [
+      expect(
+        new Map((await latest(target)).map((entry) => [entry.pathEncoded, entry.versionId] as const)),
+      ).toEqual(
+        new Map([
           ["f", kept.versionId],
           ["g", lost[1]?.versionId],
           ["resent", own.find((line) => line.pathEncoded === "resent")?.versionId],
           ["twice", reused.versionId],
-        ].sort(),
+        ]),
       );
       const now = new Date(Date.parse(after[3]?.receivedAt ?? "") + 60_000).toISOString();
       const asOf = await createHistory(target.db).page({

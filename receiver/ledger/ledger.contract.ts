@@ -475,7 +475,7 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
     const both = await Promise.all(
       ledgers.map((ledger) => ledger.commit(captures.map(again), sign).then(({ outcomes }) => outcomes)),
     );
-    expect(both.map((outcomes) => word(outcomes[0])).sort()).toEqual(["committed", "repeated"]);
+    expect(new Set(both.map((outcomes) => word(outcomes[0])))).toEqual(new Set(["committed", "repeated"]));
     expect(await list()).toHaveLength(20);
   });
 

@@ -44,7 +44,8 @@ export async function migrate(db: Database, dialect: Dialect): Promise<void> {
   for (let done = false; !done; ) {
     done = await writing(db, async (trx) => {
       const own = trx as unknown as Kysely<MigrationTable>;
-      if (dialect === "postgres") await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(own);
+      if (dialect === "postgres")
+        await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK}, hashtext(current_schema()))`.execute(own);
       await sql`create table if not exists migrations (number bigint primary key, name text not null, applied_at bigint not null)`.execute(
         own,
       );

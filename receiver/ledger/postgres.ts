@@ -14,7 +14,7 @@ import type { Database, Tables } from "./schema.ts";
 
 const SESSION = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=60000";
 const INT8 = 20;
-/** Any fixed number: the site lock among this database's advisory locks. */
+/** Any fixed number: the site lock among the advisory locks of this database; the schema is the other half. */
 const SITE_LOCK = 7_254_002;
 
 export async function openPostgres(url: string): Promise<LedgerDatabase> {
@@ -105,7 +105,7 @@ function advisoryLock(settings: pg.ClientConfig, where: string): SiteLock {
   };
   const shared = (): Promise<pg.Client> =>
     attempt(
-      "select pg_try_advisory_lock_shared($1) as had",
+      "select pg_try_advisory_lock_shared($1, hashtext(current_schema())) as had",
       `the ledger at ${where} is being rebuilt or restored: start the receiver when that has ended`,
     );
   return {
@@ -136,7 +136,7 @@ function advisoryLock(settings: pg.ClientConfig, where: string): SiteLock {
     },
     async alone(): Promise<Held> {
       const client = await attempt(
-        "select pg_try_advisory_lock($1) as had",
+        "select pg_try_advisory_lock($1, hashtext(current_schema())) as had",
         `receivers are running on the ledger at ${where}: stop all of them first, then run this again`,
       );
       return { release: () => client.end() };
