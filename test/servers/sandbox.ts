@@ -30,7 +30,7 @@ export interface Sandbox {
  * their process groups by id, closes its stdout to say so, and removes the folder, which can take a while. It tries
  * again because children may still write while they die after their parent.
  */
-const keeper = `
+const keep = `
 folder=$1; pids=
 while read -r pid; do pids="$pids $pid"; done
 for pid in $pids; do kill -s KILL -- "-$pid" 2>/dev/null; done
@@ -39,14 +39,13 @@ for pause in 0 0.2 1 3; do sleep $pause; rm -rf -- "$folder" 2>/dev/null && exit
 
 export async function createSandbox(name: string): Promise<Sandbox> {
   const folder = await mkdtemp(join(tmpdir(), `tributary-${name}-`));
-  const warden = spawn("/bin/sh", ["-c", keeper, "keeper", folder], {
+  const keeper = spawn("/bin/sh", ["-c", keep, "keeper", folder], {
     detached: true,
     stdio: ["pipe", "pipe", "ignore"],
   });
-  const killed = once(warden.stdout.resume(), "close");
-  const said = warden.stdout as Socket;
-  for (const handle of [warden, warden.stdin as Socket, said]) handle.unref();
-  const running = new Set<ChildProcess>();
+  const killed = once(keeper.stdout.resume(), "close");
+  const said = keeper.stdout as Socket;
+  for (const handle of [keeper, keeper.stdin as Socket, said]) handle.unref();
 
   return {
     folder,
@@ -58,13 +57,11 @@ export async function createSandbox(name: string): Promise<Sandbox> {
         env: { ...process.env, ...env },
         ...(uid === undefined ? {} : { uid, gid: uid }),
       });
-      if (child.pid !== undefined) warden.stdin.write(`${child.pid}\n`);
+      if (child.pid !== undefined) keeper.stdin.write(`${child.pid}\n`);
       const log = createWriteStream(join(folder, `${name}.log`)).on("error", () => {});
       child.on("error", (error) => log.write(`${error}\n`));
       child.stdout.pipe(log, { end: false });
       child.stderr.pipe(log, { end: false });
-      running.add(child);
-      child.once("exit", () => running.delete(child));
       return child;
     },
     run(command, args, { env, uid } = {}) {
@@ -87,7 +84,7 @@ export async function createSandbox(name: string): Promise<Sandbox> {
     },
     async stop() {
       said.ref();
-      warden.stdin.end();
+      keeper.stdin.end();
       await killed;
     },
   };
