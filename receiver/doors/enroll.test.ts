@@ -44,9 +44,12 @@ async function openReceiver() {
   const post = (path: string, body: unknown, authorization?: string) =>
     new Promise<Answer>((resolve, reject) => {
       const headers = authorization === undefined ? {} : { authorization };
-      const sent = request(`${receiver.url}${path}`, { agent, method: "POST", headers }, async (incoming) => {
-        const text = Buffer.concat(await incoming.toArray()).toString("utf8");
-        resolve({ status: incoming.statusCode ?? 0, json: JSON.parse(text) });
+      const sent = request(`${receiver.url}${path}`, { agent, method: "POST", headers }, (incoming) => {
+        const read = async () => {
+          const text = Buffer.concat(await incoming.toArray()).toString("utf8");
+          resolve({ status: incoming.statusCode ?? 0, json: JSON.parse(text) });
+        };
+        read().catch(reject);
       });
       sent.on("error", reject);
       sent.end(typeof body === "string" ? body : JSON.stringify(body));

@@ -45,7 +45,7 @@ export function readAuthorities(folder: string, now: number): Authorities {
 }
 
 /** Certificates that agents shall trust, the current one first. */
-export function trustedCertificates(authorities: Authorities): string[] {
+function trustedCertificates(authorities: Authorities): string[] {
   const all = [authorities.current?.cert, authorities.next?.cert, ...authorities.retired];
   return [...new Set(all.filter((cert) => cert !== undefined))];
 }
