@@ -8,6 +8,8 @@ const port = parentPort;
 if (port === null) throw new Error("this file is a worker thread's");
 
 const jobs = new Map<string, Hash>();
+/** Jobs with a gap: orders that were under way when it came must not begin a new digest. */
+const broken = new Set<string>();
 const block = Buffer.allocUnsafeSlow(1024 * 1024);
 
 function read(hash: Hash, file: string, start: number, length: number): void {
@@ -27,7 +29,12 @@ function read(hash: Hash, file: string, start: number, length: number): void {
 function obey(order: FollowerOrder): string {
   if (order.kind === "drop") {
     jobs.delete(order.job);
+    broken.delete(order.job);
     return "";
+  }
+  if (broken.has(order.job)) {
+    if (order.kind === "finish") broken.delete(order.job);
+    throw new Error("an earlier piece could not be read");
   }
   const hash = jobs.get(order.job) ?? createHash("sha256");
   jobs.set(order.job, hash);
@@ -45,6 +52,7 @@ port.on("message", (order: FollowerOrder) => {
     answer = { id: order.id, value: obey(order) };
   } catch (error) {
     jobs.delete(order.job);
+    if (order.kind === "append") broken.add(order.job);
     answer = { id: order.id, error: error instanceof Error ? error.message : String(error) };
   }
   port.postMessage(answer);

@@ -59,7 +59,8 @@ export function startFollower(): Follower {
   };
 
   const ask = (kind: FollowerOrder["kind"], job: string, piece?: Piece): Promise<string> => {
-    if (lost.has(job)) return Promise.reject(new Error("the hashing thread lost this job"));
+    if (lost.has(job) && kind !== "drop")
+      return Promise.reject(new Error("the hashing thread lost this job"));
     jobs.add(job);
     worker ??= start();
     const thread = worker;
@@ -80,12 +81,21 @@ export function startFollower(): Follower {
     lost.delete(job);
   };
 
+  const drop = (job: string): void => {
+    // Orders are obeyed in turn, so what comes later under this name begins anew.
+    if (jobs.has(job) && worker !== undefined) ask("drop", job).catch(() => {});
+    forget(job);
+  };
+
   return {
     append: async (job, piece) => void (await ask("append", job, piece)),
-    finish: (job) => ask("finish", job).finally(() => forget(job)),
-    drop: (job) => {
-      const told = jobs.has(job) && !lost.has(job) ? ask("drop", job) : Promise.resolve("");
-      told.catch(() => {}).finally(() => forget(job));
+    finish: async (job) => {
+      try {
+        return await ask("finish", job);
+      } finally {
+        drop(job);
+      }
     },
+    drop,
   };
 }

@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { lakeFault } from "./disk.ts";
 
 export interface S3LakeOptions {
   readonly bucket: string;
@@ -70,7 +71,7 @@ export function failure(error: unknown): { readonly status: number; readonly cod
 }
 
 /** The store's failure as a problem that says who has to do what. */
-export function storeFault(error: unknown, what: string, bucket: string): ProblemError {
+function storeFault(error: unknown, what: string, bucket: string): ProblemError {
   if (error instanceof ProblemError) return error;
   const { status, code } = failure(error);
   const reason =
@@ -109,9 +110,15 @@ export async function retryingFile<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     const body = createReadStream(file, { highWaterMark: 256 * 1024 });
+    // The SDK pipes, and a pipe does not pass errors on: it would wait for ever.
+    const unreadable = new Promise<never>((_, reject) => {
+      body.once("error", (error) => reject(lakeFault(error, file)));
+    });
+    unreadable.catch(() => {});
     try {
-      return await send(body);
+      return await Promise.race([send(body), unreadable]);
     } catch (error) {
+      if (error instanceof ProblemError) throw error;
       const { status, code } = failure(error);
       const transient = status === 0 || status === 429 || status >= 500 || code === "RequestTimeout";
       if (!transient || attempt === 4) throw error;
