@@ -20,6 +20,8 @@ import { type RunningReceiver, runReceiver } from "./run.ts";
 export interface NamedGate extends Gate {
   add(name: string, principal: Partial<Principal>): void;
   revoke(name: string): void;
+  /** Requests of this principal that are watched now. */
+  watched(name: string): number;
 }
 
 export function namedGate(): NamedGate {
@@ -42,6 +44,7 @@ export function namedGate(): NamedGate {
       for (const revoked of watchers.get(name) ?? [])
         revoked(new ProblemError("agent-revoked", "it was revoked"));
     },
+    watched: (name) => watchers.get(name)?.size ?? 0,
     async identify({ authorization }) {
       const found = principals.get(authorization?.replace("Bearer ", "") ?? "");
       if (found) return found;

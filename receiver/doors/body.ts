@@ -55,6 +55,7 @@ export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pa
           watch.arrived(chunk.length);
           yield chunk;
         } else if (incoming.readableEnded) {
+          requireAsker(incoming);
           return;
         } else if (incoming.destroyed) {
           onCut();
@@ -73,6 +74,18 @@ export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pa
     }
   }
   return { bytes: bytes(), size: declaredSize(incoming), fail };
+}
+
+/**
+ * What came behind the body was no request (it was longer than its length), or the sender is gone: either way nobody
+ * can be told what became of this file, so it is not taken.
+ */
+function requireAsker(incoming: IncomingMessage): void {
+  if (incoming.socket.writable) return;
+  throw new ProblemError(
+    "length-mismatch",
+    "the connection broke right behind the body, or the body went beyond its length; nothing was recorded",
+  );
 }
 
 /** Undefined for chunked bodies; no length and no chunks is an empty body (RFC 9112, 6.3). */

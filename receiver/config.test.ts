@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseSettings } from "@tributary/shared/settings.ts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { z } from "zod";
+import { parseAddress, readSite, receiverSettings } from "./config.ts";
+
+const parse = (text: string) => parseSettings(text, "receiver.yaml", receiverSettings);
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tributary-config-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test("without a file the embedded defaults hold", () => {
+  const { settings, keys } = readSite({ data: folder });
+  expect(settings).toMatchObject({
+    listen: { ingest: { host: "127.0.0.1", port: 8443 } },
+    lake: { kind: "directory" },
+    ledger: { kind: "sqlite" },
+    reserve: 2 ** 30,
+    heartbeat: 10_000,
+    stopWithin: 30_000,
+    sweep: { every: 21_600_000, uploads: 604_800_000, spare: 604_800_000 },
+    quota: { stored: null, day: null, file: null },
+  });
+  expect(keys).toBe(join(folder, "keys"));
+});
+
+test("what DESIGN.md shows is taken", () => {
+  const settings = parse(`
+listen: { ingest: "0.0.0.0:443", console: 127.0.0.1:8444, portal: "[::1]:8445", sftp: 127.0.0.1:2222 }
+publicUrl: https://receiver.example.com
+keys: /etc/keys
+tls: { cert: a.pem, key: b.pem }
+trustProxy: [10.0.0.1]
+lake: { kind: s3, bucket: b, prefix: p/, region: eu-1, endpoint: "http://127.0.0.1:9000", forcePathStyle: true, accessKeyId: a, secretAccessKey: s }
+ledger: { kind: postgres, url: "postgres://h/db" }
+quota: { file: 5GB }
+`);
+  expect(settings.listen.portal).toEqual({ host: "::1", port: 8445 });
+  expect(settings.quota.file).toBe(5e9);
+});
+
+test.for([
+  ["lisen: {}", /receiver\.yaml:1:1: unknown key "lisen"; expected one of listen, publicUrl/],
+  ["listen:\n  ingest: 8443", /receiver\.yaml:2:/],
+  ["listen:\n  ingest: localhost", /receiver\.yaml:2:3: listen\.ingest: expected an address with its port/],
+  ["reserve: lots", /receiver\.yaml:1:1: reserve: expected a size/],
+  ["lake:\n  kind: tape", /receiver\.yaml:2:3: lake\.kind/],
+  ["lake: { kind: s3 }", /lake\.bucket/],
+  [
+    "limits:\n  idel: 3s",
+    /receiver\.yaml:2:3: unknown key "idel"; expected one of idle, minRate, concurrent/,
+  ],
+  ["publicUrl: http://plain", /publicUrl: expected an address such as https:/],
+  [
+    "ledger: { kind: postgres, url: 'env:TRIBUTARY_NOT_SET' }",
+    /ledger\.url: there is nothing at env:TRIBUTARY_NOT_SET/,
+  ],
+  ["a: [", /receiver\.yaml:/],
+] as const)("a mistake says its line and what was expected: %j", ([text, message]) => {
+  expect(() => parse(text)).toThrow(message);
+});
+
+test("secrets may come from a file", () => {
+  writeFileSync(join(folder, "secret"), "postgres://h/db\n");
+  const settings = parse(`ledger: { kind: postgres, url: "file:${join(folder, "secret")}" }`);
+  expect(settings.ledger).toEqual({ kind: "postgres", url: "postgres://h/db" });
+});
+
+test("--config must exist, receiver.yaml in the data folder need not", () => {
+  expect(() => readSite({ data: folder, config: join(folder, "none.yaml") })).toThrow(/cannot read/);
+  writeFileSync(join(folder, "receiver.yaml"), "log: debug\n");
+  expect(readSite({ data: folder }).settings.log).toBe("debug");
+});
+
+describe("the reference", () => {
+  /** Every key with its description, depth first. */
+  function undescribed(schema: z.ZodType, path: string): string[] {
+    const def = schema.def as {
+      innerType?: z.ZodType;
+      in?: z.ZodType;
+      options?: z.ZodType[];
+      shape?: Record<string, z.ZodType>;
+    };
+    const inner = def.innerType ?? def.in;
+    if (def.shape) {
+      return Object.entries(def.shape).flatMap(([key, value]) => {
+        const own = value.description === undefined ? [`${path}${key}`] : [];
+        return [...own, ...undescribed(value, `${path}${key}.`)];
+      });
+    }
+    if (inner) return undescribed(inner, path);
+    return (def.options ?? []).flatMap((option) => undescribed(option, path));
+  }
+
+  test("every key says what it is for", () => {
+    expect(undescribed(receiverSettings, "")).toEqual([]);
+  });
+});
+
+test.for([
+  ["127.0.0.1:0", { host: "127.0.0.1", port: 0 }],
+  ["[::1]:8443", { host: "::1", port: 8443 }],
+  ["a.example:65535", { host: "a.example", port: 65_535 }],
+  ["a:65536", undefined],
+  ["::1:80", undefined],
+  ["8443", undefined],
+  ["a b:1", undefined],
+] as const)("the address %s", ([text, address]) => {
+  expect(parseAddress(text)).toEqual(address);
+});
