@@ -1,0 +1,76 @@
+/** Tributary as a contender: a receiver and an agent, real processes, real TLS, directory lake, SQLite, durable. */
+import { mkdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { type Running, until } from "@tributary/test/site/process.ts";
+import { type Agent, makeSite, peakMemory, type Site } from "@tributary/test/site/site.ts";
+import Database from "better-sqlite3";
+
+export const SETTLE_MS = 100;
+
+export interface Measured {
+  readonly site: Site;
+  readonly agent: Agent;
+  readonly receiver: Running;
+  readonly running: Running;
+  readonly folder: string;
+  /** Renames a prepared folder into the source and waits for this many receipts; seconds, less the settle time. */
+  deliver(prepared: string, name: string, files: number): Promise<number>;
+  /** Peak resident memory so far, MiB. */
+  memory(): { readonly agent: number; readonly receiver: number };
+  stop(): Promise<void>;
+}
+
+export async function startTributary(): Promise<Measured> {
+  const site = await makeSite();
+  await site.command("client", "add", "bench");
+  const folder = join(site.dir, "files");
+  mkdirSync(folder);
+  const receiver = await site.serve();
+  const agent = await site.agent("bench", {
+    clients: ["bench"],
+    settings: {
+      log: "warn",
+      sources: [{ name: "files", path: folder, settle: `${SETTLE_MS}ms`, rescan: "1h" }],
+    },
+  });
+  const running = await agent.run();
+  await until(
+    "the agent runs",
+    async () => (await agent.command("status", "--json")).includes("lastScanAt"),
+    { everyMs: 200 },
+  );
+  const queue = new Database(join(agent.data, "queue.sqlite"), { readonly: true });
+  const receipts = queue.prepare("SELECT count(*) FROM deliveries").pluck();
+  return {
+    site,
+    agent,
+    receiver,
+    running,
+    folder,
+    deliver: async (prepared, name, files) => {
+      const before = receipts.get() as number;
+      const from = performance.now();
+      renameSync(prepared, join(folder, name));
+      await until(`${files} receipts`, () => (receipts.get() as number) >= before + files, {
+        withinMs: 600_000,
+        everyMs: 5,
+      });
+      return (performance.now() - from - SETTLE_MS) / 1000;
+    },
+    memory: () => ({
+      agent: peakMemory(running.pid) / 2 ** 20,
+      receiver: peakMemory(receiver.pid) / 2 ** 20,
+    }),
+    stop: async () => {
+      queue.close();
+      await running.stop();
+      await receiver.stop();
+      site.remove();
+    },
+  };
+}
+
+export function memoryLine(measured: Measured): string {
+  const { agent, receiver } = measured.memory();
+  return `Peak memory (VmHWM): agent ${agent.toFixed(0)} MiB, receiver ${receiver.toFixed(0)} MiB.\n`;
+}
