@@ -33,6 +33,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "agent/source",
     "agent/identity",
   ],
+  "agent/reload.ts": [],
   "agent/run.ts": ["agent/*"],
   "agent/main.ts": ["agent/*"],
 
@@ -106,6 +107,7 @@ const technologies: Readonly<Record<string, readonly string[]>> = {
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
 const forTests = [
+  "agent/upload/fake-receiver.ts",
   "receiver/identity/scene.ts",
   "receiver/lake/memory.ts",
   "receiver/ledger/samples.ts",

@@ -13,21 +13,8 @@ import { type Answer, header, readAnswer } from "../identity/answer.ts";
 import type { ReceiverClock } from "../identity/clock.ts";
 import { openLine, secureContext } from "../identity/line.ts";
 import { proxyFor } from "../identity/proxy.ts";
+import type { Body, Call, Receiver } from "../identity/receiver.ts";
 import { authoritiesOf, type Trust } from "../identity/trust.ts";
-
-/** A text or bytes, or what makes the stream, anew for each try. */
-export type Body = string | Buffer | (() => AsyncIterable<Uint8Array>);
-
-export interface Call {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
-  /** As in the request line, without the address. */
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Body;
-  readonly signal?: AbortSignal;
-  /** How long the receiver may think after the last byte; 60 s. */
-  readonly answerMs?: number;
-}
 
 /** What a call needs to know of this agent and its host; read anew for each line, so changes count at once. */
 export interface Bearing {
@@ -40,11 +27,6 @@ export interface Bearing {
   readonly proxy: string | undefined;
   /** Content (PEM) of the file that `tls.ca` names. */
   readonly ca: string | undefined;
-}
-
-export interface Receiver {
-  /** Throws ProblemError; an aborted `signal` throws its reason. */
-  call(call: Call): Promise<Answer>;
 }
 
 export interface HttpOptions {

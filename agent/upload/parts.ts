@@ -17,10 +17,10 @@ import {
   uploadState,
 } from "@tributary/shared/protocol.ts";
 import type { Answer } from "../identity/answer.ts";
+import type { Receiver } from "../identity/receiver.ts";
 import type { VersionParcel } from "../queue/queue.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import { type Content, Superseded } from "./content.ts";
-import type { Receiver } from "./http.ts";
 import { modifiedAt } from "./modified.ts";
 import { backoffMs } from "./retry.ts";
 import type { Slots } from "./slots.ts";

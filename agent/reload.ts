@@ -1,0 +1,49 @@
+/** `agent.yaml` while the agent runs: a change is taken up within seconds, a broken one is refused and told once, and the one before stays. */
+import { type FSWatcher, statSync, watch } from "node:fs";
+import { basename, dirname } from "node:path";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { type AgentSettings, loadAgentSettings } from "./config.ts";
+
+const LOOK_MS = 2_000;
+
+/** Calls one of the two for each change. The file's events only make it quicker: editors and shares lose them. */
+export function watchSettings(
+  file: string,
+  taken: (settings: AgentSettings) => void,
+  refused: (detail: string) => void,
+): { stop(): void } {
+  let known = mark(file);
+  const look = (): void => {
+    const now = mark(file);
+    if (now === known) return;
+    known = now;
+    try {
+      taken(loadAgentSettings(file));
+    } catch (cause) {
+      if (!(cause instanceof ProblemError)) throw cause;
+      refused(cause.message);
+    }
+  };
+  const timer = setInterval(look, LOOK_MS);
+  let watcher: FSWatcher | undefined;
+  try {
+    watcher = watch(dirname(file), (_kind, name) => {
+      if (name === null || name === basename(file)) look();
+    });
+    watcher.on("error", () => watcher?.close());
+  } catch {
+    // No events here: looking every two seconds is enough.
+  }
+  return {
+    stop: () => {
+      clearInterval(timer);
+      watcher?.close();
+    },
+  };
+}
+
+/** Differs whenever the file was written; one that is gone counts as empty. */
+function mark(file: string): string {
+  const found = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? "absent" : `${found.mtimeNs} ${found.size} ${found.ino}`;
+}

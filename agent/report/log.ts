@@ -1,0 +1,134 @@
+/** Facts become log lines: one readable line each on a terminal, JSON lines elsewhere. Nothing else writes the log. */
+import { displayPath } from "@tributary/shared/path.ts";
+import { printable } from "@tributary/shared/terminal.ts";
+import { formatBytes, formatDuration } from "@tributary/shared/units.ts";
+import { type DestinationStream, type Level, pino } from "pino";
+import type { Fact, Report } from "../facts.ts";
+
+type LogLevel = Extract<Level, "error" | "warn" | "info" | "debug">;
+
+export interface Log {
+  readonly report: Report;
+  /** A changed `log:` counts at once. */
+  level(level: LogLevel): void;
+  /** What is no fact of the flow: starting, stopping. */
+  say(text: string): void;
+}
+
+/** `terminal`: people read it. Writes are synchronous, so that the last line before an end is never lost. */
+export function logTo(stream: DestinationStream, terminal: boolean, level: LogLevel): Log {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    terminal ? { write: (line) => stream.write(forPeople(line)) } : stream,
+  );
+  return {
+    report: (fact) => {
+      const { kind, ...rest } = fact;
+      const fields = "path" in rest ? { ...rest, path: displayPath(rest.path) } : rest;
+      logger[levelOf(fact)]({ fact: kind, ...fields }, words(fact));
+    },
+    level: (changed) => {
+      logger.level = changed;
+    },
+    say: (text) => logger.info(text),
+  };
+}
+
+function forPeople(line: string): string {
+  const { level, time, msg } = JSON.parse(line) as { level: string; time: string; msg: string };
+  const mark = level === "info" || level === "debug" ? "" : `${level}: `;
+  return `${new Date(time).toTimeString().slice(0, 8)} ${mark}${printable(msg)}\n`;
+}
+
+/** How loud a fact is: error needs a person, warn may pass by itself. */
+export function levelOf(fact: Fact): LogLevel {
+  switch (fact.kind) {
+    case "ParcelSetAside":
+    case "AgentStopped":
+    case "ConfigurationRefused":
+      return "error";
+    case "WatchFailed":
+    case "FileHeldBack":
+    case "ParcelPostponed":
+    case "ReceiverLost":
+    case "ClockSkewed":
+    case "AfterActionSkipped":
+    case "FileVanishedUnsent":
+      return "warn";
+    case "SourceHealthChanged":
+      return fact.healthy ? "info" : "warn";
+    case "ScanFinished":
+    case "ParcelSealed":
+    case "RemovalSealed":
+      return "debug";
+    case "FileRecovered":
+    case "ParcelDelivered":
+    case "ParcelSuperseded":
+    case "AfterActionDone":
+    case "ReceiverBack":
+    case "ConfigurationTaken":
+      return "info";
+  }
+}
+
+/** The fact as a sentence. */
+export function words(fact: Fact): string {
+  const file = "path" in fact ? `${fact.source}/${displayPath(fact.path)}` : "";
+  switch (fact.kind) {
+    case "ScanFinished":
+      return `${fact.source}: looked at ${fact.files} files in ${fact.folders} folders in ${formatDuration(fact.ms)}${fact.complete ? "" : ", not at all of them"}`;
+    case "WatchFailed":
+      return `${fact.source}: file events do not arrive (${fact.reason}); scans find everything, later`;
+    case "SourceHealthChanged":
+      return fact.healthy ? `${fact.source}: reachable again` : `${fact.source}: ${fact.reason}`;
+    case "FileHeldBack":
+      return `${file} cannot be captured now: ${fact.detail} (${fact.code})`;
+    case "FileRecovered":
+      return `${file} can be captured again`;
+    case "FileVanishedUnsent":
+      return `${file} vanished before it could be sent; the receiver never had it`;
+    case "ParcelSealed":
+      return `${file} sealed, ${formatBytes(fact.size)}${fact.snapshot ? ", as it was (it never rests)" : ""}`;
+    case "RemovalSealed":
+      return `${file} is gone`;
+    case "ParcelDelivered":
+      return fact.status === "removed"
+        ? `${file} removal recorded`
+        : `${file} delivered (${fact.status}), ${formatBytes(fact.size)} in ${formatDuration(fact.ms)}`;
+    case "ParcelPostponed":
+      return `${file} not delivered yet: ${fact.detail} (${fact.code}); again in ${formatDuration(fact.forMs)}`;
+    case "ParcelSuperseded":
+      return `${file} was changed before it was sent; it is sealed anew`;
+    case "ParcelSetAside":
+      return `${file} set aside, it is not sent again by itself: ${fact.detail} (${fact.code})`;
+    case "AfterActionDone":
+      return `${file}: ${fact.action} done`;
+    case "AfterActionSkipped":
+      return `${file}: ${fact.action} not done: ${fact.reason}`;
+    case "ReceiverLost":
+      return `the receiver takes nothing now, everything waits: ${fact.detail} (${fact.code})`;
+    case "ReceiverBack":
+      return "the receiver takes files again";
+    case "AgentStopped":
+      return `this agent may not send any more, everything waits: ${fact.detail} (${fact.code}). ${MENDING[fact.code] ?? ""}`;
+    case "ClockSkewed":
+      return `this host's clock is ${formatDuration(Math.abs(fact.skewMs))} ${fact.skewMs > 0 ? "behind" : "ahead of"} the receiver's; the receiver's counts`;
+    case "ConfigurationTaken":
+      return `configuration taken: ${fact.sources.length === 0 ? "no sources yet; add one with: tributary-agent add-folder PATH --name SOURCE" : `sources ${fact.sources.join(", ")}`}`;
+    case "ConfigurationRefused":
+      return `the configuration was refused, the one before stays: ${fact.detail}`;
+  }
+}
+
+const MENDING: Partial<Record<string, string>> = {
+  "agent-forked":
+    "Another host works with a copy of this data folder: stop that one, then have this agent invited with --replaces and enroll it again; the queue is kept",
+  "agent-revoked": "It was revoked at the receiver; the queue is kept. Ask the receiver's operator",
+  unauthenticated:
+    "The receiver does not know this key: the agent may have moved to another host, or been restored from a backup. Have it invited with --replaces and enroll it again; the queue is kept",
+};

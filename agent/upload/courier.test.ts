@@ -1,0 +1,308 @@
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encodePath } from "@tributary/shared/path.ts";
+import { signReceipt } from "@tributary/shared/receipt.ts";
+import { uuidv7 } from "@tributary/shared/uuid.ts";
+import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/authority.ts";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { ReceiverClock } from "../identity/clock.ts";
+import type { Parcel, VersionParcel } from "../queue/queue.ts";
+import type { FileState, Opened, Source } from "../source/source.ts";
+import { contentOpener } from "./content.ts";
+import { type Carried, courier, IN_PARTS_FROM } from "./courier.ts";
+import { FakeReceiver } from "./fake-receiver.ts";
+import { HttpReceiver } from "./http.ts";
+import { SLOT_BYTES } from "./parts.ts";
+import { Slots } from "./slots.ts";
+
+let authority: TestAuthority;
+let credentials: { cert: string; key: string };
+let receiver: FakeReceiver;
+let http: HttpReceiver;
+let spool: string;
+let jwks: ReturnType<FakeReceiver["jwks"]>;
+const key = generateKeyPairSync("ed25519");
+const live = new AbortController().signal;
+
+beforeAll(async () => {
+  authority = await makeTestAuthority("Tributary test authority");
+  credentials = await authority.issue(["127.0.0.1"]);
+});
+
+beforeEach(async () => {
+  spool = mkdtempSync(join(tmpdir(), "tributary-courier-"));
+  receiver = await new FakeReceiver(credentials, authority.cert).start();
+  receiver.agentKey = key.publicKey;
+  jwks = receiver.jwks();
+  const trust = { authorities: [{ pem: authority.cert, lastNamedAt: 0 }], systemNamedAt: null };
+  http = new HttpReceiver({
+    bearing: () => ({
+      agentId: receiver.agentId,
+      site: receiver.site,
+      url: receiver.url,
+      key: key.privateKey,
+      trust,
+      proxy: undefined,
+      ca: undefined,
+    }),
+    clock: new ReceiverClock(),
+    connections: 8,
+    env: {},
+  });
+  folder.clear();
+  begun.length = 0;
+});
+
+afterEach(async () => {
+  await http.close();
+  await receiver.stop();
+  rmSync(spool, { recursive: true, force: true });
+});
+
+/** A source in memory: what `open` sees can be changed while it is read. */
+const folder = new Map<string, { bytes: Buffer; state: FileState }>();
+let healthy = true;
+const source: Source = {
+  name: "pos",
+  list: () => {
+    throw new Error("not used");
+  },
+  takes: () => true,
+  look: () => Promise.resolve({ kind: "gone" }),
+  open: (path): Promise<Opened> => {
+    const name = path.toString();
+    const file = folder.get(name);
+    if (file === undefined) return Promise.resolve({ kind: "gone" });
+    return Promise.resolve({
+      kind: "open",
+      file: {
+        state: file.state,
+        recheck: () => Promise.resolve(folder.get(name)?.state),
+        read: (into, position) => {
+          onRead(position);
+          return Promise.resolve((folder.get(name) ?? file).bytes.copy(into, 0, position));
+        },
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      },
+    });
+  },
+  health: () =>
+    Promise.resolve(
+      healthy
+        ? { healthy: true, rootId: "1" }
+        : { healthy: false, code: "source-unreachable", reason: "the share is away" },
+    ),
+  watch: () => Promise.resolve(() => Promise.resolve()),
+};
+let onRead: (position: number) => void = () => {};
+const begun: (string | undefined)[] = [];
+
+function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
+  onRead ??= () => {};
+  const run = courier({
+    receiver: http,
+    open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),
+    site: () => receiver.site,
+    jwks: () => jwks,
+    bandwidth: { pass: () => Promise.resolve() },
+    slots: new Slots(4, SLOT_BYTES),
+    uploadBegun: (_captureId, uploadId) => begun.push(uploadId),
+    random: () => 0,
+  });
+  return run({ parcel, attempts: 0, uploadId: undefined }, signal);
+}
+
+function version(bytes: Buffer, path = "a b/ü%.csv", spooled = true): VersionParcel {
+  const captureId = uuidv7();
+  const state = { size: bytes.length, mtimeNs: 1_700_000_000_123_456_789n, ctimeNs: 1n, fileId: 7n };
+  if (spooled) writeFileSync(join(spool, captureId), bytes);
+  else folder.set(path, { bytes, state });
+  return {
+    kind: "version",
+    captureId,
+    client: "acme",
+    source: "pos",
+    path: Buffer.from(path),
+    sealedAt: new Date().toISOString(),
+    state,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    spooled: spooled ? captureId : undefined,
+  };
+}
+
+const change = (path: string, bytes: Buffer, mtimeNs = 5n): void => {
+  folder.set(path, { bytes, state: { size: bytes.length, mtimeNs, ctimeNs: mtimeNs, fileId: 7n } });
+};
+
+beforeEach(() => {
+  healthy = true;
+  onRead = () => {};
+});
+
+test.for([0, 1, 4096, 128 * 1024, 128 * 1024 + 1, 3_000_000])(
+  "a file of %i bytes in one request",
+  async (size) => {
+    const bytes = Buffer.alloc(size, "tributary");
+    for (const spooled of [true, false]) {
+      const parcel = version(bytes, "a b/ü%.csv", spooled);
+      const carried = await carry(parcel);
+      expect(carried).toMatchObject({
+        kind: "delivered",
+        claims: { captureId: parcel.captureId, status: "created" },
+      });
+      const taken = receiver.taken.at(-1);
+      expect(taken?.bytes.equals(bytes)).toBe(true);
+      expect(taken?.answer.pathEncoded).toBe(encodePath(parcel.path));
+      expect(taken?.headers).toMatchObject({
+        "content-length": String(size),
+        "tributary-client": "acme",
+        "tributary-modified-at": "2023-11-14T22:13:20.123Z",
+        "tributary-sealed-at": parcel.sealedAt,
+      });
+    }
+  },
+);
+
+test("a removal", async () => {
+  const { state: _s, sha256: _h, spooled: _p, ...base } = version(Buffer.alloc(1));
+  const carried = await carry({ ...base, kind: "removal" });
+  expect(carried).toMatchObject({ kind: "delivered", claims: { status: "removed", sha256: null } });
+});
+
+test("a large file in parts; cut short, only the missing parts go again", async () => {
+  const bytes = Buffer.alloc(IN_PARTS_FROM + 9 * 2 ** 20 + 5);
+  for (let i = 0; i < bytes.length; i += 4096) bytes.writeUInt32BE(i, i);
+  const parcel = version(bytes, "big.bin", false);
+  const stop = new AbortController();
+  let parts = 0;
+  receiver.intercept = (request) => {
+    if (!request.url?.includes("/parts/")) return false;
+    parts += 1;
+    return parts > 2;
+  };
+  const cut = carry(parcel, stop.signal).catch((cause: unknown) => cause);
+  await expect.poll(() => [...receiver.uploads.values()][0]?.parts.size).toBe(2);
+  stop.abort(new Error("killed"));
+  expect(await cut).toBe(stop.signal.reason);
+  const [upload] = [...receiver.uploads.values()];
+  receiver.intercept = () => false;
+  receiver.requests.length = 0;
+  expect(await carry(parcel)).toMatchObject({ kind: "delivered", claims: { size: bytes.length } });
+  expect(receiver.requests.filter((line) => line.includes("/parts/"))).toHaveLength(4 - 2);
+  expect(receiver.taken[0]?.bytes.equals(bytes)).toBe(true);
+  expect(begun[0]).toBe(upload?.id);
+});
+
+test("a part that fails goes again; an upload that was swept begins anew", async () => {
+  const parcel = version(Buffer.alloc(IN_PARTS_FROM, 1), "big.bin");
+  let failures = 0;
+  receiver.intercept = (request, response) => {
+    if (failures === 0 && request.url?.endsWith("/parts/2")) {
+      failures += 1;
+      request.resume().on("end", () => response.writeHead(503, { "retry-after": "0" }).end("<html>"));
+      return true;
+    }
+    if (failures === 1 && request.url?.endsWith("/complete")) {
+      failures += 1;
+      receiver.uploads.clear();
+    }
+    return false;
+  };
+  expect(await carry(parcel)).toMatchObject({ kind: "delivered" });
+  expect(failures).toBe(2);
+  expect(receiver.taken).toHaveLength(1);
+});
+
+test.for([
+  ["gone before", () => folder.delete("f")],
+  ["other bytes, other time", () => change("f", Buffer.alloc(3_000_000, 2))],
+  ["shorter", () => change("f", Buffer.alloc(10))],
+] as const)("in-place, %s: superseded, nothing asked of the receiver", async ([, happens]) => {
+  const parcel = version(Buffer.alloc(3_000_000, 1), "f", false);
+  happens();
+  expect(await carry(parcel)).toMatchObject({ kind: "superseded" });
+  expect(receiver.taken).toEqual([]);
+});
+
+test.for([100_000, 3_000_000, IN_PARTS_FROM + 1])(
+  "in-place, %i bytes, changed while it is sent, even with the same times: superseded, never committed",
+  async (size) => {
+    for (const sameTimes of [false, true]) {
+      const parcel = version(Buffer.alloc(size, 1), "f", false);
+      onRead = () => {
+        onRead = () => {};
+        change("f", Buffer.alloc(size, 2), 5n);
+        if (sameTimes) folder.set("f", { bytes: Buffer.alloc(size, 2), state: parcel.state });
+      };
+      expect(await carry(parcel)).toMatchObject({ kind: "superseded" });
+      expect(receiver.taken).toEqual([]);
+    }
+  },
+);
+
+test("in-place, the share went away: the parcel waits", async () => {
+  const parcel = version(Buffer.alloc(10), "f", false);
+  folder.clear();
+  healthy = false;
+  await expect(carry(parcel)).rejects.toMatchObject({ code: "source-unreachable" });
+});
+
+test("in-place, the source is no longer configured: the parcel waits", async () => {
+  const parcel = { ...version(Buffer.alloc(10), "f", false), source: "other" };
+  await expect(carry(parcel)).rejects.toMatchObject({ code: "source-unreachable" });
+});
+
+test("a spooled copy that was damaged is not sent as if it were whole", async () => {
+  const parcel = version(Buffer.alloc(1000, 1));
+  writeFileSync(join(spool, parcel.captureId), Buffer.alloc(1000, 2));
+  expect(await carry(parcel)).toMatchObject({ kind: "superseded" });
+  expect(receiver.taken).toEqual([]);
+});
+
+test.for([
+  ["captureId", { captureId: uuidv7() }],
+  ["sha256", { sha256: "0".repeat(64) }],
+  ["size", { size: 1 }],
+  ["client", { client: "other" }],
+  ["source", { source: "other" }],
+  ["pathEncoded", { pathEncoded: "other" }],
+  ["iss", { iss: "00000000-0000-0000-0000-000000000000" }],
+  ["removed", { status: "removed" }],
+] as const)("a receipt for something else (%s) delivers nothing", async ([what, claims]) => {
+  receiver.claims = (honest) => ({ ...honest, ...claims });
+  await expect(carry(version(Buffer.alloc(10)))).rejects.toMatchObject({
+    code: "receipt-invalid",
+    message: expect.stringContaining(what),
+  });
+});
+
+test("a receipt by a stranger's key delivers nothing, even under a known key id", async () => {
+  const stranger = generateKeyPairSync("ed25519").privateKey;
+  const parcel = version(Buffer.alloc(10));
+  expect((await carry(parcel)).kind).toBe("delivered");
+  const { receipt, ...honest } = receiver.taken[0]?.answer as NonNullable<
+    (typeof receiver.taken)[0]
+  >["answer"];
+  const { path: _path, ...claims } = honest;
+  const forged = signReceipt(
+    { ...claims, iss: receiver.site, channel: "push", agentId: receiver.agentId },
+    stranger,
+    jwks.keys[0]?.kid as string,
+  );
+  receiver.intercept = (request, response) => {
+    request
+      .resume()
+      .on("end", () => response.writeHead(201).end(JSON.stringify({ ...honest, receipt: forged })));
+    return true;
+  };
+  await expect(carry(parcel)).rejects.toMatchObject({ code: "receipt-invalid" });
+  expect(receipt).not.toBe(forged);
+});
+
+test("the receiver's new key is fetched once", async () => {
+  receiver.rotateReceiptKey();
+  expect((await carry(version(Buffer.alloc(10)))).kind).toBe("delivered");
+  expect(receiver.requests.filter((line) => line.includes("jwks"))).toHaveLength(1);
+});
