@@ -65,7 +65,8 @@ export function makeWorkload(
 
   const replace = async (name: string): Promise<void> => {
     const bytes = content(name);
-    const temporary = join(staging, String((counter += 1)));
+    counter += 1;
+    const temporary = join(staging, String(counter));
     await writeFile(temporary, bytes);
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await rename(temporary, join(folder, name));
