@@ -213,8 +213,9 @@ export function s3Parts(store: Store, staging: Staging, follower: Follower, keep
             }
             if (content.kind === "memory") await writeFile(file, content.bytes);
             const tag = await send(upload, number, staged.sha256, staged.size, file).catch(
-              (error: unknown) => {
-                throw failure(error).code === "NoSuchUpload" ? unknown(upload.key) : error;
+              async (error: unknown) => {
+                // A store that refuses early may cut the connection, and its reason with it: ask.
+                throw (await isOpen(upload)) ? error : unknown(upload.key);
               },
             );
             const now = progressOf(upload.handle);

@@ -71,8 +71,9 @@ export function failure(error: unknown): { readonly status: number; readonly cod
 }
 
 /** The store's failure as a problem that says who has to do what. */
-function storeFault(error: unknown, what: string, bucket: string): ProblemError {
-  if (error instanceof ProblemError) return error;
+function storeFault(error: unknown, what: string, bucket: string): Error {
+  if (error instanceof ProblemError || error instanceof TypeError || error instanceof ReferenceError)
+    return error;
   const { status, code } = failure(error);
   const reason =
     code === "InvalidAccessKeyId" || code === "SignatureDoesNotMatch"
