@@ -38,6 +38,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/main.ts": ["agent/*"],
 
   "receiver/config.ts": [],
+  "receiver/version.ts": [],
   "receiver/limits": [],
   "receiver/lake": [],
   "receiver/ledger": [],

@@ -2,9 +2,9 @@
  * receiver.yaml, checked. The configuration reference is generated from these descriptions. Everything is optional:
  * without a file the embedded defaults under the data folder hold.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dataFolder } from "@tributary/shared/place.ts";
 import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
 import { z } from "zod";
 
@@ -173,21 +173,10 @@ export interface Site {
 
 /** Reads `--config`, or `receiver.yaml` in the data folder when there is one. Throws `config-invalid`. */
 export function readSite(options: SiteOptions): Site {
-  const data = resolve(options.data ?? process.env["TRIBUTARY_DATA"] ?? defaultData());
+  const data = dataFolder("receiver", options.data);
   const settings =
     options.config === undefined
       ? loadSettings(join(data, "receiver.yaml"), receiverSettings, true)
       : loadSettings(resolve(options.config), receiverSettings);
   return { data, settings, keys: resolve(data, settings.keys ?? "keys") };
-}
-
-/** Where a receiver keeps its data when nobody says: in the checkout while developing, the system's place when installed. */
-export function defaultData(moduleUrl: string | undefined = import.meta.url): string {
-  if (moduleUrl?.startsWith("file:")) {
-    const root = fileURLToPath(new URL("..", moduleUrl));
-    if (existsSync(join(root, "receiver", "main.ts"))) return join(root, ".tributary", "receiver");
-  }
-  if (process.platform === "win32")
-    return join(process.env["ProgramData"] ?? "C:\\ProgramData", "Tributary", "receiver");
-  return "/var/lib/tributary/receiver";
 }

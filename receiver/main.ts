@@ -3,7 +3,18 @@
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { EXIT, fail, say } from "@tributary/shared/terminal.ts";
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
+import { addAgentCommands } from "./commands/agent.ts";
+import { addAuthorityCommands } from "./commands/authority.ts";
+import { addBackupCommands } from "./commands/backup.ts";
+import { addClientCommands } from "./commands/client.ts";
+import { siteCommand } from "./commands/command.ts";
+import { addGetCommand } from "./commands/get.ts";
+import { addHistoryCommand } from "./commands/history.ts";
+import { addKeyCommands } from "./commands/key.ts";
+import { addRebuildCommand } from "./commands/rebuild.ts";
+import { addSweepCommand, type Sweep } from "./commands/sweep.ts";
+import { addVerifyCommand } from "./commands/verify.ts";
 import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
 import { enrollDoor } from "./doors/enroll.ts";
 import { heartbeatDoor } from "./doors/heartbeat.ts";
@@ -11,23 +22,26 @@ import { enrolOf } from "./fleet/enrol.ts";
 import { heartbeatOf } from "./fleet/heartbeat.ts";
 import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
+import { sweep } from "./ingest/sweep.ts";
+import { UploadRows } from "./ingest/upload-rows.ts";
 import { openDirectoryLake } from "./lake/directory.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { openS3Lake } from "./lake/s3.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
+import { createHistory } from "./ledger/history.ts";
 import { openPostgres } from "./ledger/postgres.ts";
 import { openSqlite } from "./ledger/sqlite.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
-import type { OpenSite } from "./site.ts";
+import type { OpenSite, SiteLedger } from "./site.ts";
+import { VERSION } from "./version.ts";
 
 const NAME = "tributary-receiver";
 
 /** Opens configuration, ledger, keys and lake; at a site's first start, makes them. */
 async function open(options: SiteOptions): Promise<OpenSite> {
-  const site = readSite(options);
-  const { settings } = site;
-  const database = await openLedger(site, settings.ledger);
+  const site = await openLedger(options);
+  const { settings, database } = site;
   try {
     const reached = [settings.listen.ingest.host, settings.publicUrl && new URL(settings.publicUrl).hostname];
     const siteKeys = await openKeys({
@@ -46,7 +60,7 @@ async function open(options: SiteOptions): Promise<OpenSite> {
         siteKeys.close();
         await database.close();
       };
-      return { ...site, database, siteKeys, lake, close };
+      return { ...site, siteKeys, lake, close };
     } catch (error) {
       siteKeys.close();
       throw error;
@@ -57,7 +71,14 @@ async function open(options: SiteOptions): Promise<OpenSite> {
   }
 }
 
-async function openLedger(site: Site, ledger: ReceiverSettings["ledger"]): Promise<LedgerDatabase> {
+/** Opens configuration and ledger alone. */
+async function openLedger(options: SiteOptions): Promise<SiteLedger> {
+  const site = readSite(options);
+  const database = await openDatabase(site, site.settings.ledger);
+  return { ...site, database, close: () => database.close() };
+}
+
+async function openDatabase(site: Site, ledger: ReceiverSettings["ledger"]): Promise<LedgerDatabase> {
   switch (ledger.kind) {
     case "sqlite":
       return await openSqlite(resolve(site.data, ledger.path ?? "ledger.sqlite"));
@@ -140,31 +161,52 @@ function stopAsked(): { readonly happened: Promise<Error | undefined>; stop(why:
   return { happened: promise, stop: resolve };
 }
 
-async function main(argv: readonly string[]): Promise<number> {
-  let code: number = EXIT.done;
-  const program = new Command(NAME)
-    .description("Stores what many clients send in one data lake, and proves it")
-    .exitOverride()
-    .showHelpAfterError();
-  /** A command of a site: every one takes --data and --config. The action may give its exit code. */
-  const command = (words: string, description: string, parent = program): Command =>
-    parent
-      .command(words)
-      .description(description)
-      .option("--data <dir>", "the folder that holds lake, ledger and keys")
-      .option("--config <file>", "default: receiver.yaml in that folder, if there is one");
-  command("serve", "runs the receiver until it is told to stop").action(async (options: SiteOptions) => {
-    code = await serve(options);
+/** One sweep as a command: what `serve` does from time to time. */
+const sweepSite: Sweep = async ({ lake, database, settings }) =>
+  await sweep({
+    lake,
+    history: createHistory(database.db),
+    rows: new UploadRows(database),
+    now: Date.now,
+    report: () => {},
+    uploadsAfter: settings.sweep.uploads,
+    spareAfter: settings.sweep.spare,
   });
+
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command(NAME)
+    .description("Stores what many clients send in one data lake, and proves it.")
+    .version(VERSION)
+    .exitOverride()
+    // The same in a pipe, on a narrow terminal and in the golden files.
+    .configureHelp({ helpWidth: 100 });
+  const sites = { open, openLedger };
+  siteCommand(program, "serve", "runs the receiver until it is told to stop").action(
+    async (options: SiteOptions) => {
+      process.exitCode = await serve(options);
+    },
+  );
+  addClientCommands(program, sites);
+  addAgentCommands(program, sites);
+  addKeyCommands(program, sites);
+  addHistoryCommand(program, sites);
+  addGetCommand(program, sites);
+  addVerifyCommand(program, sites);
+  addRebuildCommand(program, sites);
+  addBackupCommands(program, sites);
+  addSweepCommand(program, sites, sweepSite);
+  addAuthorityCommands(program, sites);
   try {
     await program.parseAsync(argv);
-    return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    return fail(NAME, error);
+    process.exitCode = fail(NAME, error);
   }
 }
 
-process.exitCode = await main(process.argv);
+// `… | head` closes the pipe early: that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
+);
+await main(process.argv);
 // Nothing that is left over, such as an idle connection, may keep a finished command alive.
-process.exit();
+process.stdout.write("", () => process.exit());

@@ -4,11 +4,16 @@ import type { SiteKeys } from "./identity/keys.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 
-export interface OpenSite extends Site {
+/** The ledger alone: enough for most commands, and all that `restore` may touch. */
+export interface SiteLedger extends Site {
   readonly database: LedgerDatabase;
-  readonly siteKeys: SiteKeys;
-  readonly lake: AnyLake;
   close(): Promise<void>;
 }
 
+export interface OpenSite extends SiteLedger {
+  readonly siteKeys: SiteKeys;
+  readonly lake: AnyLake;
+}
+
 export type Open = (options: SiteOptions) => Promise<OpenSite>;
+export type OpenLedger = (options: SiteOptions) => Promise<SiteLedger>;

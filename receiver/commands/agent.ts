@@ -1,0 +1,102 @@
+/** `agent`: who may push files, from which host. */
+import { hostname } from "node:os";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { list, result, say } from "@tributary/shared/terminal.ts";
+import { formatDuration, parseDuration } from "@tributary/shared/units.ts";
+import type { Command } from "commander";
+import type { ReceiverSettings, SiteOptions } from "../config.ts";
+import { type AgentView, listAgents, revokeAgent } from "../identity/agents.ts";
+import { invite } from "../identity/invitations.ts";
+import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
+
+interface InviteOptions extends SiteOptions {
+  readonly client?: string;
+  readonly name?: string;
+  readonly expires: string;
+  readonly replaces?: string;
+}
+
+interface ListOptions extends SiteOptions {
+  readonly json?: boolean;
+}
+
+export function addAgentCommands(program: Command, sites: Sites): void {
+  const agent = program.command("agent").description("the agents that push files");
+  siteCommand(agent, "invite", "prints a code, good once, with which a host becomes an agent")
+    .option("--client <name,…>", "for which clients it acts")
+    .option("--name <name>", "what the agent is called here; default: its host's name")
+    .option("--expires <time>", "how long the code is good", "24h")
+    .option("--replaces <id>", "this agent moves to a new host, or gets a new key; it keeps its clients")
+    .action((options: InviteOptions) =>
+      withSite(sites, options, async ({ database: { db }, siteKeys, settings }) => {
+        const expiresMs = parseDuration(options.expires);
+        if (!expiresMs)
+          throw new ProblemError(
+            "usage",
+            `--expires "${options.expires}": expected a duration such as 24h or 7d`,
+          );
+        const clients = (options.client ?? "").split(",").filter((name) => name !== "");
+        if (clients.length === 0 && options.replaces === undefined)
+          throw new ProblemError("usage", "say for which client the agent acts: --client NAME");
+        const url = addressOf(settings);
+        const code = await invite(
+          db,
+          { clients, name: options.name, expiresMs, replaces: options.replaces },
+          { url, trust: siteKeys.codeTrust() },
+        );
+        result(code);
+        say(
+          `good once, for ${formatDuration(expiresMs)}, for agents that reach ${url}; on the agent's host:`,
+        );
+        say("tributary-agent enroll CODE");
+      }),
+    );
+  siteCommand(agent, "list", "lists the agents and how they are")
+    .option("--json", "one JSON object a line")
+    .action((options: ListOptions) =>
+      withLedger(sites, options, async ({ database: { db } }) => {
+        const agents = await listAgents(db);
+        if (options.json) list(agents, true, []);
+        else
+          list(agents.map(lineOf), false, [
+            "id",
+            "name",
+            "clients",
+            "state",
+            "host",
+            "seen",
+            "waiting",
+            "problems",
+          ]);
+      }),
+    );
+  siteCommand(agent, "revoke <id>", "shuts an agent out, for good").action(
+    (id: string, options: SiteOptions) =>
+      withLedger(sites, options, async ({ database: { db } }) => {
+        await revokeAgent(db, id);
+        say(`agent ${id} is revoked; what it has open ends within 5 s`);
+      }),
+  );
+}
+
+/** What the code tells the agent to connect to. An address that only means "every address of this host" is replaced by its name. */
+function addressOf({ publicUrl, listen }: ReceiverSettings): string {
+  if (publicUrl !== undefined) return publicUrl;
+  const { host, port } = listen.ingest;
+  if (port === 0)
+    throw new ProblemError(
+      "config-invalid",
+      "listen.ingest has port 0, so nobody knows the address before serve runs: name a port, or publicUrl",
+    );
+  const reached = host === "0.0.0.0" || host === "::" ? hostname() : host;
+  return `https://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
+}
+
+function lineOf({ id, name, clients, state, host, lastSeenAt, status }: AgentView) {
+  return {
+    ...{ id, name, clients, state, host },
+    seen: lastSeenAt,
+    waiting: status === null ? null : status.queue.depth,
+    problems: status === null ? null : status.problems.length,
+  };
+}

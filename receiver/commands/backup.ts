@@ -1,0 +1,36 @@
+/** `backup` and `restore`: what the lake alone cannot give back. */
+import { resolve } from "node:path";
+import { Progress, say } from "@tributary/shared/terminal.ts";
+import type { Command } from "commander";
+import type { SiteOptions } from "../config.ts";
+import { backup, type RowCounts } from "../ledger/backup.ts";
+import { restore } from "../ledger/restore.ts";
+import { type Sites, siteCommand, withLedger } from "./command.ts";
+
+export function addBackupCommands(program: Command, sites: Sites): void {
+  siteCommand(
+    program,
+    "backup <file>",
+    "writes the whole ledger into one file, also while serve runs",
+  ).action((file: string, options: SiteOptions) =>
+    withLedger(sites, options, async ({ database: { db }, keys }) => {
+      const progress = new Progress();
+      const counts = await backup(db, file, (rows) => progress.show(() => `${rows} rows`));
+      progress.end(`${resolve(file)}: ${total(counts)} rows`);
+      say(`keep it as safe as the site's keys, which are not in it: ${keys}`);
+    }),
+  );
+  siteCommand(program, "restore <file>", "puts a backup into a new, empty ledger; serve must not run").action(
+    (file: string, options: SiteOptions) =>
+      withLedger(sites, options, async ({ database, keys }) => {
+        const progress = new Progress();
+        const counts = await restore(database, file, (rows) => progress.show(() => `${rows} rows`));
+        progress.end(`restored ${total(counts)} rows, ${counts.entries ?? 0} of them entries`);
+        say(
+          `the site's keys must lie in ${keys}; if the lake is newer than the backup: tributary-receiver rebuild --merge`,
+        );
+      }),
+  );
+}
+
+const total = (counts: RowCounts): number => Object.values(counts).reduce((sum, rows) => sum + rows, 0);

@@ -1,0 +1,34 @@
+/** `rebuild`: the ledger's entries out of the lake alone. */
+import { Progress, say } from "@tributary/shared/terminal.ts";
+import type { Command } from "commander";
+import type { SiteOptions } from "../config.ts";
+import { rebuild } from "../ledger/rebuild.ts";
+import { manifestLines, segmentNames } from "../tail/manifest-read.ts";
+import { type Sites, siteCommand, withSite } from "./command.ts";
+
+interface RebuildOptions extends SiteOptions {
+  readonly merge?: boolean;
+}
+
+export function addRebuildCommand(program: Command, sites: Sites): void {
+  siteCommand(program, "rebuild", "restores all entries from the lake's manifest; serve must not run")
+    .option("--merge", "join them with the entries that the ledger has, after an old backup was restored")
+    .action((options: RebuildOptions) =>
+      withSite(sites, options, async ({ database, lake }) => {
+        const progress = new Progress();
+        const segments = await segmentNames(lake);
+        const done = await rebuild(database, manifestLines(lake, segments), {
+          merge: options.merge === true,
+          progress: (lines) => progress.show(() => `${lines} entries read`),
+        });
+        progress.end(
+          `${done.added} entries restored from ${segments.length} segments, ${done.kept} were there already`,
+        );
+        if (done.renumbered > 0)
+          say(`${done.renumbered} of them got a new place in the order: theirs was taken`);
+        if (done.duplicates > 0)
+          say(`${done.duplicates} left out: the same captures are there under other versions`);
+        say("agents, keys and quotas are not in the lake: they come from a backup, or are made anew");
+      }),
+    );
+}

@@ -1,0 +1,58 @@
+/** Reading the manifest back out of the lake: for `rebuild`, which has nothing else, and for `verify`. */
+import { createInterface } from "node:readline";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { segmentKey } from "../lake/key.ts";
+import type { Lake } from "../lake/lake.ts";
+import type { RebuildLine } from "../ledger/rebuild.ts";
+
+export interface SegmentName {
+  readonly id: string;
+  readonly date: string;
+}
+
+const SEGMENT = /^manifest\/date=(\d{4}-\d\d-\d\d)\/([0-9a-f-]{36})\.jsonl$/;
+
+/** The segments that the lake holds, by day and then by age. Whatever else lies under `manifest/` is not ours. */
+export async function segmentNames(lake: Pick<Lake, "list">): Promise<SegmentName[]> {
+  const found: SegmentName[] = [];
+  for await (const { key } of lake.list("manifest/")) {
+    const [, date, id] = SEGMENT.exec(key) ?? [];
+    if (date !== undefined && id !== undefined) found.push({ date, id });
+  }
+  return found.sort((a, b) => compare(a.date, b.date) || compare(a.id, b.id));
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The lines of one segment as JSON values; undefined when there is no such object. Throws `ledger-refused` for what is no JSON. */
+export async function segmentLines(
+  lake: Pick<Lake, "read">,
+  segment: SegmentName,
+): Promise<unknown[] | undefined> {
+  const bytes = await lake.read(segmentKey(segment));
+  if (bytes === undefined) return undefined;
+  const lines: unknown[] = [];
+  for await (const text of createInterface({ input: bytes, crlfDelay: Number.POSITIVE_INFINITY })) {
+    try {
+      lines.push(JSON.parse(text));
+    } catch (cause) {
+      throw new ProblemError(
+        "ledger-refused",
+        `${segmentKey(segment)} is damaged: line ${lines.length + 1} is no JSON; restore the object from a backup of the lake`,
+        { cause },
+      );
+    }
+  }
+  return lines;
+}
+
+/** Every line of every segment, as `rebuild` takes them, which checks what they hold. */
+export async function* manifestLines(
+  lake: Pick<Lake, "list" | "read">,
+  segments: readonly SegmentName[],
+): AsyncGenerator<RebuildLine> {
+  for (const segment of segments) {
+    for (const line of (await segmentLines(lake, segment)) ?? [])
+      yield { ...(line as RebuildLine), segmentId: segment.id, date: segment.date };
+  }
+}
