@@ -24,7 +24,7 @@ export interface NamedGate extends Gate {
   watched(name: string): number;
 }
 
-export function namedGate(): NamedGate {
+function namedGate(): NamedGate {
   const principals = new Map<string, Principal>();
   const watchers = new Map<string, Set<(reason: ProblemError) => void>>();
   return {
@@ -89,20 +89,23 @@ export interface Rig {
 export interface RigOptions {
   readonly settings?: Record<string, unknown>;
   /** Wraps the lake that the receiver gets, to play its failures. */
+  /** Another ledger than the SQLite file; the rig closes it. */
+  readonly database?: LedgerDatabase;
+  /** A second receiver of that one's site. */
+  readonly keysOf?: Rig;
   readonly wrap?: (lake: MemoryLake) => AnyLake;
-  readonly before?: (database: LedgerDatabase, lake: MemoryLake) => Promise<void>;
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), "tributary-receiver-"));
-  const database = await openSqlite(join(folder, "ledger.sqlite"));
+  const database = options.database ?? (await openSqlite(join(folder, "ledger.sqlite")));
   const settings: ReceiverSettings = receiverSettings.parse({
     listen: { ingest: "127.0.0.1:0" },
     ...options.settings,
   });
   const keys = await openKeys({
     db: database.db,
-    folder: join(folder, "keys"),
+    folder: join(options.keysOf?.folder ?? folder, "keys"),
     hosts: ["localhost", "127.0.0.1"],
   });
   const lake = memoryLake();
@@ -110,9 +113,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   gate.add("agent", {});
   gate.add("key", { kind: "key", acts: new Set<Act>(["write"]) });
   gate.add("reader", { kind: "key", acts: new Set<Act>(["write", "read", "remove"]) });
-  await addClient(database.db, "acme");
-  await addClient(database.db, "other");
-  await options.before?.(database, lake);
+  if (options.keysOf === undefined)
+    for (const client of ["acme", "other"]) await addClient(database.db, client);
   const receiver = await runReceiver({
     settings,
     database,

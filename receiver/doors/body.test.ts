@@ -1,4 +1,4 @@
-import { createServer, request, type Server } from "node:http";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -15,7 +15,7 @@ async function reading(
   send: (write: (bytes: string) => void) => Promise<void>,
 ): Promise<string> {
   return await new Promise((resolve) => {
-    server = createServer(async (incoming, outgoing) => {
+    const read = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
       let total = 0;
       try {
         for await (const chunk of readBody(incoming, outgoing, pace).bytes) {
@@ -27,11 +27,16 @@ async function reading(
         resolve(error instanceof ProblemError ? error.code : String(error));
       }
       outgoing.end();
-    }).listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      const sent = request({ port, method: "PUT", agent: false }).on("error", () => {});
-      void send((bytes) => sent.write(bytes)).then(() => sent.end());
-    });
+    };
+    server = createServer((incoming, outgoing) => void read(incoming, outgoing)).listen(
+      0,
+      "127.0.0.1",
+      () => {
+        const { port } = server.address() as AddressInfo;
+        const sent = request({ port, method: "PUT", agent: false }).on("error", () => {});
+        void send((bytes) => sent.write(bytes)).then(() => sent.end());
+      },
+    );
   });
 }
 

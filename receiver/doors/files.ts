@@ -49,7 +49,7 @@ export function filesDoor(door: ByteDoor & { readonly ingest: Ingest }): Hono<Do
 }
 
 /** Source and path out of the raw request path. Throws `source-invalid` or `path-invalid`. */
-export function fileTarget(path: string): { readonly source: string; readonly pathEncoded: string } {
+function fileTarget(path: string): { readonly source: string; readonly pathEncoded: string } {
   const rest = path.slice(ROUTE.files.length + 1);
   const slash = rest.indexOf("/");
   const source = slash === -1 ? rest : rest.slice(0, slash);

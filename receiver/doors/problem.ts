@@ -13,7 +13,7 @@ export type ReportProblem = (failure: {
 }) => void;
 
 /** Any failure as a problem; what has no name becomes `internal`, without a word about the inside. */
-export function asProblem(error: unknown): ProblemError {
+function asProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError && error.status >= 400) return error;
   return new ProblemError("internal", "the receiver failed; its log has more under this request id", {
     cause: error,

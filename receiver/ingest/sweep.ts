@@ -77,7 +77,9 @@ async function sweepSpare({ lake, rows, history, now, spareAfter }: SweepParts):
   let count = 0;
   const before = now() - spareAfter;
   const remove = async (keys: readonly string[]): Promise<void> => {
-    const [named, live] = [await history.named(keys), await rows.liveKeys(keys)];
+    // In this order: an upload that is no longer live by now has either ended, or its entry is there to be seen.
+    const live = await rows.liveKeys(keys);
+    const named = await history.named(keys);
     for (const key of keys) {
       if (named.has(key) || live.has(key)) continue;
       await lake.remove(key);

@@ -106,13 +106,15 @@ export class UploadRows {
     return taken.numUpdatedRows === 1n;
   }
 
-  async renew(id: string): Promise<void> {
-    await this.#db
+  /** False when the lease was lost: somebody else completes it, or the sweep has ended it. */
+  async renew(id: string): Promise<boolean> {
+    const renewed = await this.#db
       .updateTable("uploads")
       .set({ touched_at: this.#clock })
       .where("id", "=", id)
       .where("state", "=", "completing")
-      .execute();
+      .executeTakeFirst();
+    return renewed.numUpdatedRows === 1n;
   }
 
   /** Ends or gives back a lease. */

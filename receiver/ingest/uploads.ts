@@ -226,6 +226,8 @@ export class PartUploads implements Uploads {
         `the parts make ${found.size} bytes, ${row.size} were declared; nothing was recorded`,
       );
     }
+    // Never name an object that the sweep may have taken for spare meanwhile.
+    if (!(await rows.renew(row.id))) throw closed((await rows.find(row.id)) ?? row);
     const outcome = await committer.commit({
       ...captureOf(row, bearerOf(principal).seesAll),
       key: row.lake_key,
