@@ -39,14 +39,13 @@ export const TABLE_KEYS = {
   api_keys: ["id"],
 } as const satisfies { readonly [T in keyof Tables]: readonly (keyof Tables[T])[] };
 
+/** Told the rows so far, and waited for. */
+type Progress = (rows: number) => void | Promise<void>;
+
 export type RowCounts = Partial<Record<keyof Tables, number>>;
 
 /** Works beside a running receiver. Gives the rows written; `progress` is told them as they go. */
-export async function backup(
-  db: Database,
-  file: string,
-  progress: (rows: number) => void = () => {},
-): Promise<RowCounts> {
+export async function backup(db: Database, file: string, progress: Progress = () => {}): Promise<RowCounts> {
   const target = resolve(file);
   const temporary = `${target}.${randomUUID()}.tmp`;
   const counts: RowCounts = {};
@@ -68,11 +67,7 @@ export async function backup(
 
 const PAGE = 1000;
 
-async function* contents(
-  db: Database,
-  counts: RowCounts,
-  progress: (rows: number) => void,
-): AsyncGenerator<string> {
+async function* contents(db: Database, counts: RowCounts, progress: Progress): AsyncGenerator<string> {
   const hash = createHash("sha256");
   const line = (value: unknown): string => {
     const text = `${JSON.stringify(value)}\n`;
@@ -93,7 +88,7 @@ async function* contents(
     for await (const rows of pages(db, table)) {
       counts[table] += rows.length;
       total += rows.length;
-      progress(total);
+      await progress(total);
       yield rows.map((row) => line([table, row])).join("");
     }
   }
