@@ -25,6 +25,8 @@ export type Fact =
       readonly detail: string;
     }
   | { readonly kind: "FileRecovered"; readonly source: string; readonly path: Buffer }
+  /** It was sealed, but vanished before its bytes could be sent, and the receiver never had it: no removal follows. */
+  | { readonly kind: "FileVanishedUnsent"; readonly source: string; readonly path: Buffer }
   | {
       readonly kind: "ParcelSealed";
       readonly source: string;

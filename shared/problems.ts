@@ -89,6 +89,11 @@ export const PROBLEMS = {
   "source-unreachable": { status: 0, retry: true, title: "The source cannot be reached" },
   "root-changed": { status: 0, retry: true, title: "The source's root is not the folder it was" },
   "spool-full": { status: 0, retry: true, title: "The spool has reached its bound" },
+  "after-failed": {
+    status: 0,
+    retry: true,
+    title: "The file is delivered, but could not be moved or deleted",
+  },
   "disk-full": { status: 0, retry: true, title: "The agent's disk is full" },
   "ledger-refused": { status: 0, retry: false, title: "The ledger cannot be used for this as it is" },
   "backup-invalid": { status: 0, retry: false, title: "This is not a whole backup" },

@@ -15,6 +15,17 @@ export function sqliteBook(db: QueueFile, sourceId: number): SourceBook {
   const root = db.prepare<[], string | null>(`SELECT root_id FROM sources WHERE id = ${sourceId}`).pluck();
   const setRoot = db.prepare(`UPDATE sources SET root_id = ? WHERE id = ${sourceId}`);
   const scanned = db.prepare(`UPDATE sources SET last_scan_at = ?, files = ? WHERE id = ${sourceId}`);
+  const mounts = db.prepare<[], { path: Buffer; device: string }>(
+    `SELECT path, device FROM mounts WHERE source_id = ${sourceId}`,
+  );
+  const mount = db.prepare(
+    `INSERT OR IGNORE INTO mounts (source_id, path, device) VALUES (${sourceId}, ?, ?)`,
+  );
+  const forgetMounts = db.prepare(`DELETE FROM mounts WHERE source_id = ${sourceId}`);
+  const record = db.transaction((rootId: string | undefined) => {
+    setRoot.run(rootId ?? null);
+    if (rootId === undefined) forgetMounts.run();
+  });
   const all = db.prepare<[], { path: Buffer; code: ProblemCode; detail: string; since: number }>(
     `SELECT path, code, detail, since FROM problems WHERE source_id = ${sourceId}`,
   );
@@ -39,15 +50,18 @@ export function sqliteBook(db: QueueFile, sourceId: number): SourceBook {
 
   return {
     rootId: () => root.get() ?? undefined,
-    recordRoot: (rootId) => void diskFull(() => setRoot.run(rootId ?? null)),
+    recordRoot: (rootId) => diskFull(() => record.immediate(rootId)),
+    mounts: () => mounts.all(),
+    recordMount: (path, device) => void diskFull(() => mount.run(path, device)),
     scanFinished: (at, files) => void tryStore(() => scanned.run(at, files)),
     problem(path, code, detail, now) {
       const key = path.toString("latin1");
       const before = known.get(key);
-      if (before?.stored && before.code === code && before.detail === detail) return;
+      if (before?.stored && before.code === code && before.detail === detail) return false;
       const kept: Kept = { path, code, detail, since: before?.since ?? now, stored: false };
       known.set(key, kept);
       kept.stored = tryStore(() => insert.run(path, code, detail, kept.since));
+      return before?.code !== code;
     },
     recovered(path) {
       const before = known.get(path.toString("latin1"));

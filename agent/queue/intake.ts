@@ -42,6 +42,11 @@ function statements(db: QueueFile, sourceId: number) {
          missed = excluded.missed, sha256 = excluded.sha256,
          delivered = CASE WHEN sha256 = excluded.sha256 THEN delivered ELSE MIN(delivered, 1) END`,
     ),
+    // Never a new row: without one, or with another digest, the bytes are not in the queue, and are to be sealed.
+    touch: db.prepare(
+      `UPDATE seen SET size = ?, mtime_ns = ?, ctime_ns = ?, file_id = ?, sealed_at = ?, missed = 0
+       WHERE folder_id = ${ofFolder} AND name = ? AND sha256 = ?`,
+    ),
     missed: db.prepare(`UPDATE seen SET missed = ? WHERE folder_id = ${ofFolder} AND name = ?`),
     forget: db.prepare(`DELETE FROM seen WHERE folder_id = ${ofFolder} AND name = ?`),
     dropFolder: db.prepare(
@@ -95,27 +100,41 @@ export function sqliteIntake(
     sql.dropFolder.run(folder);
   }
 
+  function touch(seen: Seen): void {
+    const { folder, name } = split(seen.path);
+    sql.touch.run(...toColumns(seen.state), seen.sealedAt, folder, name, Buffer.from(seen.sha256, "hex"));
+  }
+
+  function isMissed(path: Buffer): boolean {
+    const { folder, name } = split(path);
+    return (sql.seen.get(folder, name)?.missed ?? 0n) > 0n;
+  }
+
   function insert({ parcel, seen }: Sealing): void {
-    if (parcel !== undefined) {
-      if (parcel.client !== names.client || parcel.source !== names.source)
-        throw new Error(
-          `a parcel of ${parcel.client}/${parcel.source} was given to ${names.client}/${names.source}`,
-        );
-      const version: VersionParcel | undefined = parcel.kind === "version" ? parcel : undefined;
-      const [size, mtime, ctime, fileId] = version ? toColumns(version.state) : [null, null, null, null];
-      sql.parcel.run({
-        captureId: parcel.captureId,
-        kind: parcel.kind,
-        path: parcel.path,
-        sealedAt: parcel.sealedAt,
-        size,
-        mtime,
-        ctime,
-        fileId,
-        sha256: version ? Buffer.from(version.sha256, "hex") : null,
-        spooled: version?.spooled ?? null,
-      });
+    if (parcel === undefined) {
+      touch(seen);
+      return;
     }
+    // It came back, and was sealed again, after its removal was decided.
+    if (parcel.kind === "removal" && !isMissed(parcel.path)) return;
+    if (parcel.client !== names.client || parcel.source !== names.source)
+      throw new Error(
+        `a parcel of ${parcel.client}/${parcel.source} was given to ${names.client}/${names.source}`,
+      );
+    const version: VersionParcel | undefined = parcel.kind === "version" ? parcel : undefined;
+    const [size, mtime, ctime, fileId] = version ? toColumns(version.state) : [null, null, null, null];
+    sql.parcel.run({
+      captureId: parcel.captureId,
+      kind: parcel.kind,
+      path: parcel.path,
+      sealedAt: parcel.sealedAt,
+      size,
+      mtime,
+      ctime,
+      fileId,
+      sha256: version ? Buffer.from(version.sha256, "hex") : null,
+      spooled: version?.spooled ?? null,
+    });
     if (seen !== undefined) remember(seen);
     else forget(parcel.path);
   }

@@ -175,9 +175,14 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       expect(intake().seen(second.path)).toEqual(seenOf(second));
     });
 
-    test("a removal takes its turn and forgets the path", () => {
+    test("a removal is taken only of a missed path, takes its turn and forgets the path", () => {
       const first = version("d/a");
       put(first, removal("d/a"));
+      expect(intake().standing(first.path).waiting).toBe("in-place");
+      intake().missed([first.path], 1);
+      put(removal("d/a"));
+      expect(intake().seen(first.path)).toBeUndefined();
+      intake().put([{ parcel: undefined, seen: seenOf(first) }]);
       expect(intake().seen(first.path)).toBeUndefined();
       expect([...intake().foldersSeen(Buffer.alloc(0))]).toEqual([]);
       expect(intake().standing(first.path).waiting).toBe("removal");

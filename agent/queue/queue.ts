@@ -55,9 +55,9 @@ export interface Seen {
 /** What was sealed, with the state that is remembered of its path: one thing, so that neither is stored alone. */
 export type Sealing =
   | { readonly parcel: VersionParcel; readonly seen: Seen }
-  /** The path is forgotten with it: when it comes back it is new. */
+  /** The path is forgotten with it: when it comes back it is new. Not stored when the path is not missed any more. */
   | { readonly parcel: RemovalParcel; readonly seen: undefined }
-  /** Same bytes as last sealed: only the state is new. */
+  /** Same bytes as last sealed: only the state is new. Not stored when that was forgotten or superseded meanwhile. */
   | { readonly parcel: undefined; readonly seen: Seen };
 
 /** Where a path stands between here and the receiver. */
@@ -94,10 +94,14 @@ export interface Intake {
 export interface SourceBook {
   /** The root that the source had when it was first seen healthy; undefined: not yet, or a new one was accepted. */
   rootId(): string | undefined;
+  /** undefined: the next healthy root, with whatever is mounted in it, is taken as the source's own. */
   recordRoot(rootId: string | undefined): void;
+  /** File systems mounted inside the source when it was seen: path and device. */
+  mounts(): readonly { readonly path: Buffer; readonly device: string }[];
+  recordMount(path: Buffer, device: string): void;
   scanFinished(at: number, files: number): void;
-  /** Path empty: the source itself. Never throws: without room it is remembered in this process. */
-  problem(path: Buffer, code: ProblemCode, detail: string, now: number): void;
+  /** Path empty: the source itself. Never throws: without room it is remembered in this process. True when it is a new one. */
+  problem(path: Buffer, code: ProblemCode, detail: string, now: number): boolean;
   /** True when there was one. */
   recovered(path: Buffer): boolean;
   problems(): Iterable<{ readonly path: Buffer; readonly code: ProblemCode }>;

@@ -1,6 +1,6 @@
 /**
  * A source is where files appear at the client. The port hides whether that is a folder, a share or a server.
- * Hints (file events) only say where to look; what `scan` and `look` see is the truth. Paths are bytes relative to
+ * Hints (file events) only say where to look; what `list` and `look` see is the truth. Paths are bytes relative to
  * the root, `/` between segments. Nothing here decides whether a file is ready: that is `settle`.
  */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
@@ -28,17 +28,24 @@ export interface Unseen {
   readonly code: ProblemCode | undefined;
 }
 
-/** One folder of a scan. `complete: false`: it could not be listed (any more), so nothing may be concluded from what is missing in it. */
+/** One folder, listed once. `complete: false`: it could not be listed (any more), so nothing may be concluded from what is missing in it. */
 export interface Listing {
   readonly folder: Buffer;
   readonly files: readonly Sighting[];
   readonly folders: readonly Buffer[];
   readonly unseen: readonly Unseen[];
   readonly complete: boolean;
+  /** The folder itself is not there (any more): its parent knows whether that is a removal. */
+  readonly vanished?: boolean;
+  /** Set where another file system is mounted here: which one. Another one, or none, next time: nothing may be concluded. */
+  readonly mount?: string;
+  /** Files under a temporary name of our own: an `after:` action is under way, or was cut off. */
+  readonly own?: readonly Buffer[];
 }
 
 export type Look =
   | { readonly kind: "file"; readonly state: FileState }
+  | { readonly kind: "folder" }
   | { readonly kind: "gone" }
   | { readonly kind: "unseen"; readonly unseen: Unseen };
 
@@ -54,6 +61,8 @@ export interface OpenFile extends AsyncDisposable {
   recheck(): Promise<FileState | undefined>;
   /** Bytes read into `into` from `position`; 0 at the end. */
   read(into: Buffer, position: number): Promise<number>;
+  /** Makes `target` (new) a copy that shares the blocks, in an instant; false where the file system cannot. */
+  cloneTo?(target: string): Promise<boolean>;
 }
 
 export type Opened =
@@ -66,11 +75,13 @@ export type Hint = (path: Buffer | undefined) => void;
 
 export interface Source {
   readonly name: string;
-  /** Walks everything; folders come before what is in them. Never throws for a single file or folder. */
-  scan(signal: AbortSignal): AsyncIterable<Listing>;
+  /** One folder (empty: the root), and only that. Never throws. Begins to watch it where watching is by folder. */
+  list(folder: Buffer): Promise<Listing>;
   look(path: Buffer): Promise<Look>;
   open(path: Buffer): Promise<Opened>;
   health(): Promise<RootHealth>;
-  /** Begins to give hints; resolves when watching has begun. The answer stops it. Failing to watch is a fact, not an error. */
+  /** Whether the rules (include, exclude) take this path; a path that they no longer take is not missing. */
+  takes(path: Buffer): boolean;
+  /** Begins to give hints for the folders listed from now on. The answer stops it. Failing to watch is a fact, not an error. */
   watch(hint: Hint, failed: (reason: string) => void): Promise<() => Promise<void>>;
 }

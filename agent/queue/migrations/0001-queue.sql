@@ -75,6 +75,14 @@ CREATE TABLE problems (
   PRIMARY KEY (source_id, path)
 ) STRICT, WITHOUT ROWID;
 
+-- File systems that were seen mounted inside a source that crosses mounts: while one is away nothing below it is missing.
+CREATE TABLE mounts (
+  source_id INTEGER NOT NULL REFERENCES sources (id),
+  path      BLOB    NOT NULL,
+  device    TEXT    NOT NULL,
+  PRIMARY KEY (source_id, path)
+) STRICT, WITHOUT ROWID;
+
 -- The local log of everything that left, with its receipt; pruned by age and number.
 CREATE TABLE deliveries (
   seq          INTEGER PRIMARY KEY,

@@ -1,0 +1,199 @@
+/**
+ * Capture of one source: hints say where to look, scans are the truth, what holds still is sealed, what is missing
+ * twice is a removal. This file only ties the rooms together; every decision is made in one of them.
+ */
+import { formatDuration } from "@tributary/shared/units.ts";
+import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
+import type { FolderSettings } from "./config.ts";
+import type { Report } from "./facts.ts";
+import type { Ended } from "./queue/outbox.ts";
+import type { Intake, SourceBook } from "./queue/queue.ts";
+import { afterRule } from "./seal/after.ts";
+import { AfterActions } from "./seal/after-actions.ts";
+import { Batch } from "./seal/batch.ts";
+import { Lanes } from "./seal/lanes.ts";
+import { Looks } from "./seal/looks.ts";
+import { Removals } from "./seal/removals.ts";
+import { type Clocks, Sealer } from "./seal/sealer.ts";
+import type { Spool } from "./seal/spool.ts";
+import { parent, ROOT } from "./source/bytes.ts";
+import type { Source } from "./source/source.ts";
+
+export interface CaptureParts {
+  readonly source: Source;
+  readonly settings: FolderSettings;
+  readonly intake: Intake;
+  readonly book: SourceBook;
+  readonly spool: Spool;
+  /** The queue's: parcels that ended, of all sources. */
+  readonly onEnd: (listener: (ends: readonly Ended[]) => void) => () => void;
+  readonly report: Report;
+  /** ms of the receiver's clock, as far as it is known. */
+  readonly corrected: () => number;
+  readonly clocks?: Omit<Clocks, "corrected">;
+  readonly makeUuid?: MakeUuid;
+}
+
+/** What heartbeat and status say of a source; `lastScanAt` in ms. */
+export interface CaptureState {
+  readonly reachable: boolean;
+  readonly reason: string | undefined;
+  readonly files: number;
+  readonly settling: number;
+  readonly lastScanAt: number | undefined;
+  readonly problems: number;
+}
+
+export interface Capture {
+  /** Ends what is being sealed and stores it; nothing is lost that is not found again. */
+  stop(): Promise<void>;
+  /** Resolves when a whole scan that began after the call is done. */
+  scanNow(): Promise<void>;
+  state(): CaptureState;
+}
+
+const SMALLEST_GAP_MS = 1_000;
+const HEALTH_MS = 15_000;
+const RESTLESS_MS = 60_000;
+
+export function startCapture(parts: CaptureParts): Capture {
+  const { source, settings, intake, book, report } = parts;
+  const clocks: Clocks = {
+    wall: Date.now,
+    steady: () => performance.now(),
+    ...parts.clocks,
+    corrected: parts.corrected,
+  };
+  const makeUuid = parts.makeUuid ?? uuidv7;
+  const lanes = new Lanes();
+  const batch = new Batch(intake, {
+    full: (detail) => void book.problem(ROOT, "disk-full", detail, clocks.wall()),
+    roomAgain: () => void book.recovered(ROOT),
+  });
+  const shared = { source, intake, book, batch, report, clocks, makeUuid };
+  const health = rootHealth(parts, clocks);
+  const sealer = new Sealer({
+    ...shared,
+    lanes,
+    spool: parts.spool,
+    copy: settings.capture === "copy",
+    rules: {
+      settleMs: settings.settle,
+      snapshotMs: settings.snapshotGrowing,
+      restlessMs: Math.max(RESTLESS_MS, 10 * settings.settle),
+    },
+    lookAgain: (path, ms) => looks.path(path, ms),
+  });
+  const removals = settings.removals
+    ? new Removals({
+        ...shared,
+        gapMs: Math.max(settings.settle, SMALLEST_GAP_MS),
+        rootStands: health.stands,
+        lookAtFolder: (folder, ms) => looks.folder(folder, ms),
+      })
+    : undefined;
+  const rule = afterRule(settings.after, settings.path);
+  const after = rule && new AfterActions({ ...shared, rule, root: settings.path });
+  const looks: Looks = new Looks({
+    ...shared,
+    sealer,
+    removals,
+    after,
+    rescanMs: settings.rescan,
+    rehashMs: settings.rehash,
+    health: health.check,
+  });
+
+  const unsubscribe = parts.onEnd((ends) => {
+    for (const { parcel, end } of ends) {
+      if (parcel.client !== intake.client || parcel.source !== intake.source) continue;
+      if (parcel.kind === "version" && parcel.spooled !== undefined && end.kind !== "aside")
+        void parts.spool.release(parcel.spooled);
+      if (end.kind === "superseded") looks.path(parcel.path, 0);
+      // A file that vanished while its version waited: only now is known what its vanishing means.
+      if (end.kind !== "aside" && intake.seen(parcel.path)?.missed) looks.folder(parent(parcel.path), 0);
+      if (end.kind === "delivered") void after?.delivered(parcel.path);
+    }
+  });
+  const healthTimer = setInterval(() => void health.check(), HEALTH_MS);
+  const watching = settings.share ? undefined : looks.watch();
+  looks.scanSoon();
+
+  return {
+    async stop() {
+      unsubscribe();
+      clearInterval(healthTimer);
+      await (await watching)?.();
+      sealer.stop();
+      await looks.stop();
+      const laid = lanes.stop();
+      batch.stop();
+      await laid;
+      await after?.stop();
+    },
+    scanNow: () => looks.scanNow(),
+    state: () => ({
+      reachable: health.reason() === undefined,
+      reason: health.reason(),
+      files: looks.files,
+      settling: sealer.settling,
+      lastScanAt: looks.lastScanAt,
+      problems: book.problemCount(),
+    }),
+  };
+}
+
+/** Watches the root: reachable, and still the one that was recorded. */
+function rootHealth({ source, book, report }: CaptureParts, clocks: Clocks) {
+  let reason: string | undefined;
+  let known = false;
+
+  function say(why: string | undefined, since: number): void {
+    if (known && (why === undefined) === (reason === undefined)) {
+      reason = why;
+      return;
+    }
+    known = true;
+    reason = why;
+    const detail = why ?? `it is there again after ${formatDuration(clocks.wall() - since)}`;
+    report({ kind: "SourceHealthChanged", source: source.name, healthy: why === undefined, reason: detail });
+  }
+
+  let since = clocks.wall();
+  /** True when the root is healthy and the recorded one. */
+  async function check(): Promise<boolean> {
+    const health = await source.health();
+    if (!health.healthy) {
+      if (reason === undefined) since = clocks.wall();
+      book.problem(ROOT, health.code, health.reason, clocks.wall());
+      say(health.reason, since);
+      return false;
+    }
+    say(undefined, since);
+    const recorded = book.rootId();
+    if (recorded !== undefined && recorded !== health.rootId) {
+      book.problem(
+        ROOT,
+        "root-changed",
+        `the folder is not the one that it was (${recorded} before, ${health.rootId} now): files are captured, but nothing is removed until "add-folder" is run again with the same path`,
+        clocks.wall(),
+      );
+      return false;
+    }
+    if (recorded === undefined) book.recordRoot(health.rootId);
+    clearRootProblem();
+    return true;
+  }
+
+  function clearRootProblem(): void {
+    for (const { path, code } of book.problems())
+      if (path.length === 0 && code !== "disk-full") return void book.recovered(ROOT);
+  }
+
+  return { check, stands: check, reason: () => reason };
+}
+
+/** For `add-folder` with the same path: the root as it is now is the source's own, whatever it was. */
+export function acceptRoot(book: SourceBook): void {
+  book.recordRoot(undefined);
+}

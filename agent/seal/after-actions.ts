@@ -1,0 +1,107 @@
+/** `after:` for one source: each delivered file once, its failures visible and tried again at the next scan. */
+import type { MakeUuid } from "@tributary/shared/uuid.ts";
+import type { Report } from "../facts.ts";
+import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { key, parent } from "../source/bytes.ts";
+import type { Listing, Source } from "../source/source.ts";
+import { type AfterRule, actAfter, recoverAside } from "./after.ts";
+import type { Clocks } from "./sealer.ts";
+
+export interface AfterParts {
+  readonly source: Source;
+  readonly intake: Intake;
+  readonly book: SourceBook;
+  readonly report: Report;
+  readonly clocks: Clocks;
+  readonly makeUuid: MakeUuid;
+  readonly rule: AfterRule;
+  readonly root: string;
+}
+
+export class AfterActions {
+  readonly #parts: AfterParts;
+  readonly #busyFolders = new Map<string, number>();
+  readonly #busy = new Map<string, Promise<void>>();
+  #stopped = false;
+
+  constructor(parts: AfterParts) {
+    this.#parts = parts;
+  }
+
+  /** A receipt came for it, or a scan met it as it was sealed. Does nothing unless exactly these bytes are delivered. */
+  async delivered(path: Buffer): Promise<void> {
+    const at = key(path);
+    const standing = this.#parts.intake.standing(path);
+    if (this.#stopped || this.#busy.has(at) || !standing.current || standing.waiting !== "none") return;
+    const seen = this.#parts.intake.seen(path);
+    if (seen === undefined) return;
+    const folder = key(parent(path));
+    this.#busyFolders.set(folder, (this.#busyFolders.get(folder) ?? 0) + 1);
+    const work = this.#act(seen).finally(() => {
+      this.#busy.delete(at);
+      const left = (this.#busyFolders.get(folder) ?? 1) - 1;
+      if (left === 0) this.#busyFolders.delete(folder);
+      else this.#busyFolders.set(folder, left);
+    });
+    this.#busy.set(at, work);
+    await work;
+  }
+
+  /** Private names that a crash left: each gets its own name back, and takes its turn again. */
+  async recover(listing: Listing, seen: readonly Seen[]): Promise<void> {
+    const { own } = listing;
+    if (own === undefined || !listing.complete || this.#busyFolders.has(key(listing.folder))) return;
+    const present = new Set(listing.files.map(({ path }) => key(path)));
+    const missing = seen.filter(({ path }) => !present.has(key(path)));
+    for (const aside of own) {
+      const back = await recoverAside(this.#parts.root, aside, missing).catch(() => undefined);
+      if (back === undefined)
+        this.#problem(
+          aside,
+          "an interrupted after: action left this file, and it is not one that was delivered; look at it and rename it",
+        );
+      else this.#parts.book.recovered(aside);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#busy.values());
+  }
+
+  async #act(seen: Seen): Promise<void> {
+    const { rule, root, makeUuid, report, intake, book, source } = this.#parts;
+    const result = await actAfter(root, rule, seen, makeUuid());
+    const { path } = seen;
+    switch (result.kind) {
+      case "done":
+        intake.forget(path);
+        book.recovered(path);
+        return report({ kind: "AfterActionDone", source: source.name, path, action: result.action });
+      case "skipped":
+        return report({
+          kind: "AfterActionSkipped",
+          source: source.name,
+          path,
+          action: rule.kind,
+          reason: result.reason,
+        });
+      case "failed":
+        report({
+          kind: "AfterActionSkipped",
+          source: source.name,
+          path,
+          action: rule.kind,
+          reason: result.reason,
+        });
+        return this.#problem(
+          path,
+          `it is delivered, but "after: ${rule.kind}" failed: ${result.reason}; it is tried again`,
+        );
+    }
+  }
+
+  #problem(path: Buffer, detail: string): void {
+    this.#parts.book.problem(path, "after-failed", detail, this.#parts.clocks.wall());
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * What is done with a file once its receipt is here: delete or move it, only while it still is what was sealed. There
+ * is no window in which a newer file is taken: it is renamed to a private name in its folder, judged there, and then
+ * unlinked, moved, or put back without overwriting. Moving never overwrites.
+ */
+import { createHash } from "node:crypto";
+import { type BigIntStats, constants } from "node:fs";
+import { copyFile, link, lstat, mkdir, open, rename, unlink, utimes } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Seen } from "../queue/queue.ts";
+import { join, lastSegment, parent } from "../source/bytes.ts";
+import { errorCode, inWords, isGone } from "../source/disk.ts";
+import type { FileState } from "../source/source.ts";
+
+export type AfterRule = { readonly kind: "delete" } | { readonly kind: "move"; readonly to: string };
+
+/** `keep` is undefined. A relative DIR lies in the source's root. */
+export function afterRule(after: string, root: string): AfterRule | undefined {
+  if (after === "keep") return undefined;
+  if (after === "delete") return { kind: "delete" };
+  return { kind: "move", to: resolve(root, after.slice("move:".length)) };
+}
+
+export type AfterResult =
+  | { readonly kind: "done"; readonly action: string }
+  | { readonly kind: "skipped"; readonly reason: string }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** `unique` is in no other name: it makes the private name, and a second name where the target's is taken. */
+export async function actAfter(
+  root: string,
+  rule: AfterRule,
+  seen: Pick<Seen, "path" | "state">,
+  unique: string,
+): Promise<AfterResult> {
+  const at = join(Buffer.from(resolve(root)), seen.path);
+  const aside = join(parent(at), Buffer.from(`.tributary-${unique}~`));
+  try {
+    if (!isStill(await lstat(at, { bigint: true }), seen.state, true))
+      return { kind: "skipped", reason: "the file is not what was sealed any more" };
+    await rename(at, aside);
+  } catch (error) {
+    if (isGone(error)) return { kind: "skipped", reason: "the file is gone" };
+    return { kind: "failed", reason: inWords(error) };
+  }
+  try {
+    // The rename gave it a new ctime: everything else must still be what was sealed.
+    if (!isStill(await lstat(aside, { bigint: true }), seen.state, false)) {
+      await putBack(aside, at, unique);
+      return { kind: "skipped", reason: "the file was replaced at the last moment" };
+    }
+    if (rule.kind === "delete") {
+      await unlink(aside);
+      return { kind: "done", action: "delete" };
+    }
+    const target = join(Buffer.from(rule.to), seen.path);
+    await mkdir(parent(target), { recursive: true });
+    await place(aside, target, unique);
+    return { kind: "done", action: "move" };
+  } catch (error) {
+    await putBack(aside, at, unique).catch(() => undefined);
+    return { kind: "failed", reason: inWords(error) };
+  }
+}
+
+/**
+ * A private name that a crash left behind gets its own back: it is the one missing file of its folder whose bytes it
+ * holds. Undefined when there is none: then it stays, and is to be shown.
+ */
+export async function recoverAside(
+  root: string,
+  aside: Buffer,
+  missing: readonly Seen[],
+): Promise<Buffer | undefined> {
+  const at = join(Buffer.from(resolve(root)), aside);
+  const stats = await lstat(at, { bigint: true });
+  const alike = missing.filter(({ state }) => isStill(stats, state, false));
+  if (alike.length === 0) return undefined;
+  const sha256 = await digest(at);
+  const own = alike.find((known) => known.sha256 === sha256);
+  if (own === undefined) return undefined;
+  await putBack(at, join(parent(at), lastSegment(own.path)), lastSegment(aside).toString("hex").slice(-12));
+  return own.path;
+}
+
+function isStill(stats: BigIntStats, state: FileState, withCtime: boolean): boolean {
+  return (
+    stats.isFile() &&
+    Number(stats.size) === state.size &&
+    stats.mtimeNs === state.mtimeNs &&
+    (!withCtime || stats.ctimeNs === state.ctimeNs) &&
+    (state.fileId === undefined || stats.ino === state.fileId)
+  );
+}
+
+/** Under its own name, or beside it when that is taken by a newer file: never over anything. */
+async function putBack(aside: Buffer, at: Buffer, unique: string): Promise<void> {
+  await place(aside, at, unique);
+}
+
+async function place(from: Buffer, to: Buffer, unique: string): Promise<void> {
+  const name = lastSegment(to);
+  const suffix = Buffer.from(`~${unique}`);
+  // The second name must fit the 255 bytes of a name as well.
+  const second = join(parent(to), Buffer.concat([name.subarray(0, 255 - suffix.length), suffix]));
+  for (const target of [to, second]) {
+    try {
+      await linkOrCopy(from, target);
+    } catch (error) {
+      if (errorCode(error) === "EEXIST" && target === to) continue;
+      throw error;
+    }
+    await unlink(from);
+    return;
+  }
+}
+
+/** A link never overwrites. Across file systems, and where there are none, a durable copy that never does either. */
+async function linkOrCopy(from: Buffer, to: Buffer): Promise<void> {
+  try {
+    return await link(from, to);
+  } catch (error) {
+    if (!/^(EXDEV|EPERM|ENOTSUP|EOPNOTSUPP|ENOSYS|EMLINK)$/.test(errorCode(error))) throw error;
+  }
+  await copyFile(from, to, constants.COPYFILE_EXCL);
+  try {
+    const { atime, mtime } = await lstat(from);
+    await utimes(to, atime, mtime);
+    await using handle = await open(to, "r+");
+    await handle.sync();
+  } catch (error) {
+    await unlink(to);
+    throw error;
+  }
+}
+
+async function digest(at: Buffer): Promise<string> {
+  const hash = createHash("sha256");
+  const handle = await open(at, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  await using stream = handle.createReadStream();
+  for await (const chunk of stream) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

@@ -1,0 +1,245 @@
+/**
+ * Where to look, and when: hints gathered for an instant, folders to be looked at again, and the scan of everything.
+ * Every way ends in the same comparison of what is there with what was sealed.
+ */
+import type { Report } from "../facts.ts";
+import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { Agenda } from "../settle/agenda.ts";
+import { mayHaveChangedUnseen, sameState } from "../settle/settle.ts";
+import { fromKey, key, parent, ROOT } from "../source/bytes.ts";
+import type { FileState, Listing, Source } from "../source/source.ts";
+import { walk } from "../source/walk.ts";
+import type { AfterActions } from "./after-actions.ts";
+import { decider, type Removals } from "./removals.ts";
+import type { Clocks, Sealer } from "./sealer.ts";
+
+export interface LookParts {
+  readonly source: Source;
+  readonly intake: Intake;
+  readonly book: SourceBook;
+  readonly sealer: Sealer;
+  readonly removals: Removals | undefined;
+  readonly after: AfterActions | undefined;
+  readonly report: Report;
+  readonly clocks: Clocks;
+  readonly rescanMs: number;
+  readonly rehashMs: number | undefined;
+  readonly health: () => Promise<boolean>;
+}
+
+/** Events of one file come in showers; its last one counts. */
+const GATHER_MS = 20;
+/** More hints than this at once: a scan is cheaper, and loses none. */
+const MOST_HINTS = 10_000;
+/** A scan that a hint asked for does not follow the one before at once. */
+const HINTED_SCAN_MS = 2_000;
+
+export class Looks {
+  readonly #parts: LookParts;
+  readonly #paths = new Agenda();
+  readonly #folders = new Agenda();
+  readonly #ended = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #working: Promise<void> | undefined;
+  #scanTimer: NodeJS.Timeout | undefined;
+  #scanAt = Number.POSITIVE_INFINITY;
+  #scanning: Promise<void> | undefined;
+  files = 0;
+  lastScanAt: number | undefined;
+
+  constructor(parts: LookParts) {
+    this.#parts = parts;
+  }
+
+  async watch(): Promise<() => Promise<void>> {
+    const { source, report } = this.#parts;
+    return await source.watch(
+      (path) => {
+        if (path === undefined || this.#paths.size >= MOST_HINTS) this.#scanWithin(HINTED_SCAN_MS);
+        else this.path(path, GATHER_MS);
+      },
+      (reason) => report({ kind: "WatchFailed", source: source.name, reason }),
+    );
+  }
+
+  path(path: Buffer, ms: number): void {
+    const agenda = path.length === 0 ? this.#folders : this.#paths;
+    agenda.setEarliest(key(path), this.#parts.clocks.steady() + ms);
+    this.#arm();
+  }
+
+  folder(folder: Buffer, ms: number): void {
+    this.#folders.setEarliest(key(folder), this.#parts.clocks.steady() + ms);
+    this.#arm();
+  }
+
+  scanSoon(): void {
+    this.#scanWithin(0);
+  }
+
+  async scanNow(): Promise<void> {
+    await this.#scanning;
+    await this.#scan();
+  }
+
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#scanTimer);
+    await Promise.all([this.#scanning, this.#working]);
+  }
+
+  #arm(): void {
+    const next = Math.min(this.#paths.next() ?? Infinity, this.#folders.next() ?? Infinity);
+    if (next >= this.#timerAt || this.#working !== undefined || this.#ended.signal.aborted) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = next;
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Number.POSITIVE_INFINITY;
+        this.#working = this.#tolerant(() => this.#work()).finally(() => {
+          this.#working = undefined;
+          this.#arm();
+        });
+      },
+      Math.max(0, Math.ceil(next - this.#parts.clocks.steady())),
+    );
+  }
+
+  /** Without room nothing can be noted; what was found is found again by the next scan. */
+  async #tolerant(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "disk-full") throw error;
+      this.#parts.book.problem(ROOT, "disk-full", (error as Error).message, this.#parts.clocks.wall());
+      this.#scanWithin(HINTED_SCAN_MS);
+    }
+  }
+
+  async #work(): Promise<void> {
+    const now = this.#parts.clocks.steady();
+    for (const path of this.#paths.take(now)) {
+      if (this.#ended.signal.aborted) return;
+      await this.#lookAt(fromKey(path));
+    }
+    for (const folder of this.#folders.take(now)) {
+      if (this.#ended.signal.aborted) return;
+      await this.#listed(await this.#parts.source.list(fromKey(folder)));
+    }
+  }
+
+  async #lookAt(path: Buffer): Promise<void> {
+    const { source, sealer, intake } = this.#parts;
+    const look = await source.look(path);
+    switch (look.kind) {
+      case "file":
+        return this.#compare(path, look.state, intake.seen(path));
+      case "folder":
+        for await (const listing of walk(source, path, this.#ended.signal)) await this.#listed(listing);
+        // What lay there before may be missing now.
+        return this.folder(parent(path), GATHER_MS);
+      case "gone":
+        sealer.drop(path);
+        return this.folder(parent(path), GATHER_MS);
+      case "unseen":
+        return this.#unseen(look.unseen);
+    }
+  }
+
+  /** What was listed is compared with what was sealed. */
+  async #listed(listing: Listing): Promise<void> {
+    const { intake, sealer, removals, after, book } = this.#parts;
+    const seen = intake.seenIn(listing.folder);
+    const known = new Map(seen.map((one) => [key(one.path), one]));
+    if (listing.mount !== undefined && listing.complete) book.recordMount(listing.folder, listing.mount);
+    if (listing.complete) sealer.recovered(listing.folder);
+    for (const { path, state } of listing.files) {
+      if (sealer.settling > 0) await sealer.room();
+      if (this.#ended.signal.aborted) return;
+      this.#compare(path, state, known.get(key(path)));
+    }
+    for (const unseen of listing.unseen) this.#unseen(unseen);
+    await after?.recover(listing, seen);
+    await removals?.conclude(listing, seen);
+    const decides = decider(listing);
+    if (decides !== undefined) this.folder(decides, GATHER_MS);
+  }
+
+  #compare(path: Buffer, state: FileState, seen: Seen | undefined): void {
+    const { sealer, clocks, rehashMs, after } = this.#parts;
+    const now = clocks.wall();
+    const asSealed = seen !== undefined && sameState(seen.state, state);
+    const stale = asSealed && rehashMs !== undefined && now - seen.sealedAt >= rehashMs;
+    if (!asSealed || stale || mayHaveChangedUnseen(state, seen.sealedAt)) {
+      sealer.sighted(path, state);
+      return;
+    }
+    sealer.drop(path);
+    if (after === undefined) sealer.recovered(path);
+    else void after.delivered(path);
+  }
+
+  #unseen({ path, code, reason }: Listing["unseen"][number]): void {
+    const { sealer, book, report, source, clocks } = this.#parts;
+    sealer.drop(path);
+    if (code !== undefined && book.problem(path, code, reason, clocks.wall()))
+      report({ kind: "FileHeldBack", source: source.name, path, code, detail: reason });
+  }
+
+  #scanWithin(ms: number): void {
+    const at = this.#parts.clocks.steady() + ms;
+    if (at >= this.#scanAt || this.#ended.signal.aborted) return;
+    clearTimeout(this.#scanTimer);
+    this.#scanAt = at;
+    this.#scanTimer = setTimeout(() => void this.#scan(), ms);
+  }
+
+  async #scan(): Promise<void> {
+    if (this.#scanning !== undefined) {
+      await this.#scanning;
+      return this.#scanWithin(HINTED_SCAN_MS);
+    }
+    clearTimeout(this.#scanTimer);
+    this.#scanAt = Number.POSITIVE_INFINITY;
+    this.#scanning = this.#tolerant(() => this.#scanAll()).finally(() => {
+      this.#scanning = undefined;
+      this.#scanWithin(this.#parts.rescanMs);
+    });
+    await this.#scanning;
+  }
+
+  async #scanAll(): Promise<void> {
+    const { source, report, clocks, book, health } = this.#parts;
+    const began = clocks.steady();
+    const problems = new Set([...book.problems()].map(({ path }) => key(path)));
+    problems.delete(key(ROOT));
+    await health();
+    let [files, folders, complete] = [0, 0, true];
+    for await (const listing of walk(source, ROOT, this.#ended.signal)) {
+      files += listing.files.length;
+      folders += 1;
+      complete &&= listing.complete;
+      for (const { path } of [...listing.files, ...listing.unseen]) problems.delete(key(path));
+      for (const path of listing.own ?? []) problems.delete(key(path));
+      await this.#listed(listing);
+    }
+    if (this.#ended.signal.aborted) return;
+    // A whole scan did not meet them: with the file its problem is gone, too.
+    if (complete) for (const path of problems) this.#parts.sealer.recovered(fromKey(path));
+    for (const { path, code } of book.problems())
+      if (path.length === 0 && code === "disk-full") book.recovered(ROOT);
+    this.files = files;
+    this.lastScanAt = clocks.wall();
+    book.scanFinished(this.lastScanAt, files);
+    report({
+      kind: "ScanFinished",
+      source: source.name,
+      files,
+      folders,
+      ms: Math.round(clocks.steady() - began),
+      complete,
+    });
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * From missing to removal. A removal is sealed only when two complete looks at the containing folder, some time apart,
+ * missed the file, the root was the healthy, recorded one at both, the rules still take the path, and no action of our
+ * own took it away. Everything else removes nothing.
+ */
+import type { MakeUuid } from "@tributary/shared/uuid.ts";
+import type { Report } from "../facts.ts";
+import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { join, key, lastSegment, parent, within } from "../source/bytes.ts";
+import type { Listing, Source } from "../source/source.ts";
+import type { Batch } from "./batch.ts";
+import type { Clocks } from "./sealer.ts";
+
+export interface RemovalParts {
+  readonly source: Source;
+  readonly intake: Intake;
+  readonly book: SourceBook;
+  readonly batch: Batch;
+  readonly report: Report;
+  readonly clocks: Clocks;
+  readonly makeUuid: MakeUuid;
+  /** Between the two looks, ms. */
+  readonly gapMs: number;
+  /** Whether the root is healthy and the recorded one. */
+  readonly rootStands: () => Promise<boolean>;
+  readonly lookAtFolder: (folder: Buffer, ms: number) => void;
+}
+
+export class Removals {
+  readonly #parts: RemovalParts;
+  /** When a missing path was first missed by this process, on the steady clock. */
+  readonly #missedAt = new Map<string, number>();
+
+  constructor(parts: RemovalParts) {
+    this.#parts = parts;
+  }
+
+  /** What a complete listing says about what is not in it. `seen`: what is known of this folder's files. */
+  async conclude(listing: Listing, seen: readonly Seen[]): Promise<void> {
+    if (!listing.complete || (listing.own?.length ?? 0) > 0) return;
+    const present = new Set([...listing.files, ...listing.unseen].map(({ path }) => key(path)));
+    const back = seen.filter((known) => known.missed > 0 && present.has(key(known.path)));
+    if (back.length > 0) {
+      this.#parts.intake.missed(
+        back.map(({ path }) => path),
+        0,
+      );
+      for (const { path } of back) this.#missedAt.delete(key(path));
+    }
+    const missing = seen.filter((known) => !present.has(key(known.path)));
+    const lost = this.#lostFolders(listing);
+    if (missing.length === 0 && lost.length === 0) return;
+    if (!(await this.#parts.rootStands())) return;
+    if (missing.length > 0 && (await this.#mountsStand(listing.folder)))
+      await this.#missed(listing.folder, missing);
+    for (const child of lost) {
+      if (!(await this.#mountsStand(child))) continue;
+      for (const folder of this.#parts.intake.foldersSeen(child))
+        await this.#missed(listing.folder, this.#parts.intake.seenIn(folder));
+    }
+  }
+
+  #lostFolders(listing: Listing): Buffer[] {
+    const names = (paths: readonly Buffer[]): string[] => paths.map((path) => key(lastSegment(path)));
+    const there = new Set([...names(listing.folders), ...names(listing.unseen.map(({ path }) => path))]);
+    return this.#parts.intake
+      .childFolders(listing.folder)
+      .filter((name) => !there.has(key(name)))
+      .map((name) => join(listing.folder, name));
+  }
+
+  /** Every file system that was mounted around or in this folder is still the one that it was. */
+  async #mountsStand(folder: Buffer): Promise<boolean> {
+    const { book, source, clocks, report } = this.#parts;
+    for (const { path, device } of book.mounts()) {
+      if (!within(folder, path) && !within(path, folder)) continue;
+      if ((await source.list(path)).mount === device) continue;
+      const detail =
+        "what was mounted here is not there; nothing is removed until it is back, or add-folder is run again";
+      if (book.problem(path, "root-changed", detail, clocks.wall()))
+        report({ kind: "FileHeldBack", source: source.name, path, code: "root-changed", detail });
+      return false;
+    }
+    return true;
+  }
+
+  async #missed(listed: Buffer, missing: readonly Seen[]): Promise<void> {
+    const { intake, source, clocks, gapMs } = this.#parts;
+    const now = clocks.steady();
+    const first: Buffer[] = [];
+    const decided: Seen[] = [];
+    let again = Number.POSITIVE_INFINITY;
+    for (const known of missing) {
+      if (!source.takes(known.path)) continue;
+      const since = this.#missedAt.get(key(known.path));
+      if (since === undefined) first.push(known.path);
+      else if (now - since >= gapMs) decided.push(known);
+      else again = Math.min(again, since + gapMs - now);
+    }
+    for (const path of first) this.#missedAt.set(key(path), now);
+    intake.missed(first, 1);
+    if (first.length > 0) again = Math.min(again, gapMs);
+    if (again !== Number.POSITIVE_INFINITY) this.#parts.lookAtFolder(listed, again);
+    await Promise.all(decided.map((known) => this.#remove(known)));
+  }
+
+  async #remove({ path }: Seen): Promise<void> {
+    const { intake, batch, report, source, makeUuid, clocks } = this.#parts;
+    const standing = intake.standing(path);
+    if (!standing.delivered && standing.waiting === "in-place") return;
+    this.#missedAt.delete(key(path));
+    if (!standing.delivered && standing.waiting === "none") {
+      intake.forget(path);
+      report({ kind: "FileVanishedUnsent", source: source.name, path });
+      return;
+    }
+    const captureId = makeUuid();
+    const parcel = {
+      kind: "removal",
+      captureId,
+      client: intake.client,
+      source: intake.source,
+      path,
+      sealedAt: new Date(clocks.corrected()).toISOString(),
+    } as const;
+    if (await batch.put({ parcel, seen: undefined }))
+      report({ kind: "RemovalSealed", source: source.name, path, captureId });
+  }
+}
+
+/** Whose listing decides about a folder that vanished. */
+export function decider(listing: Listing): Buffer | undefined {
+  return listing.vanished && listing.folder.length > 0 ? parent(listing.folder) : undefined;
+}

@@ -1,0 +1,258 @@
+/**
+ * From sighting to parcel, for one source: waits until a file holds still, seals it, puts it into the queue. At most
+ * `LIMIT` files are waited for; a scan waits for room. Whatever fails is kept visible, tried again later, and blocks
+ * nobody else.
+ */
+import type { ProblemCode } from "@tributary/shared/problems.ts";
+import type { MakeUuid } from "@tributary/shared/uuid.ts";
+import type { Report } from "../facts.ts";
+import type { Intake, Seen, SourceBook, VersionParcel } from "../queue/queue.ts";
+import { Agenda } from "../settle/agenda.ts";
+import {
+  COARSE_MS,
+  mayHaveChangedUnseen,
+  type SettleRules,
+  type Settling,
+  settle,
+} from "../settle/settle.ts";
+import { fromKey, key, ROOT } from "../source/bytes.ts";
+import type { FileState, Source } from "../source/source.ts";
+import type { Batch } from "./batch.ts";
+import type { Lanes } from "./lanes.ts";
+import { type SealOrder, type SealResult, seal } from "./seal.ts";
+import type { Spool } from "./spool.ts";
+
+export interface Clocks {
+  /** ms of the host's clock. */
+  readonly wall: () => number;
+  /** ms of a clock that never jumps. */
+  readonly steady: () => number;
+  /** ms of the receiver's clock, as far as it is known. */
+  readonly corrected: () => number;
+}
+
+export interface SealerParts {
+  readonly source: Source;
+  readonly intake: Intake;
+  readonly book: SourceBook;
+  readonly batch: Batch;
+  readonly lanes: Lanes;
+  readonly spool: Spool;
+  readonly copy: boolean;
+  readonly rules: SettleRules;
+  readonly report: Report;
+  readonly clocks: Clocks;
+  readonly makeUuid: MakeUuid;
+  /** Look at this path again after `ms`: it may have changed without a trace, or while it was sealed. */
+  readonly lookAgain: (path: Buffer, ms: number) => void;
+}
+
+export const LIMIT = 10_000;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+const SPOOL_RETRY_MS = 1_000;
+
+export class Sealer {
+  readonly #parts: SealerParts;
+  readonly #settling = new Map<string, Settling>();
+  readonly #agenda = new Agenda();
+  readonly #sealing = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #roomFor: (() => void)[] = [];
+  #stopped = false;
+
+  constructor(parts: SealerParts) {
+    this.#parts = parts;
+  }
+
+  get settling(): number {
+    return this.#settling.size;
+  }
+
+  isWaitingFor(path: Buffer): boolean {
+    return this.#settling.has(key(path));
+  }
+
+  /** For a scan: resolves when another file can be waited for. */
+  async room(): Promise<void> {
+    while (this.#settling.size >= LIMIT && !this.#stopped)
+      await new Promise<void>((resolve) => this.#roomFor.push(resolve));
+  }
+
+  /** The file was seen in a state that is not the sealed one (or must be read again). */
+  sighted(path: Buffer, state: FileState): void {
+    const at = key(path);
+    if (this.#sealing.has(at)) return;
+    this.#take(at, state);
+  }
+
+  /** It is not to be waited for any more: gone, left out, or as it was. */
+  drop(path: Buffer): void {
+    const at = key(path);
+    if (!this.#sealing.has(at)) this.#forget(at);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const resolve of this.#roomFor.splice(0)) resolve();
+  }
+
+  #take(at: string, state: FileState): void {
+    const step = settle(this.#settling.get(at), state, this.#parts.clocks.steady(), this.#parts.rules);
+    this.#settling.set(at, step.next);
+    if (step.restless) this.#restless(at, step.next);
+    if (step.act === "wait") {
+      this.#wait(at, step.due);
+      return;
+    }
+    this.#agenda.delete(at);
+    this.#seal(at, { path: fromKey(at), state, snapshot: step.act === "snapshot" });
+  }
+
+  #restless(at: string, settling: Settling): void {
+    const seconds = Math.round((this.#parts.clocks.steady() - settling.first) / 1000);
+    this.#problem(
+      at,
+      "file-restless",
+      `it has been changing for ${seconds} s; it is captured when it holds still`,
+    );
+  }
+
+  #wait(at: string, due: number): void {
+    this.#agenda.set(at, due);
+    this.#arm();
+  }
+
+  #arm(): void {
+    const next = this.#agenda.next();
+    if (next === undefined || next >= this.#timerAt || this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = next;
+    this.#timer = setTimeout(() => this.#due(), Math.max(0, Math.ceil(next - this.#parts.clocks.steady())));
+  }
+
+  #due(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    for (const at of this.#agenda.take(this.#parts.clocks.steady())) {
+      const waited = this.#settling.get(at);
+      // The second look is the opening itself: `seal` compares before it reads.
+      if (waited !== undefined) this.#seal(at, { path: fromKey(at), state: waited.state, snapshot: false });
+    }
+    this.#arm();
+  }
+
+  #seal(at: string, order: SealOrder): void {
+    this.#sealing.add(at);
+    this.#parts.lanes.add({
+      size: order.state.size,
+      run: async (buffer) => {
+        const spool = this.#parts.copy || order.snapshot ? this.#parts.spool : undefined;
+        try {
+          const result = await seal(this.#parts.source, order, spool, buffer);
+          await this.#sealed(at, order, result);
+        } catch (error) {
+          this.#sealing.delete(at);
+          if ((error as { code?: unknown }).code !== "disk-full") throw error;
+          this.#retry(at, "disk-full", (error as Error).message, SPOOL_RETRY_MS * 2);
+        }
+      },
+    });
+  }
+
+  async #sealed(at: string, order: SealOrder, result: SealResult): Promise<void> {
+    switch (result.kind) {
+      case "sealed":
+        return await this.#store(at, order, result);
+      case "changed":
+        this.#sealing.delete(at);
+        return this.#take(at, result.state);
+      case "gone":
+        this.#sealing.delete(at);
+        this.#forget(at);
+        return this.#parts.lookAgain(order.path, 0);
+      case "unseen":
+        this.#sealing.delete(at);
+        if (result.unseen.code === undefined) return this.#forget(at);
+        return this.#retry(at, result.unseen.code, result.unseen.reason, undefined);
+      case "spool-full":
+        this.#sealing.delete(at);
+        return this.#retry(
+          at,
+          "spool-full",
+          "the spool has reached its bound; it is captured when copies have left, or raise limits.spool",
+          SPOOL_RETRY_MS,
+        );
+    }
+  }
+
+  async #store(at: string, order: SealOrder, result: SealResult & { kind: "sealed" }): Promise<void> {
+    const { intake, clocks, report, source, spool } = this.#parts;
+    const { path, snapshot } = order;
+    const before = intake.seen(path);
+    const sealedAt = clocks.wall();
+    const seen: Seen = { path, state: result.state, sha256: result.sha256, sealedAt, missed: 0 };
+    const touched = before !== undefined && before.sha256 === result.sha256 && before.missed === 0;
+    const parcel: VersionParcel | undefined = touched
+      ? undefined
+      : {
+          kind: "version",
+          captureId: this.#parts.makeUuid(),
+          client: intake.client,
+          source: intake.source,
+          path,
+          sealedAt: new Date(clocks.corrected()).toISOString(),
+          state: result.state,
+          sha256: result.sha256,
+          spooled: result.spooled,
+        };
+    if (touched && result.spooled !== undefined) await spool.release(result.spooled);
+    const stored = await this.#parts.batch.put(parcel === undefined ? { parcel, seen } : { parcel, seen });
+    this.#sealing.delete(at);
+    this.#forget(at);
+    if (!stored) return;
+    this.recovered(path);
+    if (parcel !== undefined)
+      report({
+        kind: "ParcelSealed",
+        source: source.name,
+        path,
+        captureId: parcel.captureId,
+        size: result.state.size,
+        snapshot,
+      });
+    // What happened to it while it was sealed gave no second sighting here; and a coarse clock may hide a change.
+    this.#parts.lookAgain(path, mayHaveChangedUnseen(result.state, sealedAt) ? COARSE_MS : 50);
+  }
+
+  #retry(at: string, code: ProblemCode, detail: string, afterMs: number | undefined): void {
+    const failures = (this.#failures.get(at) ?? 0) + 1;
+    this.#failures.set(at, failures);
+    this.#problem(at, code, detail);
+    const pause = afterMs ?? Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10));
+    this.#wait(at, this.#parts.clocks.steady() + pause);
+  }
+
+  #problem(at: string, code: ProblemCode, detail: string): void {
+    const path = fromKey(at);
+    const { book, report, source, clocks } = this.#parts;
+    if (book.problem(path, code, detail, clocks.wall()))
+      report({ kind: "FileHeldBack", source: source.name, path, code, detail });
+  }
+
+  /** Says so when there was a problem with it. */
+  recovered(path: Buffer): void {
+    this.#failures.delete(key(path));
+    if (path.length > ROOT.length && this.#parts.book.recovered(path))
+      this.#parts.report({ kind: "FileRecovered", source: this.#parts.source.name, path });
+  }
+
+  #forget(at: string): void {
+    this.#settling.delete(at);
+    this.#agenda.delete(at);
+    this.#failures.delete(at);
+    if (this.#settling.size < LIMIT) for (const resolve of this.#roomFor.splice(0)) resolve();
+  }
+}

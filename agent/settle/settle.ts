@@ -1,0 +1,69 @@
+/**
+ * To settle is to decide that a file has held still: size, mtime, ctime and (where trusted) file id equal at two looks
+ * at least `settleMs` apart. Pure: (before, what was seen, now, rules) -> what to keep and what to do. Times are ms of
+ * a clock that never jumps.
+ */
+import type { FileState } from "../source/source.ts";
+
+export interface SettleRules {
+  readonly settleMs: number;
+  /** A file that moves for this long is captured as it is; undefined: never. */
+  readonly snapshotMs: number | undefined;
+  /** A file that moves for this long is reported. */
+  readonly restlessMs: number;
+}
+
+/** One file that is being waited for. */
+export interface Settling {
+  readonly state: FileState;
+  /** Since when this state is seen. */
+  readonly since: number;
+  /** Since when the file is waited for, in whatever state. */
+  readonly first: number;
+  readonly reported: boolean;
+}
+
+export interface Step {
+  readonly next: Settling;
+  /** `settled`: seal it when it is still in this state. `snapshot`: seal it as it is. */
+  readonly act: "wait" | "settled" | "snapshot";
+  /** When to look again; only for `wait`. */
+  readonly due: number;
+  /** It became restless with this look: say so once. */
+  readonly restless: boolean;
+}
+
+export function settle(before: Settling | undefined, seen: FileState, now: number, rules: SettleRules): Step {
+  const still = before !== undefined && sameState(before.state, seen);
+  const since = still ? before.since : now;
+  const first = before?.first ?? now;
+  const settled = still && now - since >= rules.settleMs;
+  const waited = now - first;
+  const restless = !settled && before?.reported !== true && waited >= rules.restlessMs;
+  const snapshot = !settled && rules.snapshotMs !== undefined && waited >= rules.snapshotMs;
+  return {
+    next: { state: seen, since, first, reported: restless || before?.reported === true },
+    act: settled ? "settled" : snapshot ? "snapshot" : "wait",
+    due: since + rules.settleMs,
+    restless,
+  };
+}
+
+/** Not touched in between, as far as the system tells. A file id is compared only where both looks trust it. */
+export function sameState(a: FileState, b: FileState): boolean {
+  return (
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.ctimeNs === b.ctimeNs &&
+    (a.fileId === undefined || b.fileId === undefined || a.fileId === b.fileId)
+  );
+}
+
+/** Clocks of file systems are coarse: within this of its last change a file can change again without a trace. */
+export const COARSE_MS = 2_000;
+
+/** Whether a change just after the sealing could have left no trace, so that the bytes must be read once more. Both of the host's clock. */
+export function mayHaveChangedUnseen(state: FileState, sealedAt: number): boolean {
+  const changed = Number((state.mtimeNs > state.ctimeNs ? state.mtimeNs : state.ctimeNs) / 1_000_000n);
+  return Math.abs(sealedAt - changed) < COARSE_MS;
+}

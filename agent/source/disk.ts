@@ -1,0 +1,66 @@
+/** The file system's calls that a folder source makes, so that a test can make them fail as they do in the wild. */
+import { type BigIntStats, constants, type Dirent, lstat, promises } from "node:fs";
+
+export interface Disk {
+  list(path: Buffer): Promise<Dirent<Buffer>[]>;
+  lstat(path: Buffer): Promise<BigIntStats>;
+  /** Follows links. */
+  stat(path: Buffer): Promise<BigIntStats>;
+  realPath(path: Buffer): Promise<Buffer>;
+  /** Number of the file system's kind. */
+  kindOf(path: Buffer): Promise<number>;
+  /** For reading; never through a link, never waiting for a writer. */
+  open(path: Buffer): Promise<promises.FileHandle>;
+}
+
+/** Neither flag exists on Windows, where links need a right of their own and FIFOs do not lie in folders. */
+const READ_ONLY = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+export const realDisk: Disk = {
+  list: (path) => promises.readdir(path, { encoding: "buffer", withFileTypes: true }),
+  // The callback form: no promise machinery inside Node, and this is called once per file and scan.
+  lstat: (path) =>
+    new Promise((resolve, reject) =>
+      lstat(path, { bigint: true }, (error, stats) => (error ? reject(error) : resolve(stats))),
+    ),
+  stat: (path) => promises.stat(path, { bigint: true }),
+  realPath: async (path) => slashed(await promises.realpath(path, { encoding: "buffer" })),
+  kindOf: async (path) => (await promises.statfs(path)).type,
+  open: (path) => promises.open(path, READ_ONLY),
+};
+
+/** Windows gives backslashes; elsewhere a backslash is a character of the name. */
+export function slashed(name: Buffer): Buffer {
+  if (process.platform !== "win32") return name;
+  return Buffer.from(name.toString("latin1").replaceAll("\\", "/"), "latin1");
+}
+
+export function errorCode(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : "";
+}
+
+/** The path, or a folder on the way to it, is not there. */
+export function isGone(error: unknown): boolean {
+  return /^(ENOENT|ENOTDIR)$/.test(errorCode(error));
+}
+
+export function inWords(error: unknown): string {
+  const code = errorCode(error);
+  return WORDS[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
+const WORDS: Record<string, string> = {
+  EACCES: "permission denied (EACCES): let the agent's account read it",
+  EPERM: "the system does not permit it (EPERM): let the agent's account read it",
+  EBUSY: "another program has it locked (EBUSY)",
+  ETXTBSY: "it is being executed or written (ETXTBSY)",
+  ENOENT: "it does not exist (ENOENT)",
+  ENOTDIR: "it is not a folder (ENOTDIR)",
+  ESTALE: "the share's handle is stale (ESTALE): mount it again",
+  EIO: "the disk or share reports an error (EIO)",
+  ENOTCONN: "the share is not connected (ENOTCONN)",
+  EHOSTDOWN: "the share's server is down (EHOSTDOWN)",
+  ETIMEDOUT: "the share's server does not answer (ETIMEDOUT)",
+  EMFILE: "too many files are open (EMFILE)",
+};

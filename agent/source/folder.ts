@@ -1,0 +1,208 @@
+/**
+ * A folder on this host or on a mounted share. Nothing is followed: not links, not mounts unless asked. What is opened
+ * is a regular file whose own real path lies in the root's; what stands in between looks as a link is never read.
+ */
+import type { BigIntStats, Dirent } from "node:fs";
+import { resolve } from "node:path";
+import { pathFault } from "@tributary/shared/path.ts";
+import { join, within } from "./bytes.ts";
+import { type Disk, errorCode, inWords, isGone, realDisk, slashed } from "./disk.ts";
+import { openedFile } from "./folder-file.ts";
+import { folderWatch } from "./folder-watch.ts";
+import { isOwnName, rulesOf } from "./rules.ts";
+import type { FileState, Listing, Look, Opened, RootHealth, Sighting, Source, Unseen } from "./source.ts";
+
+export interface FolderOptions {
+  readonly name: string;
+  readonly path: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** File ids mean nothing there, and events are not expected. */
+  readonly share: boolean;
+  readonly crossMounts: boolean;
+  /** Absolute paths that are none of the client's files: the agent's own data, the target of `after: move`. */
+  readonly ignored: readonly string[];
+}
+
+/** Looks on their way at once: enough to hide a share's latency, few enough to disturb nobody. */
+const PARALLEL = 32;
+/** Times beyond this (year 2262) do not fit 64 bits of nanoseconds. */
+const LATEST = 2n ** 63n - 1n;
+
+export function folderSource(options: FolderOptions, disk: Disk = realDisk): Source {
+  const root = slashed(Buffer.from(resolve(options.path)));
+  const rules = rulesOf(options.include, options.exclude);
+  const ignored = options.ignored
+    .map((path) => slashed(Buffer.from(resolve(path))))
+    .filter((path) => within(path, root) && path.length > root.length)
+    .map((path) => path.subarray(root.at(-1) === 0x2f ? root.length : root.length + 1));
+  const absolute = (path: Buffer): Buffer => (path.length === 0 ? root : join(root, path));
+  const watching = folderWatch(absolute);
+
+  function stateOf(stats: BigIntStats): FileState {
+    return {
+      size: Number(stats.size),
+      mtimeNs: clamp(stats.mtimeNs),
+      ctimeNs: clamp(stats.ctimeNs),
+      fileId: options.share ? undefined : stats.ino,
+    };
+  }
+
+  /** By rule: no problem, never looked at again. */
+  function skipped(path: Buffer, stats: BigIntStats | Dirent<Buffer>): Unseen | undefined {
+    if (stats.isFile() || stats.isDirectory()) return undefined;
+    const what = stats.isSymbolicLink()
+      ? "a link: links are not followed"
+      : stats.isFIFO()
+        ? "a FIFO"
+        : stats.isSocket()
+          ? "a socket"
+          : "a device";
+    return { path, reason: what, code: undefined };
+  }
+
+  function leftOut(path: Buffer, folder: boolean): Unseen | undefined {
+    const fault = pathFault(path);
+    if (fault !== undefined) {
+      const reason = `${folder ? "the folder and all in it are" : "it is"} refused: ${fault}`;
+      return { path, reason, code: "path-invalid" };
+    }
+    if (ignored.some((prefix) => within(path, prefix)))
+      return { path, reason: "the agent's own", code: undefined };
+    const reason = folder ? rules.leavesOutFolder(path) : rules.leavesOut(path);
+    return reason === undefined ? undefined : { path, reason, code: undefined };
+  }
+
+  async function list(folder: Buffer): Promise<Listing> {
+    const at = absolute(folder);
+    try {
+      const rootReal = await disk.realPath(root);
+      const [real, before] = [await disk.realPath(at), await disk.stat(at)];
+      if (!real.equals(folder.length === 0 ? rootReal : join(rootReal, folder)))
+        return unlisted(folder, "a link leads out of the way to it", undefined);
+      if (!before.isDirectory()) return { ...unlisted(folder, "it is no folder", undefined), vanished: true };
+      watching.cover(folder, before.ino);
+      const listing = await look(folder, await disk.list(at), before.dev);
+      const after = await disk.stat(at);
+      const same =
+        after.ino === before.ino && after.dev === before.dev && (await disk.realPath(at)).equals(real);
+      const mount =
+        folder.length > 0 && before.dev !== (await parentDevice(at)) ? { mount: `${before.dev}` } : {};
+      return { ...listing, complete: same, ...mount };
+    } catch (error) {
+      if (isGone(error)) return { ...unlisted(folder, inWords(error), undefined), vanished: true };
+      return unlisted(folder, `it cannot be listed: ${inWords(error)}`, "folder-unreadable");
+    }
+  }
+
+  async function parentDevice(at: Buffer): Promise<bigint> {
+    return (await disk.stat(at.subarray(0, at.lastIndexOf(0x2f)))).dev;
+  }
+
+  async function look(
+    folder: Buffer,
+    entries: Dirent<Buffer>[],
+    device: bigint,
+  ): Promise<Omit<Listing, "complete">> {
+    const files: Sighting[] = [];
+    const folders: Buffer[] = [];
+    const unseen: Unseen[] = [];
+    const own: Buffer[] = [];
+    async function one(entry: Dirent<Buffer>): Promise<void> {
+      const path = join(folder, entry.name);
+      if (isOwnName(entry.name)) return void own.push(path);
+      const rule = leftOut(path, entry.isDirectory());
+      if (rule !== undefined) return void unseen.push(rule);
+      let stats: BigIntStats;
+      try {
+        stats = await disk.lstat(absolute(path));
+      } catch (error) {
+        if (!isGone(error)) unseen.push(unreadable(path, error));
+        return;
+      }
+      const skip = skipped(path, stats);
+      if (skip !== undefined) unseen.push(skip);
+      else if (stats.isFile()) files.push({ path, state: stateOf(stats) });
+      else if (stats.dev !== device && !options.crossMounts)
+        unseen.push({ path, reason: "another file system is mounted here", code: undefined });
+      else folders.push(path);
+    }
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      while (next < entries.length) {
+        const entry = entries[next++] as Dirent<Buffer>;
+        await one(entry);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, entries.length) }, lane));
+    return { folder, files, folders, unseen, ...(own.length > 0 ? { own } : {}) };
+  }
+
+  return {
+    name: options.name,
+    list,
+    takes: (path) => leftOut(path, false) === undefined,
+    async look(path): Promise<Look> {
+      try {
+        const stats = await disk.lstat(absolute(path));
+        if (stats.isDirectory())
+          return leftOut(path, true) === undefined
+            ? { kind: "folder" }
+            : { kind: "unseen", unseen: leftOut(path, true) as Unseen };
+        const unseen = leftOut(path, false) ?? skipped(path, stats);
+        return unseen === undefined ? { kind: "file", state: stateOf(stats) } : { kind: "unseen", unseen };
+      } catch (error) {
+        return isGone(error) ? { kind: "gone" } : { kind: "unseen", unseen: unreadable(path, error) };
+      }
+    },
+    async open(path): Promise<Opened> {
+      const unseen = leftOut(path, false);
+      if (unseen !== undefined) return { kind: "unseen", unseen };
+      try {
+        const found = await disk.lstat(absolute(path));
+        // Before it is opened: to open a FIFO or a device already does something.
+        const skip = skipped(path, found);
+        if (skip !== undefined) return { kind: "unseen", unseen: skip };
+        if (!found.isFile()) return { kind: "gone" };
+        return await openedFile(disk, { root, path, absolute: absolute(path) }, stateOf);
+      } catch (error) {
+        if (isGone(error)) return { kind: "gone" };
+        if (errorCode(error) === "ELOOP")
+          return {
+            kind: "unseen",
+            unseen: { path, reason: "a link: links are not followed", code: undefined },
+          };
+        return { kind: "unseen", unseen: unreadable(path, error) };
+      }
+    },
+    async health(): Promise<RootHealth> {
+      try {
+        const stats = await disk.stat(root);
+        if (!stats.isDirectory()) return sick(`${options.path} is not a folder`);
+        await disk.list(root);
+        // A share's device number is given anew at every mount; what kind of file system it is stays.
+        const device = options.share ? `share-${(await disk.kindOf(root)).toString(16)}` : `${stats.dev}`;
+        return { healthy: true, rootId: `${device}:${stats.ino}` };
+      } catch (error) {
+        return sick(`${options.path} cannot be reached: ${inWords(error)}`);
+      }
+    },
+    watch: async (hint, failed) => watching.start(hint, failed),
+  };
+}
+
+function sick(reason: string): RootHealth {
+  return { healthy: false, code: "source-unreachable", reason };
+}
+
+function clamp(ns: bigint): bigint {
+  return ns > LATEST ? LATEST : ns < -LATEST ? -LATEST : ns;
+}
+
+function unreadable(path: Buffer, error: unknown): Unseen {
+  return { path, reason: `it cannot be read: ${inWords(error)}`, code: "file-unreadable" };
+}
+
+function unlisted(folder: Buffer, reason: string, code: Unseen["code"]): Listing {
+  return { folder, files: [], folders: [], unseen: [{ path: folder, reason, code }], complete: false };
+}
