@@ -24,13 +24,9 @@ import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
 import { sweep } from "./ingest/sweep.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
-import { openDirectoryLake } from "./lake/directory.ts";
 import type { AnyLake } from "./lake/lake.ts";
-import { openS3Lake } from "./lake/s3.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
-import { openPostgres } from "./ledger/postgres.ts";
-import { openSqlite } from "./ledger/sqlite.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
@@ -78,21 +74,29 @@ async function openLedger(options: SiteOptions): Promise<SiteLedger> {
   return { ...site, database, close: () => database.close() };
 }
 
+/** Only what is chosen is loaded: the S3 client alone is 60 MB and a third of a second. */
 async function openDatabase(site: Site, ledger: ReceiverSettings["ledger"]): Promise<LedgerDatabase> {
   switch (ledger.kind) {
-    case "sqlite":
+    case "sqlite": {
+      const { openSqlite } = await import("./ledger/sqlite.ts");
       return await openSqlite(resolve(site.data, ledger.path ?? "ledger.sqlite"));
-    case "postgres":
+    }
+    case "postgres": {
+      const { openPostgres } = await import("./ledger/postgres.ts");
       return await openPostgres(ledger.url);
+    }
   }
 }
 
 async function openLake(site: Site, lake: ReceiverSettings["lake"], siteId: string): Promise<AnyLake> {
   switch (lake.kind) {
-    case "directory":
+    case "directory": {
+      const { openDirectoryLake } = await import("./lake/directory.ts");
       return await openDirectoryLake({ root: resolve(site.data, lake.path ?? "lake"), site: siteId });
+    }
     case "s3": {
       const { endpoint, accessKeyId, secretAccessKey, bucket, prefix, region, forcePathStyle } = lake;
+      const { openS3Lake } = await import("./lake/s3.ts");
       return await openS3Lake({
         bucket,
         prefix,

@@ -15,7 +15,7 @@ import type { Gate } from "./identity/principal.ts";
 import { Committer } from "./ingest/committer.ts";
 import type { Fact } from "./ingest/facts.ts";
 import { Files } from "./ingest/files.ts";
-import { Room } from "./ingest/room.ts";
+import { type Allowance, type AllowanceOf, Room } from "./ingest/room.ts";
 import { type Swept, sweep } from "./ingest/sweep.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
 import { PartUploads } from "./ingest/uploads.ts";
@@ -53,6 +53,7 @@ export interface RunningReceiver {
 const CATCH_UP_EVERY_MS = 10_000;
 const LEFT_BEHIND_MS = 30_000;
 const PACE_WINDOW_MS = 30_000;
+const ALLOWANCE_FOR_MS = 1000;
 const STREAM_HEARTBEAT_MS = 15_000;
 
 /** Writes what a crash left unwritten, then listens. */
@@ -146,11 +147,12 @@ async function listenOn(
   return listening;
 }
 
-function allowanceOf(database: LedgerDatabase, defaults: ReceiverSettings["quota"]) {
-  return async (client: string) => {
+/** At most a second old: it only saves transfers, the commit decides. */
+function allowanceOf(database: LedgerDatabase, defaults: ReceiverSettings["quota"]): AllowanceOf {
+  const bound = (own: number | null | undefined, usual: number | null): number | undefined =>
+    own ?? usual ?? undefined;
+  const look = async (client: string): Promise<Allowance> => {
     const state = await clientState(database.db, client);
-    const bound = (own: number | null | undefined, usual: number | null): number | undefined =>
-      own ?? usual ?? undefined;
     return {
       file: bound(state?.quotas.file, defaults.file),
       day: bound(state?.quotas.day, defaults.day),
@@ -158,6 +160,16 @@ function allowanceOf(database: LedgerDatabase, defaults: ReceiverSettings["quota
       usedToday: state?.dayBytes ?? 0,
       usedStored: state?.storedBytes ?? 0,
     };
+  };
+  const seen = new Map<string, { readonly at: number; readonly allowance: Promise<Allowance> }>();
+  return async (client) => {
+    const known = seen.get(client);
+    if (known && performance.now() - known.at < ALLOWANCE_FOR_MS) return await known.allowance;
+    if (seen.size > 10_000) seen.clear();
+    const allowance = look(client);
+    seen.set(client, { at: performance.now(), allowance });
+    allowance.catch(() => seen.delete(client));
+    return await allowance;
   };
 }
 
