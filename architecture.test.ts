@@ -34,6 +34,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "agent/identity",
   ],
   "agent/reload.ts": [],
+  "agent/sources.ts": ["agent/*"],
   "agent/run.ts": ["agent/*"],
   "agent/main.ts": ["agent/*"],
 

@@ -7,9 +7,11 @@ import { addAddFolder } from "./commands/add-folder.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnroll } from "./commands/enroll.ts";
 import { addReceipt, type ReadQueue } from "./commands/receipt.ts";
+import { addRun } from "./commands/run.ts";
 import { addStatus } from "./commands/status.ts";
 import { isDataFolderLocked } from "./queue/lock.ts";
 import { openQueue } from "./queue/sqlite.ts";
+import { run } from "./run.ts";
 import { VERSION } from "./version.ts";
 
 const readQueue: ReadQueue = (data, read) => {
@@ -38,6 +40,7 @@ const program = new Command("tributary-agent")
   .exitOverride();
 addEnroll(program);
 addAddFolder(program, acceptRoot);
+addRun(program, run);
 addStatus(program, readQueue, isDataFolderLocked);
 addReceipt(program, readQueue);
 addDoctor(program);

@@ -5,6 +5,8 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { type AgentSettings, loadAgentSettings } from "./config.ts";
 
 const LOOK_MS = 2_000;
+/** An editor may empty a file before it fills it: only what holds still for this long is read. */
+const SETTLE_MS = 300;
 
 /** Calls one of the two for each change. The file's events only make it quicker: editors and shares lose them. */
 export function watchSettings(
@@ -13,9 +15,14 @@ export function watchSettings(
   refused: (detail: string) => void,
 ): { stop(): void } {
   let known = mark(file);
+  let settling: NodeJS.Timeout | undefined;
   const look = (): void => {
     const now = mark(file);
     if (now === known) return;
+    clearTimeout(settling);
+    settling = setTimeout(() => (mark(file) === now ? take(now) : look()), SETTLE_MS);
+  };
+  const take = (now: string): void => {
     known = now;
     try {
       taken(loadAgentSettings(file));
@@ -37,6 +44,7 @@ export function watchSettings(
   return {
     stop: () => {
       clearInterval(timer);
+      clearTimeout(settling);
       watcher?.close();
     },
   };

@@ -42,6 +42,8 @@ export class Dispatcher {
   #running = false;
   #recovering = false;
   #nudge: () => void = () => {};
+  /** The receiver was heard since the last probe began. */
+  #heard = false;
   /** Receiver-wide failures since anything was carried. */
   #suspicion = 0;
   #lost: ProblemCode | undefined;
@@ -88,6 +90,7 @@ export class Dispatcher {
 
   /** The heartbeat got through: try now instead of later. */
   heard(): void {
+    this.#heard = true;
     this.#nudge();
     this.wake();
   }
@@ -187,10 +190,12 @@ export class Dispatcher {
   async #probe(first: ProblemError): Promise<void> {
     const { probe, random } = this.#options;
     let problem = first;
+    this.#heard = false;
     // Nobody there, or it answers and still takes nothing: the same outage for those who wait.
     if (reachOf(problem.code) === "agent" || this.#suspicion >= SUSPECT) this.#lose(problem);
     if (this.#suspicion > 1) await this.#nap(backoffMs(this.#suspicion, problem.retryAfter, random));
     for (let attempt = 1; this.#running; attempt += 1) {
+      this.#heard = false;
       try {
         await probe();
         if (this.#suspicion < SUSPECT || reachOf(problem.code) === "agent") this.#found();
@@ -213,6 +218,7 @@ export class Dispatcher {
 
   /** Ended early by `heard` and `stop`. */
   #nap(ms: number): Promise<void> {
+    if (this.#heard) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#nudge = () => {

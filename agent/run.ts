@@ -1,0 +1,254 @@
+/** `tributary-agent run`: every room, wired together, until it is told to stop. */
+import { readFileSync } from "node:fs";
+import { constants, setPriority } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { EXIT } from "@tributary/shared/terminal.ts";
+import { type AgentSettings, loadAgentSettings } from "./config.ts";
+import type { Report } from "./facts.ts";
+import { ReceiverClock } from "./identity/clock.ts";
+import { type Identity, requireIdentity, storeStanding } from "./identity/identity.ts";
+import { lockDataFolder } from "./queue/lock.ts";
+import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
+import { watchSettings } from "./reload.ts";
+import { Heartbeat } from "./report/heartbeat.ts";
+import { writeLive } from "./report/live.ts";
+import type { Log } from "./report/log.ts";
+import { EMPTY_TALLY, tallied } from "./report/tally.ts";
+import { Spool } from "./seal/spool.ts";
+import { Sources, unowned } from "./sources.ts";
+import { bandwidthOf, rateAt } from "./upload/bandwidth.ts";
+import { contentOpener } from "./upload/content.ts";
+import { courier } from "./upload/courier.ts";
+import { Dispatcher } from "./upload/dispatch.ts";
+import { type Bearing, HttpReceiver } from "./upload/http.ts";
+import { SLOT_BYTES } from "./upload/parts.ts";
+import { Slots } from "./upload/slots.ts";
+import { VERSION } from "./version.ts";
+
+export interface RunOptions {
+  readonly data: string;
+  /** agent.yaml. */
+  readonly config: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+  /** Aborted: stop, letting what is on its way finish. */
+  readonly stop: AbortSignal;
+}
+
+/** What is on its way when the agent is told to stop may finish for this long. */
+const GRACE_MS = 10_000;
+const LIVE_MS = 3_000;
+const SKEW_MS = 5_000;
+/** Parts in memory: 4 of 8 MiB. */
+const SLOTS = 4;
+/** Bound of `limits.parallel`, and some for the heartbeat. */
+const CONNECTIONS = 68;
+
+/** Runs until `stop`; the answer is the exit code. Throws what keeps it from starting. */
+export async function run(options: RunOptions): Promise<number> {
+  const { data, config, log } = options;
+  const identity = requireIdentity(data);
+  const settings = loadAgentSettings(config);
+  const lock = lockDataFolder(data);
+  try {
+    lowerPriority(log);
+    const queue = openQueue(join(data, "queue.sqlite"));
+    try {
+      await live(options, queue, identity, settings);
+    } finally {
+      queue.close();
+    }
+    log.say("stopped");
+    return EXIT.done;
+  } finally {
+    lock.release();
+  }
+}
+
+async function live(
+  options: RunOptions,
+  queue: SqliteQueue,
+  enrolled: Identity,
+  first: AgentSettings,
+): Promise<void> {
+  const { data, config, env, log, stop } = options;
+  let identity = enrolled;
+  let settings = first;
+  let ca = authorityOf(first);
+  let tally = EMPTY_TALLY;
+  const startedAt = new Date().toISOString();
+  const origin = Date.now() - performance.now();
+  const now = (): number => origin + performance.now();
+  const report: Report = (fact) => {
+    tally = tallied(tally, fact, new Date());
+    log.report(fact);
+  };
+  log.level(settings.log);
+
+  const clock = new ReceiverClock();
+  const bearing = (): Bearing => ({ ...identity, proxy: settings.proxy, ca });
+  const receiver = new HttpReceiver({ bearing, clock, connections: CONNECTIONS, env });
+  const spool = new Spool(join(data, "spool"), settings.limits.spool, queue.status.spooled());
+  const sources = new Sources({ queue, spool, report, data, corrected: () => clock.now() });
+  const limits = () => settings.limits;
+  const carry = courier({
+    receiver,
+    open: contentOpener(spool.folder, (client, name) => sources.find(client, name)),
+    site: () => identity.site,
+    jwks: () => identity.jwks,
+    bandwidth: bandwidthOf(limits, {
+      now: () => performance.now(),
+      wall: () => new Date(),
+      sleep: async (ms) => await sleep(ms, undefined, { ref: false }),
+    }),
+    slots: new Slots(SLOTS, SLOT_BYTES),
+    uploadBegun: (captureId, uploadId) => queue.outbox.uploadBegun(captureId, uploadId),
+    random: Math.random,
+  });
+  const dispatcher = new Dispatcher({
+    outbox: queue.outbox,
+    carry,
+    probe: () => heartbeat.beat(),
+    parallel: () => settings.limits.parallel,
+    open: () => rateAt(settings.limits, new Date()) !== 0,
+    report,
+    random: Math.random,
+    now,
+  });
+  const heartbeat: Heartbeat = new Heartbeat({
+    receiver,
+    clock,
+    standing: () => identity,
+    take: (standing) => {
+      const { publicKey, clients, trust, jwks, nonce, heartbeatSeconds } = standing;
+      const changed = clients.join() !== identity.clients.join();
+      storeStanding(data, { publicKey, clients, trust, jwks, nonce, heartbeatSeconds });
+      if (publicKey !== identity.publicKey) return;
+      identity = { ...identity, clients, trust, jwks, nonce, heartbeatSeconds };
+      if (changed) void takeSources();
+    },
+    queue: queue.status,
+    sources: () => sources.states(),
+    version: VERSION,
+    command: (command) => sources.obey(command),
+    heard: () => {
+      reportSkew();
+      dispatcher.heard();
+    },
+    refused: (problem) => dispatcher.refused(problem),
+    random: Math.random,
+  });
+
+  let told = 0;
+  const reportSkew = (): void => {
+    const skewMs = clock.skewMs();
+    if (Math.abs(skewMs) > SKEW_MS && Math.abs(skewMs - told) > SKEW_MS)
+      report({ kind: "ClockSkewed", skewMs });
+    told = Math.abs(skewMs) > SKEW_MS ? skewMs : 0;
+  };
+
+  const takeSources = async (): Promise<void> => {
+    const wrong = unowned(settings, identity.clients);
+    if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
+    await sources.take(settings, identity.clients);
+    dispatcher.wake();
+  };
+  const takeSettings = (fresh: AgentSettings): void => {
+    const newCa = authorityOf(fresh);
+    const newWay = fresh.proxy !== settings.proxy || newCa !== ca;
+    settings = fresh;
+    ca = newCa;
+    log.level(fresh.log);
+    report({ kind: "ConfigurationTaken", sources: fresh.sources.map((source) => source.name) });
+    // Lines that are open go on over the old way otherwise.
+    if (newWay) void receiver.close();
+    void takeSources();
+  };
+  const refuse = (detail: string): void => report({ kind: "ConfigurationRefused", detail });
+  const watching = watchSettings(
+    config,
+    (fresh) => {
+      try {
+        takeSettings(fresh);
+      } catch (cause) {
+        if (!(cause instanceof ProblemError)) throw cause;
+        refuse(cause.message);
+      }
+    },
+    refuse,
+  );
+  const tick = setInterval(() => {
+    identity = reloaded(data, identity, () => {
+      void receiver.close();
+      dispatcher.heard();
+    });
+    writeLive(data, {
+      pid: process.pid,
+      startedAt,
+      at: new Date().toISOString(),
+      trouble: tally.trouble,
+      refused: tally.refused,
+      skewMs: clock.skewMs(),
+      delivered: tally.delivered,
+      bytes: tally.bytes,
+    });
+  }, LIVE_MS);
+
+  log.say(
+    `tributary-agent ${VERSION}: ${identity.name} (${identity.agentId}) for ${identity.clients.join(", ")}, receiver ${identity.url}`,
+  );
+  report({ kind: "ConfigurationTaken", sources: settings.sources.map((source) => source.name) });
+  queue.onPut(() => dispatcher.wake());
+  heartbeat.start();
+  dispatcher.start();
+  await takeSources();
+  await aborted(stop);
+
+  log.say("stopping: what is on its way may finish");
+  clearInterval(tick);
+  watching.stop();
+  await Promise.all([sources.stop(), dispatcher.stop(GRACE_MS)]);
+  await heartbeat.stop();
+  await receiver.close();
+}
+
+/** An enrolment beside the running agent (a new key after a fork) is taken up; a damaged file is not. */
+function reloaded(data: string, identity: Identity, changed: () => void): Identity {
+  try {
+    const stored = requireIdentity(data);
+    if (stored.publicKey === identity.publicKey || stored.agentId !== identity.agentId) return identity;
+    setImmediate(changed);
+    return stored;
+  } catch {
+    return identity;
+  }
+}
+
+function authorityOf({ tls }: AgentSettings): string | undefined {
+  if (tls.ca === undefined) return undefined;
+  try {
+    return readFileSync(tls.ca, "utf8");
+  } catch (cause) {
+    throw new ProblemError("config-invalid", `tls.ca: cannot read ${tls.ca}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** Other work on this host goes first. Node cannot lower the priority of disk access; the service's unit does. */
+function lowerPriority(log: Log): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch (cause) {
+    log.say(`the priority of this process stays as it is: ${(cause as Error).message}`);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

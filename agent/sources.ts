@@ -1,0 +1,139 @@
+/** The captures that run, kept equal to the configuration: added, changed and removed without a restart. */
+import type { Command, SourceState } from "@tributary/shared/protocol.ts";
+import { type Capture, startCapture } from "./capture.ts";
+import type { AgentSettings, FolderSettings } from "./config.ts";
+import type { Report } from "./facts.ts";
+import type { Ended } from "./queue/outbox.ts";
+import type { Intake, SourceBook } from "./queue/queue.ts";
+import { afterRule } from "./seal/after.ts";
+import type { Spool } from "./seal/spool.ts";
+import { folderSource } from "./source/folder.ts";
+import type { Source } from "./source/source.ts";
+
+export interface SourcesParts {
+  readonly queue: {
+    intake(client: string, source: string): Intake;
+    book(client: string, source: string): SourceBook;
+    onEnd(listener: (ends: readonly Ended[]) => void): () => void;
+  };
+  readonly spool: Spool;
+  readonly report: Report;
+  /** ms of the receiver's clock. */
+  readonly corrected: () => number;
+  /** The agent's own folder: never captured. */
+  readonly data: string;
+}
+
+interface Running {
+  readonly client: string;
+  readonly name: string;
+  /** The settings as text: another text is another capture. */
+  readonly settings: string;
+  readonly source: Source;
+  readonly capture: Capture;
+}
+
+export class Sources {
+  readonly #parts: SourcesParts;
+  #running = new Map<string, Running>();
+  /** One change after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(parts: SourcesParts) {
+    this.#parts = parts;
+    // A capture frees the copies of its own parcels; of those whose source is gone nobody else would.
+    parts.queue.onEnd((ends) => {
+      for (const { parcel, end } of ends)
+        if (parcel.kind === "version" && parcel.spooled !== undefined && end.kind !== "aside")
+          if (!this.#running.has(identityOf(parcel.client, parcel.source)))
+            void parts.spool.release(parcel.spooled);
+    });
+  }
+
+  /** Where the bytes of an in-place parcel are; undefined while the source is not configured. */
+  find(client: string, name: string): Source | undefined {
+    return this.#running.get(identityOf(client, name))?.source;
+  }
+
+  /** Starts what is new, stops what is gone, restarts what changed. `clients`: whom this agent acts for. */
+  take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#take(settings, clients));
+    return this.#turn;
+  }
+
+  states(): SourceState[] {
+    return [...this.#running.values()].map(({ client, name, capture }) => {
+      const { reachable, reason, files, settling, lastScanAt, problems } = capture.state();
+      return {
+        name,
+        client,
+        kind: "folder",
+        reachable,
+        files,
+        settling,
+        problems,
+        ...(reason === undefined ? {} : { reason }),
+        ...(lastScanAt === undefined ? {} : { lastScanAt: new Date(lastScanAt).toISOString() }),
+      };
+    });
+  }
+
+  /** What the centre asks for, out of the closed list. */
+  obey(command: Command): void {
+    for (const { name, capture } of this.#running.values())
+      if (command.source === undefined || command.source === name) void capture.scanNow();
+  }
+
+  async stop(): Promise<void> {
+    await this.#turn;
+    await Promise.all([...this.#running.values()].map(({ capture }) => capture.stop()));
+    this.#running.clear();
+  }
+
+  async #take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
+    const wanted = new Map<string, { client: string; source: FolderSettings }>();
+    for (const source of settings.sources) {
+      const client = clientOf(source, clients);
+      if (client !== undefined) wanted.set(identityOf(client, source.name), { client, source });
+    }
+    for (const [identity, running] of this.#running) {
+      const next = wanted.get(identity);
+      if (next !== undefined && JSON.stringify(next.source) === running.settings) continue;
+      await running.capture.stop();
+      this.#running.delete(identity);
+    }
+    for (const [identity, { client, source }] of wanted)
+      if (!this.#running.has(identity)) this.#running.set(identity, this.#start(client, source));
+  }
+
+  #start(client: string, settings: FolderSettings): Running {
+    const { queue, spool, report, corrected, data } = this.#parts;
+    const rule = afterRule(settings.after, settings.path);
+    const ignored = [data, ...(rule?.kind === "move" ? [rule.to] : [])];
+    const source = folderSource({ ...settings, ignored });
+    const intake = queue.intake(client, settings.name);
+    const book = queue.book(client, settings.name);
+    const { onEnd } = queue;
+    const capture = startCapture({ source, settings, intake, book, spool, onEnd, report, corrected });
+    return { client, name: settings.name, settings: JSON.stringify(settings), source, capture };
+  }
+}
+
+const identityOf = (client: string, name: string): string => `${client}/${name}`;
+
+/** Whose files these are: named in the settings, or the agent's only client. Undefined: it does not act for them. */
+function clientOf(source: FolderSettings, clients: readonly string[]): string | undefined {
+  const client = source.client ?? (clients.length === 1 ? clients[0] : undefined);
+  return client !== undefined && clients.includes(client) ? client : undefined;
+}
+
+/** One sentence for each source that cannot run with these clients. */
+export function unowned(settings: AgentSettings, clients: readonly string[]): string[] {
+  return settings.sources
+    .filter((source) => clientOf(source, clients) === undefined)
+    .map((source) =>
+      source.client === undefined
+        ? `source "${source.name}" names no client, and this agent acts for several: add client: ${clients.join(" or ")}`
+        : `source "${source.name}" is of the client "${source.client}", for whom this agent does not act (only for ${clients.join(", ")})`,
+    );
+}

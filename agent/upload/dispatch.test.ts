@@ -1,0 +1,312 @@
+import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Fact } from "../facts.ts";
+import type { Outbox, ParcelEnd, RemovalParcel, Waiting } from "../queue/queue.ts";
+import type { Carried } from "./courier.ts";
+import { Dispatcher } from "./dispatch.ts";
+
+/** A queue in memory with the promises of the port: the oldest of each path, handed out once. */
+class MemoryOutbox implements Outbox {
+  readonly waiting: { parcel: RemovalParcel; attempts: number; due: number; out: boolean }[] = [];
+  readonly ends: { readonly captureId: string; readonly end: ParcelEnd }[] = [];
+  commits = 0;
+  full = false;
+
+  put(...names: string[]): void {
+    for (const name of names) {
+      const [path = "", number = "1"] = name.split("#");
+      const parcel: RemovalParcel = {
+        kind: "removal",
+        captureId: `${path}#${number}`,
+        client: "acme",
+        source: "pos",
+        path: Buffer.from(path),
+        sealedAt: "2026-01-01T00:00:00Z",
+      };
+      this.waiting.push({ parcel, attempts: 0, due: 0, out: false });
+    }
+  }
+
+  #heads() {
+    const seen = new Set<string>();
+    return this.waiting.filter(({ parcel }) => {
+      const path = parcel.path.toString();
+      if (seen.has(path)) return false;
+      seen.add(path);
+      return true;
+    });
+  }
+
+  take(limit: number, now: number): Waiting[] {
+    if (now === Number.MAX_SAFE_INTEGER) for (const one of this.waiting) one.due = 0;
+    const taken = this.#heads()
+      .filter((one) => !one.out && one.due <= now)
+      .slice(0, limit);
+    for (const one of taken) one.out = true;
+    return taken.map(({ parcel, attempts }) => ({ parcel, attempts, uploadId: undefined }));
+  }
+
+  nextDue(): number | undefined {
+    const due = this.#heads().filter((one) => !one.out && one.due > 0);
+    return due.length === 0 ? undefined : Math.min(...due.map((one) => one.due));
+  }
+
+  postpone(captureId: string, until: number): void {
+    const one = this.#find(captureId);
+    one.out = false;
+    one.due = until;
+    one.attempts += 1;
+  }
+
+  end(captureId: string, end: ParcelEnd): void {
+    this.endAll([{ captureId, end }]);
+  }
+
+  endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void {
+    this.commits += 1;
+    if (this.full) {
+      for (const { captureId } of ends) this.#find(captureId).out = false;
+      throw new ProblemError("disk-full", "no room");
+    }
+    for (const one of ends) {
+      this.waiting.splice(this.waiting.indexOf(this.#find(one.captureId)), 1);
+      this.ends.push(one);
+    }
+  }
+
+  uploadBegun(): void {}
+
+  #find(captureId: string) {
+    const found = this.waiting.find((one) => one.parcel.captureId === captureId);
+    if (found === undefined) throw new Error(`${captureId} ended twice`);
+    return found;
+  }
+}
+
+let outbox: MemoryOutbox;
+let facts: Fact[];
+let carried: string[];
+let dispatcher: Dispatcher;
+let down: ProblemCode | undefined;
+let probes: number;
+let most: number;
+let now: number;
+
+beforeEach(() => {
+  outbox = new MemoryOutbox();
+  facts = [];
+  carried = [];
+  down = undefined;
+  probes = 0;
+  most = 8;
+  now = 1_000;
+});
+afterEach(() => dispatcher.stop(0));
+
+const delivered: Carried = {
+  kind: "delivered",
+  receipt: "r",
+  claims: {
+    iss: "i",
+    client: "acme",
+    source: "pos",
+    pathEncoded: "p",
+    versionId: "v",
+    captureId: "c",
+    size: null,
+    sha256: null,
+    status: "removed",
+    receivedAt: "2026-01-01T00:00:00Z",
+    channel: "push",
+    agentId: "a",
+  },
+};
+
+function start(
+  how: (name: string, signal: AbortSignal) => Promise<Carried> | Carried = () => delivered,
+): void {
+  dispatcher = new Dispatcher({
+    outbox,
+    carry: async ({ parcel }, signal) => {
+      carried.push(parcel.captureId);
+      await new Promise(setImmediate);
+      return await how(parcel.captureId, signal);
+    },
+    probe: async () => {
+      probes += 1;
+      await new Promise(setImmediate);
+      if (down !== undefined) throw new ProblemError(down, "down");
+    },
+    parallel: () => most,
+    open: () => true,
+    report: (fact) => facts.push(fact),
+    random: () => 0.01,
+    now: () => now,
+  });
+  dispatcher.start();
+}
+
+const kinds = () => facts.map((fact) => fact.kind);
+const problem = (code: ProblemCode, retryAfter?: number) =>
+  new ProblemError(code, code, retryAfter === undefined ? {} : { retryAfter });
+const emptied = () => expect.poll(() => outbox.waiting.length).toBe(0);
+
+test("many at once, never more than allowed, one path in its order, their ends in few commits", async () => {
+  const names = Array.from({ length: 100 }, (_, i) => `f${i % 50}#${Math.floor(i / 50)}`);
+  outbox.put(...names);
+  let atOnce = 0;
+  let peak = 0;
+  start(async () => {
+    atOnce += 1;
+    peak = Math.max(peak, atOnce);
+    await new Promise(setImmediate);
+    atOnce -= 1;
+    return delivered;
+  });
+  await emptied();
+  expect(peak).toBe(8);
+  for (let i = 0; i < 50; i += 1) expect(carried.indexOf(`f${i}#0`)).toBeLessThan(carried.indexOf(`f${i}#1`));
+  expect(outbox.commits).toBeLessThan(60);
+  expect(kinds().filter((kind) => kind === "ParcelDelivered")).toHaveLength(100);
+});
+
+test("a new parcel goes at once", async () => {
+  start();
+  outbox.put("late");
+  dispatcher.wake();
+  await emptied();
+});
+
+test("what keeps one path back lets the others go", async () => {
+  outbox.put("bad#1", "bad#2", "good#1", "good#2");
+  let mended = false;
+  start((name) => {
+    if (name === "bad#1" && !mended) throw problem("file-unreadable", 1000);
+    return delivered;
+  });
+  await expect.poll(() => outbox.ends.length).toBe(2);
+  expect(outbox.waiting.map(({ parcel }) => parcel.captureId)).toEqual(["bad#1", "bad#2"]);
+  expect(facts).toContainEqual(expect.objectContaining({ kind: "ParcelPostponed", code: "file-unreadable" }));
+  expect(probes).toBe(0);
+  mended = true;
+  now += 1_200_000;
+  dispatcher.wake();
+  await emptied();
+  expect(carried.at(-1)).toBe("bad#2");
+});
+
+test("a permanent problem sets aside, visibly, and the next of the path goes", async () => {
+  outbox.put("bad#1", "bad#2");
+  start((name) => {
+    if (name === "bad#1") throw problem("path-invalid");
+    return delivered;
+  });
+  await emptied();
+  expect(outbox.ends.map(({ captureId, end }) => [captureId, end.kind])).toEqual([
+    ["bad#1", "aside"],
+    ["bad#2", "delivered"],
+  ]);
+  expect(kinds()).toContain("ParcelSetAside");
+});
+
+test("superseded ends the parcel, visibly", async () => {
+  outbox.put("a");
+  start(() => ({ kind: "superseded", detail: "changed" }));
+  await emptied();
+  expect(kinds()).toEqual(["ParcelSuperseded"]);
+});
+
+test("without a receiver one probe asks, not every parcel; told once, and once when it is back", async () => {
+  outbox.put(...Array.from({ length: 500 }, (_, i) => `f${i}`));
+  down = "receiver-unreachable";
+  start(() => {
+    if (down !== undefined) throw problem(down);
+    return delivered;
+  });
+  await expect.poll(() => probes).toBeGreaterThan(4);
+  expect(carried.length).toBeLessThanOrEqual(8);
+  expect(kinds()).toEqual(["ReceiverLost"]);
+  expect(dispatcher.lost).toBe("receiver-unreachable");
+  down = undefined;
+  dispatcher.heard();
+  now += 60_000;
+  await expect.poll(() => outbox.ends.length).toBe(500);
+  expect(kinds().filter((kind) => /Receiver/.test(kind))).toEqual(["ReceiverLost", "ReceiverBack"]);
+});
+
+test("one parcel under which the line always breaks does not hold back the others", async () => {
+  outbox.put("poison", ...Array.from({ length: 50 }, (_, i) => `f${i}`));
+  start((name) => {
+    if (name === "poison#1") throw problem("receiver-unreachable");
+    return delivered;
+  });
+  await expect.poll(() => outbox.ends.length).toBe(50);
+  expect(outbox.waiting).toHaveLength(1);
+  expect(kinds()).not.toContain("ReceiverLost");
+});
+
+test("a receiver that answers and takes nothing counts as lost too", async () => {
+  outbox.put(...Array.from({ length: 50 }, (_, i) => `f${i}`));
+  let broken = true;
+  start(() => {
+    if (broken) throw problem("lake-unavailable");
+    return delivered;
+  });
+  await expect.poll(() => kinds()).toContain("ReceiverLost");
+  expect(carried.length).toBeLessThan(30);
+  broken = false;
+  now += 60_000;
+  await expect.poll(() => outbox.ends.length, { timeout: 10_000 }).toBe(50);
+  expect(kinds().filter((kind) => kind === "ReceiverLost" || kind === "ReceiverBack")).toEqual([
+    "ReceiverLost",
+    "ReceiverBack",
+  ]);
+});
+
+test.for(["agent-forked", "agent-revoked", "unauthenticated"] as const)(
+  "%s stops everything, the queue is kept",
+  async (code) => {
+    outbox.put("a", "b", "c", "d");
+    most = 1;
+    down = code;
+    start(() => {
+      throw problem(code);
+    });
+    await expect.poll(() => probes).toBe(1);
+    expect(kinds()).toEqual(["AgentStopped"]);
+    expect(outbox.waiting).toHaveLength(4);
+    expect(carried).toHaveLength(1);
+    down = undefined;
+    dispatcher.heard();
+    await expect.poll(() => kinds()).toContain("ReceiverBack");
+  },
+);
+
+test("a full disk: nothing ended, everything goes again", async () => {
+  outbox.put("a", "b");
+  outbox.full = true;
+  start();
+  await expect.poll(() => outbox.commits).toBeGreaterThan(0);
+  expect(outbox.waiting).toHaveLength(2);
+  outbox.full = false;
+  await emptied();
+});
+
+test("stopping lets what is on its way finish, and cuts it when it does not", async () => {
+  outbox.put("quick", "endless", "not begun");
+  most = 2;
+  start(async (name, signal) => {
+    if (name.startsWith("quick")) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return delivered;
+    }
+    return await new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason as Error));
+    });
+  });
+  await expect.poll(() => carried.length).toBe(2);
+  await dispatcher.stop(200);
+  expect(outbox.ends.map(({ captureId }) => captureId)).toEqual(["quick#1"]);
+  expect(carried).toHaveLength(2);
+  expect(facts.map((fact) => fact.kind)).toEqual(["ParcelDelivered"]);
+});
