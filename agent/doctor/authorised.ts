@@ -30,7 +30,7 @@ export async function askReceiver(
   const token = await signToken({ agentId, site, method: "GET", path, now }, key);
   const socket = await openLine(way, secureContext(authorities));
   const client = new Client(way.url.origin, {
-    connect: (_options, done) => done(null, socket),
+    connect: (_options, done) => setImmediate(done, null, socket),
     headersTimeout: 30_000,
     bodyTimeout: 30_000,
   });
