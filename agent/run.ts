@@ -80,7 +80,7 @@ async function live(
   let tally = EMPTY_TALLY;
   const startedAt = new Date().toISOString();
   const origin = Date.now() - performance.now();
-  const now = (): number => origin + performance.now();
+  const now = (): number => Math.round(origin + performance.now());
   const report: Report = (fact) => {
     tally = tallied(tally, fact, new Date());
     log.report(fact);

@@ -20,7 +20,7 @@ export interface DispatchOptions {
   readonly open: () => boolean;
   readonly report: Report;
   readonly random: () => number;
-  /** ms since 1970, and never jumping. */
+  /** Whole ms since 1970, and never jumping. */
   readonly now: () => number;
 }
 

@@ -1,0 +1,147 @@
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/authority.ts";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Fact } from "./facts.ts";
+import { enrol } from "./identity/enrol.ts";
+import { requireIdentity } from "./identity/identity.ts";
+import { readLive } from "./report/live.ts";
+import { run } from "./run.ts";
+import { FakeReceiver } from "./upload/fake-receiver.ts";
+
+let authority: TestAuthority;
+let receiver: FakeReceiver;
+let home: string;
+let data: string;
+let facts: Fact[];
+let running: { stop: AbortController; ended: Promise<number> } | undefined;
+
+beforeAll(async () => {
+  authority = await makeTestAuthority("Tributary test authority");
+});
+
+beforeEach(async () => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), "tributary-run-")));
+  data = join(home, "data");
+  mkdirSync(join(home, "inbox"));
+  facts = [];
+  receiver = await new FakeReceiver(await authority.issue(["127.0.0.1"]), authority.cert).start();
+  const code = receiver.invite(authority.pin);
+  await enrol({ data, code, version: "1", proxy: undefined, ca: undefined, env: {} });
+  configure("pos");
+});
+
+afterEach(async () => {
+  await stop();
+  await receiver.stop();
+  rmSync(home, { recursive: true, force: true });
+});
+
+function configure(...names: string[]): void {
+  const lines = names.map(
+    (name) => `  - { name: ${name}, path: ${join(home, "inbox")}, settle: 50ms, include: ["${name}*"] }`,
+  );
+  writeFileSync(join(data, "agent.yaml"), ["sources:", ...lines, ""].join("\n"));
+}
+
+function start(): void {
+  const stop = new AbortController();
+  const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };
+  running = { stop, ended: run({ data, config: join(data, "agent.yaml"), env: {}, log, stop: stop.signal }) };
+}
+
+async function stop(): Promise<number | undefined> {
+  const was = running;
+  running = undefined;
+  was?.stop.abort();
+  return await was?.ended;
+}
+
+const drop = (name: string, text: string): void => writeFileSync(join(home, "inbox", name), text);
+const arrived = () =>
+  receiver.taken.map(
+    ({ answer, bytes }) => `${answer.source}/${answer.path} ${answer.status} ${bytes.toString()}`,
+  );
+const soon = { timeout: 10_000, interval: 20 };
+
+test("what is dropped, changed and removed arrives, in this order; a second start sends nothing twice", async () => {
+  start();
+  drop("pos1.csv", "A");
+  await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
+  drop("pos1.csv", "BB");
+  await expect.poll(arrived, soon).toHaveLength(2);
+  rmSync(join(home, "inbox", "pos1.csv"));
+  await expect.poll(arrived, { ...soon, timeout: 14_000 }).toHaveLength(3);
+  expect(arrived().slice(1)).toEqual(["pos/pos1.csv created BB", "pos/pos1.csv removed "]);
+  expect(await stop()).toBe(0);
+  start();
+  drop("pos2.csv", "C");
+  await expect.poll(arrived, soon).toHaveLength(4);
+  expect(requireIdentity(data).nonce).toMatch(/^nonce-[1-9]/);
+  await expect.poll(() => readLive(data)?.delivered, soon).toBeGreaterThan(0);
+});
+
+test("two runs on one data folder: the second is refused", async () => {
+  start();
+  await expect.poll(() => facts.length, soon).toBeGreaterThan(0);
+  const log = { report: () => {}, level: () => {}, say: () => {} };
+  const second = run({ data, config: join(data, "agent.yaml"), env: {}, log, stop: AbortSignal.abort() });
+  await expect(second).rejects.toMatchObject({ code: "usage" });
+});
+
+test("a changed agent.yaml counts; a broken one is refused with its line, and the one before stays", async () => {
+  start();
+  drop("till1.csv", "T");
+  drop("pos1.csv", "A");
+  await expect.poll(arrived, soon).toHaveLength(1);
+  writeFileSync(join(data, "agent.yaml"), "sources:\n  - { nme: pos }\n");
+  const refused = () => facts.filter((fact) => fact.kind === "ConfigurationRefused");
+  await expect
+    .poll(refused, soon)
+    .toEqual([expect.objectContaining({ detail: expect.stringContaining("agent.yaml:2:") })]);
+  drop("pos2.csv", "B");
+  await expect.poll(arrived, soon).toHaveLength(2);
+  configure("till");
+  await expect.poll(arrived, soon).toContain("till/till1.csv created T");
+  drop("pos3.csv", "C");
+  drop("till2.csv", "T");
+  await expect.poll(arrived, soon).toContain("till/till2.csv created T");
+  expect(arrived().some((line) => line.includes("pos3"))).toBe(false);
+  expect(receiver.taken.some(({ answer }) => answer.status === "removed")).toBe(false);
+});
+
+test("a source of a client for whom it does not act is told, the others work", async () => {
+  writeFileSync(
+    join(data, "agent.yaml"),
+    `sources:\n  - { name: a, client: other, path: ${home} }\n  - { name: pos, path: ${join(home, "inbox")}, settle: 50ms }\n`,
+  );
+  start();
+  drop("x", "X");
+  await expect.poll(arrived, soon).toEqual(["pos/x created X"]);
+  expect(facts).toContainEqual(
+    expect.objectContaining({ kind: "ConfigurationRefused", detail: expect.stringContaining('"other"') }),
+  );
+});
+
+test("a fork stops it, shown; after an enrolment with a new key it goes on by itself, nothing lost", async () => {
+  start();
+  let forked = true;
+  receiver.intercept = (request, response, path) => {
+    if (!forked || path === "/v1/enroll") return false;
+    request
+      .resume()
+      .on("end", () => response.writeHead(403).end('{"code":"agent-forked","detail":"two hosts"}'));
+    return true;
+  };
+  drop("pos1.csv", "A");
+  await expect.poll(() => facts.map((fact) => fact.kind), soon).toContain("AgentStopped");
+  await expect.poll(() => readLive(data)?.trouble?.code, soon).toBe("agent-forked");
+  expect(arrived()).toEqual([]);
+  forked = false;
+  const code = receiver.invite(authority.pin);
+  await enrol({ data, code, version: "1", proxy: undefined, ca: undefined, env: {} });
+  await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
+  expect(facts.map((fact) => fact.kind)).toContain("ReceiverBack");
+  expect(existsSync(join(data, "key.new"))).toBe(false);
+});
