@@ -8,10 +8,10 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addEnroll } from "./commands/enroll.ts";
 import { addReceipt, type ReadQueue } from "./commands/receipt.ts";
 import { addRun } from "./commands/run.ts";
+import { addScan, type OpenIntake } from "./commands/scan.ts";
 import { addStatus } from "./commands/status.ts";
 import { isDataFolderLocked } from "./queue/lock.ts";
 import { openQueue } from "./queue/sqlite.ts";
-import { run } from "./run.ts";
 import { VERSION } from "./version.ts";
 
 const readQueue: ReadQueue = (data, read) => {
@@ -21,6 +21,11 @@ const readQueue: ReadQueue = (data, read) => {
   } finally {
     queue.close();
   }
+};
+
+const openIntake: OpenIntake = (data, client, source) => {
+  const queue = openQueue(join(data, "queue.sqlite"));
+  return { intake: queue.intake(client, source), close: () => queue.close() };
 };
 
 function acceptRoot(data: string, client: string, source: string): void {
@@ -40,7 +45,9 @@ const program = new Command("tributary-agent")
   .exitOverride();
 addEnroll(program);
 addAddFolder(program, acceptRoot);
-addRun(program, run);
+// Loaded only here: the short commands need none of it.
+addRun(program, async (options) => await (await import("./run.ts")).run(options));
+addScan(program, openIntake);
 addStatus(program, readQueue, isDataFolderLocked);
 addReceipt(program, readQueue);
 addDoctor(program);
@@ -52,3 +59,5 @@ try {
 } catch (error) {
   process.exitCode = fail("tributary-agent", error);
 }
+// Nothing that is left over, such as an idle connection, may keep a finished command alive.
+process.stdout.write("", () => process.exit());

@@ -162,6 +162,9 @@ function stopAsked(): { readonly happened: Promise<Error | undefined>; stop(why:
       resolve(undefined);
     });
   }
+  // For whoever starts us as a child and may be killed: the end of the input is its end.
+  if (process.env["TRIBUTARY_STOP_ON_STDIN_EOF"] === "1")
+    process.stdin.resume().once("end", () => resolve(undefined));
   return { happened: promise, stop: resolve };
 }
 

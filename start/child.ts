@@ -49,7 +49,9 @@ export function launch(
   hear: (line: string) => void,
 ): Child {
   const child: ChildProcess = spawn(process.execPath, [join(root, program, "main.ts"), ...args], {
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["pipe", "ignore", "pipe"],
+    // When we are killed without warning, the end of this input tells them.
+    env: { ...process.env, TRIBUTARY_STOP_ON_STDIN_EOF: "1" },
     detached: process.platform !== "win32",
   });
   const waiting = new Set<(line: string | undefined) => void>();

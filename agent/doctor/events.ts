@@ -1,6 +1,6 @@
 /**
  * Whether file events really arrive in this folder: it makes a probe and waits for the event. The probe is an empty
- * folder, because the agent captures files only, so a probe never leaves this host.
+ * folder: the agent captures files only, so a probe never leaves this host.
  */
 import { randomUUID } from "node:crypto";
 import { watch } from "node:fs";
