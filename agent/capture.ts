@@ -126,9 +126,8 @@ export function startCapture(parts: CaptureParts): Capture {
       await (await watching)?.();
       sealer.stop();
       await looks.stop();
-      const laid = lanes.stop();
+      await lanes.stop();
       batch.stop();
-      await laid;
       await after?.stop();
     },
     scanNow: () => looks.scanNow(),
@@ -153,9 +152,10 @@ function rootHealth({ source, book, report }: CaptureParts, clocks: Clocks) {
       reason = why;
       return;
     }
+    const detail =
+      why ?? (known ? `it is there again after ${formatDuration(clocks.wall() - since)}` : "it is there");
     known = true;
     reason = why;
-    const detail = why ?? `it is there again after ${formatDuration(clocks.wall() - since)}`;
     report({ kind: "SourceHealthChanged", source: source.name, healthy: why === undefined, reason: detail });
   }
 

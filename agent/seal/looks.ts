@@ -29,6 +29,7 @@ export interface LookParts {
 
 /** Events of one file come in showers; its last one counts. */
 const GATHER_MS = 20;
+const PARALLEL = 8;
 /** More hints than this at once: a scan is cheaper, and loses none. */
 const MOST_HINTS = 10_000;
 /** A scan that a hint asked for does not follow the one before at once. */
@@ -120,10 +121,12 @@ export class Looks {
 
   async #work(): Promise<void> {
     const now = this.#parts.clocks.steady();
-    for (const path of this.#paths.take(now)) {
-      if (this.#ended.signal.aborted) return;
-      await this.#lookAt(fromKey(path));
-    }
+    const paths = this.#paths.take(now);
+    const lane = async (): Promise<void> => {
+      for (let path = paths.shift(); path !== undefined && !this.#ended.signal.aborted; path = paths.shift())
+        await this.#lookAt(fromKey(path));
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, paths.length) }, lane));
     for (const folder of this.#folders.take(now)) {
       if (this.#ended.signal.aborted) return;
       await this.#listed(await this.#parts.source.list(fromKey(folder)));

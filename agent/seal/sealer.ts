@@ -56,7 +56,8 @@ export class Sealer {
   readonly #parts: SealerParts;
   readonly #settling = new Map<string, Settling>();
   readonly #agenda = new Agenda();
-  readonly #sealing = new Set<string>();
+  /** Being sealed or stored: until then a new sighting is only noted, as true. */
+  readonly #sealing = new Map<string, boolean>();
   readonly #failures = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -84,14 +85,15 @@ export class Sealer {
   /** The file was seen in a state that is not the sealed one (or must be read again). */
   sighted(path: Buffer, state: FileState): void {
     const at = key(path);
-    if (this.#sealing.has(at)) return;
-    this.#take(at, state);
+    if (this.#sealing.has(at)) this.#sealing.set(at, true);
+    else this.#take(at, state);
   }
 
   /** It is not to be waited for any more: gone, left out, or as it was. */
   drop(path: Buffer): void {
     const at = key(path);
-    if (!this.#sealing.has(at)) this.#forget(at);
+    if (this.#sealing.has(at)) this.#sealing.set(at, true);
+    else this.#forget(at);
   }
 
   stop(): void {
@@ -145,14 +147,14 @@ export class Sealer {
   }
 
   #seal(at: string, order: SealOrder): void {
-    this.#sealing.add(at);
+    this.#sealing.set(at, false);
     this.#parts.lanes.add({
       size: order.state.size,
       run: async (buffer) => {
         const spool = this.#parts.copy || order.snapshot ? this.#parts.spool : undefined;
         try {
           const result = await seal(this.#parts.source, order, spool, buffer);
-          await this.#sealed(at, order, result);
+          this.#sealed(at, order, result);
         } catch (error) {
           this.#sealing.delete(at);
           if ((error as { code?: unknown }).code !== "disk-full") throw error;
@@ -162,29 +164,35 @@ export class Sealer {
     });
   }
 
-  async #sealed(at: string, order: SealOrder, result: SealResult): Promise<void> {
+  #sealed(at: string, order: SealOrder, result: SealResult): void {
     switch (result.kind) {
       case "sealed":
-        return await this.#store(at, order, result);
+        // The lane goes on: the more sealings meet in one commit, the fewer times the disk is waited for.
+        void this.#store(at, order, result);
+        return;
       case "changed":
         this.#sealing.delete(at);
-        return this.#take(at, result.state);
+        this.#take(at, result.state);
+        return;
       case "gone":
         this.#sealing.delete(at);
         this.#forget(at);
-        return this.#parts.lookAgain(order.path, 0);
+        this.#parts.lookAgain(order.path, 0);
+        return;
       case "unseen":
         this.#sealing.delete(at);
-        if (result.unseen.code === undefined) return this.#forget(at);
-        return this.#retry(at, result.unseen.code, result.unseen.reason, undefined);
+        if (result.unseen.code === undefined) this.#forget(at);
+        else this.#retry(at, result.unseen.code, result.unseen.reason, undefined);
+        return;
       case "spool-full":
         this.#sealing.delete(at);
-        return this.#retry(
+        this.#retry(
           at,
           "spool-full",
           "the spool has reached its bound; it is captured when copies have left, or raise limits.spool",
           SPOOL_RETRY_MS,
         );
+        return;
     }
   }
 
@@ -210,6 +218,7 @@ export class Sealer {
         };
     if (touched && result.spooled !== undefined) await spool.release(result.spooled);
     const stored = await this.#parts.batch.put(parcel === undefined ? { parcel, seen } : { parcel, seen });
+    const moved = this.#sealing.get(at) === true;
     this.#sealing.delete(at);
     this.#forget(at);
     if (!stored) return;
@@ -223,8 +232,9 @@ export class Sealer {
         size: result.state.size,
         snapshot,
       });
-    // What happened to it while it was sealed gave no second sighting here; and a coarse clock may hide a change.
-    this.#parts.lookAgain(path, mayHaveChangedUnseen(result.state, sealedAt) ? COARSE_MS : 50);
+    // A clock that is coarse may hide a change.
+    const unsure = mayHaveChangedUnseen(result.state, sealedAt);
+    if (moved || unsure) this.#parts.lookAgain(path, moved ? 0 : COARSE_MS);
   }
 
   #retry(at: string, code: ProblemCode, detail: string, afterMs: number | undefined): void {

@@ -12,7 +12,7 @@ export interface Rules {
 
 /** Names that we make ourselves for an instant, in an `after:` action. */
 export function isOwnName(name: Buffer): boolean {
-  return /^\.tributary-.*~$/s.test(name.toString("latin1"));
+  return name[0] === 0x2e && /^\.tributary-.*~$/s.test(name.toString("latin1"));
 }
 
 /** `s`: a newline in a name is a character like any other. */
