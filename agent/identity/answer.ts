@@ -22,10 +22,10 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
   const json = parse(text);
   if (status >= 200 && status < 300) return { status, headers, json };
   const retryAfter = readRetryAfter(header(headers, "retry-after"), now);
-  const body = json as { code?: unknown; detail?: unknown; title?: unknown; requestId?: unknown } | undefined;
+  const body = json as { code?: unknown; detail?: unknown; requestId?: unknown } | undefined;
   if (isProblemCode(body?.code)) {
     const id = typeof body?.requestId === "string" ? ` (request ${body.requestId})` : "";
-    throw new ProblemError(body.code, `${String(body.detail ?? body.title ?? body.code)}${id}`, {
+    throw new ProblemError(body.code, `${typeof body.detail === "string" ? body.detail : body.code}${id}`, {
       ...(retryAfter === undefined ? {} : { retryAfter }),
     });
   }

@@ -282,9 +282,9 @@ test("a receipt by a stranger's key delivers nothing, even under a known key id"
   const stranger = generateKeyPairSync("ed25519").privateKey;
   const parcel = version(Buffer.alloc(10));
   expect((await carry(parcel)).kind).toBe("delivered");
-  const { receipt, ...honest } = receiver.taken[0]?.answer as NonNullable<
-    (typeof receiver.taken)[0]
-  >["answer"];
+  const [taken] = receiver.taken;
+  if (taken === undefined) throw new Error("nothing was taken");
+  const { receipt, ...honest } = taken.answer;
   const { path: _path, ...claims } = honest;
   const forged = signReceipt(
     { ...claims, iss: receiver.site, channel: "push", agentId: receiver.agentId },

@@ -3,7 +3,7 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Report } from "../facts.ts";
 import type { Outbox, Parcel, ParcelEnd } from "../queue/queue.ts";
 
-const GATHER_MS = 8;
+const GATHER_MS = 20;
 const AT_MOST = 256;
 
 interface Gathered {

@@ -16,7 +16,7 @@ let trust: Trust;
 let proxy: string | undefined;
 let url: string;
 const key = generateKeyPairSync("ed25519");
-const ending: (() => Promise<unknown> | unknown)[] = [];
+const ending: (() => unknown)[] = [];
 
 beforeAll(async () => {
   authority = await makeTestAuthority("Tributary test authority");

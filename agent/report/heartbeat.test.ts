@@ -1,0 +1,121 @@
+import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Command, HeartbeatAnswer, HeartbeatRequest } from "@tributary/shared/protocol.ts";
+import { heartbeatRequest } from "@tributary/shared/protocol.ts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ReceiverClock } from "../identity/clock.ts";
+import type { Standing } from "../identity/identity.ts";
+import { Heartbeat } from "./heartbeat.ts";
+
+let standing: Standing;
+let sent: HeartbeatRequest[];
+let steps: string[];
+let answer: Partial<HeartbeatAnswer>;
+let refusal: ProblemError | undefined;
+let commands: Command[];
+let heartbeat: Heartbeat;
+
+beforeEach(() => {
+  standing = {
+    publicKey: "x",
+    clients: ["acme"],
+    trust: { authorities: [{ pem: "old", lastNamedAt: Date.now() }], systemNamedAt: null },
+    jwks: { keys: [] },
+    nonce: "n0",
+    heartbeatSeconds: 0.02,
+  };
+  sent = [];
+  steps = [];
+  answer = {};
+  refusal = undefined;
+  commands = [];
+  heartbeat = new Heartbeat({
+    receiver: {
+      call: async ({ body, signal }) => {
+        await new Promise(setImmediate);
+        if (signal?.aborted) throw signal.reason;
+        sent.push(heartbeatRequest.parse(JSON.parse(String(body))));
+        steps.push(`sent ${sent.at(-1)?.nonce}`);
+        if (refusal !== undefined) throw refusal;
+        const json = {
+          nonce: `n${sent.length}`,
+          heartbeatSeconds: 0.02,
+          configurationRevision: 0,
+          clients: ["acme", "beta"],
+          trust: { authorities: ["new"], system: false },
+          jwks: { keys: [] },
+          commands: [{ kind: "scan", source: "pos" }],
+          ...answer,
+        };
+        return { status: 200, headers: {}, json };
+      },
+    },
+    clock: new ReceiverClock(),
+    standing: () => standing,
+    take: (fresh) => {
+      steps.push(`stored ${fresh.nonce}`);
+      standing = fresh;
+    },
+    queue: {
+      depth: () => ({ depth: 3, bytes: 10, oldestSealedAt: "2026-01-01T00:00:00.000Z", aside: 1 }),
+      problems: (limit) =>
+        Array.from({ length: limit }, () => ({
+          client: "acme",
+          source: "pos",
+          path: Buffer.from([0xff, 0x61]),
+          code: "file-unreadable" as const,
+          detail: "x".repeat(5000),
+          since: "2026-01-01T00:00:00.000Z",
+          captureId: undefined,
+          aside: false,
+        })),
+    },
+    sources: () => [],
+    version: "1.2.3",
+    command: (command) => commands.push(command),
+    heard: () => steps.push("heard"),
+    refused: (problem) => steps.push(`refused ${problem.code}`),
+    random: () => 0.5,
+  });
+});
+afterEach(() => heartbeat.stop());
+
+test("each nonce is stored before it is used", async () => {
+  heartbeat.start();
+  await expect.poll(() => sent.length).toBeGreaterThan(2);
+  expect(steps.slice(0, 6)).toEqual(["sent n0", "stored n1", "heard", "sent n1", "stored n2", "heard"]);
+});
+
+test("what it says fits the wire, whatever the names and the details are", async () => {
+  await heartbeat.beat();
+  expect(sent[0]).toMatchObject({ version: "1.2.3", queue: { depth: 3, aside: 1 } });
+  expect(sent[0]?.problems).toHaveLength(100);
+  expect(sent[0]?.problems[0]?.path).toBe("\ufffda");
+});
+
+test("trust, clients and commands are taken up", async () => {
+  await heartbeat.beat();
+  expect(standing.clients).toEqual(["acme", "beta"]);
+  expect(standing.trust.authorities.map((one) => one.pem)).toEqual(["new", "old"]);
+  expect(commands).toEqual([{ kind: "scan", source: "pos" }]);
+});
+
+test("asked twice at once it beats once", async () => {
+  await Promise.all([heartbeat.beat(), heartbeat.beat()]);
+  expect(sent).toHaveLength(1);
+});
+
+test("a refusal is told and changes nothing; the old nonce is kept", async () => {
+  refusal = new ProblemError("agent-forked", "two hosts");
+  await expect(heartbeat.beat()).rejects.toBe(refusal);
+  expect(steps).toEqual(["sent n0", "refused agent-forked"]);
+  expect(standing.nonce).toBe("n0");
+  refusal = undefined;
+  await heartbeat.beat();
+  expect(standing.nonce).toBe("n2");
+});
+
+test("an answer that is none changes nothing", async () => {
+  answer = { nonce: 7 as unknown as string };
+  await expect(heartbeat.beat()).rejects.toMatchObject({ code: "receiver-unreachable" });
+  expect(standing.nonce).toBe("n0");
+});
