@@ -75,6 +75,24 @@ test("many at once share commits, and every line of the manifest stands once, in
   ).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
 });
 
+test("one captureId whose bytes are published twice at once leaves one version, one receipt, one object", async () => {
+  const captureId = randomUUID();
+  const { promise: both, resolve: go } = Promise.withResolvers<void>();
+  let publishing = 0;
+  before = async (key) => {
+    if (isManifest(key)) return;
+    publishing += 1;
+    if (publishing === 2) go();
+    await both;
+  };
+  const [one, two] = await Promise.all([put("twice", "twice", captureId), put("twice", "twice", captureId)]);
+  expect(publishing).toBe(2);
+  expect(two.json["receipt"]).toBe(one.json["receipt"]);
+  expect(await rig.entries()).toBe(1);
+  const objects = [...rig.lake.objects.keys()].filter((key) => !isManifest(key));
+  expect(objects).toEqual([expect.stringContaining(String(one.json["versionId"]))]);
+});
+
 describe("a lake that does not take the manifest", () => {
   test("gives no receipt; the capture again writes the segment itself, and only then gives the receipt", async () => {
     const captureId = randomUUID();

@@ -2,7 +2,10 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { formatDigest } from "@tributary/shared/digest.ts";
 import { PARTS } from "@tributary/shared/protocol.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createHistory } from "../ledger/history.ts";
 import { type Answer, type Rig, startRig } from "../rig.ts";
+import { sweep } from "./sweep.ts";
+import { UploadRows } from "./upload-rows.ts";
 
 let rig: Rig;
 let failComplete = false;
@@ -221,6 +224,32 @@ describe("completing", () => {
     expect((await complete(committed)).json["status"]).toBe("created");
     expect((await complete(young)).json["status"]).toBe("created");
     expect(rig.lake.objects.size).toBeGreaterThan(objects);
+  });
+
+  test("however old its key is, what an entry or a live upload names stays", async () => {
+    const live = await open("live");
+    const row = await rig.database.db
+      .selectFrom("uploads")
+      .select("lake_key")
+      .where("id", "=", live)
+      .executeTakeFirstOrThrow();
+    rig.lake.objects.set(row.lake_key, Buffer.from("put together, not committed"));
+    const before = [...rig.lake.objects.keys()];
+    expect(before.some((key) => key.endsWith("/large"))).toBe(true);
+    const week = 7 * 86_400_000;
+    const swept = await sweep({
+      lake: rig.lake,
+      history: createHistory(rig.database.db),
+      rows: new UploadRows(rig.database),
+      now: () => Date.now() + 2 * week,
+      report: () => {},
+      uploadsAfter: week,
+      spareAfter: week,
+    });
+    expect([swept.uploads, swept.objects]).toEqual([0, 0]);
+    expect([...rig.lake.objects.keys()]).toEqual(before);
+    rig.lake.objects.delete(row.lake_key);
+    expect((await complete(live)).json["status"]).toBe("created");
   });
 
   test("spare objects go when they are old, never one that an entry or a live upload names", async () => {
