@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
 import { requireIdentity } from "../identity/identity.ts";
 import type { QueueStatus } from "../queue/status.ts";
+import { readLive } from "../report/live.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
 import type { ReadQueue } from "./receipt.ts";
 
@@ -32,12 +33,16 @@ export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsR
     const { data, config } = placeOf(options);
     const { agentId, name, url, clients } = requireIdentity(data);
     const configured = loadAgentSettings(config).sources;
+    const running = isRunning(data);
     const report = readQueue(data, (status) => ({
       agentId,
       name,
       receiver: url,
       clients,
-      running: isRunning(data),
+      running,
+      // What a run of before said is no news.
+      trouble: running ? (readLive(data)?.trouble ?? null) : null,
+      refused: running ? (readLive(data)?.refused ?? null) : null,
       ...stateOf(status),
       configured: configured.map((source) => ({
         name: source.name,
@@ -86,6 +91,10 @@ type StatusReport = ReturnType<typeof stateOf> & {
   readonly receiver: string;
   readonly clients: readonly string[];
   readonly running: boolean;
+  /** Why the receiver takes nothing now. */
+  readonly trouble: { readonly code: string; readonly detail: string; readonly since: string } | null;
+  /** Why a changed agent.yaml is not taken. */
+  readonly refused: string | null;
   readonly configured: readonly { readonly name: string; readonly path: string }[];
 };
 
@@ -94,6 +103,12 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   yield `agent     ${printable(report.name)} (${report.agentId}) for ${report.clients.join(", ")}`;
   yield `receiver  ${report.receiver}`;
   yield `running   ${report.running ? "yes" : "no; start it with: tributary-agent run"}`;
+  if (report.trouble !== null)
+    yield `trouble   ${report.trouble.code}, ${printable(report.trouble.detail)} (${ago(report.trouble.since)})`;
+  if (report.refused !== null) yield `settings  a change is not taken: ${printable(report.refused)}`;
+  if (report.trouble !== null)
+    yield `trouble   ${report.trouble.code}, ${printable(report.trouble.detail)} (${ago(report.trouble.since)})`;
+  if (report.refused !== null) yield `settings  a change is not taken: ${printable(report.refused)}`;
   const { depth, bytes, oldestSealedAt, aside } = report.queue;
   const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;

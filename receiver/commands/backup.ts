@@ -5,21 +5,22 @@ import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import { backup, type RowCounts } from "../ledger/backup.ts";
 import { restore } from "../ledger/restore.ts";
-import { type Sites, siteCommand, withLedger } from "./command.ts";
+import { requireSite, type Sites, siteCommand, withLedger } from "./command.ts";
 
 export function addBackupCommands(program: Command, sites: Sites): void {
   siteCommand(
     program,
     "backup <file>",
     "writes the whole ledger into one file, also while serve runs",
-  ).action((file: string, options: SiteOptions) =>
-    withLedger(sites, options, async ({ database: { db }, keys }) => {
+  ).action((file: string, options: SiteOptions) => {
+    requireSite(options);
+    return withLedger(sites, options, async ({ database: { db }, keys }) => {
       const progress = new Progress();
       const counts = await backup(db, file, (rows) => progress.show(() => `${rows} rows`));
       progress.end(`${resolve(file)}: ${total(counts)} rows`);
       say(`keep it as safe as the site's keys, which are not in it: ${keys}`);
-    }),
-  );
+    });
+  });
   siteCommand(program, "restore <file>", "puts a backup into a new, empty ledger; serve must not run").action(
     (file: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database, keys }) => {

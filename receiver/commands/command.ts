@@ -1,6 +1,9 @@
 /** How every command of the receiver looks: --data, --config, and a site that is opened for it and closed after it. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Command } from "commander";
-import type { SiteOptions } from "../config.ts";
+import { readSite, type SiteOptions } from "../config.ts";
 import type { Open, OpenLedger, OpenSite, SiteLedger } from "../site.ts";
 
 /** What main.ts hands to the commands, so that only main.ts knows the technologies. */
@@ -16,6 +19,17 @@ export function siteCommand(parent: Command, words: string, description: string)
     .description(description)
     .option("--data <dir>", "the folder that holds lake, ledger and keys")
     .option("--config <file>", "its settings, instead of receiver.yaml in that folder");
+}
+
+/** For commands that only read or change what is there: a mistyped --data must not make a new site. */
+export function requireSite(options: SiteOptions): void {
+  const { data, settings } = readSite(options);
+  if (settings.ledger.kind !== "sqlite" || existsSync(resolve(data, settings.ledger.path ?? "ledger.sqlite")))
+    return;
+  throw new ProblemError(
+    "not-found",
+    `${data} holds no ledger; name the receiver's folder with --data, or begin one: tributary-receiver serve`,
+  );
 }
 
 /** Works with the whole site: ledger, keys and lake. */

@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import { clientState } from "../ledger/clients.ts";
 import { createHistory } from "../ledger/history.ts";
-import { type Sites, siteCommand, withSite } from "./command.ts";
+import { requireSite, type Sites, siteCommand, withSite } from "./command.ts";
 import { verifyContent } from "./verify-content.ts";
 import { verifyManifest } from "./verify-manifest.ts";
 
@@ -18,8 +18,9 @@ interface VerifyOptions extends SiteOptions {
 export function addVerifyCommand(program: Command, sites: Sites): void {
   siteCommand(program, "verify", "reads the lake again and compares every size, digest and manifest line")
     .option("--client <name>", "only what this client brought")
-    .action((options: VerifyOptions) =>
-      withSite(sites, options, async ({ database: { db }, lake }) => {
+    .action((options: VerifyOptions) => {
+      requireSite(options);
+      return withSite(sites, options, async ({ database: { db }, lake }) => {
         const { client } = options;
         if (client !== undefined && !(await clientState(db, client)))
           throw new ProblemError(
@@ -42,6 +43,6 @@ export function addVerifyCommand(program: Command, sites: Sites): void {
         if (differences === 0) return progress.end(`${what}: everything is as the ledger says`);
         progress.end(`${what}: ${differences} differences`);
         process.exitCode = 1;
-      }),
-    );
+      });
+    });
 }
