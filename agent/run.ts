@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { EXIT } from "@tributary/shared/terminal.ts";
 import { type AgentSettings, loadAgentSettings } from "./config.ts";
@@ -51,6 +52,7 @@ export async function run(options: RunOptions): Promise<number> {
   const { data, config, log } = options;
   const identity = requireIdentity(data);
   const settings = loadAgentSettings(config);
+  staySmall();
   const lock = lockDataFolder(data);
   try {
     lowerPriority(log);
@@ -235,6 +237,15 @@ function authorityOf({ tls }: AgentSettings): string | undefined {
       cause,
     });
   }
+}
+
+/**
+ * V8 lets its young generation grow to tens of MiB when much is made and dropped; with a small one 10,000 files cost
+ * a third less memory and no more time (measured with Node 24). It counts for what is allocated from now on.
+ */
+function staySmall(): void {
+  setFlagsFromString("--max-semi-space-size=2");
+  setFlagsFromString("--semi-space-growth-factor=1");
 }
 
 /** Other work on this host goes first. Node cannot lower the priority of disk access; the service's unit does. */
