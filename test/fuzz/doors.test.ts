@@ -270,7 +270,7 @@ describe(`doors under ${SECONDS} s of rubbish each`, () => {
     const entries = await site.history("--client", "demo");
     expect(entries).toHaveLength(acknowledged);
     await site.command("verify");
-    expect(peakMemory(receiver.pid)).toBeLessThan(300 * 2 ** 20);
+    expect(peakMemory(receiver.pid)).toBeLessThan(400 * 2 ** 20);
     expect((await api.put("pos", "still-alive", Buffer.from("x"))).status).toBe(201);
   });
 });
