@@ -2,17 +2,11 @@
 /** tributary-agent: the commands, and the only place besides run.ts where a technology is chosen. */
 import { join } from "node:path";
 import { fail } from "@tributary/shared/terminal.ts";
-import { Command } from "commander";
-import { addAddFolder } from "./commands/add-folder.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { addEnroll } from "./commands/enroll.ts";
-import { addReceipt, type ReadQueue } from "./commands/receipt.ts";
-import { addRun } from "./commands/run.ts";
-import { addScan, type OpenIntake } from "./commands/scan.ts";
-import { addStatus } from "./commands/status.ts";
+import { createProgram } from "./commands/program.ts";
+import type { ReadQueue } from "./commands/receipt.ts";
+import type { OpenIntake } from "./commands/scan.ts";
 import { isDataFolderLocked } from "./queue/lock.ts";
 import { openQueue } from "./queue/sqlite.ts";
-import { VERSION } from "./version.ts";
 
 const readQueue: ReadQueue = (data, read) => {
   const queue = openQueue(join(data, "queue.sqlite"));
@@ -37,20 +31,14 @@ function acceptRoot(data: string, client: string, source: string): void {
   }
 }
 
-const program = new Command("tributary-agent")
-  .description("Sends the files of this host's folders to a Tributary receiver, and proves it.")
-  .version(VERSION)
-  // The same in a pipe, on a narrow terminal and in the golden files.
-  .configureHelp({ helpWidth: 100 })
-  .exitOverride();
-addEnroll(program);
-addAddFolder(program, acceptRoot);
-// Loaded only here: the short commands need none of it.
-addRun(program, async (options) => await (await import("./run.ts")).run(options));
-addScan(program, openIntake);
-addStatus(program, readQueue, isDataFolderLocked);
-addReceipt(program, readQueue);
-addDoctor(program);
+const program = createProgram({
+  // Loaded only here: the short commands need none of it.
+  run: async (options) => await (await import("./run.ts")).run(options),
+  readQueue,
+  openIntake,
+  acceptRoot,
+  isRunning: isDataFolderLocked,
+});
 
 // `… | head` closes the pipe early: that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));

@@ -3,18 +3,8 @@
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { EXIT, fail, say } from "@tributary/shared/terminal.ts";
-import { Command } from "commander";
-import { addAgentCommands } from "./commands/agent.ts";
-import { addAuthorityCommands } from "./commands/authority.ts";
-import { addBackupCommands } from "./commands/backup.ts";
-import { addClientCommands } from "./commands/client.ts";
-import { siteCommand } from "./commands/command.ts";
-import { addGetCommand } from "./commands/get.ts";
-import { addHistoryCommand } from "./commands/history.ts";
-import { addKeyCommands } from "./commands/key.ts";
-import { addRebuildCommand } from "./commands/rebuild.ts";
-import { addSweepCommand, type Sweep } from "./commands/sweep.ts";
-import { addVerifyCommand } from "./commands/verify.ts";
+import { createProgram } from "./commands/program.ts";
+import type { Sweep } from "./commands/sweep.ts";
 import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
 import { enrollDoor } from "./doors/enroll.ts";
 import { heartbeatDoor } from "./doors/heartbeat.ts";
@@ -30,7 +20,6 @@ import { createHistory } from "./ledger/history.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
-import { VERSION } from "./version.ts";
 
 const NAME = "tributary-receiver";
 
@@ -180,40 +169,14 @@ const sweepSite: Sweep = async ({ lake, database, settings }) =>
     spareAfter: settings.sweep.spare,
   });
 
-async function main(argv: readonly string[]): Promise<void> {
-  const program = new Command(NAME)
-    .description("Stores what many clients send in one data lake, and proves it.")
-    .version(VERSION)
-    .exitOverride()
-    // The same in a pipe, on a narrow terminal and in the golden files.
-    .configureHelp({ helpWidth: 100 });
-  const sites = { open, openLedger };
-  siteCommand(program, "serve", "runs the receiver until it is told to stop").action(
-    async (options: SiteOptions) => {
-      process.exitCode = await serve(options);
-    },
-  );
-  addClientCommands(program, sites);
-  addAgentCommands(program, sites);
-  addKeyCommands(program, sites);
-  addHistoryCommand(program, sites);
-  addGetCommand(program, sites);
-  addVerifyCommand(program, sites);
-  addRebuildCommand(program, sites);
-  addBackupCommands(program, sites);
-  addSweepCommand(program, sites, sweepSite);
-  addAuthorityCommands(program, sites);
-  try {
-    await program.parseAsync(argv);
-  } catch (error) {
-    process.exitCode = fail(NAME, error);
-  }
-}
-
 // `… | head` closes the pipe early: that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) =>
   process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
 );
-await main(process.argv);
+try {
+  await createProgram({ open, openLedger, serve, sweep: sweepSite }).parseAsync();
+} catch (error) {
+  process.exitCode = fail(NAME, error);
+}
 // Nothing that is left over, such as an idle connection, may keep a finished command alive.
 process.stdout.write("", () => process.exit());

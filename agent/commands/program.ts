@@ -1,0 +1,36 @@
+/** All commands of the agent. What chooses a technology is handed in by main.ts. */
+import { Command } from "commander";
+import { VERSION } from "../version.ts";
+import { type AcceptRoot, addAddFolder } from "./add-folder.ts";
+import { addDoctor } from "./doctor.ts";
+import { addEnroll } from "./enroll.ts";
+import { addReceipt, type ReadQueue } from "./receipt.ts";
+import { addRun, type Run } from "./run.ts";
+import { addScan, type OpenIntake } from "./scan.ts";
+import { addStatus, type IsRunning } from "./status.ts";
+
+export interface AgentParts {
+  readonly run: Run;
+  readonly readQueue: ReadQueue;
+  readonly openIntake: OpenIntake;
+  readonly acceptRoot: AcceptRoot;
+  readonly isRunning: IsRunning;
+}
+
+/** The program; parsing throws commander's errors, which `fail` turns into exit codes. */
+export function createProgram(parts: AgentParts): Command {
+  const program = new Command("tributary-agent")
+    .description("Sends the files of this host's folders to a Tributary receiver, and proves it.")
+    .version(VERSION)
+    // The same in a pipe, on a narrow terminal and in the golden files.
+    .configureHelp({ helpWidth: 100 })
+    .exitOverride();
+  addEnroll(program);
+  addAddFolder(program, parts.acceptRoot);
+  addRun(program, parts.run);
+  addScan(program, parts.openIntake);
+  addStatus(program, parts.readQueue, parts.isRunning);
+  addReceipt(program, parts.readQueue);
+  addDoctor(program);
+  return program;
+}
