@@ -76,6 +76,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/ledger",
     "receiver/config.ts",
     "receiver/site.ts",
+    "receiver/version.ts",
   ],
   "receiver/site.ts": ["receiver/config.ts", "receiver/identity", "receiver/lake", "receiver/ledger"],
   "receiver/log.ts": ["receiver/doors", "receiver/ingest", "receiver/tail", "receiver/fleet"],
