@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
+import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Rig, startRig } from "../rig.ts";
 import { formatCursor } from "../tail/cursor.ts";
@@ -101,4 +102,66 @@ test("a cursor of an older ledger is gone, one from the future too, anything els
     formatCursor({ epoch, seq: -1 }),
   ])
     expect(await code(garbage)).toBe("cursor-invalid");
+});
+
+test("a reader that has gone before its stream begins leaves nothing behind", async () => {
+  const { identify } = rig.gate;
+  let looked = false;
+  let goOn = (): void => {};
+  const gone = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  rig.gate.identify = async (asked) => {
+    looked = true;
+    await gone;
+    return await identify(asked);
+  };
+  const sent = request(`${rig.receiver.url}/v1/events`, {
+    ca: rig.ca,
+    agent: false,
+    headers: as("reader", { accept: "text/event-stream" }),
+  });
+  const closed = new Promise((resolve) => sent.on("error", () => {}).on("close", resolve));
+  sent.end();
+  await expect.poll(() => looked).toBe(true);
+  sent.destroy();
+  await closed;
+  // Until the server has seen it: a request after it is answered.
+  await rig.ask("GET", "/healthz");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  goOn();
+  rig.gate.identify = identify;
+  await put("one");
+  await expect.poll(() => rig.gate.watched("reader")).toBe(0);
+});
+
+test("a ledger that fails under an open stream ends it, and nothing is written behind its end", async () => {
+  const said: unknown[] = [];
+  const { error } = console;
+  console.error = (...args) => void said.push(args);
+  try {
+    const open = await stream();
+    await expect.poll(() => rig.gate.watched("reader")).toBe(1);
+    await sql`alter table entries rename to away`.execute(rig.database.db);
+    await sql`update site set last_seq = 1`.execute(rig.database.db);
+    await expect.poll(open.ended).toBe(true);
+    expect(said).toEqual([]);
+  } finally {
+    console.error = error;
+    await sql`alter table away rename to entries`.execute(rig.database.db);
+  }
+});
+
+test("a revoked reader that does not read loses its connection", { timeout: 30_000 }, async () => {
+  // More than the sockets' buffers hold: 17 KB an event.
+  await Promise.all(Array.from({ length: 600 }, (_, i) => put(`${i}${"%20".repeat(4000)}`)));
+  const open = await stream();
+  open.incoming.pause();
+  await expect.poll(() => rig.gate.watched("reader")).toBe(1);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  rig.gate.revoke("reader");
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  open.incoming.on("error", () => {}).resume();
+  await expect.poll(open.ended).toBe(true);
+  expect(open.incoming.complete).toBe(false);
 });

@@ -24,6 +24,8 @@ export interface EventsDoor {
 }
 
 const SCAN = 1000;
+/** A reader that does not read holds its connection no longer than this once its stream has ended. */
+const CUT_AFTER_MS = 1000;
 
 export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
   return new Hono<DoorEnv>().get(ROUTE.events, async (c) => {
@@ -78,7 +80,12 @@ async function stream(
   const { outgoing } = c.env;
   const signal = AbortSignal.any([end.signal, stopping]);
   outgoing.on("close", () => end.abort());
-  signal.addEventListener("abort", () => outgoing.end());
+  // It may have gone while we looked who it is: `close` comes once.
+  if (outgoing.destroyed) return;
+  signal.addEventListener("abort", () => {
+    outgoing.end();
+    setTimeout(() => outgoing.destroy(), CUT_AFTER_MS).unref();
+  });
   outgoing.writeHead(200, {
     "content-type": "text/event-stream",
     "cache-control": "no-store",

@@ -1,4 +1,5 @@
 /** Failures on their way out: RFC 9457, with a stable code and the request's id. Nothing of the inside is told. */
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
 import { HEADER } from "@tributary/shared/protocol.ts";
 import type { DoorContext } from "./door.ts";
@@ -12,13 +13,23 @@ export type ReportProblem = (failure: {
   readonly error: unknown;
 }) => void;
 
-/** Any failure as a problem; what has no name becomes `internal`, without a word about the inside. */
+/** Any failure as a problem; what has no name becomes `internal`. */
 function asProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError && error.status >= 400) return error;
   return new ProblemError("internal", "the receiver failed; its log has more under this request id", {
     cause: error,
     retryAfter: 5,
   });
+}
+
+/** Lake and ledger say in words for operators (paths, addresses, settings) what is wrong with them: that is for the log. */
+function withoutInside(problem: ProblemError): ProblemError {
+  if (problem.code !== "lake-unavailable" && problem.code !== "ledger-unavailable") return problem;
+  return new ProblemError(
+    problem.code,
+    "send the same again, under the same Idempotency-Key; the receiver's log has more under this request id",
+    { retryAfter: problem.retryAfter ?? 5 },
+  );
 }
 
 /** Status, headers and body of a problem, for Hono and for answers below it. */
@@ -45,7 +56,9 @@ export function answerProblem(report: ReportProblem) {
     const problem = asProblem(error);
     const requestId = c.get("requestId");
     report({ requestId, method: c.req.method, path: c.env.target.path, problem, error });
-    const { status, headers, body } = problemAnswer(problem, requestId);
+    // A stream that fails midway has no place for a problem any more: its end is what the reader sees.
+    if (c.env.outgoing.headersSent) return RESPONSE_ALREADY_SENT;
+    const { status, headers, body } = problemAnswer(withoutInside(problem), requestId);
     return new Response(body, { status, headers });
   };
 }

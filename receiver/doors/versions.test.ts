@@ -1,4 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { request } from "node:https";
 import { pathForUrl } from "@tributary/shared/path.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Answer, type Rig, startRig } from "../rig.ts";
@@ -92,4 +94,19 @@ describe("content", () => {
   test.for(["limit=0", "limit=x", "asOf=today", "latest=maybe", "path=%zz"])("refuses ?%s", async (query) => {
     expect((await get(`/v1/versions?${query}`)).json["code"]).toBe("request-invalid");
   });
+});
+
+test("a download is cut when its reader is revoked", async () => {
+  rig.gate.add("fallen", { kind: "key", acts: new Set(["read"]) });
+  const { versionId } = (await put("large", "x".repeat(64 * 2 ** 20))).json as { versionId: string };
+  const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
+    const url = `${rig.receiver.url}/v1/versions/${versionId}/content`;
+    const sent = request(url, { ca: rig.ca, agent: false, headers: as("fallen") }, resolve);
+    sent.on("error", reject).end();
+  });
+  const ended = new Promise((resolve) => incoming.on("error", () => {}).on("close", resolve));
+  rig.gate.revoke("fallen");
+  incoming.resume();
+  await ended;
+  expect(incoming.complete).toBe(false);
 });

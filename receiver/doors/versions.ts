@@ -6,12 +6,12 @@ import { encodePath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Entry, type EntryPage, HEADER, instant, ROUTE } from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
-import type { Gate } from "../identity/principal.ts";
+import type { Gate, Principal } from "../identity/principal.ts";
 import type { Lake } from "../lake/lake.ts";
 import type { History } from "../ledger/ledger.ts";
 import { formatCursor, parseCursor } from "../tail/cursor.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
-import { identify } from "./identify.ts";
+import { identify, whileAllowed } from "./identify.ts";
 import { parseRange } from "./range.ts";
 import { scopeOf, sees } from "./scope.ts";
 import { queryBytes, queryText } from "./target.ts";
@@ -33,7 +33,7 @@ export function versionsDoor(door: VersionsDoor): Hono<DoorEnv> {
       });
     })
     .get(ROUTE.versions, async (c) => c.json(await page(door, c)))
-    .get(`${ROUTE.versions}/:id`, async (c) => c.json(await versionOf(door, c)))
+    .get(`${ROUTE.versions}/:id`, async (c) => c.json(await versionOf(door, c, await identify(door.gate, c))))
     .get(`${ROUTE.versions}/:id/content`, async (c) => await content(door, c));
 }
 
@@ -63,8 +63,7 @@ async function page({ gate, history }: VersionsDoor, c: DoorContext): Promise<En
 }
 
 /** Throws `not-found` also for what exists and is another's: no answer tells the difference. */
-async function versionOf({ gate, history }: VersionsDoor, c: DoorContext): Promise<Entry> {
-  const principal = await identify(gate, c);
+async function versionOf({ history }: VersionsDoor, c: DoorContext, principal: Principal): Promise<Entry> {
   const scope = scopeOf(principal, undefined, undefined);
   const id = c.req.param("id") ?? "";
   const entry = /^[0-9a-f-]{36}$/.test(id) ? await history.version(id) : undefined;
@@ -76,7 +75,8 @@ async function versionOf({ gate, history }: VersionsDoor, c: DoorContext): Promi
 }
 
 async function content(door: VersionsDoor, c: DoorContext): Promise<Response> {
-  const entry = await versionOf(door, c);
+  const principal = await identify(door.gate, c);
+  const entry = await versionOf(door, c, principal);
   if (entry.key === null || entry.size === null || entry.sha256 === null)
     throw new ProblemError("not-found", `${entry.versionId} is a removal; it has no content`);
   const etag = `"${entry.sha256}"`;
@@ -106,8 +106,13 @@ async function content(door: VersionsDoor, c: DoorContext): Promise<Response> {
   if (bytes === undefined)
     throw new ProblemError("lake-unavailable", `the lake does not have the object of ${entry.versionId}`);
   outgoing.writeHead(status, headers);
-  // A failure midway can only be shown by cutting the connection: the status has left already.
-  await pipeline(bytes, outgoing).catch(() => outgoing.destroy());
+  // A failure midway, or revocation, can only be shown by cutting the connection: the status has left already.
+  await whileAllowed(
+    door.gate,
+    principal,
+    () => outgoing.destroy(),
+    () => pipeline(bytes, outgoing).catch(() => void outgoing.destroy()),
+  );
   return RESPONSE_ALREADY_SENT;
 }
 

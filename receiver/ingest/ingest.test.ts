@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { formatDigest } from "@tributary/shared/digest.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { setQuotas } from "../ledger/clients.ts";
 import { createSegments } from "../ledger/segments.ts";
@@ -170,6 +171,15 @@ describe("a lake that does not take the manifest", () => {
 });
 
 describe("a lake or a ledger that fails", () => {
+  test("what it says of paths and addresses is for the log, not for who asks", async () => {
+    before = async () => {
+      throw new ProblemError("lake-unavailable", "the lake could not use /srv/lake: its disk is full");
+    };
+    const refused = await put("x", "x");
+    expect([refused.status, refused.headers["retry-after"]]).toEqual([503, "5"]);
+    expect(refused.body.toString()).not.toContain("/srv");
+  });
+
   test("an object that cannot be published is no version, and can come again", async () => {
     before = async () => {
       throw Object.assign(new Error("disk"), { code: "ENOSPC" });
