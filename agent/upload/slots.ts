@@ -1,7 +1,11 @@
 /** A bounded number of buffers that are used again and again: who has none waits. */
+
+/** Given back when it is disposed of. */
 export interface Slot extends Disposable {
   readonly buffer: Buffer;
 }
+
+const REST_MS = 5_000;
 
 export class Slots {
   readonly count: number;
@@ -30,8 +34,18 @@ export class Slots {
         this.#taken -= 1;
         this.#idle.push(buffer);
         this.#waiting.shift()?.();
+        this.#rest();
       },
     };
+  }
+
+  /** Large files are rare at most clients: buffers that nobody needs go back to the host. */
+  #rest(): void {
+    if (this.#taken > 0) return;
+    const resting = setTimeout(() => {
+      if (this.#taken === 0) this.#idle.length = 0;
+    }, REST_MS);
+    resting.unref();
   }
 
   #turn(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { Slots } from "./slots.ts";
+
+const live = new AbortController().signal;
+
+test("never more than there are; who waits gets the next one; buffers are used again", async () => {
+  const slots = new Slots(2, 16);
+  const first = await slots.take(live);
+  const second = await slots.take(live);
+  let third: Buffer | undefined;
+  const waiting = slots.take(live).then((slot) => {
+    third = slot.buffer;
+    return slot;
+  });
+  await new Promise(setImmediate);
+  expect(third).toBeUndefined();
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  await waiting;
+  expect(third).toBe(first.buffer);
+  let fourth = false;
+  const next = slots.take(live).then(() => {
+    fourth = true;
+  });
+  await new Promise(setImmediate);
+  expect(fourth).toBe(false);
+  second[Symbol.dispose]();
+  await next;
+});
+
+test("who gives up waiting does not keep its place", async () => {
+  const slots = new Slots(1, 16);
+  const held = await slots.take(live);
+  const stop = new AbortController();
+  const gaveUp = slots.take(stop.signal).catch((cause: unknown) => cause);
+  const patient = slots.take(live);
+  stop.abort("enough");
+  expect(await gaveUp).toBe("enough");
+  held[Symbol.dispose]();
+  expect((await patient).buffer).toBe(held.buffer);
+});
