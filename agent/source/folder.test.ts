@@ -1,0 +1,337 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type Disk, realDisk } from "./disk.ts";
+import { dryRun } from "./dry-run.ts";
+import { type FolderOptions, folderSource } from "./folder.ts";
+import type { Source } from "./source.ts";
+
+const ROOT = Buffer.alloc(0);
+const root = process.getuid?.() === 0;
+
+describe("a folder as a source", () => {
+  let home: string;
+  let folder: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "folder-"));
+    folder = join(home, "root");
+    mkdirSync(folder);
+  });
+  afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+  const source = (more: Partial<FolderOptions> = {}, disk: Disk = realDisk): Source =>
+    folderSource(
+      {
+        name: "pos",
+        path: folder,
+        include: [],
+        exclude: [],
+        share: false,
+        crossMounts: false,
+        ignored: [],
+        ...more,
+      },
+      disk,
+    );
+  const write = (name: string | Buffer, text = "x"): Buffer => {
+    const bytes = Buffer.from(name as string);
+    writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), bytes]), text);
+    return bytes;
+  };
+  const captured = async (of: Source): Promise<string[]> => {
+    const names: string[] = [];
+    for await (const line of dryRun(of))
+      if (line.kind === "captured") names.push(line.path.toString("latin1"));
+    return names.sort();
+  };
+  const skipped = async (of: Source): Promise<Record<string, string | undefined>> => {
+    const found: Record<string, string | undefined> = {};
+    for await (const line of dryRun(of))
+      if (line.kind === "skipped") found[line.path.toString()] = line.code ?? line.reason;
+    return found;
+  };
+  const text = async (of: Source, path: Buffer): Promise<string> => {
+    const opened = await of.open(path);
+    if (opened.kind !== "open") return opened.kind;
+    await using file = opened.file;
+    const into = Buffer.alloc(100);
+    return into.toString("utf8", 0, await file.read(into, 0));
+  };
+
+  test.for([
+    ["not UTF-8", Buffer.from([0xff, 0xfe, 0x61])],
+    ["255 bytes", Buffer.from("n".repeat(255))],
+    ["newlines", Buffer.from("a\nb\r\n")],
+    ["backslash", Buffer.from("a\\b")],
+    ["leading dot and blank", Buffer.from(" .hidden ")],
+    ["escape sequence", Buffer.from("\u001b[31mred")],
+    ["a=b%20+", Buffer.from("a=b%20+")],
+    ["CON.txt.", Buffer.from("CON.txt.")],
+  ] as const)("an odd name (%s) is listed, seen and read byte for byte", async ([, name]) => {
+    write(name, "content");
+    const listing = await source().list(ROOT);
+    expect(listing).toMatchObject({ complete: true, files: [{ path: name }] });
+    expect(await source().look(name)).toMatchObject({ kind: "file", state: { size: 7 } });
+    expect(await text(source(), name)).toBe("content");
+    expect(await captured(source({ include: ["*"] }))).toHaveLength(1);
+  });
+
+  test.runIf(process.platform === "linux")(
+    "links, loops, FIFOs, sockets and devices are passed by, by rule",
+    async () => {
+      write("real");
+      writeFileSync(join(home, "outside"), "secret");
+      symlinkSync(join(home, "outside"), join(folder, "out"));
+      symlinkSync("real", join(folder, "in"));
+      symlinkSync(".", join(folder, "loop"));
+      execFileSync("mkfifo", [join(folder, "fifo")]);
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(join(folder, "sock"), resolve));
+      expect(await captured(source())).toEqual(["real"]);
+      expect(await skipped(source())).toEqual({
+        out: "a link: links are not followed",
+        in: "a link: links are not followed",
+        loop: "a link: links are not followed",
+        fifo: "a FIFO",
+        sock: "a socket",
+      });
+      for (const name of ["out", "in", "fifo", "sock"])
+        expect(await source().open(Buffer.from(name))).toMatchObject({
+          kind: "unseen",
+          unseen: { code: undefined },
+        });
+      expect(await text(source(), Buffer.from("loop/real"))).toBe("x");
+      await new Promise((resolve) => server.close(resolve));
+    },
+  );
+
+  test("a path through a link that leads out is neither read nor listed", async () => {
+    mkdirSync(join(home, "other"));
+    writeFileSync(join(home, "other", "secret"), "secret");
+    symlinkSync(join(home, "other"), join(folder, "dir"));
+    expect(await source().open(Buffer.from("dir/secret"))).toMatchObject({
+      kind: "unseen",
+      unseen: { reason: "a link on the way leads out of the source" },
+    });
+    expect(await source().list(Buffer.from("dir"))).toMatchObject({ complete: false, files: [] });
+  });
+
+  test("a file that is swapped for a link between look and open is not read", async () => {
+    writeFileSync(join(home, "outside"), "secret");
+    const path = write("a");
+    const disk: Disk = {
+      ...realDisk,
+      async open(at) {
+        unlinkSync(at);
+        symlinkSync(join(home, "outside"), at);
+        return await realDisk.open(at);
+      },
+    };
+    expect(await source({}, disk).open(path)).toMatchObject({ kind: "unseen", unseen: { code: undefined } });
+  });
+
+  test("recheck knows another file under the same name, and a change of the same", async () => {
+    const path = write("a", "one");
+    const opened = await source().open(path);
+    if (opened.kind !== "open") throw new Error(opened.kind);
+    await using file = opened.file;
+    expect(await file.recheck()).toEqual(file.state);
+    write("a", "longer");
+    expect((await file.recheck())?.size).toBe(6);
+    write("b", "two");
+    renameSync(join(folder, "b"), join(folder, "a"));
+    expect(await file.recheck()).toBeUndefined();
+  });
+
+  test("what cannot be a path stays listed as a problem, with all that is in it", async () => {
+    mkdirSync(join(folder, "C:"));
+    write("C:/x");
+    write("a\\..\\b");
+    expect(await captured(source())).toEqual([]);
+    expect(await skipped(source())).toEqual({ "C:": "path-invalid", "a\\..\\b": "path-invalid" });
+  });
+
+  test("include and exclude: by readable path, a folder with all in it, dot files too", async () => {
+    for (const dir of ["tmp", "a", "a/tmp", ".git"]) mkdirSync(join(folder, dir));
+    for (const name of ["x.csv", "x.txt", "tmp/y.csv", "a/z.csv", "a/tmp/w.csv", ".git/v.csv", "a\nb.csv"])
+      write(name);
+    const of = source({ include: ["**/*.csv"], exclude: ["tmp", ".git/**"] });
+    expect(await captured(of)).toEqual(["a\nb.csv", "a/tmp/w.csv", "a/z.csv", "x.csv"]);
+    expect(await skipped(of)).toMatchObject({
+      tmp: 'excluded by "tmp"',
+      "x.txt": "not among the included globs",
+    });
+    for (const [path, takes] of [
+      ["x.csv", true],
+      ["x.txt", false],
+      ["tmp/y.csv", false],
+      ["a/tmp/w.csv", true],
+    ] as const)
+      expect(of.takes(Buffer.from(path))).toBe(takes);
+  });
+
+  test("our own temporary names and folders are no files of the client", async () => {
+    mkdirSync(join(folder, "done"));
+    for (const name of ["a", "done/b", ".tributary-1~"]) write(name);
+    const of = source({ ignored: [join(folder, "done"), join(home, "data")] });
+    expect(await captured(of)).toEqual(["a"]);
+    expect((await of.list(ROOT)).own?.map(String)).toEqual([".tributary-1~"]);
+  });
+
+  // Permissions do not bite root, so the disk is made to refuse; as another account they are real.
+  test("a folder that cannot be listed: incomplete, named, the others go on", async () => {
+    for (const dir of ["bad", "good"]) mkdirSync(join(folder, dir));
+    write("good/x");
+    const disk: Disk = {
+      ...realDisk,
+      async list(at) {
+        if (at.toString().endsWith("/bad")) throw Object.assign(new Error("denied"), { code: "EACCES" });
+        return await realDisk.list(at);
+      },
+    };
+    expect(await source({}, disk).list(Buffer.from("bad"))).toMatchObject({ complete: false });
+    expect(await captured(source({}, disk))).toEqual(["good/x"]);
+    expect(await skipped(source({}, disk))).toEqual({ bad: "folder-unreadable" });
+  });
+
+  test.skipIf(root)("a file without permission is a problem in words", async () => {
+    const path = write("a");
+    chmodSync(join(folder, "a"), 0);
+    expect(await source().open(path)).toMatchObject({ unseen: { code: "file-unreadable" } });
+  });
+
+  test.for(["EBUSY", "EACCES", "EPERM", "ETXTBSY"])(
+    "a locked file (%s) is a problem in words",
+    async (code) => {
+      const path = write("a");
+      const disk: Disk = {
+        ...realDisk,
+        open: () => Promise.reject(Object.assign(new Error(code), { code })),
+      };
+      expect(await source({}, disk).open(path)).toMatchObject({
+        kind: "unseen",
+        unseen: { code: "file-unreadable", reason: expect.stringContaining(code) },
+      });
+    },
+  );
+
+  test.for(["renamed", "replaced", "removed"])(
+    "a folder that is %s while it is listed is not complete",
+    async (how) => {
+      mkdirSync(join(folder, "d"));
+      write("d/x");
+      const disk: Disk = {
+        ...realDisk,
+        async list(at) {
+          const entries = await realDisk.list(at);
+          if (how === "removed") rmSync(join(folder, "d"), { recursive: true });
+          else renameSync(join(folder, "d"), join(folder, "e"));
+          if (how === "replaced") mkdirSync(join(folder, "d"));
+          return entries;
+        },
+      };
+      expect(await source({}, disk).list(Buffer.from("d"))).toMatchObject({ complete: false });
+    },
+  );
+
+  test("health: there, away, another one, no folder", async () => {
+    const first = await source().health();
+    expect(first).toMatchObject({ healthy: true });
+    renameSync(folder, join(home, "away"));
+    expect(await source().health()).toMatchObject({ healthy: false, code: "source-unreachable" });
+    mkdirSync(folder);
+    const second = await source().health();
+    expect(second).toMatchObject({ healthy: true });
+    expect(second).not.toEqual(first);
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, "");
+    expect(await source().health()).toMatchObject({ healthy: false });
+  });
+
+  const mountable = ((): boolean => {
+    if (!root || process.platform !== "linux") return false;
+    const at = mkdtempSync(join(tmpdir(), "mount-"));
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "tmpfs", at], { stdio: "ignore" });
+      execFileSync("umount", [at]);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      rmSync(at, { recursive: true, force: true });
+    }
+  })();
+  test.skipIf(!mountable)(
+    "a mount is crossed only on request, and says which it is (needs root and mount)",
+    async () => {
+      const at = join(folder, "mnt");
+      mkdirSync(at);
+      execFileSync("mount", ["-t", "tmpfs", "tmpfs", at]);
+      try {
+        write("mnt/x");
+        expect(await captured(source())).toEqual([]);
+        expect(await skipped(source())).toEqual({ mnt: "another file system is mounted here" });
+        expect(await captured(source({ crossMounts: true }))).toEqual(["mnt/x"]);
+        expect(await source({ crossMounts: true }).list(Buffer.from("mnt"))).toMatchObject({
+          mount: expect.any(String),
+        });
+        const mounted = await source({ path: at }).health();
+        execFileSync("umount", [at]);
+        expect(await source({ path: at }).health()).not.toEqual(mounted);
+        expect((await source({ crossMounts: true }).list(Buffer.from("mnt"))).mount).toBeUndefined();
+      } finally {
+        try {
+          execFileSync("umount", [at], { stdio: "ignore" });
+        } catch {
+          // was unmounted above
+        }
+      }
+    },
+  );
+
+  test("50,000 files in one folder", async () => {
+    for (let i = 0; i < 50_000; i += 1) writeFileSync(join(folder, `f${i}`), "");
+    const listing = await source().list(ROOT);
+    expect([listing.files.length, listing.complete]).toEqual([50_000, true]);
+  }, 60_000);
+
+  test("hints: files, new folders, names that are not UTF-8, and nothing after the stop", async () => {
+    const of = source();
+    const hints: string[] = [];
+    const stop = await of.watch(
+      (path) => hints.push(path?.toString("latin1") ?? "*"),
+      (reason) => hints.push(reason),
+    );
+    await of.list(ROOT);
+    write("a");
+    write(Buffer.from([0xff]));
+    mkdirSync(join(folder, "d"));
+    await vi.waitFor(() => expect(hints).toEqual(expect.arrayContaining(["a", "\xff", "d"])));
+    await of.list(Buffer.from("d"));
+    write("d/x");
+    await vi.waitFor(() => expect(hints).toContain("d/x"));
+    renameSync(join(folder, "d"), join(folder, "e"));
+    await vi.waitFor(() => expect(hints).toContain("e"));
+    mkdirSync(join(folder, "d"));
+    await of.list(Buffer.from("d"));
+    write("d/y");
+    await vi.waitFor(() => expect(hints).toContain("d/y"));
+    await stop();
+    const before = hints.length;
+    write("late");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(hints).toHaveLength(before);
+  });
+});
