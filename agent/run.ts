@@ -25,6 +25,7 @@ import { courier } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
 import { type Bearing, HttpReceiver } from "./upload/http.ts";
 import { SLOT_BYTES } from "./upload/parts.ts";
+import { reachOf } from "./upload/retry.ts";
 import { Slots } from "./upload/slots.ts";
 import { VERSION } from "./version.ts";
 
@@ -139,7 +140,11 @@ async function live(
       reportSkew();
       dispatcher.heard();
     },
-    refused: (problem) => dispatcher.refused(problem),
+    refused: (problem) => {
+      if (reachOf(problem.code) === "aside")
+        log.say(`the heartbeat was refused: ${problem.message} (${problem.code})`);
+      dispatcher.refused(problem);
+    },
     random: Math.random,
   });
 

@@ -1,9 +1,23 @@
 /** Small files that must survive a crash: written beside, fsynced, renamed, and the folder fsynced. */
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { ProblemError } from "@tributary/shared/problems.ts";
 
-/** Replaces the file in one step. `mode` applies to what is new. */
+/** Replaces the file in one step. `mode` applies to what is new. Throws `disk-full`; the file is as it was then. */
 export function writeDurably(file: string, text: string, mode = 0o600): void {
+  try {
+    replace(file, text, mode);
+  } catch (cause) {
+    if (!/^(ENOSPC|EDQUOT)$/.test(String((cause as NodeJS.ErrnoException).code))) throw cause;
+    throw new ProblemError(
+      "disk-full",
+      `cannot write ${file}: ${(cause as Error).message}; free space there`,
+      { cause },
+    );
+  }
+}
+
+function replace(file: string, text: string, mode: number): void {
   const fresh = `${file}.${process.pid}.tmp`;
   const fd = openSync(fresh, "w", mode);
   try {

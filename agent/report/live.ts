@@ -17,11 +17,15 @@ const live = z.object({
 });
 export type Live = z.infer<typeof live>;
 
-/** Replaced in one step; not made durable: it says nothing about another life of the process. */
+/** Replaced in one step; not made durable: it says nothing about another life of the process. Where it cannot be written, the agent goes on. */
 export function writeLive(data: string, state: Live): void {
   const file = join(data, "live.json");
-  writeFileSync(`${file}.tmp`, JSON.stringify(state));
-  renameSync(`${file}.tmp`, file);
+  try {
+    writeFileSync(`${file}.tmp`, JSON.stringify(state));
+    renameSync(`${file}.tmp`, file);
+  } catch {
+    // A full disk, most of all: the queue says so by name.
+  }
 }
 
 /** What the agent last said; undefined when it never ran. Whether it still runs, its lock tells. */

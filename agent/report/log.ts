@@ -46,7 +46,7 @@ function forPeople(line: string): string {
 }
 
 /** How loud a fact is: error needs a person, warn may pass by itself. */
-export function levelOf(fact: Fact): LogLevel {
+function levelOf(fact: Fact): LogLevel {
   switch (fact.kind) {
     case "ParcelSetAside":
     case "AgentStopped":
@@ -77,7 +77,7 @@ export function levelOf(fact: Fact): LogLevel {
 }
 
 /** The fact as a sentence. */
-export function words(fact: Fact): string {
+function words(fact: Fact): string {
   const file = "path" in fact ? `${fact.source}/${displayPath(fact.path)}` : "";
   switch (fact.kind) {
     case "ScanFinished":

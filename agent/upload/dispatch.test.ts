@@ -282,6 +282,20 @@ test.for(["agent-forked", "agent-revoked", "unauthenticated"] as const)(
   },
 );
 
+test("a probe that fails for this host's own reason does not hold the parcels back", async () => {
+  outbox.put("a", "b");
+  down = "disk-full";
+  let failures = 0;
+  start(() => {
+    failures += 1;
+    if (failures === 1) throw problem("receiver-unreachable");
+    return delivered;
+  });
+  now += 60_000;
+  await emptied();
+  expect(kinds()).not.toContain("ReceiverLost");
+});
+
 test("a full disk: nothing ended, everything goes again", async () => {
   outbox.put("a", "b");
   outbox.full = true;

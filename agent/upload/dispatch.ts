@@ -202,8 +202,11 @@ export class Dispatcher {
         return;
       } catch (cause) {
         problem = named(cause);
+        const reach = reachOf(problem.code);
+        // It answered, or what is wrong is on this side (a full disk): parcels may go.
+        if (reach === "path" || reach === "aside") return;
         this.#lose(problem);
-        const agent = reachOf(problem.code) === "agent";
+        const agent = reach === "agent";
         await this.#nap(agent ? STOPPED_MS : backoffMs(attempt, problem.retryAfter, random));
       }
     }
