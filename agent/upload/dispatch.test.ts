@@ -291,8 +291,11 @@ test("a probe that fails for this host's own reason does not hold the parcels ba
     if (failures === 1) throw problem("receiver-unreachable");
     return delivered;
   });
+  await expect.poll(() => outbox.ends.length).toBe(1);
   now += 60_000;
+  dispatcher.wake();
   await emptied();
+  expect(probes).toBe(1);
   expect(kinds()).not.toContain("ReceiverLost");
 });
 
