@@ -38,19 +38,30 @@ interface Progress {
   followed: number;
   /** False once the digest must come from reading back. */
   following: boolean;
+  /** When the last part came, `performance.now()`. */
+  touchedAt: number;
 }
 
 type Whole = { readonly size: number; readonly sha256: string };
 
 /** The half of an S3 lake that takes files in parts. */
-export function s3Parts(store: Store, staging: Staging, follower: Follower, keep: number): PartLake {
+export function s3Parts(
+  store: Store,
+  staging: Staging,
+  follower: Follower,
+  { keep, keepMs }: { readonly keep: number; readonly keepMs: number },
+): PartLake {
   const { client, call } = store;
   const uploads = new Map<string, Progress>();
   const completing = new Map<string, Promise<Whole>>();
   let kept = 0;
 
   const progressOf = (handle: string): Progress => {
-    const found = uploads.get(handle) ?? { parts: new Map(), turns: new Map(), followed: 1, following: true };
+    const touchedAt = performance.now();
+    const found: Progress = uploads.get(handle) ?? {
+      ...{ parts: new Map(), turns: new Map(), followed: 1, following: true, touchedAt },
+    };
+    found.touchedAt = touchedAt;
     uploads.set(handle, found);
     return found;
   };
@@ -72,6 +83,13 @@ export function s3Parts(store: Store, staging: Staging, follower: Follower, keep
     const progress = uploads.get(handle);
     if (progress !== undefined) stopFollowing(handle, progress);
     uploads.delete(handle);
+  };
+
+  /** Nobody tells us when another receiver completed or swept an upload: what rests here for long is let go. */
+  const forgetOld = (): void => {
+    const before = performance.now() - keepMs;
+    for (const [handle, { touchedAt, turns }] of uploads)
+      if (touchedAt < before && turns.size === 0 && !completing.has(handle)) forget(handle);
   };
 
   const follow = (handle: string, progress: Progress): void => {
@@ -196,6 +214,7 @@ export function s3Parts(store: Store, staging: Staging, follower: Follower, keep
     stagePart: (upload, number, body) => staging.stage(withinPart(upload, number, body)),
 
     async part(upload, number, staged) {
+      forgetOld();
       const content = staging.consume(staged);
       const file = content.kind === "file" ? content.file : await staging.name();
       let progress = uploads.get(upload.handle);

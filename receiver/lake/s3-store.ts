@@ -18,6 +18,8 @@ export interface S3LakeOptions {
   readonly spool: string;
   /** Most bytes of sent parts kept in the spool until they are hashed in order; beyond it the object is read back. */
   readonly keep?: number;
+  /** How long they are kept, in ms, when no further part of their upload comes. */
+  readonly keepMs?: number;
 }
 
 export interface Store {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describeWithS3, freshBucket } from "@tributary/test/servers/servers.ts";
 import { afterAll, expect, test } from "vitest";
 import { chunked, lakeContract, someKey } from "./lake.contract.ts";
-import type { StoredPart } from "./lake.ts";
+import type { AnyLake, PartUpload, StoredPart } from "./lake.ts";
 import { openS3Lake } from "./s3.ts";
 
 const spools: string[] = [];
@@ -78,6 +78,34 @@ describeWithS3("S3", (s3) => {
     }
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     expect(await lake.complete(upload, parts)).toEqual({ size: bytes.length, sha256 });
+  });
+
+  test("parts whose upload another receiver completed do not stay in the spool", async () => {
+    const bucket = await freshBucket(s3);
+    const [spool, other] = [await freshSpool(), await freshSpool()];
+    const options = { ...s3, bucket, forcePathStyle: true, keepMs: 1 };
+    const lakes = [await openS3Lake({ ...options, spool }), await openS3Lake({ ...options, spool: other })];
+    const partSize = 5 * 1024 * 1024;
+    const upload = async () => {
+      const key = someKey();
+      const [lake] = lakes as [AnyLake];
+      return { key, handle: await lake.begin(key, {}), size: partSize + 7, partSize };
+    };
+    const send = async (lake: AnyLake | undefined, to: PartUpload, number: number): Promise<StoredPart> => {
+      const bytes = randomBytes(number === 1 ? partSize : 7);
+      const staged = await (lake as AnyLake).stagePart(to, number, chunked(bytes));
+      const { size, sha256 } = staged;
+      return { number, size, sha256, tag: await (lake as AnyLake).part(to, number, staged) };
+    };
+    const kept = async (): Promise<number> =>
+      (await readdir(spool, { recursive: true })).filter((name) => /\/\d+$/.test(name)).length;
+    const first = await upload();
+    const parts = [await send(lakes[0], first, 2), await send(lakes[1], first, 1)];
+    expect(await kept()).toBe(1);
+    await lakes[1]?.complete(first, parts);
+    const second = await upload();
+    await send(lakes[0], second, 1);
+    await expect.poll(kept).toBe(0);
   });
 
   test("lists of objects and of uploads go over their pages", async () => {

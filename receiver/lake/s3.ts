@@ -19,6 +19,7 @@ import { failure, listedKey, openStore, type S3LakeOptions } from "./s3-store.ts
 import { openStaging } from "./stage.ts";
 
 const KEEP = 2 * 1024 ** 3;
+const KEEP_MS = 5 * 60_000;
 
 /** Makes the spool; the store itself is first asked by `probe`. */
 export async function openS3Lake(options: S3LakeOptions): Promise<AnyLake> {
@@ -32,7 +33,10 @@ export async function openS3Lake(options: S3LakeOptions): Promise<AnyLake> {
   // Until the probe has seen the condition work, every put looks first.
   let conditional = false;
   return {
-    ...s3Parts(store, staging, startFollower(), options.keep ?? KEEP),
+    ...s3Parts(store, staging, startFollower(), {
+      keep: options.keep ?? KEEP,
+      keepMs: options.keepMs ?? KEEP_MS,
+    }),
 
     stage: (body) => staging.stage(body),
 
