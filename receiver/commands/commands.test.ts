@@ -1,0 +1,385 @@
+/** The receiver's commands over a real ledger file and a lake in memory that can be made to rot. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseCode } from "@tributary/shared/code.ts";
+import type { Entry } from "@tributary/shared/protocol.ts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readSite, type SiteOptions } from "../config.ts";
+import { openKeys } from "../identity/keys.ts";
+import { type MemoryLake, memoryLake } from "../lake/memory.ts";
+import { createLedger } from "../ledger/commit.ts";
+import type { Capture } from "../ledger/ledger.ts";
+import { removal, sign, version } from "../ledger/samples.ts";
+import { createSegments } from "../ledger/segments.ts";
+import { openSqlite } from "../ledger/sqlite.ts";
+import type { OpenSite, SiteLedger } from "../site.ts";
+import { ManifestTail, unwrittenSegmentsOf } from "../tail/manifest.ts";
+import { createProgram } from "./program.ts";
+
+let dir: string;
+let lake: MemoryLake;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "tributary-commands-"));
+  lake = memoryLake();
+  process.exitCode = undefined;
+});
+afterEach(() => {
+  process.exitCode = undefined;
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function openLedger(options: SiteOptions): Promise<SiteLedger> {
+  const site = readSite(options);
+  const database = await openSqlite(resolve(site.data, "ledger.sqlite"));
+  return { ...site, database, close: () => database.close() };
+}
+
+async function open(options: SiteOptions): Promise<OpenSite> {
+  const site = await openLedger(options);
+  const siteKeys = await openKeys({ db: site.database.db, folder: site.keys, hosts: ["localhost"] });
+  const close = async (): Promise<void> => {
+    siteKeys.close();
+    await site.close();
+  };
+  return { ...site, siteKeys, lake, close };
+}
+
+interface Ran {
+  readonly out: Buffer;
+  readonly code: string | number | null | undefined;
+}
+
+/** Runs a command of the program in this process; its standard output and exit code. */
+async function run(...args: string[]): Promise<Ran> {
+  const program = createProgram({
+    open,
+    openLedger,
+    serve: async () => 0,
+    sweep: () => expect.fail("swept"),
+  });
+  const chunks: Buffer[] = [];
+  const real = process.stdout.write;
+  process.stdout.write = ((chunk: string | Buffer, ...rest: unknown[]) => {
+    chunks.push(Buffer.from(chunk));
+    const done = rest.find((one) => typeof one === "function") as (() => void) | undefined;
+    done?.();
+    return true;
+  }) as typeof process.stdout.write;
+  try {
+    await program.parseAsync([...args, "--data", dir], { from: "user" });
+    return { out: Buffer.concat(chunks), code: process.exitCode };
+  } finally {
+    process.stdout.write = real;
+  }
+}
+
+const text = async (...args: string[]): Promise<string> => (await run(...args)).out.toString().trim();
+const entries = async (...args: string[]): Promise<Entry[]> =>
+  (await text("history", "--json", ...args))
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Entry);
+
+/** One commit as ingest makes it: bytes, rows, manifest. */
+async function deliver(...parts: (readonly [Capture, string?])[]): Promise<void> {
+  const { database, close } = await openLedger({ data: dir });
+  for (const [capture, content] of parts) {
+    if (capture.kind !== "version") continue;
+    const staged = await lake.stage([Buffer.from(content ?? "")] as unknown as AsyncIterable<Uint8Array>);
+    await lake.publish(staged, capture.key as string, {});
+  }
+  const { segment } = await createLedger(database).commit(
+    parts.map(([capture]) => capture),
+    sign,
+  );
+  const tail = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
+  if (segment) await tail.write(segment);
+  await tail.flush();
+  await close();
+}
+
+const put = (path: string, content: string, more = {}): readonly [Capture, string] => [
+  version(path, content, more),
+  content,
+];
+
+describe("clients, agents, keys", () => {
+  test("a client's life", async () => {
+    await run("client", "add", "acme");
+    await expect(run("client", "add", "acme")).rejects.toThrow(/already/);
+    await expect(run("client", "add", "Not A Slug")).rejects.toMatchObject({ code: "usage" });
+    await run("client", "suspend", "acme");
+    expect(JSON.parse(await text("client", "list", "--json"))).toMatchObject({
+      name: "acme",
+      suspended: true,
+    });
+    await run("client", "resume", "acme");
+    await run("client", "quota", "acme", "--day", "1GiB", "--file", "20MB");
+    expect(JSON.parse(await text("client", "list", "--json"))).toMatchObject({
+      suspended: false,
+      quotas: { stored: null, day: 2 ** 30, file: 20e6 },
+    });
+    await run("client", "quota", "acme", "--day", "default");
+    expect(JSON.parse(await text("client", "list", "--json")).quotas).toMatchObject({
+      day: null,
+      file: 20e6,
+    });
+    await expect(run("client", "quota", "acme", "--day", "much")).rejects.toThrow(/--day "much"/);
+    await expect(run("client", "suspend", "nobody")).rejects.toThrow(/client list/);
+  });
+
+  test("the code of an invitation is alone on standard output", async () => {
+    await run("client", "add", "acme");
+    const code = await text("agent", "invite", "--client", "acme", "--expires", "1h");
+    expect(parseCode(code)).toMatchObject({ url: "https://127.0.0.1:8443" });
+    await expect(run("agent", "invite", "--client", "nobody")).rejects.toThrow(/client add nobody/);
+    await expect(run("agent", "invite")).rejects.toMatchObject({ code: "usage" });
+    await expect(run("agent", "invite", "--client", "acme", "--expires", "soon")).rejects.toThrow(/24h/);
+  });
+
+  test("an invitation carries publicUrl, and no address that nobody can reach", async () => {
+    await run("client", "add", "acme");
+    const invite = () => text("agent", "invite", "--client", "acme");
+    writeFileSync(join(dir, "receiver.yaml"), "publicUrl: https://receiver.example.com\n");
+    expect(parseCode(await invite()).url).toBe("https://receiver.example.com");
+    writeFileSync(join(dir, "receiver.yaml"), 'listen: { ingest: "0.0.0.0:8443" }\n');
+    expect(parseCode(await invite()).url).not.toContain("0.0.0.0");
+    writeFileSync(join(dir, "receiver.yaml"), 'listen: { ingest: "127.0.0.1:0" }\n');
+    await expect(invite()).rejects.toThrow(/port 0/);
+  });
+
+  test("a key is shown once and can be taken back", async () => {
+    await run("client", "add", "acme");
+    const key = await text("key", "add", "--client", "acme", "--scope", "write,read", "--source", "pos");
+    expect(key).toMatch(/^trbk_[0-9a-f]{16}_\S+$/);
+    const id = key.split("_")[1] as string;
+    expect(JSON.parse(await text("key", "list", "--json"))).toMatchObject({
+      id,
+      source: "pos",
+      revokedAt: null,
+    });
+    await run("key", "revoke", id);
+    expect(JSON.parse(await text("key", "list", "--json")).revokedAt).not.toBeNull();
+    await expect(run("key", "add", "--client", "acme", "--scope", "all")).rejects.toThrow(
+      /write, read, remove/,
+    );
+  });
+
+  test("authority and receipt key move", async () => {
+    await run("client", "add", "acme");
+    await expect(run("authority", "switch")).rejects.toThrow(/authority next/);
+    const next = await text("authority", "next");
+    expect(next).toMatch(/^[0-9a-f]{64}$/);
+    expect(await text("authority", "next")).toBe(next);
+    expect(await text("authority", "switch")).toBe(next);
+    expect(await text("receipts", "rotate")).toMatch(/^[A-Za-z0-9_-]{43}$/);
+  });
+});
+
+describe("history and get", () => {
+  beforeEach(async () => {
+    await run("client", "add", "acme");
+    await run("client", "add", "other");
+    await deliver(put("a.csv", "one"));
+    await deliver(put("a.csv", "two"), put("a%3Db.csv", "odd name"));
+    await deliver([removal("a.csv")], put("a.csv", "theirs", { client: "other" }));
+  });
+
+  test("entries in commit order, by client, source, exact path, latest", async () => {
+    expect((await entries()).map(({ client, kind, path }) => [client, kind, path])).toEqual([
+      ["acme", "version", "a.csv"],
+      ["acme", "version", "a.csv"],
+      ["acme", "version", "a=b.csv"],
+      ["acme", "removal", "a.csv"],
+      ["other", "version", "a.csv"],
+    ]);
+    expect(await entries("--client", "acme", "--path", "a.csv")).toHaveLength(3);
+    expect(await entries("--path", "a")).toHaveLength(0);
+    expect(await entries("--path", "a=b.csv")).toHaveLength(1);
+    expect(await entries("--path-encoded", "a%3Db.csv")).toHaveLength(1);
+    expect((await entries("--latest", "--client", "acme")).map(({ path }) => path)).toEqual(["a=b.csv"]);
+    expect(await entries("--source", "none")).toHaveLength(0);
+  });
+
+  test("as of a time", async () => {
+    const [first] = await entries();
+    expect(await entries("--as-of", (first as Entry).receivedAt)).toHaveLength(1);
+    expect(await entries("--as-of", "2020-01-01T00:00:00Z")).toHaveLength(0);
+    await expect(run("history", "--as-of", "yesterday")).rejects.toMatchObject({ code: "usage" });
+  });
+
+  test("a mistyped client or folder is told, and makes nothing", async () => {
+    await expect(run("history", "--client", "acmee")).rejects.toThrow(/no client "acmee"/);
+    const elsewhere = join(dir, "elsewhere");
+    const program = createProgram({
+      open,
+      openLedger,
+      serve: async () => 0,
+      sweep: () => expect.fail("swept"),
+    });
+    await expect(program.parseAsync(["history", "--data", elsewhere], { from: "user" })).rejects.toThrow(
+      /no ledger/,
+    );
+    expect(existsSync(elsewhere)).toBe(false);
+  });
+
+  test("byte for byte, to standard output and to a file that is never replaced unasked", async () => {
+    const second = (await entries())[1] as Entry;
+    expect((await run("get", second.versionId)).out.toString()).toBe("two");
+    const file = join(dir, "out.csv");
+    await run("get", second.versionId, "--out", file);
+    expect(readFileSync(file, "utf8")).toBe("two");
+    writeFileSync(file, "mine");
+    await expect(run("get", second.versionId, "--out", file)).rejects.toThrow(/--force/);
+    expect(readFileSync(file, "utf8")).toBe("mine");
+    await run("get", second.versionId, "--out", file, "--force");
+    expect(readFileSync(file, "utf8")).toBe("two");
+  });
+
+  test("what has no content, or other content than was received, fails", async () => {
+    const [first, , , gone] = await entries();
+    await expect(run("get", (gone as Entry).versionId)).rejects.toThrow(/removal: it has no content/);
+    await expect(run("get", "01a2052c-0000-7000-8000-000000000000")).rejects.toThrow(/no version/);
+    const { versionId, key } = first as Entry;
+    lake.objects.set(key as string, Buffer.from("One"));
+    const file = join(dir, "out.csv");
+    await expect(run("get", versionId, "--out", file)).rejects.toMatchObject({ code: "digest-mismatch" });
+    expect(existsSync(file)).toBe(false);
+    lake.objects.delete(key as string);
+    await expect(run("get", versionId)).rejects.toMatchObject({ code: "lake-unavailable" });
+  });
+});
+
+describe("verify", () => {
+  beforeEach(async () => {
+    await run("client", "add", "acme");
+    await run("client", "add", "other");
+    await deliver(put("a.csv", "one"), put("b.csv", "two"));
+    await deliver(put("c.csv", "three", { client: "other" }));
+  });
+
+  const object = (name: string): string =>
+    [...lake.objects.keys()].find((key) => key.endsWith(name)) as string;
+  const segments = (): string[] =>
+    [...lake.objects.keys()].filter((key) => key.startsWith("manifest/")).sort();
+
+  test("everything is as the ledger says", async () => {
+    expect(await run("verify")).toMatchObject({ out: Buffer.alloc(0), code: undefined });
+  });
+
+  test.for<[string, () => unknown, RegExp]>([
+    [
+      "an altered object",
+      () => lake.objects.set(object("a.csv"), Buffer.from("One")),
+      /acme\/pos\/a\.csv: has the SHA-256/,
+    ],
+    [
+      "a longer one",
+      () => lake.objects.set(object("a.csv"), Buffer.from("one more")),
+      /has 8 bytes, the ledger says 3/,
+    ],
+    ["a missing one", () => lake.objects.delete(object("b.csv")), /b\.csv: its object is missing/],
+    [
+      "a missing segment",
+      () => lake.objects.delete(segments()[0] as string),
+      /is missing in the lake, with 2 entries/,
+    ],
+    [
+      "a segment that is no JSON",
+      () => lake.objects.set(segments()[0] as string, Buffer.from("{oops\n")),
+      /line 1 is no JSON/,
+    ],
+    [
+      "a line that lacks",
+      () => lake.objects.set(segments()[0] as string, Buffer.from(`${lines(segments()[0] as string)[0]}\n`)),
+      /lacks the entry/,
+    ],
+    [
+      "a line that lies",
+      () =>
+        lake.objects.set(
+          segments()[0] as string,
+          Buffer.from(
+            lines(segments()[0] as string)
+              .join("\n")
+              .replace('"size":3', '"size":4'),
+          ),
+        ),
+      /differs from the ledger in size/,
+    ],
+    [
+      "a line that nobody knows",
+      () =>
+        lake.objects.set(
+          "manifest/date=2026-01-31/01a2052c-0000-7000-8000-000000000000.jsonl",
+          Buffer.from(strange()),
+        ),
+      /is not in the ledger/,
+    ],
+  ])("%s is one line, and exit code 1", async ([, rot, expected]) => {
+    rot();
+    const { out, code } = await run("verify");
+    expect(code).toBe(1);
+    const found = out.toString().trim().split("\n");
+    expect(found.filter((line) => expected.test(line))).toHaveLength(1);
+  });
+
+  test("of one client looks at nothing of another", async () => {
+    lake.objects.delete(object("c.csv"));
+    expect((await run("verify", "--client", "acme")).code).toBeUndefined();
+    expect((await run("verify", "--client", "other")).code).toBe(1);
+    await expect(run("verify", "--client", "nobody")).rejects.toThrow(/no client/);
+  });
+
+  const lines = (key: string): string[] => (lake.objects.get(key) as Buffer).toString().trim().split("\n");
+  const strange = (): string =>
+    JSON.stringify({
+      ...JSON.parse(lines(segments()[0] as string)[0] as string),
+      versionId: "01a2052c-0000-7000-8000-000000000001",
+      captureId: "x",
+    });
+});
+
+describe("rebuild, backup, restore", () => {
+  const forget = (): void => {
+    for (const end of ["", "-wal", "-shm", ".lock"])
+      rmSync(join(dir, `ledger.sqlite${end}`), { force: true });
+  };
+
+  test("from the lake alone come all entries", async () => {
+    await run("client", "add", "acme");
+    await deliver(put("a.csv", "one"), put("b.csv", "two"));
+    await deliver([removal("a.csv")]);
+    const before = await text("history", "--json");
+    await expect(run("rebuild")).rejects.toThrow(/--merge/);
+    forget();
+    await run("rebuild");
+    expect(await text("history", "--json")).toBe(before);
+    expect((await run("verify")).code).toBeUndefined();
+  });
+
+  test("an old backup and a newer lake are joined", async () => {
+    await run("client", "add", "acme");
+    const key = await text("key", "add", "--client", "acme");
+    await deliver(put("a.csv", "one"));
+    const file = join(dir, "backup");
+    await run("backup", file);
+    await deliver(put("b.csv", "two"));
+    const before = await text("history", "--json");
+    await expect(run("restore", file)).rejects.toMatchObject({ code: "ledger-refused" });
+    forget();
+    await run("restore", file);
+    expect(await entries()).toHaveLength(1);
+    await run("rebuild", "--merge");
+    expect(await text("history", "--json")).toBe(before);
+    expect(await text("key", "list", "--json")).toContain(key.split("_")[1]);
+    expect((await run("verify")).code).toBeUndefined();
+  });
+
+  test("what is no backup is refused", async () => {
+    writeFileSync(join(dir, "text"), "not a backup");
+    await expect(run("restore", join(dir, "text"))).rejects.toMatchObject({ code: "backup-invalid" });
+    await expect(run("restore", join(dir, "missing"))).rejects.toMatchObject({ code: "backup-invalid" });
+  });
+});
