@@ -1,13 +1,25 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  type BigIntStats,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { acceptRoot, type Capture, startCapture } from "./capture.ts";
 import { agentSettings, type FolderSettings } from "./config.ts";
 import type { Fact } from "./facts.ts";
-import type { ParcelEnd, VersionParcel } from "./queue/queue.ts";
+import type { Intake, ParcelEnd, VersionParcel } from "./queue/queue.ts";
 import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
 import { Spool } from "./seal/spool.ts";
+import { type Disk, realDisk } from "./source/disk.ts";
 import { folderSource } from "./source/folder.ts";
 
 const DELIVERED: ParcelEnd = {
@@ -42,13 +54,13 @@ describe("capture of a folder", () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  function start(more: Partial<FolderSettings> = {}): Capture {
+  function start(more: Partial<FolderSettings> = {}, disk?: Disk, intake?: Intake): Capture {
     const [source] = agentSettings.parse({ sources: [{ name: "pos", path: root, settle: "50ms" }] }).sources;
     const settings = { ...(source as FolderSettings), ...more };
     const capture = startCapture({
-      source: folderSource({ ...settings, ignored: [] }),
+      source: folderSource({ ...settings, ignored: [join(root, "done")] }, disk),
       settings,
-      intake: queue.intake("acme", "pos"),
+      intake: intake ?? queue.intake("acme", "pos"),
       book: queue.book("acme", "pos"),
       spool,
       onEnd: queue.onEnd,
@@ -75,6 +87,21 @@ describe("capture of a folder", () => {
     return names;
   }
   const until = <T>(what: () => T): Promise<T> => vi.waitFor(what, { timeout: 10_000, interval: 20 });
+  /** A disk on which nothing ever changes its times. */
+  function timesOf(ms: number): Disk {
+    const at = BigInt(ms) * 1_000_000n;
+    const frozen = (stats: BigIntStats): BigIntStats => Object.assign(stats, { mtimeNs: at, ctimeNs: at });
+    return {
+      ...realDisk,
+      lstat: async (path) => frozen(await realDisk.lstat(path)),
+      lstatNow: (path) => frozen(realDisk.lstatNow(path)),
+      async open(path) {
+        const handle = await realDisk.open(path);
+        const stat = handle.stat.bind(handle);
+        return Object.assign(handle, { stat: async () => frozen(await stat({ bigint: true })) });
+      },
+    };
+  }
   const has = (kind: Fact["kind"]): boolean => facts.some((fact) => fact.kind === kind);
 
   test("what was there, what is dropped, and what changes becomes parcels", async () => {
@@ -127,6 +154,141 @@ describe("capture of a folder", () => {
     start();
     await until(() => expect(deliver(SUPERSEDED)).toEqual(["a"]));
     await until(() => expect(waiting()).toEqual(["a"]));
+  });
+
+  test("what is locked is visible, is tried again, and holds back nobody else", async () => {
+    for (const name of ["locked", "free"]) write(name, name);
+    const lockedNow = new Set(["locked"]);
+    const disk: Disk = {
+      ...realDisk,
+      async open(at) {
+        if ([...lockedNow].some((name) => at.toString().endsWith(`/${name}`)))
+          throw Object.assign(new Error("locked"), { code: "EBUSY" });
+        return await realDisk.open(at);
+      },
+    };
+    const capture = start({}, disk);
+    await until(() => expect(waiting()).toEqual(["free"]));
+    await until(() => expect(capture.state().problems).toBe(1));
+    expect(queue.status.problems(9)).toMatchObject([
+      { code: "file-unreadable", path: Buffer.from("locked") },
+    ]);
+    lockedNow.clear();
+    await until(() => expect(waiting()).toEqual(["free", "locked"]));
+    expect(capture.state().problems).toBe(0);
+    expect(has("FileRecovered")).toBe(true);
+  });
+
+  test("with copies every version of a file that is overwritten arrives, though nothing was sent in between", async () => {
+    start({ capture: "copy" });
+    for (const text of ["one", "two", "three"]) {
+      write("a", text);
+      await until(() =>
+        expect(readdirSync(spool.folder)).toHaveLength(["one", "two", "three"].indexOf(text) + 1),
+      );
+      await until(() => expect(seen("a")?.state.size).toBe(text.length));
+      await until(() => expect(waiting()).toHaveLength(["one", "two", "three"].indexOf(text) + 1));
+    }
+    const texts: string[] = [];
+    for (let i = 0; i < 3; i += 1)
+      for (const { parcel } of queue.outbox.take(9, Date.now())) {
+        texts.push(readFileSync(spool.pathOf((parcel as VersionParcel).spooled as string), "utf8"));
+        queue.outbox.end(parcel.captureId, DELIVERED);
+      }
+    expect(texts).toEqual(["one", "two", "three"]);
+    await until(() => expect(readdirSync(spool.folder)).toEqual([]));
+  });
+
+  test("a full spool is visible, waits, and goes on when copies have left", async () => {
+    spool = new Spool(join(home, "spool"), 5, new Set());
+    write("a", "1234");
+    const capture = start({ capture: "copy" });
+    await until(() => expect(waiting()).toEqual(["a"]));
+    write("b", "1234");
+    await until(() => expect(queue.status.problems(9)).toMatchObject([{ code: "spool-full" }]));
+    deliver();
+    await until(() => expect(waiting()).toEqual(["b"]));
+    expect(capture.state().problems).toBe(0);
+  });
+
+  test("a full disk holds everything back, visibly, and nothing is lost", async () => {
+    const real = queue.intake("acme", "pos");
+    let full = true;
+    const intake: Intake = {
+      ...real,
+      put(sealings) {
+        if (full) throw new ProblemError("disk-full", "no room");
+        real.put(sealings);
+      },
+    };
+    write("a", "1");
+    const capture = start({}, realDisk, intake);
+    await until(() => expect(queue.status.problems(9)).toMatchObject([{ code: "disk-full" }]));
+    full = false;
+    await until(() => expect(waiting()).toEqual(["a"]));
+    await until(() => expect(capture.state().problems).toBe(0));
+  });
+
+  test("a change that a coarse clock hides is found by the look after", async () => {
+    write("a", "1");
+    utimesSync(join(root, "a"), 1, 1);
+    start({}, timesOf(Date.now()));
+    await until(() => expect(deliver()).toEqual(["a"]));
+    write("a", "2");
+    await until(() => expect(waiting()).toEqual(["a"]));
+  });
+
+  test("rehash finds a change that left no trace", async () => {
+    write("a", "1");
+    const capture = start({ rehash: 2000 }, timesOf(0));
+    await until(() => expect(deliver()).toEqual(["a"]));
+    write("a", "2");
+    await capture.scanNow();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(waiting()).toEqual([]);
+    await until(() => {
+      void capture.scanNow();
+      expect(waiting()).toEqual(["a"]);
+    });
+  });
+
+  describe("after a receipt", () => {
+    test("delete: gone, and no removal follows", async () => {
+      write("d/a", "1");
+      const capture = start({ after: "delete" });
+      await until(() => expect(deliver()).toEqual(["d/a"]));
+      await until(() => expect(has("AfterActionDone")).toBe(true));
+      expect(readdirSync(join(root, "d"))).toEqual([]);
+      await capture.scanNow();
+      await new Promise((resolve) => setTimeout(resolve, 1300));
+      await capture.scanNow();
+      expect(waiting()).toEqual([]);
+    });
+
+    test("a changed file is not deleted, but sealed anew and then deleted", async () => {
+      write("a", "1");
+      start({ after: "delete" });
+      await until(() => expect(waiting()).toEqual(["a"]));
+      write("a", "22");
+      deliver();
+      expect(readFileSync(join(root, "a"), "utf8")).toBe("22");
+      await until(() => expect(deliver()).toEqual(["a"]));
+      await until(() => expect(readdirSync(root)).toEqual([]));
+    });
+
+    test("what a crash left undone is done at the start; a private name is put back first", async () => {
+      write("a", "1");
+      write("b", "1b");
+      const first = start();
+      await until(() => expect(deliver().sort()).toEqual(["a", "b"]));
+      await first.stop();
+      running.length = 0;
+      renameSync(join(root, "a"), join(root, ".tributary-left~"));
+      start({ after: "move:done" });
+      await until(() => expect(readdirSync(join(root, "done")).sort()).toEqual(["a", "b"]));
+      await until(() => expect(readdirSync(root)).toEqual(["done"]));
+      expect(waiting()).toEqual([]);
+    });
   });
 
   describe("removals", () => {

@@ -115,7 +115,13 @@ export function startCapture(parts: CaptureParts): Capture {
       if (end.kind === "delivered") void after?.delivered(parcel.path);
     }
   });
-  const healthTimer = setInterval(() => void health.check(), HEALTH_MS);
+  let checking: Promise<unknown> = Promise.resolve();
+  const healthTimer = setInterval(() => {
+    checking = health.check().catch((error: unknown) => {
+      // Without room the root cannot be recorded: the scans say so.
+      if ((error as { code?: unknown }).code !== "disk-full") throw error;
+    });
+  }, HEALTH_MS);
   const watching = settings.share ? undefined : looks.watch();
   looks.scanSoon();
 
@@ -126,6 +132,7 @@ export function startCapture(parts: CaptureParts): Capture {
       await (await watching)?.();
       sealer.stop();
       await looks.stop();
+      await checking;
       await lanes.stop();
       batch.stop();
       await after?.stop();

@@ -2,6 +2,7 @@
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { mayHaveChangedUnseen } from "../settle/settle.ts";
 import { key, parent } from "../source/bytes.ts";
 import type { Listing, Source } from "../source/source.ts";
 import { type AfterRule, actAfter, recoverAside } from "./after.ts";
@@ -34,7 +35,8 @@ export class AfterActions {
     const standing = this.#parts.intake.standing(path);
     if (this.#stopped || this.#busy.has(at) || !standing.current || standing.waiting !== "none") return;
     const seen = this.#parts.intake.seen(path);
-    if (seen === undefined) return;
+    // What a coarse clock may have hidden is read once more first.
+    if (seen === undefined || mayHaveChangedUnseen(seen.state, seen.sealedAt)) return;
     const folder = key(parent(path));
     this.#busyFolders.set(folder, (this.#busyFolders.get(folder) ?? 0) + 1);
     const work = this.#act(seen).finally(() => {

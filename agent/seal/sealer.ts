@@ -232,9 +232,9 @@ export class Sealer {
         size: result.state.size,
         snapshot,
       });
-    // A clock that is coarse may hide a change.
-    const unsure = mayHaveChangedUnseen(result.state, sealedAt);
-    if (moved || unsure) this.#parts.lookAgain(path, moved ? 0 : COARSE_MS);
+    // A clock that is coarse may hide a change; and what is as it was may have an action due.
+    if (moved || touched) this.#parts.lookAgain(path, 0);
+    if (mayHaveChangedUnseen(result.state, sealedAt)) this.#parts.lookAgain(path, COARSE_MS);
   }
 
   #retry(at: string, code: ProblemCode, detail: string, afterMs: number | undefined): void {
