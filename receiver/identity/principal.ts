@@ -40,7 +40,7 @@ export function clientOf(principal: Principal, header: string | undefined): stri
 /** One wording for the gate and the doors. A sender may try again: the client can be resumed. */
 export function clientSuspended(client: string): ProblemError {
   return new ProblemError("client-suspended", `the client "${client}" is suspended; nothing was taken`, {
-    retryAfter: 60,
+    retryAfter: 15,
   });
 }
 

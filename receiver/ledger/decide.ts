@@ -55,7 +55,7 @@ export function decide(capture: Capture, hash: string, situation: Situation): De
       kind: "refused",
       code: "client-suspended",
       detail: `the client "${capture.client}" is suspended; nothing was recorded`,
-      retryAfter: 60,
+      retryAfter: 15,
     };
   if (capture.kind === "removal") {
     return head?.kind === "version"

@@ -66,7 +66,8 @@ function withSession(url: string): string {
 
 /** Where the ledger is, without the password. */
 function address(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)[^@/]*@/i, "$1").replace(/\?.*$/s, "");
+  // To the last @: a password that should have been percent-encoded may hold any character.
+  return url.replace(/^([a-z]+:\/\/).*@/is, "$1").replace(/\?.*$/s, "");
 }
 
 async function requireSession(db: Database): Promise<void> {

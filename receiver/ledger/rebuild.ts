@@ -31,6 +31,8 @@ interface Options {
   /** Joins the lines with the entries that the ledger has; without it the ledger must have none. */
   readonly merge: boolean;
   readonly progress?: (lines: number) => void;
+  /** The longest that lines are gathered, in ms: a database ends a transaction that rests, and a lake may be slow. */
+  readonly gatherMs?: number;
 }
 
 /**
@@ -40,7 +42,7 @@ interface Options {
 export async function rebuild(
   database: LedgerDatabase,
   lines: AsyncIterable<RebuildLine>,
-  { merge, progress = () => {} }: Options,
+  { merge, progress = () => {}, gatherMs = 10_000 }: Options,
 ): Promise<Rebuilt> {
   const held = await database.siteLock.alone();
   try {
@@ -49,12 +51,14 @@ export async function rebuild(
       const rebuilding = new Rebuilding(trx, turn.now);
       let some: z.infer<typeof rebuildLine>[] = [];
       let count = 0;
+      let takenAt = performance.now();
       for await (const line of lines) {
         some.push(checked(line));
         count += 1;
-        if (some.length < CHUNK) continue;
+        if (some.length < CHUNK && performance.now() - takenAt < gatherMs) continue;
         await rebuilding.take(some);
         some = [];
+        takenAt = performance.now();
         progress(count);
       }
       await rebuilding.take(some);
