@@ -1,6 +1,6 @@
 /** The captures that run, kept equal to the configuration: added, changed and removed without a restart. */
 import type { Command, SourceState } from "@tributary/shared/protocol.ts";
-import { type Capture, startCapture } from "./capture.ts";
+import { type Capture, startCapture } from "./capture/capture.ts";
 import type { AgentSettings, FolderSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
 import type { Ended } from "./queue/outbox.ts";

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ParcelEnd, RemovalParcel, Seen, VersionParcel } from "./queue.ts";
 import type { SqliteQueue } from "./sqlite.ts";
 
-export const sha = (text: string): string => Buffer.from(text.padEnd(32, ".")).toString("hex");
+const sha = (text: string): string => Buffer.from(text.padEnd(32, ".")).toString("hex");
 
 export function version(
   path: string | Buffer,
@@ -30,7 +30,7 @@ export function version(
   };
 }
 
-export function removal(path: string): RemovalParcel {
+function removal(path: string): RemovalParcel {
   return {
     kind: "removal",
     captureId: uuidv7(),

@@ -43,7 +43,7 @@ export function toColumns(state: FileState): [number, bigint, bigint, bigint | n
   ];
 }
 
-export function toState(row: StateRow): FileState {
+function toState(row: StateRow): FileState {
   return {
     size: Number(row.size),
     mtimeNs: row.mtime_ns,

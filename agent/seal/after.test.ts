@@ -12,8 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Seen } from "../queue/queue.ts";
-import { actAfter, afterRule, recoverAside } from "./after.ts";
+import { actAfter, afterRule, recoverAside, type SealedFile } from "./after.ts";
 
 describe("after a receipt", () => {
   let root: string;
@@ -22,7 +21,7 @@ describe("after a receipt", () => {
     mkdirSync(join(root, "d"));
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
-  function seen(name: string, text: string): Seen {
+  function seen(name: string, text: string): SealedFile {
     writeFileSync(join(root, name), text);
     const { size, mtimeNs, ctimeNs, ino } = lstatSync(join(root, name), { bigint: true });
     const sha256 = createHash("sha256").update(text).digest("hex");
@@ -30,8 +29,6 @@ describe("after a receipt", () => {
       path: Buffer.from(name),
       state: { size: Number(size), mtimeNs, ctimeNs, fileId: ino },
       sha256,
-      sealedAt: 1,
-      missed: 0,
     };
   }
   const all = (): string[] =>

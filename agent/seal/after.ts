@@ -7,10 +7,16 @@ import { createHash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { copyFile, link, lstat, mkdir, open, rename, unlink, utimes } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Seen } from "../queue/queue.ts";
 import { join, lastSegment, parent } from "../source/bytes.ts";
 import { errorCode, inWords, isGone } from "../source/disk.ts";
 import type { FileState } from "../source/source.ts";
+
+/** A file as it was sealed. */
+export interface SealedFile {
+  readonly path: Buffer;
+  readonly state: FileState;
+  readonly sha256: string;
+}
 
 export type AfterRule = { readonly kind: "delete" } | { readonly kind: "move"; readonly to: string };
 
@@ -30,7 +36,7 @@ export type AfterResult =
 export async function actAfter(
   root: string,
   rule: AfterRule,
-  seen: Pick<Seen, "path" | "state">,
+  seen: Pick<SealedFile, "path" | "state">,
   unique: string,
 ): Promise<AfterResult> {
   const at = join(Buffer.from(resolve(root)), seen.path);
@@ -70,7 +76,7 @@ export async function actAfter(
 export async function recoverAside(
   root: string,
   aside: Buffer,
-  missing: readonly Seen[],
+  missing: readonly SealedFile[],
 ): Promise<Buffer | undefined> {
   const at = join(Buffer.from(resolve(root)), aside);
   const stats = await lstat(at, { bigint: true });

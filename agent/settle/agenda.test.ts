@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Agenda } from "./agenda.ts";
 
 test("an agenda is a map of due times, however it was filled", () => {
-  const key = fc.constantFrom(..."abcdefghij");
+  const key = fc.constantFrom("a", "b", "c", "d", "e", "f", "g");
   const step = fc.oneof(
     fc.record({ do: fc.constantFrom("set", "earliest"), key, due: fc.nat(100) }),
     fc.record({ do: fc.constant("delete"), key, due: fc.constant(0) }),

@@ -13,14 +13,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { agentSettings, type FolderSettings } from "../config.ts";
+import type { Fact } from "../facts.ts";
+import type { Intake, ParcelEnd, VersionParcel } from "../queue/queue.ts";
+import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
+import { Spool } from "../seal/spool.ts";
+import { type Disk, realDisk } from "../source/disk.ts";
+import { folderSource } from "../source/folder.ts";
 import { acceptRoot, type Capture, startCapture } from "./capture.ts";
-import { agentSettings, type FolderSettings } from "./config.ts";
-import type { Fact } from "./facts.ts";
-import type { Intake, ParcelEnd, VersionParcel } from "./queue/queue.ts";
-import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
-import { Spool } from "./seal/spool.ts";
-import { type Disk, realDisk } from "./source/disk.ts";
-import { folderSource } from "./source/folder.ts";
 
 const DELIVERED: ParcelEnd = {
   kind: "delivered",

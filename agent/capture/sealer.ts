@@ -7,6 +7,9 @@ import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Intake, Seen, SourceBook, VersionParcel } from "../queue/queue.ts";
+import type { Lanes } from "../seal/lanes.ts";
+import { type SealOrder, type SealResult, seal } from "../seal/seal.ts";
+import type { Spool } from "../seal/spool.ts";
 import { Agenda } from "../settle/agenda.ts";
 import {
   COARSE_MS,
@@ -18,9 +21,6 @@ import {
 import { fromKey, key, ROOT } from "../source/bytes.ts";
 import type { FileState, Source } from "../source/source.ts";
 import type { Batch } from "./batch.ts";
-import type { Lanes } from "./lanes.ts";
-import { type SealOrder, type SealResult, seal } from "./seal.ts";
-import type { Spool } from "./spool.ts";
 
 export interface Clocks {
   /** ms of the host's clock. */
@@ -47,7 +47,7 @@ export interface SealerParts {
   readonly lookAgain: (path: Buffer, ms: number) => void;
 }
 
-export const LIMIT = 10_000;
+const LIMIT = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 const SPOOL_RETRY_MS = 1_000;

@@ -4,20 +4,20 @@
  */
 import { formatDuration } from "@tributary/shared/units.ts";
 import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
-import type { FolderSettings } from "./config.ts";
-import type { Report } from "./facts.ts";
-import type { Ended } from "./queue/outbox.ts";
-import type { Intake, SourceBook } from "./queue/queue.ts";
-import { afterRule } from "./seal/after.ts";
-import { AfterActions } from "./seal/after-actions.ts";
-import { Batch } from "./seal/batch.ts";
-import { Lanes } from "./seal/lanes.ts";
-import { Looks } from "./seal/looks.ts";
-import { Removals } from "./seal/removals.ts";
-import { type Clocks, Sealer } from "./seal/sealer.ts";
-import type { Spool } from "./seal/spool.ts";
-import { parent, ROOT } from "./source/bytes.ts";
-import type { Source } from "./source/source.ts";
+import type { FolderSettings } from "../config.ts";
+import type { Report } from "../facts.ts";
+import type { Ended } from "../queue/outbox.ts";
+import type { Intake, SourceBook } from "../queue/queue.ts";
+import { afterRule } from "../seal/after.ts";
+import { Lanes } from "../seal/lanes.ts";
+import type { Spool } from "../seal/spool.ts";
+import { parent, ROOT } from "../source/bytes.ts";
+import type { Source } from "../source/source.ts";
+import { AfterActions } from "./after-actions.ts";
+import { Batch } from "./batch.ts";
+import { Looks } from "./looks.ts";
+import { Removals } from "./removals.ts";
+import { type Clocks, Sealer } from "./sealer.ts";
 
 export interface CaptureParts {
   readonly source: Source;

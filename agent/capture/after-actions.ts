@@ -2,10 +2,10 @@
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { type AfterRule, actAfter, recoverAside } from "../seal/after.ts";
 import { mayHaveChangedUnseen } from "../settle/settle.ts";
 import { key, parent } from "../source/bytes.ts";
 import type { Listing, Source } from "../source/source.ts";
-import { type AfterRule, actAfter, recoverAside } from "./after.ts";
 import type { Clocks } from "./sealer.ts";
 
 export interface AfterParts {
