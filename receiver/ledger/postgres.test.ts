@@ -6,7 +6,7 @@ import pg from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
-import { checkLedger } from "./database.ts";
+import { checkLedger, writing } from "./database.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { modelContract } from "./model.contract.ts";
 import { openingContract } from "./opening.contract.ts";
@@ -94,6 +94,26 @@ describeWithPostgres("postgres", (server) => {
     await expect.poll(async () => (await holders()).filter((pid) => pid !== before).length).toBe(1);
     await expect(siteLock.alone()).rejects.toMatchObject({ code: "ledger-refused" });
     expect(told).toBeUndefined();
+  });
+
+  test("a connection that the server ends inside a transaction fails that one, and never the process", async () => {
+    const url = await freshDatabase(server);
+    const [one, two] = [await openPostgres(url), await openPostgres(url)];
+    onTestFinished(() => Promise.all([one.close(), two.close()]).then(() => {}));
+    const uncaught: unknown[] = [];
+    const onUncaught = (error: unknown): void => void uncaught.push(error);
+    process.on("uncaughtException", onUncaught);
+    onTestFinished(() => void process.off("uncaughtException", onUncaught));
+    const work = writing(one.db, async (trx) => {
+      await sql`select 1`.execute(trx);
+      await sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()`.execute(two.db);
+      await sleep(100);
+      await sql`select 1`.execute(trx);
+    });
+    await expect(work).rejects.toMatchObject({ code: "ledger-unavailable" });
+    expect(uncaught).toEqual([]);
+    await expect.poll(() => checkLedger(one.db).then(() => "up", String)).toBe("up");
   });
 
   test("an idle connection that the server ends is replaced", async () => {

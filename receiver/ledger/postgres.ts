@@ -28,6 +28,8 @@ export async function openPostgres(url: string): Promise<LedgerDatabase> {
   const pool = new pg.Pool({ ...settings, max: 10 });
   // An idle connection that the server ends is replaced at its next use; without a listener it would end the process.
   pool.on("error", () => {});
+  // The pool does not listen to a connection that is in use; what was under way on it fails and says so.
+  pool.on("connect", (client) => void client.on("error", () => {}));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   try {
     await named(() => requireSession(db));
