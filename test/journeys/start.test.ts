@@ -30,8 +30,13 @@ function start(...args: string[]) {
   return {
     child,
     ended,
-    said: async (pattern: RegExp) =>
-      await until(`said ${pattern}`, () => pattern.test(text), { withinMs: 60_000 }),
+    said: async (pattern: RegExp) => {
+      await until(`said ${pattern}`, () => pattern.test(text), { withinMs: 60_000 }).catch(
+        (cause: unknown) => {
+          throw new Error(`never said ${pattern}:\n${text}`, { cause });
+        },
+      );
+    },
     text: () => text,
   };
 }
