@@ -21,9 +21,9 @@ interface Places {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-function places(): Places {
+function places(inbox: string): Places {
   const base = resolve(process.env["TRIBUTARY_DATA"] || join(ROOT, ".tributary"));
-  return { receiver: join(base, "receiver"), agent: join(base, "agent"), inbox: join(ROOT, "inbox") };
+  return { receiver: join(base, "receiver"), agent: join(base, "agent"), inbox: resolve(inbox) };
 }
 
 /** The port that receiver.yaml names; `wanted` is written there at the first start. */
@@ -91,11 +91,13 @@ async function stop(code: number): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { port: { type: "string" } } });
+  const { values } = parseArgs({
+    options: { port: { type: "string" }, inbox: { type: "string", default: join(ROOT, "inbox") } },
+  });
   const wanted = values.port === undefined ? undefined : Number(values.port);
   if (wanted !== undefined && !(Number.isInteger(wanted) && wanted > 0 && wanted < 65_536))
     throw new Error(`--port ${values.port}: expected a port such as 9443`);
-  const { receiver, agent, inbox } = places();
+  const { receiver, agent, inbox } = places(values.inbox);
   for (const folder of [receiver, agent]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   await requireFree(settlePort(receiver, wanted));
   const clients = await command(ROOT, "receiver", ["client", "list", "--json", "--data", receiver]);
