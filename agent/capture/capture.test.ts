@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   type BigIntStats,
   mkdirSync,
@@ -352,6 +353,36 @@ describe("capture of a folder", () => {
       await until(() => expect(waiting()).toEqual(["b", "-a"]));
       expect(capture.state().problems).toBe(0);
     });
+
+    const mountable = process.platform === "linux" && process.getuid?.() === 0;
+    test.skipIf(!mountable)(
+      "a file system mounted inside that goes away removes nothing (needs root)",
+      async () => {
+        const at = join(root, "mnt");
+        mkdirSync(at);
+        execFileSync("mount", ["-t", "tmpfs", "tmpfs", at]);
+        let mounted = true;
+        try {
+          write("mnt/d/a", "1");
+          write("b", "1");
+          const capture = start({ crossMounts: true });
+          await delivered("mnt/d/a", "b");
+          execFileSync("umount", [at]);
+          mounted = false;
+          rmSync(join(root, "b"));
+          await until(() => expect(waiting()).toEqual(["-b"]));
+          await capture.scanNow();
+          await new Promise((resolve) => setTimeout(resolve, 1300));
+          await capture.scanNow();
+          expect(waiting()).toEqual(["-b"]);
+          expect(queue.status.problems(9)).toMatchObject([
+            { code: "root-changed", path: Buffer.from("mnt") },
+          ]);
+        } finally {
+          if (mounted) execFileSync("umount", ["-l", at]);
+        }
+      },
+    );
 
     test("rules that no longer take a path remove nothing", async () => {
       write("a.txt", "1");

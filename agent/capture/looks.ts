@@ -157,7 +157,8 @@ export class Looks {
     const seen = intake.seenIn(listing.folder);
     const known = new Map(seen.map((one) => [key(one.path), one]));
     if (listing.mount !== undefined && listing.complete) book.recordMount(listing.folder, listing.mount);
-    if (listing.complete) sealer.recovered(listing.folder);
+    const away = book.mounts().some((m) => m.path.equals(listing.folder) && m.device !== listing.mount);
+    if (listing.complete && !away) sealer.recovered(listing.folder);
     for (const { path, state } of listing.files) {
       if (sealer.settling > 0) await sealer.room();
       if (this.#ended.signal.aborted) return;
@@ -225,6 +226,7 @@ export class Looks {
       folders += 1;
       complete &&= listing.complete;
       for (const { path } of [...listing.files, ...listing.unseen]) problems.delete(key(path));
+      problems.delete(key(listing.folder));
       for (const path of listing.own ?? []) problems.delete(key(path));
       await this.#listed(listing);
     }

@@ -51,10 +51,10 @@ export class Removals {
     const lost = this.#lostFolders(listing);
     if (missing.length === 0 && lost.length === 0) return;
     if (!(await this.#parts.rootStands())) return;
-    if (missing.length > 0 && (await this.#mountsStand(listing.folder)))
+    if (missing.length > 0 && (await this.#mountsStand(listing.folder, false)))
       await this.#missed(listing.folder, missing);
     for (const child of lost) {
-      if (!(await this.#mountsStand(child))) continue;
+      if (!(await this.#mountsStand(child, true))) continue;
       for (const folder of this.#parts.intake.foldersSeen(child))
         await this.#missed(listing.folder, this.#parts.intake.seenIn(folder));
     }
@@ -69,11 +69,11 @@ export class Removals {
       .map((name) => join(listing.folder, name));
   }
 
-  /** Every file system that was mounted around or in this folder is still the one that it was. */
-  async #mountsStand(folder: Buffer): Promise<boolean> {
+  /** Every file system that was mounted around this folder (or, for a folder that is missing, in it) is still the one that it was. */
+  async #mountsStand(folder: Buffer, missing: boolean): Promise<boolean> {
     const { book, source, clocks, report } = this.#parts;
     for (const { path, device } of book.mounts()) {
-      if (!within(folder, path) && !within(path, folder)) continue;
+      if (!within(folder, path) && !(missing && within(path, folder))) continue;
       if ((await source.list(path)).mount === device) continue;
       const detail =
         "what was mounted here is not there; nothing is removed until it is back, or add-folder is run again";

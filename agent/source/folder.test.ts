@@ -14,9 +14,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Disk, realDisk } from "./disk.ts";
-import { dryRun } from "./dry-run.ts";
 import { type FolderOptions, folderSource } from "./folder.ts";
-import type { Source } from "./source.ts";
+import type { Listing, Source } from "./source.ts";
+import { walk } from "./walk.ts";
 
 const ROOT = Buffer.alloc(0);
 const root = process.getuid?.() === 0;
@@ -50,16 +50,17 @@ describe("a folder as a source", () => {
     writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), bytes]), text);
     return bytes;
   };
+  const walked = (of: Source): AsyncIterable<Listing> => walk(of, ROOT, new AbortController().signal);
   const captured = async (of: Source): Promise<string[]> => {
     const names: string[] = [];
-    for await (const line of dryRun(of))
-      if (line.kind === "captured") names.push(line.path.toString("latin1"));
+    for await (const listing of walked(of))
+      names.push(...listing.files.map((f) => f.path.toString("latin1")));
     return names.sort();
   };
   const skipped = async (of: Source): Promise<Record<string, string | undefined>> => {
     const found: Record<string, string | undefined> = {};
-    for await (const line of dryRun(of))
-      if (line.kind === "skipped") found[line.path.toString()] = line.code ?? line.reason;
+    for await (const listing of walked(of))
+      for (const one of listing.unseen) found[one.path.toString()] = one.code ?? one.reason;
     return found;
   };
   const text = async (of: Source, path: Buffer): Promise<string> => {
