@@ -5,6 +5,8 @@ import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { lakeFault } from "./disk.ts";
 
+const SILENCE_MS = 120_000;
+
 export interface S3LakeOptions {
   readonly bucket: string;
   /** Before every key, ending with `/`; empty for none. At most 24 bytes, since S3 takes keys of 1,024. */
@@ -20,6 +22,8 @@ export interface S3LakeOptions {
   readonly keep?: number;
   /** How long they are kept, in ms, when no further part of their upload comes. */
   readonly keepMs?: number;
+  /** How long a store may say nothing, in ms, before it counts as gone. */
+  readonly silenceMs?: number;
 }
 
 export interface Store {
@@ -39,6 +43,8 @@ export function openStore(options: S3LakeOptions): Store {
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     maxAttempts: 4,
+    // Without them a connection that died unheard would hold its request, and the places behind it, for ever.
+    requestHandler: { connectionTimeout: 10_000, socketTimeout: options.silenceMs ?? SILENCE_MS },
     // It would write to the console; what matters comes as an error.
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
