@@ -106,9 +106,6 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   if (report.trouble !== null)
     yield `trouble   ${report.trouble.code}, ${printable(report.trouble.detail)} (${ago(report.trouble.since)})`;
   if (report.refused !== null) yield `settings  a change is not taken: ${printable(report.refused)}`;
-  if (report.trouble !== null)
-    yield `trouble   ${report.trouble.code}, ${printable(report.trouble.detail)} (${ago(report.trouble.since)})`;
-  if (report.refused !== null) yield `settings  a change is not taken: ${printable(report.refused)}`;
   const { depth, bytes, oldestSealedAt, aside } = report.queue;
   const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;
