@@ -38,6 +38,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/sources.ts": ["agent/*"],
   "agent/run.ts": ["agent/*"],
   "agent/main.ts": ["agent/*"],
+  "agent/bin.ts": ["agent/*"],
 
   "receiver/config.ts": [],
   "receiver/version.ts": [],
@@ -98,6 +99,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/serve.ts": ["receiver/app.ts", "receiver/doors", "receiver/config.ts"],
   "receiver/run.ts": ["receiver/*"],
   "receiver/main.ts": ["receiver/*"],
+  "receiver/bin.ts": ["receiver/*"],
 };
 
 /** Technology -> the only files that may choose it. */
@@ -155,8 +157,11 @@ function wrongWith(
   target: string,
 ): string | undefined {
   if (isTest(target)) return "only tests import what is there for tests";
-  if (path.split("/")[1] !== "main.ts" && /^(agent|receiver)\/main\.ts$/.test(target))
-    return "nobody imports main.ts";
+  if (
+    !["main.ts", "bin.ts"].includes(path.split("/")[1] ?? "") &&
+    /^(agent|receiver)\/main\.ts$/.test(target)
+  )
+    return "nobody but bin.ts imports main.ts";
   const choosers = technologies[target];
   if (choosers !== undefined && !choosers.includes(path))
     return `only ${choosers.join(" and ")} may choose it`;

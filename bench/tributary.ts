@@ -5,7 +5,7 @@ import { type Running, until } from "@tributary/test/site/process.ts";
 import { type Agent, makeSite, peakMemory, type Site } from "@tributary/test/site/site.ts";
 import Database from "better-sqlite3";
 
-export const SETTLE_MS = 100;
+const SETTLE_MS = 100;
 
 export interface Measured {
   readonly site: Site;

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/** `tributary-agent` in a checkout. */
+import { begin } from "@tributary/shared/start.ts";
+
+const STAYING = {
+  flags: ["--max-semi-space-size=2", "--semi-space-growth-factor=1"],
+  env: { MALLOC_ARENA_MAX: "2" },
+};
+
+begin(process.argv[2] === "run" ? STAYING : undefined);
+await import("./main.ts");

@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+/** `tributary-receiver` in a checkout. */
+import { begin } from "@tributary/shared/start.ts";
+
+const STAYING = {
+  flags: ["--max-semi-space-size=4", "--semi-space-growth-factor=1"],
+  // Waiting for the disk takes threads, not processors.
+  env: { MALLOC_ARENA_MAX: "2", UV_THREADPOOL_SIZE: "16" },
+};
+
+begin(process.argv[2] === "serve" ? STAYING : undefined);
+await import("./main.ts");
