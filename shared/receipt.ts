@@ -54,8 +54,9 @@ export function verifyReceipt(receipt: string, keys: Jwks): ReceiptClaims {
       "receipt-invalid",
       `the receipt is signed with key ${String(head.kid)}, which is not one of this receiver's`,
     );
-  const publicKey = createPublicKey({ key: { kty: key.kty, crv: key.crv, x: key.x }, format: "jwk" });
-  if (!verify(null, Buffer.from(`${header}.${payload}`), publicKey, Buffer.from(signature, "base64url"))) {
+  if (
+    !verify(null, Buffer.from(`${header}.${payload}`), publicKeyOf(key), Buffer.from(signature, "base64url"))
+  ) {
     throw new ProblemError(
       "receipt-invalid",
       "the signature does not fit: the receipt was altered, or another receiver made it",
@@ -68,6 +69,17 @@ export function verifyReceipt(receipt: string, keys: Jwks): ReceiptClaims {
       `the receipt's claims are not complete: ${z.prettifyError(claims.error)}`,
     );
   return claims.data;
+}
+
+type Jwk = Jwks["keys"][number];
+const publicKeys = new WeakMap<Jwk, KeyObject>();
+
+/** One key verifies many receipts; making it takes as long as verifying with it. */
+function publicKeyOf(key: Jwk): KeyObject {
+  const made =
+    publicKeys.get(key) ?? createPublicKey({ key: { kty: key.kty, crv: key.crv, x: key.x }, format: "jwk" });
+  publicKeys.set(key, made);
+  return made;
 }
 
 /** Key id: the JWK thumbprint of RFC 7638 for an Ed25519 public key. */

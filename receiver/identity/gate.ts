@@ -70,11 +70,15 @@ export function openGate(settings: GateSettings): Gate & { close(): void } {
   };
 }
 
+const publicKeys = new WeakMap<AgentStanding, KeyObject>();
+
+/** Made once for each standing, which serves many requests: making it takes as long as verifying with it. */
 function publicKeyOf(standing: AgentStanding): KeyObject {
-  return createPublicKey({
-    key: { kty: "OKP", crv: "Ed25519", x: standing.publicKey },
-    format: "jwk",
-  });
+  const made =
+    publicKeys.get(standing) ??
+    createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: standing.publicKey }, format: "jwk" });
+  publicKeys.set(standing, made);
+  return made;
 }
 
 /** Remembers what was found (never that nothing was) for `forMs`, and asks again before it refuses. */

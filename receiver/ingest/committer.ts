@@ -10,6 +10,8 @@ import type { Report } from "./facts.ts";
 
 const MOST_PER_COMMIT = 1000;
 const MOST_WRITES_AT_ONCE = 4;
+/** How long a commit waits for captures whose bytes are being made durable: less than it costs to commit them apart. */
+const GATHER_MS = 5;
 
 interface Waiting {
   readonly capture: Capture;
@@ -25,6 +27,9 @@ export class Committer {
   readonly #report: Report;
   #queue: Waiting[] = [];
   #running = false;
+  /** Announced, and not yet here. */
+  #coming = 0;
+  #allHere: () => void = () => {};
   readonly #writes = new Set<Promise<void>>();
 
   constructor(ledger: Pick<Ledger, "commit">, manifest: Manifest, sign: SignReceipt, report: Report) {
@@ -40,6 +45,15 @@ export class Committer {
       this.#queue.push({ capture, resolve, reject });
       if (!this.#running) void this.#run();
     });
+  }
+
+  /** Its bytes are being made durable: a capture will be here soon, or never. The answer ends the wait for it. */
+  announce(): () => void {
+    this.#coming += 1;
+    return () => {
+      this.#coming -= 1;
+      if (this.#coming === 0) this.#allHere();
+    };
   }
 
   /** A receipt that was given before, or refers to an older version, waits for the manifest like any other. */
@@ -60,11 +74,25 @@ export class Committer {
     // Whatever arrived in this turn of the event loop shares the commit.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) {
+      await this.#gather();
       const batch = this.#queue.splice(0, MOST_PER_COMMIT);
       await this.#commit(batch);
       if (this.#writes.size >= MOST_WRITES_AT_ONCE) await Promise.race(this.#writes);
     }
     this.#running = false;
+  }
+
+  async #gather(): Promise<void> {
+    if (this.#coming === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, GATHER_MS);
+      this.#allHere = () => {
+        clearTimeout(timer);
+        // After the last one's own steps to `commit`.
+        setImmediate(resolve);
+      };
+    });
+    this.#allHere = () => {};
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {

@@ -119,9 +119,14 @@ export class Files implements Ingest {
         }
         const key = objectKey({ ...delivery, date: utcDay(now()), versionId });
         consumed = true;
-        await lake
-          .publish(staged, key, { captureId: delivery.captureId, versionId })
-          .catch((cause: unknown) => Promise.reject(lakeProblem(cause)));
+        const announced = committer.announce();
+        try {
+          await lake.publish(staged, key, { captureId: delivery.captureId, versionId });
+        } catch (cause) {
+          throw lakeProblem(cause);
+        } finally {
+          announced();
+        }
         const outcome = await committer.commit({ ...capture, key });
         await this.#removeSpare(outcome, versionId, key);
         return answerOf(outcome);

@@ -8,7 +8,7 @@ import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import SqliteFile from "better-sqlite3";
-import type { Driver, TransactionSettings } from "kysely";
+import type { Driver, SqliteDatabase, TransactionSettings } from "kysely";
 import { CompiledQuery, type DatabaseConnection, Kysely, SqliteDialect, SqliteDriver, sql } from "kysely";
 import type { LedgerDatabase } from "./database.ts";
 import { reason } from "./database.ts";
@@ -82,7 +82,7 @@ class PatientDriver extends SqliteDriver {
   #patient: DatabaseConnection | undefined;
 
   constructor(file: SqliteFile.Database) {
-    super({ database: file });
+    super({ database: preparedOnce(file) });
     this.#file = file;
   }
 
@@ -110,6 +110,28 @@ class PatientDriver extends SqliteDriver {
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     if (this.#file.inTransaction) await super.rollbackTransaction(connection);
   }
+}
+
+const MOST_PREPARED = 200;
+const LONGEST_PREPARED = 16_384;
+
+/**
+ * Kysely prepares a statement at each use, which takes longer than most of ours take to run: the last used ones are
+ * kept by their text. Nothing streams here, so no statement is asked for while it still runs.
+ */
+function preparedOnce(file: SqliteFile.Database): SqliteDatabase {
+  const kept = new Map<string, SqliteFile.Statement>();
+  return {
+    close: () => void file.close(),
+    prepare: (text) => {
+      const statement = kept.get(text) ?? file.prepare(text);
+      if (text.length > LONGEST_PREPARED) return statement;
+      kept.delete(text);
+      kept.set(text, statement);
+      if (kept.size > MOST_PREPARED) kept.delete(kept.keys().next().value as string);
+      return statement;
+    },
+  };
 }
 
 async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
