@@ -71,8 +71,8 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     if (fact.kind === "Committed") tail.poke();
   };
   const committer = new Committer(ledger, manifest, keys.signReceipt, report);
-  const room = new Room(() => lake.free(), allowanceOf(database, settings.quota), settings.reserve);
   const rows = new UploadRows(database);
+  const room = new Room(() => lake.free(), allowanceOf(database, rows, settings.quota), settings.reserve);
   const common = { lake, ledger, committer, room, uuid: uuidv7, now: Date.now, report };
   const ingest = new Files(common);
   const uploads = new PartUploads({ ...common, rows, abandonedAfter: settings.sweep.uploads });
@@ -148,17 +148,24 @@ async function listenOn(
 }
 
 /** At most a second old: it only saves transfers, the commit decides. */
-function allowanceOf(database: LedgerDatabase, defaults: ReceiverSettings["quota"]): AllowanceOf {
+function allowanceOf(
+  database: LedgerDatabase,
+  rows: Pick<UploadRows, "arrivedBytes">,
+  defaults: ReceiverSettings["quota"],
+): AllowanceOf {
   const bound = (own: number | null | undefined, usual: number | null): number | undefined =>
     own ?? usual ?? undefined;
   const look = async (client: string): Promise<Allowance> => {
     const state = await clientState(database.db, client);
+    const [file, day, stored] = (["file", "day", "stored"] as const).map((key) =>
+      bound(state?.quotas[key], defaults[key]),
+    );
+    // Or a client could fill the disk with uploads that it never completes.
+    const arrived = day === undefined && stored === undefined ? 0 : await rows.arrivedBytes(client);
     return {
-      file: bound(state?.quotas.file, defaults.file),
-      day: bound(state?.quotas.day, defaults.day),
-      stored: bound(state?.quotas.stored, defaults.stored),
-      usedToday: state?.dayBytes ?? 0,
-      usedStored: state?.storedBytes ?? 0,
+      ...{ file, day, stored },
+      usedToday: (state?.dayBytes ?? 0) + arrived,
+      usedStored: (state?.storedBytes ?? 0) + arrived,
     };
   };
   const seen = new Map<string, { readonly at: number; readonly allowance: Promise<Allowance> }>();

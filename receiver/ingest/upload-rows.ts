@@ -48,6 +48,18 @@ export class UploadRows {
       .executeTakeFirst();
   }
 
+  /** Bytes that lie in the store for uploads of this client that can still complete: nobody's version yet, but its room. */
+  async arrivedBytes(client: string): Promise<number> {
+    const { bytes } = await this.#db
+      .selectFrom("upload_parts")
+      .innerJoin("uploads", "uploads.id", "upload_parts.upload_id")
+      .select((eb) => eb.fn.sum<number | string | null>("upload_parts.size").as("bytes"))
+      .where("uploads.client", "=", client)
+      .where("uploads.state", "in", ["open", "completing"])
+      .executeTakeFirstOrThrow();
+    return Number(bytes ?? 0);
+  }
+
   async parts(uploadId: string): Promise<PartRow[]> {
     return await this.#db
       .selectFrom("upload_parts")

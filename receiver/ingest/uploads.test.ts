@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { formatDigest } from "@tributary/shared/digest.ts";
 import { PARTS } from "@tributary/shared/protocol.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { addClient, setQuotas } from "../ledger/clients.ts";
 import { createHistory } from "../ledger/history.ts";
 import { type Answer, type Rig, startRig } from "../rig.ts";
 import { sweep } from "./sweep.ts";
@@ -263,4 +264,17 @@ describe("completing", () => {
     expect((await rig.receiver.sweep()).objects).toBe(1);
     expect([...rig.lake.objects.keys()]).toEqual(named);
   });
+});
+
+test("parts that have arrived take room of the quota until they are a version, or aborted", async () => {
+  rig.gate.add("bounded", { clients: ["bounded"] });
+  await addClient(rig.database.db, "bounded");
+  await setQuotas(rig.database.db, "bounded", { stored: content.length + 1000 });
+  const first = idOf(await create("one", {}, "bounded"));
+  for (const number of [1, 2, 3]) await part(first, number, slice(number), {}, "bounded");
+  const second = async () => await create("two", {}, "bounded");
+  // What is known of a client is at most a second old.
+  await expect.poll(async () => (await second()).json["code"], { timeout: 5000 }).toBe("quota-stored");
+  expect((await rig.ask("DELETE", `/v1/uploads/${first}`, as("bounded"))).status).toBe(204);
+  await expect.poll(async () => (await second()).status, { timeout: 5000 }).toBe(201);
 });
