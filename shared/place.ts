@@ -18,7 +18,7 @@ export interface Surroundings {
  */
 export function dataFolder(side: Side, given: string | undefined, around: Surroundings = here()): string {
   if (given !== undefined) return resolve(given);
-  const named = around.env["TRIBUTARY_DATA"];
+  const named = around.env.TRIBUTARY_DATA;
   if (named) {
     const own = resolve(named, side);
     return around.exists(own) ? own : resolve(named);
@@ -26,7 +26,7 @@ export function dataFolder(side: Side, given: string | undefined, around: Surrou
   if (around.checkout !== undefined) return join(around.checkout, ".tributary", side);
   switch (around.platform) {
     case "win32":
-      return join(around.env["ProgramData"] ?? "C:\\ProgramData", "Tributary", side);
+      return join(around.env.ProgramData ?? "C:\\ProgramData", "Tributary", side);
     case "darwin":
       return join("/Library/Application Support/Tributary", side);
     default:

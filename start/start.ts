@@ -22,7 +22,7 @@ interface Places {
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 function places(inbox: string): Places {
-  const base = resolve(process.env["TRIBUTARY_DATA"] || join(ROOT, ".tributary"));
+  const base = resolve(process.env.TRIBUTARY_DATA || join(ROOT, ".tributary"));
   return { receiver: join(base, "receiver"), agent: join(base, "agent"), inbox: resolve(inbox) };
 }
 
@@ -123,7 +123,7 @@ async function setUpAgent(receiver: string, agent: string, inbox: string): Promi
 }
 
 function guide(receiver: string, agent: string, inbox: string): void {
-  const custom = Boolean(process.env["TRIBUTARY_DATA"]);
+  const custom = Boolean(process.env.TRIBUTARY_DATA);
   const at = (data: string): string => (custom ? ` --data ${data}` : "");
   say(`
 Files in ${inbox} flow into ${join(receiver, "lake")}. In another terminal, try:

@@ -41,7 +41,7 @@ export async function askReceiver(
       headers: { authorization: `Bearer ${token}` },
     });
     const body = parse(await response.body.text());
-    const date = response.headers["date"];
+    const date = response.headers.date;
     return {
       status: response.statusCode,
       code: typeof body?.code === "string" ? body.code : undefined,

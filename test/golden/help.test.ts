@@ -1,7 +1,6 @@
 /** Every command's `--help` as strangers see it: names and options are a contract. UPDATE_GOLDEN=1 writes them anew. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { createProgram as createAgent } from "../../agent/commands/program.ts";
 import { createProgram as createReceiver } from "../../receiver/commands/program.ts";
@@ -9,7 +8,9 @@ import { type Program, ROOT, run } from "../site/process.ts";
 import { expectGolden } from "./golden.ts";
 
 const FOLDER = join(ROOT, "test", "golden", "help");
-const UPDATE = process.env["UPDATE_GOLDEN"] === "1";
+const UPDATE = process.env.UPDATE_GOLDEN === "1";
+
+type Command = ReturnType<typeof createAgent>;
 
 /** The help of a command and of all below it. */
 function helpOf(command: Command, words: readonly string[]): [string, string][] {
