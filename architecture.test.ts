@@ -38,7 +38,6 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/sources.ts": ["agent/*"],
   "agent/run.ts": ["agent/*"],
   "agent/main.ts": ["agent/*"],
-  "agent/bin.ts": ["agent/*"],
 
   "receiver/config.ts": [],
   "receiver/version.ts": [],
@@ -99,7 +98,6 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/serve.ts": ["receiver/app.ts", "receiver/doors", "receiver/config.ts"],
   "receiver/run.ts": ["receiver/*"],
   "receiver/main.ts": ["receiver/*"],
-  "receiver/bin.ts": ["receiver/*"],
 };
 
 /** Technology -> the only files that may choose it. */
@@ -157,11 +155,8 @@ function wrongWith(
   target: string,
 ): string | undefined {
   if (isTest(target)) return "only tests import what is there for tests";
-  if (
-    !["main.ts", "bin.ts"].includes(path.split("/")[1] ?? "") &&
-    /^(agent|receiver)\/main\.ts$/.test(target)
-  )
-    return "nobody but bin.ts imports main.ts";
+  if (path.split("/")[1] !== "main.ts" && /^(agent|receiver)\/main\.ts$/.test(target))
+    return "nobody imports main.ts";
   const choosers = technologies[target];
   if (choosers !== undefined && !choosers.includes(path))
     return `only ${choosers.join(" and ")} may choose it`;

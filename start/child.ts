@@ -21,7 +21,7 @@ export async function command(
   args: readonly string[],
   input = "",
 ): Promise<string> {
-  const child = spawn(process.execPath, [join(root, program, "bin.ts"), ...args], {
+  const child = spawn(process.execPath, [join(root, program, "bin.js"), ...args], {
     stdio: ["pipe", "pipe", "pipe"],
   });
   let out = "";
@@ -48,7 +48,7 @@ export function launch(
   args: readonly string[],
   hear: (line: string) => void,
 ): Child {
-  const child: ChildProcess = spawn(process.execPath, [join(root, program, "bin.ts"), ...args], {
+  const child: ChildProcess = spawn(process.execPath, [join(root, program, "bin.js"), ...args], {
     stdio: ["pipe", "ignore", "pipe"],
     // When we are killed without warning, the end of this input tells them.
     env: { ...process.env, TRIBUTARY_STOP_ON_STDIN_EOF: "1" },

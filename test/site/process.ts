@@ -40,7 +40,7 @@ function commandLine(
   args: readonly string[],
   wrapper: readonly string[],
 ): [string, string[]] {
-  const line = [...wrapper, process.execPath, join(ROOT, program, "bin.ts"), ...args];
+  const line = [...wrapper, process.execPath, join(ROOT, program, "bin.js"), ...args];
   return [line[0] as string, line.slice(1)];
 }
 

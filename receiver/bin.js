@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** `tributary-receiver` in a checkout. */
-import { begin } from "@tributary/shared/start.ts";
+import { begin } from "@tributary/shared/start.js";
 
 const STAYING = {
   flags: ["--max-semi-space-size=4", "--semi-space-growth-factor=1"],
