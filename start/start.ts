@@ -100,7 +100,11 @@ async function main(): Promise<void> {
   const { receiver, agent, inbox } = places(values.inbox);
   for (const folder of [receiver, agent]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   await requireFree(settlePort(receiver, wanted));
-  const clients = await command(ROOT, "receiver", ["client", "list", "--json", "--data", receiver]);
+  // Only what is there can be asked; a first start has nothing yet.
+  const begun = existsSync(join(receiver, "ledger.sqlite"));
+  const clients = begun
+    ? await command(ROOT, "receiver", ["client", "list", "--json", "--data", receiver])
+    : "";
   if (!clients.includes('"name":"demo"'))
     await command(ROOT, "receiver", ["client", "add", "demo", "--data", receiver]);
   if (stopping) return;

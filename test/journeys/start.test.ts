@@ -31,11 +31,11 @@ function start(...args: string[]) {
     child,
     ended,
     said: async (pattern: RegExp) => {
-      await until(`said ${pattern}`, () => pattern.test(text), { withinMs: 60_000 }).catch(
-        (cause: unknown) => {
-          throw new Error(`never said ${pattern}:\n${text}`, { cause });
-        },
-      );
+      await until(`said ${pattern}`, () => pattern.test(text) || child.exitCode !== null, {
+        withinMs: 60_000,
+      }).catch((cause: unknown) => {
+        throw new Error(`never said ${pattern}:\n${text}`, { cause });
+      });
     },
     text: () => text,
   };
