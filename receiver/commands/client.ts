@@ -14,7 +14,7 @@ import {
   setQuotas,
   suspendClient,
 } from "../ledger/clients.ts";
-import { type Sites, siteCommand, withLedger } from "./command.ts";
+import { type Sites, siteCommand, withLedger, withThatLedger } from "./command.ts";
 
 interface ListOptions extends SiteOptions {
   readonly json?: boolean;
@@ -37,6 +37,7 @@ export function addClientCommands(program: Command, sites: Sites): void {
   );
   siteCommand(client, "list", "lists the clients and what they have used")
     .option("--json", "one JSON object a line")
+    // Also of a site that is about to begin: the first command of its set-up may be this one.
     .action((options: ListOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
         const states = await listClients(db);
@@ -49,13 +50,13 @@ export function addClientCommands(program: Command, sites: Sites): void {
     "suspend <name>",
     "takes nothing more from a client; its agents keep their queues",
   ).action((name: string, options: SiteOptions) =>
-    withLedger(sites, options, async ({ database: { db } }) => {
+    withThatLedger(sites, options, async ({ database: { db } }) => {
       await suspendClient(db, name);
       say(`client ${name} is suspended; open uploads and streams end within 5 s`);
     }),
   );
   siteCommand(client, "resume <name>", "ends a suspension").action((name: string, options: SiteOptions) =>
-    withLedger(sites, options, async ({ database: { db } }) => {
+    withThatLedger(sites, options, async ({ database: { db } }) => {
       await resumeClient(db, name);
       say(`client ${name} is no longer suspended`);
     }),
@@ -69,7 +70,7 @@ export function addClientCommands(program: Command, sites: Sites): void {
     .option("--day <size>", "bytes brought on one UTC day")
     .option("--file <size>", "its largest file")
     .action((name: string, options: QuotaOptions) =>
-      withLedger(sites, options, async ({ database: { db } }) => {
+      withThatLedger(sites, options, async ({ database: { db } }) => {
         const quotas = {
           ...bound("stored", options.stored),
           ...bound("day", options.day),

@@ -46,6 +46,16 @@ export async function withSite<T>(
   }
 }
 
+/** As `withLedger`, for commands that only read or change what is there. */
+export async function withThatLedger<T>(
+  sites: Sites,
+  options: SiteOptions,
+  work: (site: SiteLedger) => Promise<T>,
+): Promise<T> {
+  requireSite(options);
+  return await withLedger(sites, options, work);
+}
+
 /** Works with the ledger alone: keys and lake are not touched, and need not be there. */
 export async function withLedger<T>(
   sites: Sites,

@@ -1,5 +1,5 @@
 /** The receiver's commands over a real ledger file and a lake in memory that can be made to rot. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseCode } from "@tributary/shared/code.ts";
@@ -105,6 +105,18 @@ const put = (path: string, content: string, more = {}): readonly [Capture, strin
 ];
 
 describe("clients, agents, keys", () => {
+  test.for([
+    ["agent", "list"],
+    ["agent", "revoke", "x"],
+    ["key", "list"],
+    ["key", "add", "--client", "x"],
+    ["client", "suspend", "x"],
+    ["sweep"],
+  ])("%s %s where no site is makes none", async (args) => {
+    await expect(run(...args)).rejects.toThrow(/holds no ledger/);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
   test("a client's life", async () => {
     await run("client", "add", "acme");
     await expect(run("client", "add", "acme")).rejects.toThrow(/already/);

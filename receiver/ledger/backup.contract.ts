@@ -203,7 +203,8 @@ export function backupContract(
     });
 
     test("a backup that fails leaves no file", async () => {
-      await expect(backup(database.db, join(folder, "none", "b"))).rejects.toThrow();
+      const code = "backup-invalid";
+      await expect(backup(database.db, join(folder, "none", "b"))).rejects.toMatchObject({ code });
       expect(readdirSync(folder)).toEqual([]);
     });
   });

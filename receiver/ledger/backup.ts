@@ -13,6 +13,7 @@ import { dirname, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { sql } from "kysely";
 import { reading } from "./database.ts";
 import { schemaNumber } from "./migrations.ts";
@@ -61,7 +62,9 @@ export async function backup(db: Database, file: string, progress: Progress = ()
     return counts;
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof ProblemError || !/^E[A-Z]+$/.test(String(code))) throw error;
+    throw new ProblemError("backup-invalid", `cannot write ${target}: ${message}`, { cause: error });
   }
 }
 
