@@ -1,8 +1,15 @@
 /** `authority` and `receipts`: the site's own keys are replaced without anybody losing the way. */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
-import { announcePublic, nextAuthority, rotateReceipts, switchAuthority } from "../identity/rotation.ts";
+import {
+  agentsUnaware,
+  announcePublic,
+  nextAuthority,
+  rotateReceipts,
+  switchAuthority,
+} from "../identity/rotation.ts";
 import { type Sites, siteCommand, withSite } from "./command.ts";
 
 export function addAuthorityCommands(program: Command, sites: Sites): void {
@@ -21,9 +28,16 @@ export function addAuthorityCommands(program: Command, sites: Sites): void {
       say("when every agent has reported (agent list): tributary-receiver authority switch");
     }),
   );
-  siteCommand(authority, "switch", "makes the announced authority the current one").action(
-    (options: SiteOptions) =>
+  siteCommand(authority, "switch", "makes the announced authority the current one")
+    .option("--force", "also when agents have not heard of it: those must be invited anew")
+    .action((options: SiteOptions & { readonly force?: boolean }) =>
       withSite(sites, options, async ({ database: { db }, keys }) => {
+        const unaware = await agentsUnaware(db, keys);
+        if (unaware.length > 0 && !options.force)
+          throw new ProblemError(
+            "forbidden",
+            `${unaware.length} agents have not heard of the next authority and would not trust it: ${unaware.map(({ name }) => name).join(", ")}; wait for their heartbeat (agent list), or switch with --force and invite them anew`,
+          );
         const { fingerprint, agents, agentsBehind, openCodes } = await switchAuthority(db, keys);
         result(fingerprint);
         say(
@@ -34,7 +48,7 @@ export function addAuthorityCommands(program: Command, sites: Sites): void {
         if (openCodes > 0)
           say(`${openCodes} codes that were not used yet pin the old authority: make them anew`);
       }),
-  );
+    );
   siteCommand(
     authority,
     "public",

@@ -18,7 +18,7 @@ const put = async (path: string, name = "key") =>
   await rig.ask("PUT", `/v1/files/pos/${path}`, as(name, { "idempotency-key": randomUUID() }), path);
 const get = async (query = "") => await rig.ask("GET", `/v1/events${query}`, as("reader"));
 const named = (json: Record<string, unknown>): string[] =>
-  (json["events"] as { path: string }[]).map((event) => event.path);
+  (json.events as { path: string }[]).map((event) => event.path);
 
 /** An open stream of server-sent events. */
 async function stream(headers: Record<string, string> = {}) {
@@ -55,13 +55,13 @@ test("pages go on from their cursor, see only what the reader may, and never end
   await put("two");
   const first = await get("?limit=1");
   expect(named(first.json)).toEqual(["one"]);
-  const second = await get(`?cursor=${String(first.json["cursor"])}`);
+  const second = await get(`?cursor=${String(first.json.cursor)}`);
   expect(named(second.json)).toEqual(["two"]);
-  const third = await get(`?cursor=${String(second.json["cursor"])}`);
+  const third = await get(`?cursor=${String(second.json.cursor)}`);
   expect(named(third.json)).toEqual([]);
   await put("three");
-  expect(named((await get(`?cursor=${String(third.json["cursor"])}`)).json)).toEqual(["three"]);
-  expect(Object.keys((first.json["events"] as object[])[0] as object)).not.toContain("receipt");
+  expect(named((await get(`?cursor=${String(third.json.cursor)}`)).json)).toEqual(["three"]);
+  expect(Object.keys((first.json.events as object[])[0] as object)).not.toContain("receipt");
 });
 
 test("a stream brings what is there and what comes, and goes on from Last-Event-ID", async () => {
@@ -90,7 +90,7 @@ test("a revoked reader's stream is cut, and so is every stream when the receiver
 test("a cursor of an older ledger is gone, one from the future too, anything else is no cursor", async () => {
   await put("one");
   const { epoch } = await rig.database.db.selectFrom("site").select("epoch").executeTakeFirstOrThrow();
-  const code = async (cursor: string) => (await get(`?cursor=${cursor}`)).json["code"];
+  const code = async (cursor: string) => (await get(`?cursor=${cursor}`)).json.code;
   expect(await code(formatCursor({ epoch: randomUUID(), seq: 1 }))).toBe("cursor-gone");
   expect(await code(formatCursor({ epoch, seq: 2 }))).toBe("cursor-gone");
   expect((await get(`?cursor=${formatCursor({ epoch: randomUUID(), seq: 0 })}`)).status).toBe(410);

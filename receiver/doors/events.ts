@@ -1,15 +1,15 @@
 /** `GET /v1/events`: the tail of the ledger, in pages or as server-sent events (WHATWG HTML, 9.2). */
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import type { EventPage, ManifestLine } from "@tributary/shared/protocol.ts";
+import type { EventPage } from "@tributary/shared/protocol.ts";
 import { entry, HEADER, ROUTE } from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
 import type { Gate } from "../identity/principal.ts";
-import type { History } from "../ledger/ledger.ts";
+import type { History, Scope } from "../ledger/ledger.ts";
 import { formatCursor, parseCursor } from "../tail/cursor.ts";
 import type { Tail } from "../tail/tail.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { identify, whileAllowed } from "./identify.ts";
-import { type Scope, scopeOf, sees } from "./scope.ts";
+import { scopeOf } from "./scope.ts";
 import { queryText } from "./target.ts";
 import { limitOf } from "./versions.ts";
 
@@ -21,6 +21,11 @@ export interface EventsDoor {
   readonly stopping: AbortSignal;
   /** Between comments that keep proxies from closing a silent stream, ms. */
   readonly heartbeat: number;
+}
+
+interface Position {
+  readonly epoch: string;
+  readonly seq: number;
 }
 
 const SCAN = 1000;
@@ -37,7 +42,7 @@ export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
     const after = cursor === undefined ? 0 : parseCursor(cursor, now);
     const accept = header(c, "accept") ?? "";
     if (!accept.includes("text/event-stream"))
-      return c.json(await page(door.history, scope, { epoch: now.epoch, seq: after }, limitOf(query)));
+      return c.json(await page(door.history, scope, after, now, limitOf(query)));
     const end = new AbortController();
     await whileAllowed(
       door.gate,
@@ -49,32 +54,25 @@ export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
   });
 }
 
-/** Reads on until something is seen or the ledger ends, so that a quiet client among busy ones needs few requests. */
+/** `position` was read before: what it covers was committed, so the cursor may pass over entries of others up to there. */
 async function page(
   history: Pick<History, "since">,
   scope: Scope,
-  from: { readonly epoch: string; readonly seq: number },
+  after: number,
+  position: Position,
   limit: number,
 ): Promise<EventPage> {
-  let { seq } = from;
-  const events: ManifestLine[] = [];
-  for (;;) {
-    const lines = await history.since(seq, SCAN);
-    for (const line of lines) {
-      seq = line.seq;
-      if (sees(scope, line)) events.push(line);
-      if (events.length === limit) break;
-    }
-    if (events.length > 0 || lines.length < SCAN) break;
-  }
-  return { events: events.map((line) => entry.parse(line)), cursor: formatCursor({ ...from, seq }) };
+  const lines = await history.since(after, limit, scope);
+  const last = lines.at(-1)?.seq ?? after;
+  const seq = lines.length < limit ? Math.max(last, position.seq) : last;
+  return { events: lines.map((line) => entry.parse(line)), cursor: formatCursor({ ...position, seq }) };
 }
 
 async function stream(
   { tail, stopping, heartbeat }: EventsDoor,
   c: DoorContext,
   scope: Scope,
-  from: { readonly epoch: string; readonly seq: number },
+  from: Position,
   end: AbortController,
 ): Promise<void> {
   const { outgoing } = c.env;
@@ -97,10 +95,9 @@ async function stream(
   try {
     let { seq } = from;
     while (!signal.aborted) {
-      for (const line of await tail.next(seq, SCAN, signal)) {
+      for (const line of await tail.next(seq, SCAN, scope, signal)) {
         seq = line.seq;
         if (signal.aborted) return;
-        if (!sees(scope, line)) continue;
         const id = formatCursor({ ...from, seq });
         const more = outgoing.write(
           `id: ${id}\nevent: ${line.kind}\ndata: ${JSON.stringify(entry.parse(line))}\n\n`,

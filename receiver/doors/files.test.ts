@@ -31,7 +31,7 @@ test("a file is in the lake, the ledger and the manifest before its receipt", as
     size: 5,
     sha256: sha256("hello"),
   });
-  const claims = verifyReceipt(String(answer.json["receipt"]), rig.keys.jwks());
+  const claims = verifyReceipt(String(answer.json.receipt), rig.keys.jwks());
   expect(claims).toMatchObject({
     status: "created",
     channel: "push",
@@ -49,13 +49,13 @@ test("a file is in the lake, the ledger and the manifest before its receipt", as
 test("the same bytes again are unchanged, other bytes are a new version, and again the first ones a third", async () => {
   const put = async (text: string) => await rig.ask("PUT", "/v1/files/pos/aba", asAgent(text), text);
   const [a, same, b, again] = [await put("A"), await put("A"), await put("B"), await put("A")];
-  expect([a, same, b, again].map((answer) => [answer.status, answer.json["status"]])).toEqual([
+  expect([a, same, b, again].map((answer) => [answer.status, answer.json.status])).toEqual([
     [201, "created"],
     [200, "unchanged"],
     [201, "created"],
     [201, "created"],
   ]);
-  expect(same.json["versionId"]).toBe(a.json["versionId"]);
+  expect(same.json.versionId).toBe(a.json.versionId);
 });
 
 test("a captureId gives its receipt again, also to two at once, and refuses other content", async () => {
@@ -64,10 +64,10 @@ test("a captureId gives its receipt again, also to two at once, and refuses othe
   const put = async (text: string) =>
     await rig.ask("PUT", "/v1/files/pos/once", asAgent(text, captureId), text);
   const [one, two] = await Promise.all([put("same"), put("same")]);
-  expect(one.json["receipt"]).toBe(two.json["receipt"]);
-  expect((await put("same")).json["receipt"]).toBe(one.json["receipt"]);
+  expect(one.json.receipt).toBe(two.json.receipt);
+  expect((await put("same")).json.receipt).toBe(one.json.receipt);
   const conflict = await put("else");
-  expect([conflict.status, conflict.json["code"]]).toEqual([409, "capture-conflict"]);
+  expect([conflict.status, conflict.json.code]).toEqual([409, "capture-conflict"]);
   expect(await rig.entries()).toBe(before + 1);
   expect(raw().filter((key) => key.endsWith("/once"))).toHaveLength(1);
 });
@@ -85,9 +85,9 @@ describe("refused, nothing recorded, nothing in the lake", () => {
     code: string,
   ) => {
     const { json, headers, ...rest } = await answer;
-    expect([rest.status, json["code"]]).toEqual([status, code]);
+    expect([rest.status, json.code]).toEqual([status, code]);
     expect(headers["content-type"]).toBe("application/problem+json");
-    expect(json["requestId"]).toBe(headers["x-request-id"]);
+    expect(json.requestId).toBe(headers["x-request-id"]);
     expect(await rig.entries()).toBe(entries);
     expect(rig.lake.objects.size).toBe(objects);
     expect(rig.lake.staged()).toBe(0);
@@ -166,7 +166,7 @@ describe("refused, nothing recorded, nothing in the lake", () => {
 
   test("a method that is not taken, an address where nothing is", async () => {
     const answer = await rig.ask("POST", "/v1/files/pos/x", asKey, "x");
-    expect([answer.status, answer.json["code"], answer.headers.allow]).toEqual([
+    expect([answer.status, answer.json.code, answer.headers.allow]).toEqual([
       405,
       "method-not-allowed",
       "PUT",
@@ -200,15 +200,15 @@ test.for([
   const bytes = Buffer.from(name);
   const answer = await rig.ask("PUT", `/v1/files/odd/${pathForUrl(bytes)}`, asKey, name);
   expect(answer.status).toBe(201);
-  expect(answer.json["pathEncoded"]).toBe(encodePath(bytes));
-  expect(decodePath(String(answer.json["pathEncoded"]))).toEqual(bytes);
+  expect(answer.json.pathEncoded).toBe(encodePath(bytes));
+  expect(decodePath(String(answer.json.pathEncoded))).toEqual(bytes);
 });
 
 test("names that are not UTF-8, and raw bytes in the request line, are the bytes that they are", async () => {
   const ill = await rig.ask("PUT", "/v1/files/odd/caf%E9", asKey, "latin1");
   expect(ill.json).toMatchObject({ pathEncoded: "caf%E9", path: "caf\ufffd" });
   const spelled = await rig.ask("PUT", "/v1/files/odd/%63af%c3%a9", asKey, "utf8");
-  expect(spelled.json["pathEncoded"]).toBe("café");
+  expect(spelled.json.pathEncoded).toBe("café");
 });
 
 test("an empty file, and one of unknown length", async () => {

@@ -1,9 +1,7 @@
 /** What a reader may see: its clients, the source it is bound to; an agent only what it brought itself. */
 import type { Entry } from "@tributary/shared/protocol.ts";
 import { clientOf, type Principal, require } from "../identity/principal.ts";
-import type { HistoryQuery } from "../ledger/ledger.ts";
-
-export type Scope = Pick<HistoryQuery, "clients" | "source" | "broughtBy">;
+import type { Scope } from "../ledger/ledger.ts";
 
 /** `client` and `source` as asked for, undefined: all that there are. Throws `forbidden`, `client-not-allowed`, `source-not-allowed`. */
 export function scopeOf(principal: Principal, client: string | undefined, source: string | undefined): Scope {

@@ -30,7 +30,7 @@ async function put(path: string, text: string, source = "pos", name = "key"): Pr
 }
 const get = async (path: string, name = "reader", more = {}) => await rig.ask("GET", path, as(name, more));
 const paths = (answer: Answer): string[] =>
-  (answer.json["entries"] as { pathEncoded: string }[]).map((entry) => entry.pathEncoded);
+  (answer.json.entries as { pathEncoded: string }[]).map((entry) => entry.pathEncoded);
 
 test("pages of history, by source, path, time and newest", async () => {
   expect(paths(await get("/v1/versions"))).toEqual(["a.csv", "a.csv", "caf%E9", "b.csv", "b.csv"]);
@@ -42,15 +42,15 @@ test("pages of history, by source, path, time and newest", async () => {
   expect(paths(await get("/v1/versions?latest=true&source=pos"))).toEqual(["a.csv", "caf%E9", "b.csv"]);
   expect(paths(await get("/v1/versions?asOf=2020-01-01T00:00:00Z"))).toEqual([]);
   const first = await get("/v1/versions?limit=3");
-  const second = await get(`/v1/versions?limit=3&cursor=${String(first.json["cursor"])}`);
-  expect([paths(first).length, paths(second).length, second.json["cursor"]]).toEqual([3, 2, null]);
+  const second = await get(`/v1/versions?limit=3&cursor=${String(first.json.cursor)}`);
+  expect([paths(first).length, paths(second).length, second.json.cursor]).toEqual([3, 2, null]);
   expect((await get("/v1/clients")).json).toEqual({ clients: [{ name: "acme", suspended: false }] });
 });
 
 describe("content", () => {
   let url: string;
   beforeAll(async () => {
-    const [entry] = (await get("/v1/versions?path=a.csv")).json["entries"] as { versionId: string }[];
+    const [entry] = (await get("/v1/versions?path=a.csv")).json.entries as { versionId: string }[];
     url = `/v1/versions/${entry?.versionId}`;
   });
   const etag = `"${createHash("sha256").update("one").digest("hex")}"`;
@@ -64,7 +64,7 @@ describe("content", () => {
     ]);
     const range = async (value: string, more = {}) => {
       const answer = await get(`${url}/content`, "reader", { range: value, ...more });
-      return [answer.status, answer.status === 416 ? answer.json["code"] : answer.body.toString()];
+      return [answer.status, answer.status === 416 ? answer.json.code : answer.body.toString()];
     };
     expect(await range("bytes=0-1")).toEqual([206, "on"]);
     expect(await range("bytes=1-")).toEqual([206, "ne"]);
@@ -81,18 +81,18 @@ describe("content", () => {
 
   test("refused without `read`; another client's version is not found", async () => {
     for (const path of [url, `${url}/content`, "/v1/versions", "/v1/events"])
-      expect((await get(path, "key")).json["code"]).toBe("forbidden");
-    expect((await get(url, "others")).json["code"]).toBe("not-found");
-    expect((await get(`${url}/content`, "others")).json["code"]).toBe("not-found");
-    expect((await get(`/v1/versions/${randomUUID()}`)).json["code"]).toBe("not-found");
-    expect((await get("/v1/versions?client=other")).json["code"]).toBe("client-not-allowed");
-    expect((await get("/v1/versions?source=erp", "bound")).json["code"]).toBe("source-not-allowed");
+      expect((await get(path, "key")).json.code).toBe("forbidden");
+    expect((await get(url, "others")).json.code).toBe("not-found");
+    expect((await get(`${url}/content`, "others")).json.code).toBe("not-found");
+    expect((await get(`/v1/versions/${randomUUID()}`)).json.code).toBe("not-found");
+    expect((await get("/v1/versions?client=other")).json.code).toBe("client-not-allowed");
+    expect((await get("/v1/versions?source=erp", "bound")).json.code).toBe("source-not-allowed");
     expect(paths(await get("/v1/versions", "bound"))).not.toContain("erp");
     expect(paths(await get("/v1/versions", "others"))).toEqual(["secret"]);
   });
 
   test.for(["limit=0", "limit=x", "asOf=today", "latest=maybe", "path=%zz"])("refuses ?%s", async (query) => {
-    expect((await get(`/v1/versions?${query}`)).json["code"]).toBe("request-invalid");
+    expect((await get(`/v1/versions?${query}`)).json.code).toBe("request-invalid");
   });
 });
 

@@ -40,21 +40,26 @@ export interface Switched {
   readonly openCodes: number;
 }
 
+/** Active agents that have not had a heartbeat since the next authority was announced: a switch now would lose them. */
+export async function agentsUnaware(
+  db: Database,
+  folder: string,
+  now = Date.now(),
+): Promise<readonly { readonly id: string; readonly name: string }[]> {
+  const announced = madeAt(nextOf(readAuthorities(folder, now)).cert) + ANNOUNCED_WITHIN_MS;
+  const agents = await activeAgents(db);
+  return agents
+    .filter((agent) => (agent.last_seen_at ?? 0) < announced)
+    .map(({ id, name }) => ({ id, name }));
+}
+
 /** Makes the announced authority the current one. The old one stays in the trust set for 90 days. */
 export async function switchAuthority(db: Database, folder: string, now = Date.now()): Promise<Switched> {
   await ownSite(db, folder, now);
   const authorities = readAuthorities(folder, now);
-  if (!authorities.next)
-    throw new ProblemError(
-      "not-found",
-      "there is no next authority; run `tributary-receiver authority next` and give the agents time for a heartbeat",
-    );
-  const announced = madeAt(authorities.next.cert) + ANNOUNCED_WITHIN_MS;
-  const agents = await db
-    .selectFrom("agents")
-    .select(["id", "name", "last_seen_at"])
-    .where("state", "=", "active")
-    .execute();
+  const next = nextOf(authorities);
+  const agents = await activeAgents(db);
+  const agentsBehind = await agentsUnaware(db, folder, now);
   const codes = await db
     .selectFrom("invitations")
     .select((eb) => eb.fn.countAll().as("count"))
@@ -64,13 +69,27 @@ export async function switchAuthority(db: Database, folder: string, now = Date.n
   promoteNext(folder, authorities, now);
   writeTrusted(folder, readAuthorities(folder, now));
   return {
-    fingerprint: fingerprint(authorities.next.cert),
+    fingerprint: fingerprint(next.cert),
     agents: agents.length,
-    agentsBehind: agents
-      .filter((agent) => (agent.last_seen_at ?? 0) < announced)
-      .map(({ id, name }) => ({ id, name })),
+    agentsBehind,
     openCodes: Number(codes.count),
   };
+}
+
+async function activeAgents(db: Database) {
+  return await db
+    .selectFrom("agents")
+    .select(["id", "name", "last_seen_at"])
+    .where("state", "=", "active")
+    .execute();
+}
+
+function nextOf({ next }: ReturnType<typeof readAuthorities>) {
+  if (next) return next;
+  throw new ProblemError(
+    "not-found",
+    "there is no next authority; run `tributary-receiver authority next` and give the agents time for a heartbeat",
+  );
 }
 
 /** Announces a public certificate before `tls:` is configured: agents then trust the system's authorities too. */

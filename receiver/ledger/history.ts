@@ -4,7 +4,7 @@ import { type SelectQueryBuilder, sql } from "kysely";
 import { chunks } from "./batch.ts";
 import { named } from "./database.ts";
 import { type EntryRow, entryOf, manifestLineOf, pathHash } from "./entry.ts";
-import type { History, HistoryQuery } from "./ledger.ts";
+import type { History, HistoryQuery, Scope } from "./ledger.ts";
 import type { Database, Tables } from "./schema.ts";
 
 export function createHistory(db: Database): History {
@@ -24,10 +24,9 @@ export function createHistory(db: Database): History {
       );
       return row && entryOf(row);
     },
-    async since(after, limit) {
-      const rows = await named(() =>
-        db.selectFrom("entries").selectAll().where("seq", ">", after).orderBy("seq").limit(limit).execute(),
-      );
+    async since(after, limit, scope = EVERYTHING) {
+      if (scope.clients.length === 0) return [];
+      const rows = await named(() => scoped(db, scope).where("e.seq", ">", after).limit(limit).execute());
       return rows.map((row) => manifestLineOf(row));
     },
     async position() {
@@ -55,20 +54,25 @@ export function createHistory(db: Database): History {
 
 type Select = SelectQueryBuilder<Tables & { e: Tables["entries"] }, "e", EntryRow>;
 
-/** One row more than the page holds, to know whether there is another page. */
-function select(db: Database, query: HistoryQuery): Select {
-  const { clients, source, pathEncoded, broughtBy } = query;
-  const asOf = query.asOf === undefined ? undefined : timeOf(query.asOf);
-  let rows: Select = db
-    .selectFrom("entries as e")
-    .selectAll("e")
-    .where("e.seq", ">", query.after ?? 0)
-    .orderBy("e.seq")
-    .limit(query.limit + 1);
+const EVERYTHING: Scope = { clients: "all" };
+
+/** In commit order, found through the index on (client, seq): a quiet client costs nothing among busy ones. */
+function scoped(db: Database, { clients, source, broughtBy }: Scope): Select {
+  let rows: Select = db.selectFrom("entries as e").selectAll("e").orderBy("e.seq");
   if (clients !== "all") rows = rows.where("e.client", "in", clients);
   if (source !== undefined) rows = rows.where("e.source", "=", source);
-  if (pathEncoded !== undefined) rows = rows.where("e.path_hash", "=", pathHash(pathEncoded));
   if (broughtBy !== undefined) rows = rows.where("e.bearer", "=", broughtBy);
+  return rows;
+}
+
+/** One row more than the page holds, to know whether there is another page. */
+function select(db: Database, query: HistoryQuery): Select {
+  const { pathEncoded } = query;
+  const asOf = query.asOf === undefined ? undefined : timeOf(query.asOf);
+  let rows = scoped(db, query)
+    .where("e.seq", ">", query.after ?? 0)
+    .limit(query.limit + 1);
+  if (pathEncoded !== undefined) rows = rows.where("e.path_hash", "=", pathHash(pathEncoded));
   if (asOf !== undefined) rows = rows.where("e.received_at", "<=", asOf);
   return query.latest ? newest(rows, asOf) : rows;
 }

@@ -104,16 +104,20 @@ export interface Segments {
   markWritten(ids: readonly string[]): Promise<void>;
 }
 
-export interface HistoryQuery {
+/** Whose entries a reader sees. */
+export interface Scope {
   readonly clients: readonly string[] | "all";
   readonly source?: string;
+  /** Only what this agent or key brought. */
+  readonly broughtBy?: string;
+}
+
+export interface HistoryQuery extends Scope {
   readonly pathEncoded?: string;
   /** Entries committed at or before this time (RFC 3339). */
   readonly asOf?: string;
   /** Only the newest entry of each path (as of `asOf`), and only where that is a version. */
   readonly latest?: boolean;
-  /** Only what this agent or key brought. */
-  readonly broughtBy?: string;
   /** Only entries with a higher seq: every page is a keyset on the commit order. */
   readonly after?: number;
   readonly limit: number;
@@ -129,8 +133,8 @@ export interface HistoryPage {
 export interface History {
   page(query: HistoryQuery): Promise<HistoryPage>;
   version(versionId: string): Promise<Entry | undefined>;
-  /** Entries with seq > `after` in commit order, at most `limit`; never a gap that is filled later. */
-  since(after: number, limit: number): Promise<readonly ManifestLine[]>;
+  /** Entries with seq > `after` in commit order, at most `limit`, of what the scope sees; never a gap that is filled later. */
+  since(after: number, limit: number, scope?: Scope): Promise<readonly ManifestLine[]>;
   /** The highest committed seq, and the epoch that cursors carry. */
   position(): Promise<{ readonly epoch: string; readonly seq: number }>;
   /** Which of these lake keys an entry names (for the sweep). */

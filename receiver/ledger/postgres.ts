@@ -22,7 +22,10 @@ export async function openPostgres(url: string): Promise<LedgerDatabase> {
     connectionString: withSession(url),
     application_name: "tributary-receiver",
     connectionTimeoutMillis: 10_000,
+    // A network that swallows packets is noticed in minutes, not hours.
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    query_timeout: 120_000,
     types: { getTypeParser },
   };
   const pool = new pg.Pool({ ...settings, max: 10 });

@@ -63,8 +63,11 @@ export class ManifestTail implements Manifest {
   async catchUp(olderThanMs: number): Promise<number> {
     await this.flush();
     const left = await this.#segments.unwritten(olderThanMs);
-    for (const segment of left) await this.write(segment);
+    const failures: unknown[] = [];
+    // One segment that cannot be written must not keep the others from it.
+    for (const segment of left) await this.write(segment).catch((error: unknown) => failures.push(error));
     await this.flush();
+    if (failures.length > 0) throw failures[0];
     return left.length;
   }
 

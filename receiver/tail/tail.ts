@@ -3,7 +3,7 @@
  * every half second for those of other receivers.
  */
 import type { ManifestLine } from "@tributary/shared/protocol.ts";
-import type { History } from "../ledger/ledger.ts";
+import type { History, Scope } from "../ledger/ledger.ts";
 
 const LOOK_EVERY_MS = 500;
 
@@ -18,11 +18,16 @@ export class Tail {
     this.#history = history;
   }
 
-  /** Entries after `seq` in commit order, at most `limit`; waits for one until `signal`, then gives none. */
-  async next(seq: number, limit: number, signal: AbortSignal): Promise<readonly ManifestLine[]> {
+  /** Entries of the scope after `seq` in commit order, at most `limit`; waits for one until `signal`, then gives none. */
+  async next(
+    seq: number,
+    limit: number,
+    scope: Scope,
+    signal: AbortSignal,
+  ): Promise<readonly ManifestLine[]> {
     for (;;) {
       const changed = this.#change(signal);
-      const lines = await this.#history.since(seq, limit);
+      const lines = await this.#history.since(seq, limit, scope);
       if (lines.length > 0 || signal.aborted) {
         changed.cancel();
         return lines;
