@@ -21,6 +21,7 @@ import { encodePath } from "@tributary/shared/path.ts";
 import type { Entry } from "@tributary/shared/protocol.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Running, until } from "../site/process.ts";
+import { deliveredReceipts } from "../site/receipts.ts";
 import { type Agent, get, makeSite, peakMemory, type Site } from "../site/site.ts";
 
 const sha256 = (bytes: Buffer | string): string => createHash("sha256").update(bytes).digest("hex");
@@ -34,6 +35,7 @@ describe("awkward, and delivered", () => {
   let folder: string;
 
   const settings = (sources: readonly object[] = []) => ({
+    log: "warn",
     sources: [{ name: "odd", path: folder, settle: "200ms", rescan: "3s" }, ...sources],
   });
   beforeAll(async () => {
@@ -53,6 +55,9 @@ describe("awkward, and delivered", () => {
 
   const entriesOf = async (pathEncoded: string): Promise<Entry[]> =>
     (await site.history("--client", "demo")).filter((e) => e.pathEncoded === pathEncoded);
+  const explain = (cause: unknown): never => {
+    throw new Error(`${cause}\n${running.stderr().slice(-3000)}`);
+  };
   const arrived = async (pathEncoded: string, count = 1, withinMs = 30_000): Promise<Entry[]> =>
     await until(
       `${count} entries of ${pathEncoded}`,
@@ -104,10 +109,20 @@ describe("awkward, and delivered", () => {
     ];
     for (const name of [...names, ...raw])
       writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), name]), name);
-    for (const name of [...names, ...raw]) {
-      const [entry] = await arrived(encodePath(name));
-      expect(entry?.sha256).toBe(sha256(name));
-      expect((await get(site, entry?.versionId as string)).equals(name)).toBe(true);
+    const all = new Map([...names, ...raw].map((name) => [encodePath(name), name]));
+    const entries = await until(
+      "every name",
+      async () => {
+        const found = (await site.history("--client", "demo")).filter((e) => all.has(e.pathEncoded));
+        return found.length >= all.size && found;
+      },
+      { everyMs: 500 },
+    );
+    expect(entries).toHaveLength(all.size);
+    for (const entry of entries) {
+      const name = all.get(entry.pathEncoded) as Buffer;
+      expect(entry.sha256).toBe(sha256(name));
+      if (raw.includes(name)) expect((await get(site, entry.versionId)).equals(name)).toBe(true);
     }
   }, 120_000);
 
@@ -220,7 +235,7 @@ describe("awkward, and delivered", () => {
   );
 
   test("a folder renamed while it is scanned, and 50,000 files in one folder", {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     const many = join(site.dir, "many");
     mkdirSync(join(many, "one"), { recursive: true });
@@ -228,6 +243,11 @@ describe("awkward, and delivered", () => {
     agent.configure(settings([{ name: "many", path: many, settle: "100ms", rescan: "20s" }]));
     await new Promise((resolve) => setTimeout(resolve, 6500));
     renameSync(join(many, "one"), join(many, "two"));
+    const before = deliveredReceipts(agent.data).length;
+    await until("the receipts", () => deliveredReceipts(agent.data).length >= before + 40_000, {
+      withinMs: 400_000,
+      everyMs: 2000,
+    }).catch(explain);
     await until(
       "all under their new name",
       async () => {
@@ -235,10 +255,8 @@ describe("awkward, and delivered", () => {
         const under = latest.filter((e) => e.path.startsWith("two/"));
         return under.length === 50_000 && latest.length === 50_000;
       },
-      { withinMs: 240_000, everyMs: 3000 },
-    ).catch((cause) => {
-      throw new Error(`${cause}\n${running.stderr().slice(-3000)}`);
-    });
+      { withinMs: 120_000, everyMs: 5000 },
+    ).catch(explain);
     agent.configure(settings());
     expect(running.exited()).toBe(false);
   });
