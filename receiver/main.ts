@@ -112,6 +112,9 @@ async function serve(options: SiteOptions): Promise<number> {
       const gate = openGate({ db: site.database.db, site: site.siteKeys.site });
       const receiver = await start(site, gate);
       say(`ingest: ${receiver.url}`);
+      for (const listener of ["console", "portal", "sftp"] as const)
+        if (site.settings.listen[listener])
+          say(`${listener}: this version does not have it; nothing listens there`);
       say("ready");
       const why = await asked.happened;
       say(why instanceof Error ? `stopping: ${why.message}` : "stopping");
@@ -152,7 +155,7 @@ function stopAsked(): { readonly happened: Promise<Error | undefined>; stop(why:
     });
   }
   // For whoever starts us as a child and may be killed: the end of the input is its end.
-  if (process.env["TRIBUTARY_STOP_ON_STDIN_EOF"] === "1")
+  if (process.env.TRIBUTARY_STOP_ON_STDIN_EOF === "1")
     process.stdin.resume().once("end", () => resolve(undefined));
   return { happened: promise, stop: resolve };
 }
@@ -173,6 +176,8 @@ const sweepSite: Sweep = async ({ lake, database, settings }) =>
 process.stdout.on("error", (error: NodeJS.ErrnoException) =>
   process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
 );
+// Clients' files are nobody else's on this host; the group may be given the right to read the lake.
+process.umask(0o027);
 try {
   await createProgram({ open, openLedger, serve, sweep: sweepSite }).parseAsync();
 } catch (error) {

@@ -102,7 +102,7 @@ describe("awkward, and delivered", () => {
       `${"ä".repeat(125)}.csv`,
       "\u0001\u001b[2J",
     ].map((name) => Buffer.from(name));
-    const raw = [
+    const raw: Buffer[] = [
       Buffer.from([0xff, 0xfe, 0x2e, 0x63]),
       Buffer.from([0xed, 0xa0, 0x80]),
       Buffer.from([0x61, 0xc3]),
