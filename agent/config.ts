@@ -90,7 +90,10 @@ export const agentSettings = z.strictObject({
     .prefault({})
     .describe("How much of the host and the line is used."),
   proxy: z
-    .url()
+    .url({
+      protocol: /^https?$/,
+      error: "expected the address of an HTTP proxy, such as http://proxy.local:3128",
+    })
     .optional()
     .describe("HTTP proxy for the way to the receiver; else HTTPS_PROXY and NO_PROXY count."),
   tls: z

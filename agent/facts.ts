@@ -17,6 +17,10 @@ export type Fact =
       readonly healthy: boolean;
       readonly reason: string;
     }
+  /** Nothing is removed until it is accepted, or the folder of before is back. */
+  | { readonly kind: "RootChanged"; readonly source: string; readonly detail: string }
+  /** `accepted` by add-folder, or else the folder of before is back. */
+  | { readonly kind: "RootTaken"; readonly source: string; readonly accepted: boolean }
   | {
       readonly kind: "FileHeldBack";
       readonly source: string;
@@ -43,6 +47,7 @@ export type Fact =
     }
   | {
       readonly kind: "ParcelDelivered";
+      readonly what: "version" | "removal";
       readonly source: string;
       readonly path: Buffer;
       readonly captureId: string;

@@ -6,6 +6,7 @@ import { type AfterRule, actAfter, recoverAside } from "../seal/after.ts";
 import { mayHaveChangedUnseen } from "../settle/settle.ts";
 import { key, parent } from "../source/bytes.ts";
 import type { Listing, Source } from "../source/source.ts";
+import { TAKEN_BY_US } from "./removals.ts";
 import type { Clocks } from "./sealer.ts";
 
 export interface AfterParts {
@@ -37,6 +38,8 @@ export class AfterActions {
     const seen = this.#parts.intake.seen(path);
     // What a coarse clock may have hidden is read once more first.
     if (seen === undefined || mayHaveChangedUnseen(seen.state, seen.sealedAt)) return;
+    // Noted before it is touched: if this process ends in between, what is missing then was our own doing.
+    if (!this.#noted(() => this.#parts.intake.missed([path], TAKEN_BY_US))) return;
     const folder = key(parent(path));
     this.#busyFolders.set(folder, (this.#busyFolders.get(folder) ?? 0) + 1);
     const work = this.#act(seen).finally(() => {
@@ -75,9 +78,11 @@ export class AfterActions {
     const { rule, root, makeUuid, report, intake, book, source } = this.#parts;
     const result = await actAfter(root, rule, seen, makeUuid());
     const { path } = seen;
+    if (result.kind !== "done") this.#noted(() => intake.missed([path], 0));
     switch (result.kind) {
       case "done":
-        intake.forget(path);
+        // Without room it stays noted as taken, and the next scan forgets it.
+        this.#noted(() => intake.forget(path));
         book.recovered(path);
         return report({ kind: "AfterActionDone", source: source.name, path, action: result.action });
       case "skipped":
@@ -100,6 +105,17 @@ export class AfterActions {
           path,
           `it is delivered, but "after: ${rule.kind}" failed: ${result.reason}; it is tried again`,
         );
+    }
+  }
+
+  /** False when there was no room for it. */
+  #noted(work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "disk-full") throw error;
+      return false;
     }
   }
 

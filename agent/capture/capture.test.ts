@@ -55,7 +55,7 @@ describe("capture of a folder", () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  function start(more: Partial<FolderSettings> = {}, disk?: Disk, intake?: Intake): Capture {
+  function start(more: Partial<FolderSettings> = {}, disk?: Disk, intake?: Intake, most = 10_000): Capture {
     const [source] = agentSettings.parse({ sources: [{ name: "pos", path: root, settle: "50ms" }] }).sources;
     const settings = { ...(source as FolderSettings), ...more };
     const capture = startCapture({
@@ -67,6 +67,7 @@ describe("capture of a folder", () => {
       onEnd: queue.onEnd,
       report: (fact) => facts.push(fact),
       corrected: Date.now,
+      most,
     });
     running.push(capture);
     return capture;
@@ -180,6 +181,62 @@ describe("capture of a folder", () => {
     expect(has("FileRecovered")).toBe(true);
   });
 
+  test("more unreadable files than are waited for hold back neither a scan nor the others", async () => {
+    for (let i = 0; i < 50; i += 1) write(`locked/${i}`, "");
+    write("z/free", "1");
+    let locked = true;
+    const disk: Disk = {
+      ...realDisk,
+      async open(at) {
+        if (locked && at.toString().includes("/locked/"))
+          throw Object.assign(new Error("locked"), { code: "EACCES" });
+        return await realDisk.open(at);
+      },
+    };
+    const capture = start({}, disk, undefined, 20);
+    await until(() => expect(has("ScanFinished")).toBe(true));
+    await until(() => expect(waiting()).toEqual(["z/free"]));
+    await until(() => expect(capture.state().problems).toBe(50));
+    locked = false;
+    await capture.scanNow();
+    await until(() => expect(waiting()).toHaveLength(51));
+    expect(capture.state().problems).toBe(0);
+  });
+
+  test("a stop does not wait for a large file to be sealed", async () => {
+    write("large", "x");
+    let reading = 0;
+    const disk: Disk = {
+      ...realDisk,
+      async open(path) {
+        const handle = await realDisk.open(path);
+        const stat = handle.stat.bind(handle);
+        // A file that takes for ever to read.
+        return Object.assign(handle, {
+          stat: async () => Object.assign(await stat({ bigint: true }), { size: 2n ** 50n }),
+          read: async (into: Buffer) => {
+            reading += 1;
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            return { bytesRead: into.length, buffer: into };
+          },
+        });
+      },
+      lstat: async (path) => {
+        const stats = await realDisk.lstat(path);
+        return path.toString().endsWith("/large") ? Object.assign(stats, { size: 2n ** 50n }) : stats;
+      },
+      lstatNow: (path) => {
+        const stats = realDisk.lstatNow(path);
+        return path.toString().endsWith("/large") ? Object.assign(stats, { size: 2n ** 50n }) : stats;
+      },
+    };
+    const capture = start({}, disk);
+    await until(() => expect(reading).toBeGreaterThan(0));
+    await capture.stop();
+    running.length = 0;
+    expect(waiting()).toEqual([]);
+  });
+
   test("with copies every version of a file that is overwritten arrives, though nothing was sent in between", async () => {
     start({ capture: "copy" });
     for (const text of ["one", "two", "three"]) {
@@ -266,6 +323,31 @@ describe("capture of a folder", () => {
       expect(waiting()).toEqual([]);
     });
 
+    test("a crash right after the deletion: no removal follows either", async () => {
+      write("a", "1");
+      write("b", "1");
+      const real = queue.intake("acme", "pos");
+      // Killed between the unlink and what is noted of it: nothing after the unlink is stored.
+      const intake: Intake = {
+        ...real,
+        forget: (path) => {
+          if (!path.equals(Buffer.from("a"))) real.forget(path);
+          else throw new ProblemError("disk-full", "no room");
+        },
+      };
+      const first = start({ after: "delete" }, realDisk, intake);
+      await until(() => expect(deliver().sort()).toEqual(["a", "b"]));
+      await until(() => expect(readdirSync(root)).toEqual([]));
+      await first.stop();
+      running.length = 0;
+      const capture = start({ after: "delete" });
+      await capture.scanNow();
+      await new Promise((resolve) => setTimeout(resolve, 1300));
+      await capture.scanNow();
+      expect(waiting()).toEqual([]);
+      expect(seen("a")).toBeUndefined();
+    });
+
     test("a changed file is not deleted, but sealed anew and then deleted", async () => {
       write("a", "1");
       start({ after: "delete" });
@@ -313,6 +395,20 @@ describe("capture of a folder", () => {
       await until(() => expect(waiting()).toEqual(["a"]));
     });
 
+    test("gone for an instant once, gone for good later: each time two looks decide", async () => {
+      write("a", "1");
+      start();
+      await delivered("a");
+      rmSync(join(root, "a"));
+      await until(() => expect(seen("a")?.missed).toBe(1));
+      write("a", "22");
+      await delivered("a");
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      rmSync(join(root, "a"));
+      await until(() => expect(waiting()).toEqual(["-a"]));
+      expect(facts.filter(({ kind }) => kind === "RemovalSealed")).toHaveLength(1);
+    });
+
     test("a renamed folder is removals and new files", async () => {
       write("d/1", "x");
       start();
@@ -348,10 +444,14 @@ describe("capture of a folder", () => {
       }
       expect(waiting()).toEqual(["b"]);
       expect(queue.status.problems(9)).toMatchObject([{ code: "root-changed" }]);
+      expect(facts.filter(({ kind }) => kind === "RootChanged")).toHaveLength(1);
       acceptRoot(queue.book("acme", "pos"));
-      await capture.scanNow();
+      // Nobody asks for a scan: the acceptance does.
       await until(() => expect(waiting()).toEqual(["b", "-a"]));
       expect(capture.state().problems).toBe(0);
+      expect(facts).toContainEqual({ kind: "RootTaken", source: "pos", accepted: true });
+      const health = facts.flatMap((fact) => (fact.kind === "SourceHealthChanged" ? [fact.healthy] : []));
+      expect(health).toEqual([false, true]);
     });
 
     const mountable = process.platform === "linux" && process.getuid?.() === 0;

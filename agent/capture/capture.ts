@@ -32,6 +32,8 @@ export interface CaptureParts {
   readonly corrected: () => number;
   readonly clocks?: Omit<Clocks, "corrected">;
   readonly makeUuid?: MakeUuid;
+  /** Files that are waited for at most; 10,000. */
+  readonly most?: number;
 }
 
 /** What heartbeat and status say of a source; `lastScanAt` in ms. */
@@ -54,6 +56,9 @@ export interface Capture {
 
 const SMALLEST_GAP_MS = 1_000;
 const HEALTH_MS = 15_000;
+/** How soon an acceptance by `add-folder`, another process, is noticed. */
+const ACCEPTED_MS = 2_000;
+const MOST = 10_000;
 const RESTLESS_MS = 60_000;
 
 export function startCapture(parts: CaptureParts): Capture {
@@ -71,12 +76,13 @@ export function startCapture(parts: CaptureParts): Capture {
     roomAgain: () => void book.recovered(ROOT),
   });
   const shared = { source, intake, book, batch, report, clocks, makeUuid };
-  const health = rootHealth(parts, clocks);
+  const health = rootHealth(parts, clocks, () => looks.scanSoon());
   const sealer = new Sealer({
     ...shared,
     lanes,
     spool: parts.spool,
     copy: settings.capture === "copy",
+    most: parts.most ?? MOST,
     rules: {
       settleMs: settings.settle,
       snapshotMs: settings.snapshotGrowing,
@@ -116,12 +122,16 @@ export function startCapture(parts: CaptureParts): Capture {
     }
   });
   let checking: Promise<unknown> = Promise.resolve();
-  const healthTimer = setInterval(() => {
+  const check = (): void => {
     checking = health.check().catch((error: unknown) => {
       // Without room the root cannot be recorded: the scans say so.
       if ((error as { code?: unknown }).code !== "disk-full") throw error;
     });
-  }, HEALTH_MS);
+  };
+  const healthTimer = setInterval(check, HEALTH_MS);
+  const acceptedTimer = setInterval(() => {
+    if (health.accepted()) check();
+  }, ACCEPTED_MS);
   const watching = settings.share ? undefined : looks.watch();
   looks.scanSoon();
 
@@ -129,6 +139,7 @@ export function startCapture(parts: CaptureParts): Capture {
     async stop() {
       unsubscribe();
       clearInterval(healthTimer);
+      clearInterval(acceptedTimer);
       await (await watching)?.();
       sealer.stop();
       await looks.stop();
@@ -149,46 +160,49 @@ export function startCapture(parts: CaptureParts): Capture {
   };
 }
 
-/** Watches the root: reachable, and still the one that was recorded. */
-function rootHealth({ source, book, report }: CaptureParts, clocks: Clocks) {
+/** Watches the root: reachable, and still the one that was recorded. `anew`: look at everything, the root is taken again. */
+function rootHealth({ source, book, report }: CaptureParts, clocks: Clocks, anew: () => void) {
   let reason: string | undefined;
-  let known = false;
+  let since = clocks.wall();
+  /** A root was recorded when this process last looked. */
+  let recordedBefore = book.rootId() !== undefined;
+  let changed = false;
 
-  function say(why: string | undefined, since: number): void {
-    if (known && (why === undefined) === (reason === undefined)) {
-      reason = why;
-      return;
-    }
-    const detail =
-      why ?? (known ? `it is there again after ${formatDuration(clocks.wall() - since)}` : "it is there");
-    known = true;
+  function say(why: string | undefined): void {
+    const [healthy, before] = [why === undefined, reason];
     reason = why;
-    report({ kind: "SourceHealthChanged", source: source.name, healthy: why === undefined, reason: detail });
+    if (healthy === (before === undefined)) return;
+    if (!healthy) since = clocks.wall();
+    const detail = why ?? `it is there again after ${formatDuration(Math.max(0, clocks.wall() - since))}`;
+    report({ kind: "SourceHealthChanged", source: source.name, healthy, reason: detail });
   }
 
-  let since = clocks.wall();
   /** True when the root is healthy and the recorded one. */
   async function check(): Promise<boolean> {
     const health = await source.health();
     if (!health.healthy) {
-      if (reason === undefined) since = clocks.wall();
       book.problem(ROOT, health.code, health.reason, clocks.wall());
-      say(health.reason, since);
+      say(health.reason);
       return false;
     }
-    say(undefined, since);
+    say(undefined);
     const recorded = book.rootId();
     if (recorded !== undefined && recorded !== health.rootId) {
-      book.problem(
-        ROOT,
-        "root-changed",
-        `the folder is not the one that it was (${recorded} before, ${health.rootId} now): files are captured, but nothing is removed until "add-folder" is run again with the same path`,
-        clocks.wall(),
-      );
+      recordedBefore = true;
+      const detail = `the folder is not the one that it was (${recorded} before, ${health.rootId} now): files are captured, but nothing is removed until "add-folder" is run again with the same path`;
+      book.problem(ROOT, "root-changed", detail, clocks.wall());
+      if (!changed) report({ kind: "RootChanged", source: source.name, detail });
+      changed = true;
       return false;
     }
     if (recorded === undefined) book.recordRoot(health.rootId);
     clearRootProblem();
+    if (changed || (recorded === undefined && recordedBefore)) {
+      report({ kind: "RootTaken", source: source.name, accepted: recorded === undefined });
+      anew();
+    }
+    changed = false;
+    recordedBefore = true;
     return true;
   }
 
@@ -197,7 +211,13 @@ function rootHealth({ source, book, report }: CaptureParts, clocks: Clocks) {
       if (path.length === 0 && code !== "disk-full") return void book.recovered(ROOT);
   }
 
-  return { check, stands: check, reason: () => reason };
+  return {
+    check,
+    stands: check,
+    reason: () => reason,
+    /** Whatever root is there now was accepted, and not looked at since. */
+    accepted: () => recordedBefore && book.rootId() === undefined,
+  };
 }
 
 /** For `add-folder` with the same path: the root as it is now is the source's own, whatever it was. */

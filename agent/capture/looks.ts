@@ -11,7 +11,7 @@ import type { FileState, Listing, Source } from "../source/source.ts";
 import { walk } from "../source/walk.ts";
 import type { AfterActions } from "./after-actions.ts";
 import { decider, type Removals } from "./removals.ts";
-import type { Clocks, Sealer } from "./sealer.ts";
+import { type Clocks, LONGEST_TIMER_MS, type Sealer } from "./sealer.ts";
 
 export interface LookParts {
   readonly source: Source;
@@ -104,7 +104,7 @@ export class Looks {
           this.#arm();
         });
       },
-      Math.max(0, Math.ceil(next - this.#parts.clocks.steady())),
+      Math.min(LONGEST_TIMER_MS, Math.max(0, Math.ceil(next - this.#parts.clocks.steady()))),
     );
   }
 
@@ -197,10 +197,11 @@ export class Looks {
     if (at >= this.#scanAt || this.#ended.signal.aborted) return;
     clearTimeout(this.#scanTimer);
     this.#scanAt = at;
-    this.#scanTimer = setTimeout(() => void this.#scan(), ms);
+    this.#scanTimer = setTimeout(() => void this.#scan(), Math.min(ms, LONGEST_TIMER_MS));
   }
 
   async #scan(): Promise<void> {
+    if (this.#ended.signal.aborted) return;
     if (this.#scanning !== undefined) {
       await this.#scanning;
       return this.#scanWithin(HINTED_SCAN_MS);

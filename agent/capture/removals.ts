@@ -11,6 +11,9 @@ import type { Listing, Source } from "../source/source.ts";
 import type { Batch } from "./batch.ts";
 import type { Clocks } from "./sealer.ts";
 
+/** In place of a count of misses: an `after:` action of ours is taking the file away; when it is missing, that was us. */
+export const TAKEN_BY_US = 2;
+
 export interface RemovalParts {
   readonly source: Source;
   readonly intake: Intake;
@@ -40,13 +43,11 @@ export class Removals {
     if (!listing.complete || (listing.own?.length ?? 0) > 0) return;
     const present = new Set([...listing.files, ...listing.unseen].map(({ path }) => key(path)));
     const back = seen.filter((known) => known.missed > 0 && present.has(key(known.path)));
-    if (back.length > 0) {
-      this.#parts.intake.missed(
-        back.map(({ path }) => path),
-        0,
-      );
-      for (const { path } of back) this.#missedAt.delete(key(path));
-    }
+    this.#parts.intake.missed(
+      back.map(({ path }) => path),
+      0,
+    );
+    if (this.#missedAt.size > 0) for (const path of present) this.#missedAt.delete(path);
     const missing = seen.filter((known) => !present.has(key(known.path)));
     const lost = this.#lostFolders(listing);
     if (missing.length === 0 && lost.length === 0) return;
@@ -91,9 +92,14 @@ export class Removals {
     const decided: Seen[] = [];
     let again = Number.POSITIVE_INFINITY;
     for (const known of missing) {
+      if (known.missed === TAKEN_BY_US) {
+        intake.forget(known.path);
+        continue;
+      }
       if (!source.takes(known.path)) continue;
       const since = this.#missedAt.get(key(known.path));
-      if (since === undefined) first.push(known.path);
+      // Sealed since it was last missed: it was there in between, and the two looks begin anew.
+      if (since === undefined || known.missed === 0) first.push(known.path);
       else if (now - since >= gapMs) decided.push(known);
       else again = Math.min(again, since + gapMs - now);
     }

@@ -1,6 +1,6 @@
 /**
  * From sighting to parcel, for one source: waits until a file holds still, seals it, puts it into the queue. At most
- * `LIMIT` files are waited for; a scan waits for room. Whatever fails is kept visible, tried again later, and blocks
+ * `most` files are waited for; a scan waits for room. Whatever fails is kept visible, tried again later, and blocks
  * nobody else.
  */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
@@ -45,12 +45,15 @@ export interface SealerParts {
   readonly makeUuid: MakeUuid;
   /** Look at this path again after `ms`: it may have changed without a trace, or while it was sealed. */
   readonly lookAgain: (path: Buffer, ms: number) => void;
+  /** Files that are waited for at most. */
+  readonly most: number;
 }
 
-const LIMIT = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 const SPOOL_RETRY_MS = 1_000;
+/** A timer beyond 31 bits would fire at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Sealer {
   readonly #parts: SealerParts;
@@ -62,7 +65,7 @@ export class Sealer {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #roomFor: (() => void)[] = [];
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(parts: SealerParts) {
     this.#parts = parts;
@@ -78,7 +81,7 @@ export class Sealer {
 
   /** For a scan: resolves when another file can be waited for. */
   async room(): Promise<void> {
-    while (this.#settling.size >= LIMIT && !this.#stopped)
+    while (this.#full() && !this.#stopping.signal.aborted)
       await new Promise<void>((resolve) => this.#roomFor.push(resolve));
   }
 
@@ -97,7 +100,7 @@ export class Sealer {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#stopping.abort();
     clearTimeout(this.#timer);
     for (const resolve of this.#roomFor.splice(0)) resolve();
   }
@@ -130,10 +133,11 @@ export class Sealer {
 
   #arm(): void {
     const next = this.#agenda.next();
-    if (next === undefined || next >= this.#timerAt || this.#stopped) return;
+    if (next === undefined || next >= this.#timerAt || this.#stopping.signal.aborted) return;
     clearTimeout(this.#timer);
     this.#timerAt = next;
-    this.#timer = setTimeout(() => this.#due(), Math.max(0, Math.ceil(next - this.#parts.clocks.steady())));
+    const pause = Math.max(0, Math.ceil(next - this.#parts.clocks.steady()));
+    this.#timer = setTimeout(() => this.#due(), Math.min(pause, LONGEST_TIMER_MS));
   }
 
   #due(): void {
@@ -141,7 +145,10 @@ export class Sealer {
     for (const at of this.#agenda.take(this.#parts.clocks.steady())) {
       const waited = this.#settling.get(at);
       // The second look is the opening itself: `seal` compares before it reads.
-      if (waited !== undefined) this.#seal(at, { path: fromKey(at), state: waited.state, snapshot: false });
+      if (waited === undefined) continue;
+      // Asked before the file is opened: thousands may wait for room, for as long as an outage lasts.
+      if (this.#parts.copy && !this.#parts.spool.fits(waited.state.size)) this.#spoolFull(at);
+      else this.#seal(at, { path: fromKey(at), state: waited.state, snapshot: false });
     }
     this.#arm();
   }
@@ -153,7 +160,7 @@ export class Sealer {
       run: async (buffer) => {
         const spool = this.#parts.copy || order.snapshot ? this.#parts.spool : undefined;
         try {
-          const result = await seal(this.#parts.source, order, spool, buffer);
+          const result = await seal(this.#parts.source, order, spool, buffer, this.#stopping.signal);
           this.#sealed(at, order, result);
         } catch (error) {
           this.#sealing.delete(at);
@@ -186,14 +193,21 @@ export class Sealer {
         return;
       case "spool-full":
         this.#sealing.delete(at);
-        this.#retry(
-          at,
-          "spool-full",
-          "the spool has reached its bound; it is captured when copies have left, or raise limits.spool",
-          SPOOL_RETRY_MS,
-        );
+        this.#spoolFull(at);
+        return;
+      case "stopped":
+        this.#sealing.delete(at);
         return;
     }
+  }
+
+  #spoolFull(at: string): void {
+    this.#retry(
+      at,
+      "spool-full",
+      "the spool has reached its bound; it is captured when copies have left, or raise limits.spool",
+      SPOOL_RETRY_MS,
+    );
   }
 
   async #store(at: string, order: SealOrder, result: SealResult & { kind: "sealed" }): Promise<void> {
@@ -238,11 +252,30 @@ export class Sealer {
   }
 
   #retry(at: string, code: ProblemCode, detail: string, afterMs: number | undefined): void {
+    this.#problem(at, code, detail);
+    const now = this.#parts.clocks.steady();
+    if (afterMs !== undefined) {
+      this.#wait(at, now + afterMs);
+      return;
+    }
     const failures = (this.#failures.get(at) ?? 0) + 1;
     this.#failures.set(at, failures);
-    this.#problem(at, code, detail);
-    const pause = afterMs ?? Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10));
-    this.#wait(at, this.#parts.clocks.steady() + pause);
+    // Too many to remember: its problem stays visible, and each scan tries it again.
+    if (this.#failures.size > this.#parts.most) {
+      this.#forget(at);
+      return;
+    }
+    this.#wait(at, now + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10)));
+    this.#giveRoom();
+  }
+
+  /** What cannot be read takes no room from what can. */
+  #full(): boolean {
+    return this.#settling.size - this.#failures.size >= this.#parts.most;
+  }
+
+  #giveRoom(): void {
+    if (!this.#full()) for (const resolve of this.#roomFor.splice(0)) resolve();
   }
 
   #problem(at: string, code: ProblemCode, detail: string): void {
@@ -263,6 +296,6 @@ export class Sealer {
     this.#settling.delete(at);
     this.#agenda.delete(at);
     this.#failures.delete(at);
-    if (this.#settling.size < LIMIT) for (const resolve of this.#roomFor.splice(0)) resolve();
+    this.#giveRoom();
   }
 }

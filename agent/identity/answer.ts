@@ -37,12 +37,14 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
   );
 }
 
-/** RFC 9110, 10.2.3: seconds, or an HTTP date. In seconds from `now`; undefined when there is none that can be read. */
+/** Whatever it says, a day later is asked again; and timers take no more than 24 days: beyond they fire at once. */
+const LONGEST_RETRY_AFTER = 86_400;
+
+/** RFC 9110, 10.2.3: seconds, or an HTTP date. In seconds from `now`, a day at most; undefined when there is none that can be read. */
 export function readRetryAfter(field: string | undefined, now: number): number | undefined {
   if (field === undefined) return undefined;
-  if (/^\s*\d+\s*$/.test(field)) return Number(field);
-  const at = Date.parse(field);
-  return Number.isFinite(at) ? Math.max(0, (at - now) / 1000) : undefined;
+  const seconds = /^\s*\d+\s*$/.test(field) ? Number(field) : (Date.parse(field) - now) / 1000;
+  return Number.isNaN(seconds) ? undefined : Math.min(LONGEST_RETRY_AFTER, Math.max(0, seconds));
 }
 
 function parse(text: string): unknown {

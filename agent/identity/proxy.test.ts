@@ -41,4 +41,5 @@ test("the configuration wins over the environment, and NO_PROXY does not concern
 
 test("what is no proxy is refused with an example", () => {
   expect(() => seen({}, "socks5://p:1")).toThrow(/http:\/\/proxy.local:3128/);
+  expect(() => seen({ HTTPS_PROXY: "socks5://me:secret@p:1" })).toThrow(/^(?!.*secret).*socks5.*@?p:1/);
 });

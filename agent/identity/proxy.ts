@@ -16,7 +16,7 @@ function readProxy(text: string, where: string): URL {
   if (proxy !== null && /^https?:$/.test(proxy.protocol)) return proxy;
   throw new ProblemError(
     "config-invalid",
-    `${where} is "${text}"; expected the address of an HTTP proxy, such as http://proxy.local:3128`,
+    `${where} is "${text.replace(/\/\/.*@/s, "//…@")}"; expected the address of an HTTP proxy, such as http://proxy.local:3128`,
   );
 }
 

@@ -44,6 +44,8 @@ test.for([
   [" 0 ", 0],
   ["Thu, 01 Jan 2026 00:01:00 GMT", 60],
   ["Thu, 01 Jan 2020 00:00:00 GMT", 0],
+  ["99999999999", 86_400],
+  ["Fri, 31 Dec 2199 00:00:00 GMT", 86_400],
   ["soon", undefined],
   [undefined, undefined],
 ] as const)("Retry-After %j: %s s", ([field, seconds]) => {

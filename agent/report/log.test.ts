@@ -12,6 +12,7 @@ function logged(terminal: boolean, level: "debug" | "info" | "error", ...facts: 
 
 const delivered: Fact = {
   kind: "ParcelDelivered",
+  what: "version",
   source: "pos",
   path: Buffer.from("a\nb\x1b[31m.csv"),
   captureId: "c",
@@ -26,6 +27,13 @@ test("one line a fact on a terminal, which no name can break or colour", () => {
   expect(line).toMatch(
     /^\d\d:\d\d:\d\d pos\/a\\u000ab\\u001b\[31m\.csv delivered \(created\), 12 B in 34 ms\n$/,
   );
+});
+
+test("a removal is never said to be delivered", () => {
+  const removal: Fact = { ...delivered, what: "removal", path: Buffer.from("a"), size: 0, status: "removed" };
+  const [removed, unchanged] = logged(true, "info", removal, { ...removal, status: "unchanged" });
+  expect(removed).toMatch(/pos\/a removal recorded\n$/);
+  expect(unchanged).toMatch(/pos\/a removal changed nothing/);
 });
 
 test("JSON lines elsewhere, with the fact's own fields", () => {

@@ -53,6 +53,7 @@ function levelOf(fact: Fact): LogLevel {
     case "ConfigurationRefused":
       return "error";
     case "WatchFailed":
+    case "RootChanged":
     case "FileHeldBack":
     case "ParcelPostponed":
     case "ReceiverLost":
@@ -72,6 +73,7 @@ function levelOf(fact: Fact): LogLevel {
     case "AfterActionDone":
     case "ReceiverBack":
     case "ConfigurationTaken":
+    case "RootTaken":
       return "info";
   }
 }
@@ -86,6 +88,10 @@ function words(fact: Fact): string {
       return `${fact.source}: file events do not arrive (${fact.reason}); scans find everything, later`;
     case "SourceHealthChanged":
       return fact.healthy ? `${fact.source}: reachable again` : `${fact.source}: ${fact.reason}`;
+    case "RootChanged":
+      return `${fact.source}: ${fact.detail} (root-changed)`;
+    case "RootTaken":
+      return `${fact.source}: ${fact.accepted ? "its folder is accepted as it now is" : "its folder is the one that it was again"}; what vanished from it counts as removed`;
     case "FileHeldBack":
       return `${file} cannot be captured now: ${fact.detail} (${fact.code})`;
     case "FileRecovered":
@@ -97,9 +103,11 @@ function words(fact: Fact): string {
     case "RemovalSealed":
       return `${file} is gone`;
     case "ParcelDelivered":
-      return fact.status === "removed"
-        ? `${file} removal recorded`
-        : `${file} delivered (${fact.status}), ${formatBytes(fact.size)} in ${formatDuration(fact.ms)}`;
+      if (fact.what === "removal")
+        return fact.status === "removed"
+          ? `${file} removal recorded`
+          : `${file} removal changed nothing: the receiver held no version of it, or had it removed already`;
+      return `${file} delivered (${fact.status}), ${formatBytes(fact.size)} in ${formatDuration(fact.ms)}`;
     case "ParcelPostponed":
       return `${file} not delivered yet: ${fact.detail} (${fact.code}); again in ${formatDuration(fact.forMs)}`;
     case "ParcelSuperseded":

@@ -24,7 +24,9 @@ export type SealResult =
   | { readonly kind: "changed"; readonly state: FileState }
   | { readonly kind: "gone" }
   | { readonly kind: "unseen"; readonly unseen: Unseen }
-  | { readonly kind: "spool-full" };
+  | { readonly kind: "spool-full" }
+  /** The agent stops; it is found again. */
+  | { readonly kind: "stopped" };
 
 export const CHUNK = 2 ** 20;
 
@@ -37,6 +39,7 @@ export async function seal(
   order: SealOrder,
   spool: Spool | undefined,
   buffer: Buffer,
+  stop?: AbortSignal,
 ): Promise<SealResult> {
   const opened = await source.open(order.path);
   if (opened.kind !== "open") return opened;
@@ -46,7 +49,7 @@ export async function seal(
   if (spool !== undefined && draft === undefined) return { kind: "spool-full" };
   let kept = false;
   try {
-    const { sha256, length } = await read(file, draft, buffer);
+    const { sha256, length } = await read(file, draft, buffer, stop);
     const after = await file.recheck();
     if (order.snapshot) {
       if (length < file.state.size) return { kind: "changed", state: after ?? file.state };
@@ -59,6 +62,7 @@ export async function seal(
     kept = true;
     return { kind: "sealed", state: file.state, sha256, spooled: draft?.name };
   } catch (error) {
+    if (stop?.aborted) return { kind: "stopped" };
     if ((error as { code?: unknown }).code === "disk-full") throw error;
     const reason = `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     return { kind: "unseen", unseen: { path: order.path, reason, code: "file-unreadable" } };
@@ -72,6 +76,7 @@ async function read(
   file: OpenFile,
   draft: Draft | undefined,
   buffer: Buffer,
+  stop: AbortSignal | undefined,
 ): Promise<{ sha256: string; length: number }> {
   const hash = createHash("sha256");
   const size = file.state.size;
@@ -85,6 +90,8 @@ async function read(
       );
     let length = 0;
     while (length < size) {
+      // What fits into one piece ends; terabytes would keep a stop waiting for hours.
+      if (length > 0) stop?.throwIfAborted();
       const want = buffer.subarray(0, Math.min(buffer.length, size - length));
       const got =
         cloned && copy !== undefined

@@ -42,9 +42,14 @@ export class Spool {
     return join(this.folder, name);
   }
 
+  /** Whether a copy of this size has room now. */
+  fits(size: number): boolean {
+    return this.#used === 0 || this.#used + size <= this.#most;
+  }
+
   /** Undefined when the bound would be passed: wait until parcels have left. One copy always has room, however large. */
   draft(size: number): Draft | undefined {
-    if (this.#used > 0 && this.#used + size > this.#most) return undefined;
+    if (!this.fits(size)) return undefined;
     const name = randomUUID();
     const file = join(this.folder, name);
     this.#count(name, size);
@@ -61,9 +66,10 @@ export class Spool {
     };
   }
 
+  /** Never fails: what cannot be removed now goes at the next start. */
   async release(name: string): Promise<void> {
     this.#forget(name);
-    await rm(join(this.folder, name), { force: true });
+    await rm(join(this.folder, name), { force: true }).catch(() => undefined);
   }
 
   async has(name: string): Promise<boolean> {

@@ -29,10 +29,10 @@ export function folderWatch(
   let failed: (reason: string) => void = () => undefined;
   let pausedUntil = 0;
   let pause = FIRST_PAUSE_MS;
-  let burst = { since: 0, events: 0 };
+  let burst = { since: Number.NEGATIVE_INFINITY, events: 0 };
 
   function fail(reason: string): void {
-    pausedUntil = Date.now() + pause;
+    pausedUntil = performance.now() + pause;
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     failed(reason);
     hint?.(undefined);
@@ -51,7 +51,7 @@ export function folderWatch(
   }
 
   function happened(folder: Buffer, event: string, name: Buffer | null): void {
-    const now = Date.now();
+    const now = performance.now();
     if (now - burst.since > BURST_MS) burst = { since: now, events: 0 };
     burst.events += 1;
     if (burst.events === BURST) hint?.(undefined);
@@ -61,7 +61,7 @@ export function folderWatch(
   }
 
   function cover(folder: Buffer, id: bigint): void {
-    if (hint === undefined || Date.now() < pausedUntil) return;
+    if (hint === undefined || performance.now() < pausedUntil) return;
     const at = recursive ? ROOT : folder;
     const before = watchers.get(key(at));
     if (before !== undefined) {

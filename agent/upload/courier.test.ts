@@ -215,6 +215,19 @@ test("a part that fails goes again; an upload that was swept begins anew", async
   expect(receiver.taken).toHaveLength(1);
 });
 
+test("a part that is to wait for an hour gives the parcel back at once: others need its slot", async () => {
+  const parcel = version(Buffer.alloc(IN_PARTS_FROM, 1), "big.bin");
+  receiver.intercept = (request, response) => {
+    if (!request.url?.includes("/parts/")) return false;
+    request.resume().on("end", () => {
+      response.writeHead(507, { "retry-after": "3600" });
+      response.end('{"code":"quota-stored","detail":"full"}');
+    });
+    return true;
+  };
+  await expect(carry(parcel)).rejects.toMatchObject({ code: "quota-stored", retryAfter: 3600 });
+});
+
 test.for([
   ["gone before", () => folder.delete("f")],
   ["other bytes, other time", () => change("f", Buffer.alloc(3_000_000, 2))],

@@ -61,7 +61,14 @@ export class Ends {
     switch (end.kind) {
       case "delivered": {
         const size = parcel.kind === "version" ? parcel.state.size : 0;
-        this.#report({ kind: "ParcelDelivered", ...place, size, status: end.status, ms: Math.round(ms) });
+        this.#report({
+          kind: "ParcelDelivered",
+          what: parcel.kind,
+          ...place,
+          size,
+          status: end.status,
+          ms: Math.round(ms),
+        });
         return;
       }
       case "superseded":

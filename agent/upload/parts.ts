@@ -37,6 +37,8 @@ export interface PartsOptions {
 
 /** Tries of one part before the whole parcel is given back. */
 const PART_TRIES = 4;
+/** Who is to wait longer waits in the queue: here it would keep a slot from all other large files. */
+const PART_PATIENCE_S = 10;
 /** The receiver reads what parts of several receivers made up once before it answers. */
 const COMPLETE_MS = 10 * 60_000;
 /** The upload is of no use any more; a new one of the same capture is. */
@@ -180,7 +182,11 @@ async function sendPart(
       });
       return;
     } catch (cause) {
-      const again = cause instanceof ProblemError && cause.retry && cause.code !== "agent-forked";
+      const again =
+        cause instanceof ProblemError &&
+        cause.retry &&
+        cause.code !== "agent-forked" &&
+        (cause.retryAfter ?? 0) <= PART_PATIENCE_S;
       if (!again || attempt === PART_TRIES) throw cause;
       await sleep(backoffMs(attempt, cause.retryAfter, options.random), undefined, { signal });
     }

@@ -35,6 +35,7 @@ test.for([
   ["receiver-unreachable", "receiver"],
   ["receiver-untrusted", "receiver"],
   ["stopping", "receiver"],
+  ["config-invalid", "receiver"],
   ["agent-forked", "agent"],
   ["agent-revoked", "agent"],
   ["unauthenticated", "agent"],

@@ -30,6 +30,8 @@ const RECEIVER: readonly ProblemCode[] = [
   "lake-unavailable",
   "ledger-unavailable",
   "internal",
+  // The way there as this host has it, a proxy that is none: nothing a parcel could be blamed for.
+  "config-invalid",
 ];
 const AGENT: readonly ProblemCode[] = ["agent-forked", "agent-revoked", "unauthenticated"];
 /** Permanent for the request, but an administrator of the receiver mends them: the bytes are fine and must not be lost. */
