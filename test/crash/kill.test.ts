@@ -5,11 +5,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { type Backend, describeOnCephAndPostgres, onDirectoryAndSqlite } from "../site/backends.ts";
 import type { Running } from "../site/process.ts";
 import { deliveredReceipts } from "../site/receipts.ts";
-import { makeSite } from "../site/site.ts";
-import { folderLake, gather } from "./evidence.ts";
+import { gather } from "./evidence.ts";
 import { judge } from "./oracle.ts";
 import { makeWorkload, randomOf } from "./workload.ts";
 
@@ -18,11 +18,9 @@ const SEED = Number(process.env.TRIBUTARY_KILL_SEED ?? Date.now() % 1_000_000);
 /** After so many kills both sides may settle, and everything is compared. */
 const ROUNDS_TO_CALM = 25;
 
-test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEED})`, {
-  timeout: 120_000 + ROUNDS * 6000,
-}, async () => {
+async function kills(backend: Backend, rounds: number): Promise<void> {
   const random = randomOf(SEED);
-  const site = await makeSite();
+  const { site, lake } = await backend.site();
   try {
     await site.command("client", "add", "demo");
     const [folder, staging] = [join(site.dir, "files"), join(site.dir, "half-made")];
@@ -53,18 +51,14 @@ test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEE
       // The entry may be there before its receipt has reached the agent; both are judged at rest.
       await pause(300);
       const ledger = await site.history("--client", "demo");
-      const found = await gather(
-        ledger,
-        folderLake(join(site.dir, "receiver", "lake")),
-        deliveredReceipts(agent.data),
-      );
+      const found = await gather(ledger, lake, deliveredReceipts(agent.data));
       expect(
         judge(workload.truth, found),
         `seed ${SEED}\n${running.stderr().slice(-3000)}\n${receiver.stderr().slice(-3000)}`,
       ).toEqual([]);
     };
 
-    for (let round = 1; round <= ROUNDS; round += 1) {
+    for (let round = 1; round <= rounds; round += 1) {
       const working = (async () => {
         const steps = 3 + Math.floor(random() * 8);
         for (let i = 0; i < steps; i += 1) {
@@ -80,7 +74,7 @@ test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEE
       if (victim < 0.6) again.push(site.serve().then((started) => (receiver = started)));
       if (victim > 0.4) again.push(agent.run().then((started) => (running = started)));
       await Promise.all([working, ...again]);
-      if (round % ROUNDS_TO_CALM === 0 || round === ROUNDS) await calm();
+      if (round % ROUNDS_TO_CALM === 0 || round === rounds) await calm();
     }
     expect(await running.stop()).toBe(0);
     expect(await receiver.stop()).toBe(0);
@@ -88,4 +82,16 @@ test(`${ROUNDS} kills at random points lose, double and swap nothing (seed ${SEE
   } finally {
     site.remove();
   }
+}
+
+const name = (rounds: number): string =>
+  `${rounds} kills at random points lose, double and swap nothing (seed ${SEED})`;
+const timeout = (rounds: number): number => 120_000 + rounds * 6000;
+
+describe("on directory and SQLite", () => {
+  test(name(ROUNDS), { timeout: timeout(ROUNDS) }, async () => await kills(onDirectoryAndSqlite, ROUNDS));
+});
+describeOnCephAndPostgres("kills", (backend) => {
+  const rounds = Math.ceil(ROUNDS / 10);
+  test(name(rounds), { timeout: timeout(rounds) }, async () => await kills(backend, rounds));
 });

@@ -20,20 +20,18 @@ export interface Made {
   emptyLedger(): Promise<Readonly<Record<string, unknown>>>;
 }
 
+/** The embedded default. */
+export const onDirectoryAndSqlite: Backend = {
+  site: async (options = {}) => {
+    const site = await makeSite(options);
+    const path = join(site.dir, "receiver", "lake");
+    return { site, lake: folderLake(path), emptyLedger: async () => ({ lake: { kind: "directory", path } }) };
+  },
+};
+
 /** Runs the same journeys on both pairs. */
 export function describeOnBackends(name: string, tests: (backend: Backend) => void): void {
-  describe(`${name}, on directory and SQLite`, () =>
-    tests({
-      site: async (options = {}) => {
-        const site = await makeSite(options);
-        const path = join(site.dir, "receiver", "lake");
-        return {
-          site,
-          lake: folderLake(path),
-          emptyLedger: async () => ({ lake: { kind: "directory", path } }),
-        };
-      },
-    }));
+  describe(`${name}, on directory and SQLite`, () => tests(onDirectoryAndSqlite));
   describeOnCephAndPostgres(name, tests);
 }
 
