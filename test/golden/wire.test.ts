@@ -20,7 +20,7 @@ test("the wire", () => {
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
   expect(schemas.length).toBeGreaterThan(15);
   expectGolden(
-    at("wire.json"),
+    at("wire.golden.json"),
     `${JSON.stringify({ routes: protocol.ROUTE, headers: protocol.HEADER, parts: protocol.PARTS, schemas: Object.fromEntries(schemas) }, null, 2)}\n`,
   );
 });
