@@ -3,7 +3,7 @@
 import { begin } from "@tributary/shared/start.js";
 
 const STAYING = {
-  flags: ["--max-semi-space-size=2", "--semi-space-growth-factor=1"],
+  flags: ["--max-semi-space-size=2", "--semi-space-growth-factor=1", "--max-old-space-size=1024"],
   env: { MALLOC_ARENA_MAX: "2" },
 };
 

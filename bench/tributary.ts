@@ -40,7 +40,7 @@ export async function startTributary(): Promise<Measured> {
     { everyMs: 200 },
   );
   const queue = new Database(join(agent.data, "queue.sqlite"), { readonly: true });
-  const receipts = queue.prepare("SELECT count(*) FROM deliveries").pluck();
+  const receipts = queue.prepare("SELECT coalesce(max(seq), 0) FROM deliveries").pluck();
   return {
     site,
     agent,
