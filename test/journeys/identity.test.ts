@@ -217,7 +217,10 @@ describe("identity", () => {
       },
       { everyMs: 200 },
     );
-    await site.command("authority", "switch");
+    // Refused until every agent has surely heard of it.
+    const switched = async (): Promise<boolean> =>
+      (await run("receiver", ["authority", "switch", ...site.at])).code === 0;
+    await until("the switch is allowed", switched, { everyMs: 1000 });
     await receiver.stop();
     receiver = await site.serve();
     writeFileSync(join(folder, "2.txt"), "2");
