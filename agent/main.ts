@@ -8,6 +8,9 @@ import type { OpenIntake } from "./commands/scan.ts";
 import { isDataFolderLocked } from "./queue/lock.ts";
 import { openQueue } from "./queue/sqlite.ts";
 
+// The key, the queue and the copies of the client's files are nobody else's to read.
+process.umask(0o077);
+
 const readQueue: ReadQueue = (data, read) => {
   const queue = openQueue(join(data, "queue.sqlite"));
   try {

@@ -1,6 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/authority.ts";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Fact } from "./facts.ts";
@@ -145,3 +153,77 @@ test("a fork stops it, shown; after an enrolment with a new key it goes on by it
   expect(facts.map((fact) => fact.kind)).toContain("ReceiverBack");
   expect(existsSync(join(data, "key.new"))).toBe(false);
 });
+
+test("a second source of the same name is told, and the first one works", async () => {
+  const inbox = join(home, "inbox");
+  writeFileSync(
+    join(data, "agent.yaml"),
+    `sources:\n  - { name: pos, path: ${inbox}, settle: 50ms }\n  - { name: pos, client: acme, path: ${home} }\n`,
+  );
+  start();
+  drop("x", "X");
+  await expect.poll(arrived, soon).toEqual(["pos/x created X"]);
+  expect(facts).toContainEqual(
+    expect.objectContaining({
+      kind: "ConfigurationRefused",
+      detail: expect.stringContaining("second source"),
+    }),
+  );
+});
+
+test("the agent's own folder is not captured, whatever links lead there", async () => {
+  symlinkSync(home, join(home, "..", `${basename(home)}-link`));
+  const link = join(home, "..", `${basename(home)}-link`);
+  try {
+    writeFileSync(
+      join(data, "agent.yaml"),
+      `sources:\n  - { name: pos, path: ${link}, settle: 50ms, rescan: 40d }\n`,
+    );
+    start();
+    drop("x", "X");
+    await expect.poll(arrived, soon).toEqual(["pos/inbox/x created X"]);
+    await expect.poll(() => facts.filter(({ kind }) => kind === "ScanFinished").length, soon).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    // A rescan beyond what a timer holds is no rescan without a pause.
+    expect(facts.filter(({ kind }) => kind === "ScanFinished")).toHaveLength(1);
+    expect(arrived()).toHaveLength(1);
+  } finally {
+    rmSync(link);
+  }
+});
+
+test("a proxy that is none sets nothing aside: all waits until it is mended", async () => {
+  const stopping = new AbortController();
+  const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };
+  const env = { HTTPS_PROXY: "socks5://me:secret@127.0.0.1:1" };
+  const ended = run({ data, config: join(data, "agent.yaml"), env, log, stop: stopping.signal });
+  drop("pos1.csv", "A");
+  await expect.poll(() => facts.map((fact) => fact.kind), soon).toContain("ReceiverLost");
+  await expect.poll(() => facts.map((fact) => fact.kind), soon).toContain("ParcelSealed");
+  stopping.abort();
+  await ended;
+  expect(facts.map((fact) => fact.kind)).not.toContain("ParcelSetAside");
+  expect(
+    JSON.stringify(facts, (_key, value) => (typeof value === "bigint" ? `${value}` : value)),
+  ).not.toContain("secret");
+  start();
+  await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
+});
+
+test("what waited for a source that was taken out goes as soon as it is there again", async () => {
+  receiver.intercept = (request, response, path) => {
+    if (!path.startsWith("/v1/files")) return false;
+    request.resume().on("end", () => response.writeHead(429).end('{"code":"quota-day","detail":"full"}'));
+    return true;
+  };
+  start();
+  drop("pos1.csv", "A");
+  const postponed = (code: string) => () =>
+    facts.some((fact) => fact.kind === "ParcelPostponed" && fact.code === code);
+  await expect.poll(postponed("quota-day"), soon).toBe(true);
+  configure("till");
+  await expect.poll(postponed("source-unreachable"), { ...soon, timeout: 20_000 }).toBe(true);
+  receiver.intercept = () => false;
+  configure("pos");
+  await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
+}, 45_000);

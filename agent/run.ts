@@ -1,5 +1,6 @@
 /** `tributary-agent run`: every room, wired together, until it is told to stop. */
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -87,6 +88,7 @@ async function live(
   const report: Report = (fact) => {
     tally = tallied(tally, fact, new Date());
     log.report(fact);
+    if (fact.kind === "SourceHealthChanged" && fact.healthy) dispatcher.retryAll();
   };
   log.level(settings.log);
 
@@ -160,7 +162,7 @@ async function live(
     const wrong = unowned(settings, identity.clients);
     if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
     await sources.take(settings, identity.clients);
-    dispatcher.wake();
+    dispatcher.retryAll();
   };
   const takeSettings = (fresh: AgentSettings): void => {
     const newCa = authorityOf(fresh);
@@ -253,12 +255,33 @@ function staySmall(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
 }
 
-/** Other work on this host goes first. Node cannot lower the priority of disk access; the service's unit does. */
+/**
+ * Other work on this host goes first, at the processor and at the disk. On Linux both belong to each thread: those that
+ * are there get it one by one, those still to come inherit it. Node has no call for the disk; `ionice` has.
+ */
 function lowerPriority(log: Log): void {
+  const threads = threadIds();
+  for (const id of threads) {
+    try {
+      setPriority(id, constants.priority.PRIORITY_BELOW_NORMAL);
+    } catch (cause) {
+      if (id === threads[0])
+        log.say(`the priority of this process stays as it is: ${(cause as Error).message}`);
+    }
+  }
+  if (process.platform === "linux")
+    spawnSync("ionice", ["-c", "2", "-n", "7", "-p", ...threads.map(String)], {
+      stdio: "ignore",
+      timeout: 2_000,
+    });
+}
+
+function threadIds(): readonly number[] {
+  if (process.platform !== "linux") return [0];
   try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch (cause) {
-    log.say(`the priority of this process stays as it is: ${(cause as Error).message}`);
+    return readdirSync("/proc/self/task").map(Number);
+  } catch {
+    return [0];
   }
 }
 

@@ -1,4 +1,6 @@
 /** The captures that run, kept equal to the configuration: added, changed and removed without a restart. */
+import { realpathSync } from "node:fs";
+import { relative, resolve } from "node:path";
 import type { Command, SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
 import type { AgentSettings, FolderSettings } from "./config.ts";
@@ -94,7 +96,8 @@ export class Sources {
     const wanted = new Map<string, { client: string; source: FolderSettings }>();
     for (const source of settings.sources) {
       const client = clientOf(source, clients);
-      if (client !== undefined) wanted.set(identityOf(client, source.name), { client, source });
+      if (client === undefined || wanted.has(identityOf(client, source.name))) continue;
+      wanted.set(identityOf(client, source.name), { client, source });
     }
     for (const [identity, running] of this.#running) {
       const next = wanted.get(identity);
@@ -109,13 +112,23 @@ export class Sources {
   #start(client: string, settings: FolderSettings): Running {
     const { queue, spool, report, corrected, data } = this.#parts;
     const rule = afterRule(settings.after, settings.path);
-    const ignored = [data, ...(rule?.kind === "move" ? [rule.to] : [])];
+    const own = [data, ...(rule?.kind === "move" ? [rule.to] : [])];
+    const ignored = own.map((path) => resolve(settings.path, relative(real(settings.path), real(path))));
     const source = folderSource({ ...settings, ignored });
     const intake = queue.intake(client, settings.name);
     const book = queue.book(client, settings.name);
     const { onEnd } = queue;
     const capture = startCapture({ source, settings, intake, book, spool, onEnd, report, corrected });
     return { client, name: settings.name, settings: JSON.stringify(settings), source, capture };
+  }
+}
+
+/** Whatever links lead there: the agent's own key and queue must not be captured under another name. */
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
   }
 }
 
@@ -129,11 +142,23 @@ function clientOf(source: FolderSettings, clients: readonly string[]): string | 
 
 /** One sentence for each source that cannot run with these clients. */
 export function unowned(settings: AgentSettings, clients: readonly string[]): string[] {
-  return settings.sources
-    .filter((source) => clientOf(source, clients) === undefined)
-    .map((source) =>
-      source.client === undefined
-        ? `source "${source.name}" names no client, and this agent acts for several: add client: ${clients.join(" or ")}`
-        : `source "${source.name}" is of the client "${source.client}", for whom this agent does not act (only for ${clients.join(", ")})`,
-    );
+  const names = new Set<string>();
+  const wrong: string[] = [];
+  for (const source of settings.sources) {
+    const client = clientOf(source, clients);
+    if (client === undefined) wrong.push(unownedSentence(source, clients));
+    // One names the client, the other does not: only here are they known to be the same.
+    else if (names.has(identityOf(client, source.name)))
+      wrong.push(
+        `a second source of "${client}" is named "${source.name}" (${source.path}): it is not captured; give it another name`,
+      );
+    else names.add(identityOf(client, source.name));
+  }
+  return wrong;
+}
+
+function unownedSentence(source: FolderSettings, clients: readonly string[]): string {
+  return source.client === undefined
+    ? `source "${source.name}" names no client, and this agent acts for several: add client: ${clients.join(" or ")}`
+    : `source "${source.name}" is of the client "${source.client}", for whom this agent does not act (only for ${clients.join(", ")})`;
 }

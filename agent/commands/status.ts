@@ -95,7 +95,11 @@ type StatusReport = ReturnType<typeof stateOf> & {
   readonly trouble: { readonly code: string; readonly detail: string; readonly since: string } | null;
   /** Why a changed agent.yaml is not taken. */
   readonly refused: string | null;
-  readonly configured: readonly { readonly name: string; readonly path: string }[];
+  readonly configured: readonly {
+    readonly name: string;
+    readonly client: string | undefined;
+    readonly path: string;
+  }[];
 };
 
 function* lines(report: StatusReport, now: number): Generator<string> {
@@ -110,8 +114,8 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;
   if (aside > 0) yield `set aside ${aside}: not sent again by themselves, see the problems`;
-  for (const { name, path } of report.configured) {
-    const seen = report.sources.find((source) => source.name === name);
+  for (const { name, client, path } of report.configured) {
+    const seen = report.sources.find((source) => source.name === name && source.client === client);
     const scan = seen?.lastScanAt
       ? `${seen.files} files, looked at ${ago(seen.lastScanAt)}`
       : "not looked at yet";

@@ -113,10 +113,11 @@ test.for<[string, string | undefined, string]>([
 });
 
 describe("authorised", () => {
-  const reply = { detail: "because", date: undefined };
+  const reply = { detail: "because", date: undefined, clients: undefined };
 
-  test("an upload that cannot exist is unknown to a receiver that knows this agent", () => {
-    expect(checkAuthorised({ ...reply, status: 404, code: "upload-unknown" }, "a").level).toBe("ok");
+  test("a receiver that knows this agent says for whom it acts", () => {
+    const clients = [{ name: "demo", suspended: false }];
+    expect(checkAuthorised({ ...reply, status: 200, code: undefined, clients }, "a").level).toBe("ok");
   });
 
   test.for(["agent-revoked", "agent-forked", "unauthenticated", undefined])("fails: %s", (code) => {

@@ -29,7 +29,7 @@ let server: Server;
 let port: number;
 let dir: string;
 /** What the receiver answers. */
-let answer: { status: number; code: string; date?: string };
+let answer: { status: number; code?: string; date?: string; clients?: unknown };
 let authorized: string[];
 
 beforeAll(async () => {
@@ -39,7 +39,8 @@ beforeAll(async () => {
     authorized.push(request.headers.authorization ?? "");
     if (answer.date) response.setHeader("date", answer.date);
     response.writeHead(answer.status, { "content-type": "application/problem+json" });
-    response.end(JSON.stringify({ code: answer.code, detail: "because" }));
+    const { code, clients } = answer;
+    response.end(JSON.stringify(code === undefined ? { clients } : { code, detail: "because" }));
   });
   port = await new Promise((resolve) =>
     server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port)),
@@ -53,7 +54,7 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 beforeEach(() => {
-  answer = { status: 404, code: "upload-unknown" };
+  answer = { status: 200, clients: [{ name: "demo", suspended: false }] };
   authorized = [];
 });
 
@@ -101,7 +102,7 @@ test("the request is signed for its very path, and has no effect", async () => {
   const { htu } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as {
     htu: string;
   };
-  expect(htu).toMatch(/^\/v1\/uploads\/[0-9a-f-]{36}$/);
+  expect(htu).toBe("/v1/clients");
   const { publicKey } = generateKeyPairSync("ed25519");
   const expected = { agentId: AGENT, site: SITE, method: "GET", path: htu, now: Date.now() };
   await expect(verifyToken(token, expected, publicKey)).rejects.toThrow();
@@ -128,6 +129,14 @@ test("tls.ca of the host's own file counts", async () => {
 
 test("a revoked agent", async () => {
   answer = { status: 403, code: "agent-revoked" };
+  expect((await found()).get("authorised")).toMatchObject({ level: "fail" });
+});
+
+test("a suspended client, and a stranger's page", async () => {
+  answer = { status: 200, clients: [{ name: "demo", suspended: true }] };
+  const suspended = (await found()).get("authorised");
+  expect(suspended).toMatchObject({ level: "fail", says: expect.stringContaining("demo") });
+  answer = { status: 200 };
   expect((await found()).get("authorised")).toMatchObject({ level: "fail" });
 });
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -37,6 +38,20 @@ describe("after a receipt", () => {
       .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
       .sort();
   const moving = () => afterRule("move:done", root)!;
+
+  test.skipIf(process.platform === "win32")(
+    "the folders that a move makes are as open as the file's own, whatever the agent's umask",
+    async () => {
+      const before = process.umask(0o077);
+      try {
+        chmodSync(join(root, "d"), 0o755);
+        expect(await actAfter(root, moving(), seen("d/a", "1"), "u")).toMatchObject({ kind: "done" });
+        for (const made of ["done", "done/d"]) expect(lstatSync(join(root, made)).mode & 0o777).toBe(0o755);
+      } finally {
+        process.umask(before);
+      }
+    },
+  );
 
   test("keep is nothing; delete deletes; move keeps the path", async () => {
     expect(afterRule("keep", root)).toBeUndefined();

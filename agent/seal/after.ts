@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
-import { copyFile, link, lstat, mkdir, open, rename, unlink, utimes } from "node:fs/promises";
+import { chmod, copyFile, link, lstat, mkdir, open, rename, unlink, utimes } from "node:fs/promises";
 import { resolve } from "node:path";
 import { join, lastSegment, parent } from "../source/bytes.ts";
 import { errorCode, inWords, isGone } from "../source/disk.ts";
@@ -60,7 +60,7 @@ export async function actAfter(
       return { kind: "done", action: "delete" };
     }
     const target = join(Buffer.from(rule.to), seen.path);
-    await mkdir(parent(target), { recursive: true });
+    await makeFolders(parent(target), Number((await lstat(parent(at))).mode) & 0o777);
     await place(aside, target, unique);
     return { kind: "done", action: "move" };
   } catch (error) {
@@ -119,6 +119,19 @@ async function place(from: Buffer, to: Buffer, unique: string): Promise<void> {
     await unlink(from);
     return;
   }
+}
+
+/** As open as the folder that the file comes from: the agent's own umask is not the client's. */
+async function makeFolders(folder: Buffer, mode: number): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return;
+    if (errorCode(error) !== "ENOENT" || folder.length <= 1) throw error;
+    await makeFolders(parent(folder), mode);
+    return makeFolders(folder, mode);
+  }
+  await chmod(folder, mode);
 }
 
 /** A link never overwrites. Across file systems, and where there are none, a durable copy that never does either. */

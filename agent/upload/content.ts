@@ -8,6 +8,9 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import type { VersionParcel } from "../queue/queue.ts";
 import type { FileState, Source } from "../source/source.ts";
 
+/** Thousands may wait for one source: each is tried rarely, and all of them at once when it is back. */
+const AWAY_S = 120;
+
 /** What was sealed is no longer there: the end of this parcel. */
 export class Superseded extends Error {}
 
@@ -55,6 +58,7 @@ async function openInPlace(parcel: VersionParcel, source: Source | undefined): P
     throw new ProblemError(
       "source-unreachable",
       `source "${parcel.source}" is no longer in agent.yaml; what it captured waits until it is there again`,
+      { retryAfter: AWAY_S },
     );
   const opened = await source.open(parcel.path);
   if (opened.kind !== "open") {
@@ -62,7 +66,7 @@ async function openInPlace(parcel: VersionParcel, source: Source | undefined): P
       throw new ProblemError(opened.unseen.code, opened.unseen.reason);
     // A share that went away looks like a folder without files.
     const health = await source.health();
-    if (!health.healthy) throw new ProblemError(health.code, health.reason);
+    if (!health.healthy) throw new ProblemError(health.code, health.reason, { retryAfter: AWAY_S });
     throw new Superseded(
       opened.kind === "gone" ? "the file is gone" : `the file is no longer one: ${opened.unseen.reason}`,
     );

@@ -184,6 +184,8 @@ test("a large file in parts; cut short, only the missing parts go again", async 
   };
   const cut = carry(parcel, stop.signal).catch((cause: unknown) => cause);
   await expect.poll(() => [...receiver.uploads.values()][0]?.parts.size).toBe(2);
+  // None still on its way that would arrive after all.
+  await expect.poll(() => parts).toBe(4);
   stop.abort(new Error("killed"));
   expect(await cut).toBe(stop.signal.reason);
   const [upload] = [...receiver.uploads.values()];

@@ -61,6 +61,12 @@ export class Dispatcher {
   start(): void {
     this.#running = true;
     // Due times were written with a clock that may have been wrong: after a start each parcel has a try.
+    this.retryAll();
+  }
+
+  /** What many waited for may be there again, a source: each has a try now. */
+  retryAll(): void {
+    if (!this.#running) return;
     this.#options.outbox.take(0, Number.MAX_SAFE_INTEGER);
     this.wake();
   }
@@ -198,9 +204,11 @@ export class Dispatcher {
       this.#heard = false;
       try {
         await probe();
+        if (!this.#running) return;
         if (this.#suspicion < SUSPECT || reachOf(problem.code) === "agent") this.#found();
         return;
       } catch (cause) {
+        if (!this.#running) return;
         problem = named(cause);
         const reach = reachOf(problem.code);
         // It answered, or what is wrong is on this side (a full disk): parcels may go.

@@ -1,5 +1,14 @@
 /** `doctor` through real processes, as an administrator uses it: all is well, then one thing after the other is not. */
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Running, run, until } from "../site/process.ts";
@@ -94,14 +103,20 @@ describe("doctor", { timeout: 120_000 }, () => {
     });
   }
 
-  test("nothing in the data folder is anybody else's to read", async () => {
+  test("nothing in the data folder is anybody else's to read, and other work goes first", async () => {
     const started = await agent.run();
     running.push(started);
     writeFileSync(join(inbox, "a.csv"), "1");
     await until("a.csv delivered", async () => (await site.history()).length === 1, { everyMs: 300 });
     for (const name of ["key", "identity.json", "queue.sqlite", "run.lock", "spool"])
       expect({ name, open: statSync(join(agent.data, name)).mode & 0o077 }).toEqual({ name, open: 0 });
-    if (process.platform === "linux")
-      expect(readFileSync(`/proc/${started.pid}/stat`, "utf8").split(") ")[1]?.split(" ")[16]).toBe("10");
+    if (process.platform !== "linux") return;
+    // Every thread gives way to others, at the processor and, where there is ionice, at the disk.
+    for (const thread of readdirSync(`/proc/${started.pid}/task`)) {
+      const stat = readFileSync(`/proc/${started.pid}/task/${thread}/stat`, "utf8");
+      expect(stat.split(") ")[1]?.split(" ")[16]).toBe("10");
+      const { stdout, error } = spawnSync("ionice", ["-p", thread], { encoding: "utf8" });
+      if (error === undefined) expect(stdout.trim()).toBe("best-effort: prio 7");
+    }
   });
 });
