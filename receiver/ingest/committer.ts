@@ -32,7 +32,16 @@ export class Committer {
   #allHere: () => void = () => {};
   readonly #writes = new Set<Promise<void>>();
 
-  constructor(ledger: Pick<Ledger, "commit">, manifest: Manifest, sign: SignReceipt, report: Report) {
+  readonly #gatherMs: number;
+
+  constructor(
+    ledger: Pick<Ledger, "commit">,
+    manifest: Manifest,
+    sign: SignReceipt,
+    report: Report,
+    gatherMs = GATHER_MS,
+  ) {
+    this.#gatherMs = gatherMs;
     this.#ledger = ledger;
     this.#manifest = manifest;
     this.#sign = sign;
@@ -85,7 +94,7 @@ export class Committer {
   async #gather(): Promise<void> {
     if (this.#coming === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, GATHER_MS);
+      const timer = setTimeout(resolve, this.#gatherMs);
       this.#allHere = () => {
         clearTimeout(timer);
         // After the last one's own steps to `commit`.
