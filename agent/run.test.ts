@@ -3,6 +3,8 @@ import {
   mkdirSync,
   mkdtempSync,
   realpathSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -227,3 +229,25 @@ test("what waited for a source that was taken out goes as soon as it is there ag
   configure("pos");
   await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
 }, 45_000);
+
+test("an empty folder in place of the root ends no parcel: it goes when the root is back", async () => {
+  receiver.intercept = (request, response, path) => {
+    if (!path.startsWith("/v1/files")) return false;
+    request.resume().on("end", () => response.writeHead(429).end('{"code":"quota-day","detail":"full"}'));
+    return true;
+  };
+  start();
+  drop("pos1.csv", "A");
+  const postponed = (code: string) => () =>
+    facts.some((fact) => fact.kind === "ParcelPostponed" && fact.code === code);
+  await expect.poll(postponed("quota-day"), soon).toBe(true);
+  renameSync(join(home, "inbox"), join(home, "share"));
+  mkdirSync(join(home, "inbox"));
+  await expect.poll(postponed("root-changed"), { ...soon, timeout: 25_000 }).toBe(true);
+  receiver.intercept = () => false;
+  rmdirSync(join(home, "inbox"));
+  renameSync(join(home, "share"), join(home, "inbox"));
+  await expect.poll(arrived, { ...soon, timeout: 25_000 }).toEqual(["pos/pos1.csv created A"]);
+  expect(facts.map(({ kind }) => kind)).not.toContain("ParcelSuperseded");
+  expect(facts.filter(({ kind }) => kind === "ParcelSealed")).toHaveLength(1);
+}, 60_000);

@@ -88,7 +88,8 @@ async function live(
   const report: Report = (fact) => {
     tally = tallied(tally, fact, new Date());
     log.report(fact);
-    if (fact.kind === "SourceHealthChanged" && fact.healthy) dispatcher.retryAll();
+    if (fact.kind === "RootTaken" || (fact.kind === "SourceHealthChanged" && fact.healthy))
+      dispatcher.retryAll();
   };
   log.level(settings.log);
 

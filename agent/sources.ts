@@ -54,7 +54,8 @@ export class Sources {
 
   /** Where the bytes of an in-place parcel are; undefined while the source is not configured. */
   find(client: string, name: string): Source | undefined {
-    return this.#running.get(identityOf(client, name))?.source;
+    const running = this.#running.get(identityOf(client, name));
+    return running && { ...running.source, health: () => running.capture.health() };
   }
 
   /** Starts what is new, stops what is gone, restarts what changed. `clients`: whom this agent acts for. */

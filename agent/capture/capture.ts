@@ -12,7 +12,7 @@ import { afterRule } from "../seal/after.ts";
 import { Lanes } from "../seal/lanes.ts";
 import type { Spool } from "../seal/spool.ts";
 import { parent, ROOT } from "../source/bytes.ts";
-import type { Source } from "../source/source.ts";
+import type { RootHealth, Source } from "../source/source.ts";
 import { AfterActions } from "./after-actions.ts";
 import { Batch } from "./batch.ts";
 import { Looks } from "./looks.ts";
@@ -52,6 +52,8 @@ export interface Capture {
   /** Resolves when a whole scan that began after the call is done. */
   scanNow(): Promise<void>;
   state(): CaptureState;
+  /** Whether the root is healthy and the recorded one: in an empty mount point no file was changed or deleted. */
+  health(): Promise<RootHealth>;
 }
 
 const SMALLEST_GAP_MS = 1_000;
@@ -149,6 +151,12 @@ export function startCapture(parts: CaptureParts): Capture {
       await after?.stop();
     },
     scanNow: () => looks.scanNow(),
+    async health() {
+      if (await health.check()) return await source.health();
+      const away = health.reason();
+      if (away !== undefined) return { healthy: false, code: "source-unreachable", reason: away };
+      return { healthy: false, code: "root-changed", reason: "the folder is not the one that it was" };
+    },
     state: () => ({
       reachable: health.reason() === undefined,
       reason: health.reason(),
