@@ -194,6 +194,28 @@ test("the agent's own folder is not captured, whatever links lead there", async 
   }
 });
 
+test.for(["", "/spool", "/../link"])(
+  "a source that is the agent's own folder, or inside it (%j), is refused",
+  async (below) => {
+    symlinkSync(data, join(home, "link"));
+    writeFileSync(
+      join(data, "agent.yaml"),
+      `sources:\n  - { name: own, path: ${data}${below}, settle: 50ms }\n  - { name: pos, path: ${join(home, "inbox")}, settle: 50ms }\n`,
+    );
+    start();
+    drop("x", "X");
+    await expect.poll(arrived, soon).toEqual(["pos/x created X"]);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(arrived()).toHaveLength(1);
+    expect(facts).toContainEqual(
+      expect.objectContaining({
+        kind: "ConfigurationRefused",
+        detail: expect.stringContaining("own folder"),
+      }),
+    );
+  },
+);
+
 test("a proxy that is none sets nothing aside: all waits until it is mended", async () => {
   const stopping = new AbortController();
   const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };

@@ -160,7 +160,7 @@ async function live(
   };
 
   const takeSources = async (): Promise<void> => {
-    const wrong = unowned(settings, identity.clients);
+    const wrong = unowned(settings, identity.clients, data);
     if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
     await sources.take(settings, identity.clients);
     dispatcher.retryAll();

@@ -1,6 +1,6 @@
 /** The captures that run, kept equal to the configuration: added, changed and removed without a restart. */
 import { realpathSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { isAbsolute, relative, resolve, sep } from "node:path";
 import type { Command, SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
 import type { AgentSettings, FolderSettings } from "./config.ts";
@@ -98,6 +98,7 @@ export class Sources {
     for (const source of settings.sources) {
       const client = clientOf(source, clients);
       if (client === undefined || wanted.has(identityOf(client, source.name))) continue;
+      if (isOwn(source, this.#parts.data)) continue;
       wanted.set(identityOf(client, source.name), { client, source });
     }
     for (const [identity, running] of this.#running) {
@@ -141,13 +142,23 @@ function clientOf(source: FolderSettings, clients: readonly string[]): string | 
   return client !== undefined && clients.includes(client) ? client : undefined;
 }
 
-/** One sentence for each source that cannot run with these clients. */
-export function unowned(settings: AgentSettings, clients: readonly string[]): string[] {
+/** The agent's own folder, or a place inside it: its private key and its queue lie there. */
+function isOwn(source: FolderSettings, data: string): boolean {
+  const inside = relative(real(data), real(source.path));
+  return inside === "" || !(inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside));
+}
+
+/** One sentence for each source that cannot run with these clients; `data` is the agent's own folder. */
+export function unowned(settings: AgentSettings, clients: readonly string[], data: string): string[] {
   const names = new Set<string>();
   const wrong: string[] = [];
   for (const source of settings.sources) {
     const client = clientOf(source, clients);
     if (client === undefined) wrong.push(unownedSentence(source, clients));
+    else if (isOwn(source, data))
+      wrong.push(
+        `source "${source.name}" (${source.path}) lies in the agent's own folder, where its private key is: it is not captured; choose another folder`,
+      );
     // One names the client, the other does not: only here are they known to be the same.
     else if (names.has(identityOf(client, source.name)))
       wrong.push(
