@@ -57,11 +57,14 @@ function statements(db: QueueFile) {
        WHERE folder_id = (SELECT f.id FROM folders f JOIN sources q ON q.id = f.source_id
          WHERE q.client = @client AND q.name = @source AND f.path = @folder) AND name = @name`,
     ),
-    // Only the state that this parcel was sealed from: a younger capture of the path stands on its own.
+    // Only the state that this parcel was sealed from is void: a younger capture of the path stands on its own. Whether
+    // the receiver has this one is not known (its answer may have been lost to a crash), so a vanishing must be told.
     invalidate: db.prepare(
-      `UPDATE seen SET size = -1, sha256 = x'', delivered = MIN(delivered, 1)
+      `UPDATE seen SET delivered = 1,
+         size = CASE WHEN sha256 = @sha256 THEN -1 ELSE size END,
+         sha256 = CASE WHEN sha256 = @sha256 THEN x'' ELSE sha256 END
        WHERE folder_id = (SELECT f.id FROM folders f JOIN sources q ON q.id = f.source_id
-         WHERE q.client = @client AND q.name = @source AND f.path = @folder) AND name = @name AND sha256 = @sha256`,
+         WHERE q.client = @client AND q.name = @source AND f.path = @folder) AND name = @name`,
     ),
     prune: db.prepare(
       `DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries ORDER BY seq LIMIT ${PRUNE_ROWS})
