@@ -1,7 +1,7 @@
 /**
  * How a program begins in a checkout. Node reads TypeScript itself, which costs every start its compiling: what was
  * compiled once is kept. What stays (`serve`, `run`) replaces itself by a process with other settings of V8 and of
- * the C library, which can only be given from outside: same pid, same input and output (docs/decisions/start.md).
+ * the C library, which can only be given from outside: same pid, same input and output (docs/decisions/0011-programs-begin-with-a-step-of-javascript.md).
  * JavaScript on purpose: what strips TypeScript is not even loaded when everything is kept already.
  */
 import { enableCompileCache } from "node:module";
