@@ -245,7 +245,7 @@ describe(`doors under ${SECONDS} s of rubbish each`, () => {
     await fc.assert(
       fc.asyncProperty(pieces, async (parts) => {
         const answer = await raw(Buffer.from(parts.join(""), "latin1"));
-        expect(answer).not.toMatch(/^HTTP\/1.1 [25]\d\d(?! )/);
+        expect(answer).not.toMatch(/HTTP\/1\.1 5\d\d /);
         expect(answer).not.toMatch(/"internal"/);
         expect(receiver.exited()).toBe(false);
       }),
