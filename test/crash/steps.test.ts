@@ -53,6 +53,12 @@ describe.skipIf(missing !== undefined)(
       put("warm-up.txt", Buffer.from("warm"));
       await receipts("the first receipt");
       let kills = 0;
+      const restart = async (killed: Running): Promise<void> => {
+        expect((await killed.ended).signal).toBe("SIGKILL");
+        kills += 1;
+        if (victim === "receiver") receiver = await site.serve({ env });
+        else running = await agent.run({ env });
+      };
       try {
         for (const call of CALLS) {
           for (let nth = 1; nth <= MOST; nth += 1) {
@@ -63,6 +69,12 @@ describe.skipIf(missing !== undefined)(
               "-e",
               `inject=${call}:signal=SIGKILL:when=${nth}`,
             ]);
+            if (trace === undefined) {
+              // The kill of the step before struck behind its receipt: this step has yet to begin.
+              await restart(target);
+              nth -= 1;
+              continue;
+            }
             // Two files at once: one in a request, one now and then in parts.
             put(`${call}.txt`, Buffer.from(`${call} ${nth}`));
             if (nth % 4 === 1) put(`${call}-large.bin`, Buffer.alloc(17_000_000, `${call} ${nth}`));
@@ -73,11 +85,9 @@ describe.skipIf(missing !== undefined)(
                 () => false,
               ),
             ]);
-            await trace.detach().catch(() => []);
+            await trace.detach();
             if (!ended) break;
-            kills += 1;
-            if (victim === "receiver") receiver = await site.serve({ env });
-            else running = await agent.run({ env });
+            await restart(target);
             await receipts(`after ${call} ${nth}`);
           }
         }

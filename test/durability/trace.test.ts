@@ -6,12 +6,18 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Caller, caller } from "../site/caller.ts";
 import type { Running } from "../site/process.ts";
 import { makeSite, type Site } from "../site/site.ts";
-import { attach, type Call, straceMissing } from "../site/strace.ts";
+import { attach, type Call, type Strace, straceMissing } from "../site/strace.ts";
 
 const missing = straceMissing();
 if (missing && process.env.CI) throw new Error(`CI needs strace: ${missing}`);
 const CALLS =
   "trace=openat,write,writev,pwrite64,pwritev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,mkdir,mkdirat,sendto,sendmsg";
+
+async function attachTo(running: Running, options: readonly string[]): Promise<Strace> {
+  const trace = await attach(running.pid, options);
+  if (trace === undefined) throw new Error(`ended before it could be traced:\n${running.stderr()}`);
+  return trace;
+}
 
 describe.skipIf(missing !== undefined)(
   `what is on disk before a receipt leaves${missing ? ` (skipped: ${missing})` : ""}`,
@@ -34,7 +40,7 @@ describe.skipIf(missing !== undefined)(
     });
 
     const traced = async (work: () => Promise<number>): Promise<Call[]> => {
-      const trace = await attach(receiver.pid, ["-e", CALLS]);
+      const trace = await attachTo(receiver, ["-e", CALLS]);
       const status = await work();
       const calls = await trace.detach();
       expect(status).toBeLessThan(300);
@@ -115,7 +121,7 @@ describe.skipIf(missing !== undefined)(
     test.for(faults)("%s fails with %s at its call %i", async ([call, error, nth]) => {
       const [path, captureId] = [`${call}-${nth}.csv`, `capture-${call}-${nth}`];
       const bytes = Buffer.alloc(400_000, path);
-      const trace = await attach(receiver.pid, [
+      const trace = await attachTo(receiver, [
         "-e",
         `trace=${call}`,
         "-e",

@@ -26,8 +26,11 @@ export interface Strace {
   detach(): Promise<Call[]>;
 }
 
-/** `options` as on strace's command line: ["-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1"]. */
-export async function attach(pid: number, options: readonly string[]): Promise<Strace> {
+/**
+ * `options` as on strace's command line: ["-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1"].
+ * Undefined when the process is no more; throws when strace itself fails.
+ */
+export async function attach(pid: number, options: readonly string[]): Promise<Strace | undefined> {
   const dir = mkdtempSync(join(tmpdir(), "strace-"));
   const output = join(dir, "out");
   const child = spawn("strace", ["-f", "-yy", "-s", "256", "-o", output, ...options, "-p", String(pid)], {
@@ -35,13 +38,20 @@ export async function attach(pid: number, options: readonly string[]): Promise<S
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   let said = "";
-  await new Promise<void>((resolve, reject) => {
+  const attached = await new Promise<boolean>((resolve, reject) => {
     child.stderr.on("data", (chunk: Buffer) => {
       said += chunk.toString();
-      if (/attached/.test(said)) resolve();
+      if (/attached/.test(said)) resolve(true);
     });
-    void ended.then(() => reject(new Error(`strace ended: ${said}`)));
+    void ended.then(() => {
+      if (/No such process/.test(said)) resolve(false);
+      else reject(new Error(`strace ended: ${said}`));
+    });
   });
+  if (!attached) {
+    rmSync(dir, { recursive: true });
+    return undefined;
+  }
   return {
     detach: async () => {
       child.kill("SIGINT");
