@@ -33,7 +33,9 @@ export async function large({ dir, peers, rounds }: Bench): Promise<string> {
             cpSync(prepared.file, file);
           }
           current = `large-${round}`;
-          return await tributary.deliver(prepared.folder, current, 1);
+          const taken = await tributary.deliver(prepared.folder, current, 1);
+          tributary.empty();
+          return taken;
         },
       },
       ...(["rsync", "rsync --fsync", "rclone webdav", "rclone sftp", "curl"] as const).map((way) => ({

@@ -14,7 +14,7 @@ export async function many({ dir, peers, rounds }: Bench): Promise<string> {
   const tributary = await startTributary();
   const prepared = join(tributary.site.dir, "prepared-many");
   makeSmallFiles(prepared, COUNT, 100, true);
-  const first = await tributary.deliver(prepared, "many", COUNT);
+  const { seconds: first } = await tributary.deliver(prepared, "many", COUNT);
   const memory = memoryLine(tributary);
   await tributary.running.stop();
   await peers.ways.rsync(`${join(tributary.folder, "many")}/`, "many");

@@ -21,7 +21,9 @@ export async function small({ dir, peers, rounds }: Bench): Promise<string> {
           makeSmallFiles(prepared, COUNT, 4096);
           rmSync(files, { recursive: true, force: true });
           makeSmallFiles(files, COUNT, 4096);
-          return await tributary.deliver(prepared, `small-${round}`, COUNT);
+          const taken = await tributary.deliver(prepared, `small-${round}`, COUNT);
+          tributary.empty();
+          return taken;
         },
       },
       ...(["rsync", "rsync --fsync", "rclone sftp", "curl"] as const).map((way) => ({

@@ -1,9 +1,10 @@
 /** Tributary as a contender: a receiver and an agent, real processes, real TLS, directory lake, SQLite, durable. */
-import { mkdirSync, renameSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Running, until } from "@tributary/test/site/process.ts";
 import { type Agent, makeSite, peakMemory, type Site } from "@tributary/test/site/site.ts";
 import Database from "better-sqlite3";
+import { stopwatch, type Taken } from "./measure.ts";
 
 const SETTLE_MS = 100;
 
@@ -13,8 +14,10 @@ export interface Measured {
   readonly receiver: Running;
   readonly running: Running;
   readonly folder: string;
-  /** Renames a prepared folder into the source and waits for this many receipts; seconds, less the settle time. */
-  deliver(prepared: string, name: string, files: number): Promise<number>;
+  /** Renames a prepared folder into the source and waits for this many receipts; less the settle time. */
+  deliver(prepared: string, name: string, files: number): Promise<Taken>;
+  /** Removes what lies in the lake, as the peers' files are removed: memory of the page cache is free again for all alike. */
+  empty(): void;
   /** Peak resident memory so far, MiB. */
   memory(): { readonly agent: number; readonly receiver: number };
   stop(): Promise<void>;
@@ -49,14 +52,15 @@ export async function startTributary(): Promise<Measured> {
     folder,
     deliver: async (prepared, name, files) => {
       const before = receipts.get() as number;
-      const from = performance.now();
+      const stop = stopwatch();
       renameSync(prepared, join(folder, name));
       await until(`${files} receipts`, () => (receipts.get() as number) >= before + files, {
         withinMs: 600_000,
         everyMs: 5,
       });
-      return (performance.now() - from - SETTLE_MS) / 1000;
+      return stop(SETTLE_MS);
     },
+    empty: () => rmSync(join(site.dir, "receiver", "lake", "raw"), { recursive: true, force: true }),
     memory: () => ({
       agent: peakMemory(running.pid) / 2 ** 20,
       receiver: peakMemory(receiver.pid) / 2 ** 20,

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { z } from "zod";
+import { gatherBlocks } from "./blocks.ts";
 import type { DoorContext } from "./door.ts";
 
 /** How slow a sender may be. Only time spent waiting for the sender counts, never our own. */
@@ -18,6 +19,7 @@ export interface Pace {
 
 /** One body being read. `fail` ends it with this problem, also while it waits. */
 export interface Reading {
+  /** A chunk is valid until the next one is asked for. */
   readonly bytes: AsyncIterable<Uint8Array>;
   readonly size: number | undefined;
   fail(problem: ProblemError): void;
@@ -39,21 +41,28 @@ export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pa
     if (failure) throw failure;
     if (incoming.headers.expect !== undefined && !outgoing.headersSent) outgoing.writeContinue();
     const watch = watchPace(pace, fail);
+    const blocks = gatherBlocks(declaredSize(incoming));
     const onWake = (): void => wake();
+    const onData = (piece: Buffer): void => {
+      watch.arrived(piece.length);
+      blocks.add(piece);
+      if (blocks.overflows) incoming.pause();
+      if (blocks.ready) wake();
+    };
     const onCut = (): void => {
       if (incoming.readableEnded) return;
       fail(
         new ProblemError("length-mismatch", "the connection ended before the body did; nothing was recorded"),
       );
     };
-    incoming.on("readable", onWake).on("end", onWake).on("error", onCut).on("close", onCut);
+    incoming.on("data", onData).on("end", onWake).on("error", onCut).on("close", onCut);
     try {
       for (;;) {
         if (failure) throw failure;
-        const chunk = incoming.read() as Buffer | null;
-        if (chunk !== null) {
-          watch.arrived(chunk.length);
-          yield chunk;
+        const block = blocks.next(incoming.readableEnded);
+        if (incoming.isPaused()) incoming.resume();
+        if (block !== undefined) {
+          yield block;
         } else if (incoming.readableEnded) {
           requireAsker(incoming);
           return;
@@ -69,7 +78,9 @@ export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pa
       }
     } finally {
       watch.stop();
-      incoming.off("readable", onWake).off("end", onWake).off("close", onCut);
+      incoming.off("data", onData).off("end", onWake).off("close", onCut);
+      incoming.pause();
+      blocks.end();
       // An `error` listener stays: a connection that is reset while we answer must not end the process.
     }
   }
@@ -145,7 +156,7 @@ export async function readJson<T extends z.ZodType>(c: DoorContext, schema: T): 
   for await (const chunk of readBody(incoming, outgoing, JSON_PACE).bytes) {
     total += chunk.byteLength;
     if (total > JSON_BYTES) throw tooLarge();
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk));
   }
   let value: unknown;
   try {

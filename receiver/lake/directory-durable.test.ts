@@ -41,7 +41,7 @@ function watched(): Disk {
         const value: unknown = Reflect.get(target, property);
         if (typeof value !== "function") return value;
         return async (...args: unknown[]) => {
-          if (property === "sync" || property === "writev" || property === "writeFile") {
+          if (property === "sync" || property === "write" || property === "writeFile") {
             await tell(`${property} ${path}`);
           }
           return (value as (...all: unknown[]) => unknown).apply(target, args);
@@ -140,7 +140,7 @@ describe("parts", () => {
     const parts = [];
     for (const number of [1, 2, 3]) {
       const staged = await lake.stagePart(upload, number, chunked(piece(number)));
-      expect(calls.every((call) => call.startsWith("writev .staging/uploads/"))).toBe(true);
+      expect(calls.every((call) => call.startsWith("write .staging/uploads/"))).toBe(true);
       const { size, sha256 } = staged;
       parts.push({ number, size, sha256, tag: await lake.part(upload, number, staged) });
       expect(calls.at(-1)).toMatch(/^sync \.staging\/uploads\/.*big\.bin$/);

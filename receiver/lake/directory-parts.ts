@@ -194,7 +194,9 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
         const content = staging.consume(staged);
         try {
           await open.upload.storeCopy(upload, number, staged, () =>
-            content.kind === "file" ? createReadStream(content.file) : one(content.bytes),
+            content.kind === "file"
+              ? createReadStream(content.file, { highWaterMark: 256 * 1024 })
+              : one(content.bytes),
           );
         } finally {
           if (content.kind === "file") await disk.rm(content.file, { force: true }).catch(() => {});

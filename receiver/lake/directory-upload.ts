@@ -9,16 +9,16 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Disk, lakeFault, sharedSync } from "./disk.ts";
 import type { PartUpload, Staged } from "./lake.ts";
 import { placeOf, requirePartSize } from "./part-place.ts";
-import { type GatheringWriter, gatheringWriter } from "./stage.ts";
+import { type PositionedWriter, positionedWriter } from "./stage.ts";
 
 type Taken =
-  | { readonly kind: "writing"; readonly writer: GatheringWriter }
+  | { readonly kind: "writing"; readonly writer: PositionedWriter }
   | { readonly kind: "storing"; readonly done: Promise<void> }
   | { readonly kind: "stored"; readonly sha256: string };
 
 interface InPlace {
   readonly number: number;
-  readonly writer: GatheringWriter;
+  readonly writer: PositionedWriter;
   readonly losses: number;
 }
 
@@ -54,7 +54,7 @@ export function uploadFile(file: string, fresh: boolean, disk: Disk) {
   const store = async (
     number: number,
     staged: Staged,
-    own: GatheringWriter | undefined,
+    own: PositionedWriter | undefined,
     work: () => Promise<void>,
   ) => {
     for (;;) {
@@ -103,7 +103,7 @@ export function uploadFile(file: string, fresh: boolean, disk: Disk) {
       const since = losses;
       const handle = disk.open(file, "r+");
       const close = (): Promise<void> => handle.then((open) => open.close()).catch(() => {});
-      const writer = gatheringWriter(handle, place.start, file);
+      const writer = positionedWriter(handle, place.start, file);
       handle.catch(() => {});
       const hash = createHash("sha256");
       let size = 0;
@@ -115,12 +115,12 @@ export function uploadFile(file: string, fresh: boolean, disk: Disk) {
       try {
         for await (const chunk of body) {
           if (size + chunk.length > place.size) requirePartSize(upload, number, size + chunk.length);
-          hash.update(chunk);
           size += chunk.length;
-          const full = writer.write(chunk);
-          if (full !== undefined) await full;
+          // The disk and the digest work on it side by side.
+          const writing = writer.write(chunk);
+          hash.update(chunk);
+          await writing;
         }
-        await writer.finish();
       } catch (error) {
         await writer.idle();
         free();
@@ -171,10 +171,9 @@ export function uploadFile(file: string, fresh: boolean, disk: Disk) {
         const handle = await disk.open(file, "r+").catch((error: unknown) => {
           throw lakeFault(error, file);
         });
-        const writer = gatheringWriter(handle, place.start, file);
+        const writer = positionedWriter(handle, place.start, file);
         try {
           for await (const chunk of body()) await writer.write(chunk);
-          await writer.finish();
           await sync(file);
           requireNoLoss(since);
         } finally {

@@ -26,7 +26,7 @@ export interface ByteRange {
 
 /** What ingest needs of the lake for whole files. */
 export interface Lake {
-  /** Takes the bytes in; a chunk that was yielded is not changed any more. Rejects with the stream's own error; leaves nothing behind then. */
+  /** Takes the bytes in; a chunk is valid until the next one is asked for. Rejects with the stream's own error; leaves nothing behind then. */
   stage(body: AsyncIterable<Uint8Array>): Promise<Staged>;
   /** Durable when it resolves: file and folder fsynced, or the PUT answered. Consumes `staged`. `metadata` is a convenience, never the truth. */
   publish(staged: Staged, key: string, metadata: Readonly<Record<string, string>>): Promise<void>;

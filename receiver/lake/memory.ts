@@ -27,7 +27,7 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
 
   const stage = async (body: AsyncIterable<Uint8Array>): Promise<Staged> => {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(chunk);
+    for await (const chunk of body) chunks.push(Buffer.from(chunk));
     const bytes = Buffer.concat(chunks);
     const staged: Staged = {
       size: bytes.length,

@@ -1,6 +1,6 @@
 /**
  * Taking bytes in: counted and hashed once, small bodies held in memory, larger ones spilled to a file in a folder
- * of this process. Memory per body is bounded by SMALL + 2 x WRITE bytes, whatever the body's size and the disk's pace.
+ * of this process. Memory per body is bounded by SMALL bytes and one chunk, whatever the body's size and the disk's pace.
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
@@ -10,9 +10,6 @@ import { type Disk, lakeFault } from "./disk.ts";
 import type { Staged } from "./lake.ts";
 
 const SMALL = 256 * 1024;
-const WRITE = 1024 * 1024;
-/** Far below IOV_MAX, and a bound for bodies of one-byte chunks. */
-const WRITE_CHUNKS = 512;
 
 /** Where staged bytes are: taken over by whoever consumes them. */
 export type Content =
@@ -29,62 +26,38 @@ export interface Staging {
   sweep(): Promise<number>;
 }
 
-/** Writes chunks in order at a position, about 1 MiB a call, one call in flight while the next bytes gather. */
-export function gatheringWriter(handle: FileHandle | Promise<FileHandle>, from: number, what: string) {
+/** Writes chunks one after the other, from a position on. A chunk may be used again when its `write` is over. */
+export function positionedWriter(handle: FileHandle | Promise<FileHandle>, from: number, what: string) {
   let position = from;
-  let gathered: Uint8Array[] = [];
-  let bytes = 0;
+  let opened: FileHandle | undefined;
   let flying: Promise<void> = Promise.resolve();
-  let failed: unknown;
+  let stopped: ProblemError | undefined;
 
-  const writeAll = async (chunks: Uint8Array[], total: number, at: number): Promise<void> => {
-    let left = chunks;
-    for (let done = 0; done < total; ) {
-      const { bytesWritten } = await (await handle).writev(left, at + done);
-      done += bytesWritten;
-      // A nearly full disk takes a part of it, and says why at the next call.
-      let skip = bytesWritten;
-      while (left.length > 0 && skip >= (left[0] as Uint8Array).length) {
-        skip -= (left[0] as Uint8Array).length;
-        left = left.slice(1);
-      }
-      if (skip > 0) left = [(left[0] as Uint8Array).subarray(skip), ...left.slice(1)];
-    }
-  };
-  const flush = async (): Promise<void> => {
-    await flying;
-    if (failed !== undefined) throw lakeFault(failed, what);
-    const [chunks, total, at] = [gathered, bytes, position];
-    gathered = [];
-    bytes = 0;
-    position += total;
-    flying = writeAll(chunks, total, at).catch((error: unknown) => {
-      failed = error;
-    });
+  const writeAll = async (chunk: Uint8Array): Promise<void> => {
+    opened ??= await handle;
+    // A nearly full disk takes a part of it, and says why at the next call.
+    for (let done = 0; done < chunk.length; )
+      done += (await opened.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
+    position += chunk.length;
   };
   return {
-    write(chunk: Uint8Array): Promise<void> | undefined {
-      if (chunk.length === 0) return undefined;
-      gathered.push(chunk);
-      bytes += chunk.length;
-      return bytes >= WRITE || gathered.length >= WRITE_CHUNKS ? flush() : undefined;
-    },
-    /** All is handed to the system; not yet durable. */
-    async finish(): Promise<void> {
-      if (bytes > 0) await flush();
-      await flying;
-      if (failed !== undefined) throw lakeFault(failed, what);
+    /** Handed to the system when it resolves; not yet durable. */
+    async write(chunk: Uint8Array): Promise<void> {
+      if (stopped !== undefined) throw stopped;
+      const writing = writeAll(chunk);
+      flying = writing.catch(() => {});
+      await writing.catch((error: unknown) => Promise.reject(lakeFault(error, what)));
     },
     /** Nothing more is written, for this reason; with `idle` it says when the last write is over. */
     stop(reason: ProblemError): void {
-      failed ??= reason;
+      stopped ??= reason;
     },
     /** Nothing is in flight any more, whatever became of it. */
     idle: (): Promise<void> => flying,
   };
 }
 
-export type GatheringWriter = ReturnType<typeof gatheringWriter>;
+export type PositionedWriter = ReturnType<typeof positionedWriter>;
 
 /** A staging folder that several processes of one host may share. */
 export function openStaging(folder: string, disk: Disk): Staging {
@@ -121,15 +94,15 @@ export function openStaging(folder: string, disk: Disk): Staging {
     name,
     async stage(body) {
       const hash = createHash("sha256");
-      const small: Uint8Array[] = [];
+      const small: Buffer[] = [];
       let size = 0;
-      let spill: { file: string; handle: FileHandle; writer: GatheringWriter } | undefined;
+      let spill: { file: string; handle: FileHandle; writer: PositionedWriter } | undefined;
       try {
         for await (const chunk of body) {
-          hash.update(chunk);
           size += chunk.length;
           if (spill === undefined && size <= SMALL) {
-            small.push(chunk);
+            hash.update(chunk);
+            small.push(Buffer.from(chunk));
             continue;
           }
           if (spill === undefined) {
@@ -137,23 +110,24 @@ export function openStaging(folder: string, disk: Disk): Staging {
             const handle = await disk.open(file, "wx").catch((error: unknown) => {
               throw lakeFault(error, file);
             });
-            spill = { file, handle, writer: gatheringWriter(handle, 0, file) };
+            spill = { file, handle, writer: positionedWriter(handle, 0, file) };
             for (const early of small.splice(0)) await spill.writer.write(early);
           }
-          const full = spill.writer.write(chunk);
-          if (full !== undefined) await full;
+          // The disk and the digest work on it side by side.
+          const writing = spill.writer.write(chunk);
+          hash.update(chunk);
+          await writing;
         }
         if (spill === undefined) {
-          return hold(size, hash.digest("hex"), { kind: "memory", bytes: Buffer.concat(small, size) });
+          const bytes = small.length === 1 ? (small[0] as Buffer) : Buffer.concat(small, size);
+          return hold(size, hash.digest("hex"), { kind: "memory", bytes });
         }
-        await spill.writer.finish();
         await spill.handle.close().catch((error: unknown) => {
           throw lakeFault(error, spill?.file ?? folder);
         });
         return hold(size, hash.digest("hex"), { kind: "file", file: spill.file });
       } catch (error) {
         if (spill !== undefined) {
-          await spill.writer.idle();
           await spill.handle.close().catch(() => {});
           await disk.rm(spill.file, { force: true }).catch(() => {});
         }
