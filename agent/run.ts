@@ -18,6 +18,7 @@ import { Heartbeat } from "./report/heartbeat.ts";
 import { writeLive } from "./report/live.ts";
 import type { Log } from "./report/log.ts";
 import { EMPTY_TALLY, tallied } from "./report/tally.ts";
+import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
 import { Sources, unowned } from "./sources.ts";
 import { bandwidthOf, rateAt } from "./upload/bandwidth.ts";
@@ -25,9 +26,9 @@ import { contentOpener } from "./upload/content.ts";
 import { courier } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
 import { type Bearing, HttpReceiver } from "./upload/http.ts";
-import { SLOT_BYTES } from "./upload/parts.ts";
 import { reachOf } from "./upload/retry.ts";
 import { Slots } from "./upload/slots.ts";
+import { RING_BYTES } from "./upload/stream.ts";
 import { VERSION } from "./version.ts";
 
 export interface RunOptions {
@@ -44,8 +45,8 @@ export interface RunOptions {
 const GRACE_MS = 10_000;
 const LIVE_MS = 3_000;
 const SKEW_MS = 5_000;
-/** Parts in memory: 4 of 8 MiB. */
-const SLOTS = 4;
+/** Parts on their way at once: some wait for the receiver's disk while others travel. */
+const SLOTS = 6;
 /** Bound of `limits.parallel`, and some for the heartbeat. */
 const CONNECTIONS = 68;
 
@@ -97,7 +98,8 @@ async function live(
   const bearing = (): Bearing => ({ ...identity, proxy: settings.proxy, ca });
   const receiver = new HttpReceiver({ bearing, clock, connections: CONNECTIONS, env });
   const spool = new Spool(join(data, "spool"), settings.limits.spool, queue.status.spooled());
-  const sources = new Sources({ queue, spool, report, data, corrected: () => clock.now() });
+  const partHasher = new PartHasher();
+  const sources = new Sources({ queue, spool, partHasher, report, data, corrected: () => clock.now() });
   const limits = () => settings.limits;
   const carry = courier({
     receiver,
@@ -109,7 +111,7 @@ async function live(
       wall: () => new Date(),
       sleep: async (ms) => await sleep(ms, undefined, { ref: false }),
     }),
-    slots: new Slots(SLOTS, SLOT_BYTES),
+    slots: new Slots(SLOTS, RING_BYTES),
     uploadBegun: (captureId, uploadId) => queue.outbox.uploadBegun(captureId, uploadId),
     random: Math.random,
   });

@@ -8,6 +8,7 @@ import type { Report } from "./facts.ts";
 import type { Ended } from "./queue/outbox.ts";
 import type { Intake, SourceBook } from "./queue/queue.ts";
 import { afterRule } from "./seal/after.ts";
+import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
 import { folderSource } from "./source/folder.ts";
 import type { Source } from "./source/source.ts";
@@ -19,6 +20,7 @@ export interface SourcesParts {
     onEnd(listener: (ends: readonly Ended[]) => void): () => void;
   };
   readonly spool: Spool;
+  readonly partHasher: PartHasher;
   readonly report: Report;
   /** ms of the receiver's clock. */
   readonly corrected: () => number;
@@ -112,7 +114,7 @@ export class Sources {
   }
 
   #start(client: string, settings: FolderSettings): Running {
-    const { queue, spool, report, corrected, data } = this.#parts;
+    const { queue, spool, partHasher, report, corrected, data } = this.#parts;
     const rule = afterRule(settings.after, settings.path);
     const own = [data, ...(rule?.kind === "move" ? [rule.to] : [])];
     const ignored = own.map((path) => resolve(settings.path, relative(real(settings.path), real(path))));
@@ -120,7 +122,17 @@ export class Sources {
     const intake = queue.intake(client, settings.name);
     const book = queue.book(client, settings.name);
     const { onEnd } = queue;
-    const capture = startCapture({ source, settings, intake, book, spool, onEnd, report, corrected });
+    const capture = startCapture({
+      source,
+      settings,
+      intake,
+      book,
+      spool,
+      partHasher,
+      onEnd,
+      report,
+      corrected,
+    });
     return { client, name: settings.name, settings: JSON.stringify(settings), source, capture };
   }
 }

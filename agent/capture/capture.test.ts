@@ -18,6 +18,7 @@ import { agentSettings, type FolderSettings } from "../config.ts";
 import type { Fact } from "../facts.ts";
 import type { Intake, ParcelEnd, VersionParcel } from "../queue/queue.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
+import { PartHasher } from "../seal/part-hasher.ts";
 import { Spool } from "../seal/spool.ts";
 import { type Disk, realDisk } from "../source/disk.ts";
 import { folderSource } from "../source/folder.ts";
@@ -64,6 +65,7 @@ describe("capture of a folder", () => {
       intake: intake ?? queue.intake("acme", "pos"),
       book: queue.book("acme", "pos"),
       spool,
+      partHasher: new PartHasher(),
       onEnd: queue.onEnd,
       report: (fact) => facts.push(fact),
       corrected: Date.now,

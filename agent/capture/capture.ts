@@ -10,6 +10,7 @@ import type { Ended } from "../queue/outbox.ts";
 import type { Intake, SourceBook } from "../queue/queue.ts";
 import { afterRule } from "../seal/after.ts";
 import { Lanes } from "../seal/lanes.ts";
+import type { PartHasher } from "../seal/part-hasher.ts";
 import type { Spool } from "../seal/spool.ts";
 import { parent, ROOT } from "../source/bytes.ts";
 import type { RootHealth, Source } from "../source/source.ts";
@@ -25,6 +26,7 @@ export interface CaptureParts {
   readonly intake: Intake;
   readonly book: SourceBook;
   readonly spool: Spool;
+  readonly partHasher: PartHasher;
   /** The queue's: parcels that ended, of all sources. */
   readonly onEnd: (listener: (ends: readonly Ended[]) => void) => () => void;
   readonly report: Report;
@@ -82,6 +84,7 @@ export function startCapture(parts: CaptureParts): Capture {
   const sealer = new Sealer({
     ...shared,
     lanes,
+    partHasher: parts.partHasher,
     spool: parts.spool,
     copy: settings.capture === "copy",
     most: parts.most ?? MOST,

@@ -8,6 +8,7 @@ import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Intake, Seen, SourceBook, VersionParcel } from "../queue/queue.ts";
 import type { Lanes } from "../seal/lanes.ts";
+import type { PartHasher } from "../seal/part-hasher.ts";
 import { type SealOrder, type SealResult, seal } from "../seal/seal.ts";
 import type { Spool } from "../seal/spool.ts";
 import { Agenda } from "../settle/agenda.ts";
@@ -37,6 +38,7 @@ export interface SealerParts {
   readonly book: SourceBook;
   readonly batch: Batch;
   readonly lanes: Lanes;
+  readonly partHasher: PartHasher;
   readonly spool: Spool;
   readonly copy: boolean;
   readonly rules: SettleRules;
@@ -160,7 +162,11 @@ export class Sealer {
       run: async (buffer) => {
         const spool = this.#parts.copy || order.snapshot ? this.#parts.spool : undefined;
         try {
-          const result = await seal(this.#parts.source, order, spool, buffer, this.#stopping.signal);
+          const result = await seal(this.#parts.source, order, spool, {
+            buffer,
+            partHasher: this.#parts.partHasher,
+            stop: this.#stopping.signal,
+          });
           this.#sealed(at, order, result);
         } catch (error) {
           this.#sealing.delete(at);
@@ -228,6 +234,7 @@ export class Sealer {
           sealedAt: new Date(clocks.corrected()).toISOString(),
           state: result.state,
           sha256: result.sha256,
+          partDigests: result.partDigests,
           spooled: result.spooled,
         };
     if (touched && result.spooled !== undefined) await spool.release(result.spooled);

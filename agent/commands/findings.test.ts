@@ -51,7 +51,17 @@ async function seal(name: string): Promise<void> {
   const captureId = uuidv7();
   const common = { captureId, client: "acme", source: "pos", path, sealedAt: new Date().toISOString() };
   intake.put([
-    { parcel: { ...common, kind: "version", state: look.state, sha256, spooled: undefined }, seen },
+    {
+      parcel: {
+        ...common,
+        kind: "version",
+        state: look.state,
+        sha256,
+        partDigests: undefined,
+        spooled: undefined,
+      },
+      seen,
+    },
   ]);
 }
 

@@ -63,8 +63,8 @@ function statements(db: QueueFile, sourceId: number) {
        ORDER BY seq DESC LIMIT 1`,
     ),
     parcel: db.prepare(
-      `INSERT INTO parcels (capture_id, kind, source_id, path, sealed_at, size, mtime_ns, ctime_ns, file_id, sha256, spooled, head)
-       VALUES (@captureId, @kind, ${sourceId}, @path, @sealedAt, @size, @mtime, @ctime, @fileId, @sha256, @spooled,
+      `INSERT INTO parcels (capture_id, kind, source_id, path, sealed_at, size, mtime_ns, ctime_ns, file_id, sha256, part_digests, spooled, head)
+       VALUES (@captureId, @kind, ${sourceId}, @path, @sealedAt, @size, @mtime, @ctime, @fileId, @sha256, @partDigests, @spooled,
          NOT EXISTS (SELECT 1 FROM parcels WHERE source_id = ${sourceId} AND path = @path AND aside_at IS NULL))`,
     ),
   };
@@ -133,6 +133,7 @@ export function sqliteIntake(
       ctime,
       fileId,
       sha256: version ? Buffer.from(version.sha256, "hex") : null,
+      partDigests: version?.partDigests ?? null,
       spooled: version?.spooled ?? null,
     });
     if (seen !== undefined) remember(seen);

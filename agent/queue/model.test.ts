@@ -132,7 +132,7 @@ const intake = queue.intake("acme", "pos");
 for (let i = 0; ; i += 1) {
   const path = Buffer.from("f" + i);
   const state = { size: i, mtimeNs: 1n, ctimeNs: 1n, fileId: undefined };
-  const parcel = { kind: "version", captureId: "c" + i, client: "acme", source: "pos", path, sealedAt: "t", state, sha256: "00", spooled: undefined };
+  const parcel = { kind: "version", captureId: "c" + i, client: "acme", source: "pos", path, sealedAt: "t", state, sha256: "00", partDigests: undefined, spooled: undefined };
   intake.put([{ parcel, seen: { path, state, sha256: "00", sealedAt: 1, missed: 0 } }]);
   process.stdout.write(i + "\\n");
 }`;

@@ -17,7 +17,7 @@ const PRUNE_EVERY = 500;
 const PRUNE_ROWS = 2_000;
 
 const PARCEL =
-  "p.capture_id, p.kind, q.client, q.name AS source, p.path, p.sealed_at, p.size, p.mtime_ns, p.ctime_ns, p.file_id, p.sha256, p.spooled, p.attempts, p.upload_id";
+  "p.capture_id, p.kind, q.client, q.name AS source, p.path, p.sealed_at, p.size, p.mtime_ns, p.ctime_ns, p.file_id, p.sha256, p.part_digests, p.spooled, p.attempts, p.upload_id";
 const ONE = `SELECT ${PARCEL} FROM parcels p JOIN sources q ON q.id = p.source_id`;
 
 function statements(db: QueueFile) {

@@ -25,6 +25,7 @@ export function version(
       fileId: 2n ** 64n - 2n,
     },
     sha256: sha(content),
+    partDigests: undefined,
     spooled: undefined,
     ...more,
   };
@@ -77,7 +78,10 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
         .map(({ parcel }) => `${parcel.kind === "removal" ? "-" : ""}${parcel.path}`);
 
     test("a parcel comes out as it was put, to the nanosecond and the byte", () => {
-      const parcel = version(Buffer.from([0x61, 0x2f, 0xff, 0x0a, 0x00ff]), "x", { spooled: "s1" });
+      const parcel = version(Buffer.from([0x61, 0x2f, 0xff, 0x0a, 0x00ff]), "x", {
+        partDigests: Buffer.alloc(64, 1),
+        spooled: "s1",
+      });
       put(parcel);
       expect(queue.outbox.take(1, 0)).toEqual([{ parcel, attempts: 0, uploadId: undefined }]);
       expect(intake().seen(parcel.path)).toEqual(seenOf(parcel));

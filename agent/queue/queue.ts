@@ -23,6 +23,8 @@ export interface VersionParcel extends ParcelBase {
   readonly kind: "version";
   readonly state: FileState;
   readonly sha256: string;
+  /** SHA-256 of each part as it is sent, 32 bytes each, where they were found when it was sealed. */
+  readonly partDigests: Buffer | undefined;
   /** Name of the copy in the spool; undefined for `capture: in-place`. */
   readonly spooled: string | undefined;
 }

@@ -28,6 +28,7 @@ export interface ParcelRow {
   readonly ctime_ns: bigint | null;
   readonly file_id: bigint | null;
   readonly sha256: Buffer | null;
+  readonly part_digests: Buffer | null;
   readonly spooled: string | null;
   readonly attempts: bigint;
   readonly upload_id: string | null;
@@ -76,6 +77,7 @@ export function toParcel(row: ParcelRow): Parcel {
     ...base,
     state: toState(row as StateRow),
     sha256: (row.sha256 as Buffer).toString("hex"),
+    partDigests: row.part_digests ?? undefined,
     spooled: row.spooled ?? undefined,
   };
 }

@@ -71,15 +71,21 @@ describe("to seal", () => {
   test.for([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])("%i bytes", async (size) => {
     const bytes = Buffer.alloc(size, "abcdefg");
     writeFileSync(file(), bytes);
-    const result = await seal(source, { path, state: await state(), snapshot: false }, undefined, buffer);
-    expect(result).toEqual({ kind: "sealed", state: await state(), sha256: sha(bytes), spooled: undefined });
+    const result = await seal(source, { path, state: await state(), snapshot: false }, undefined, { buffer });
+    expect(result).toEqual({
+      kind: "sealed",
+      state: await state(),
+      sha256: sha(bytes),
+      partDigests: undefined,
+      spooled: undefined,
+    });
   });
 
   test("not in the state that settled: not read", async () => {
     writeFileSync(file(), "one");
     const before = await state();
     writeFileSync(file(), "longer");
-    expect(await seal(source, { path, state: before, snapshot: false }, undefined, buffer)).toEqual({
+    expect(await seal(source, { path, state: before, snapshot: false }, undefined, { buffer })).toEqual({
       kind: "changed",
       state: await state(),
     });
@@ -108,7 +114,7 @@ describe("to seal", () => {
       meanwhile(happens[how]!),
       { path, state: await state(), snapshot: false },
       spool,
-      buffer,
+      { buffer },
     );
     expect(result.kind).toBe(kind);
     expect([spool.used, readdirSync(spool.folder)]).toEqual([0, []]);
@@ -118,7 +124,7 @@ describe("to seal", () => {
     writeFileSync(file(), "log1");
     const spool = new Spool(join(home, "spool"), 1e6, new Set());
     const growing = meanwhile(() => appendFileSync(file(), "log2"));
-    const result = await seal(growing, { path, state: await state(), snapshot: true }, spool, buffer);
+    const result = await seal(growing, { path, state: await state(), snapshot: true }, spool, { buffer });
     expect(result).toMatchObject({ kind: "sealed", sha256: sha("log1"), state: { size: 4 } });
     if (result.kind === "sealed") expect(readFileSync(spool.pathOf(result.spooled!), "utf8")).toBe("log1");
   });
@@ -128,16 +134,16 @@ describe("to seal", () => {
     writeFileSync(file(), bytes);
     const spool = new Spool(join(home, "spool"), CHUNK + 10, new Set());
     const order = { path, state: await state(), snapshot: false };
-    const first = await seal(source, order, spool, buffer);
+    const first = await seal(source, order, spool, { buffer });
     if (first.kind !== "sealed" || first.spooled === undefined) throw new Error(first.kind);
     expect(sha(readFileSync(spool.pathOf(first.spooled)))).toBe(first.sha256);
     expect(spool.used).toBe(bytes.length);
-    expect(await seal(source, order, spool, buffer)).toEqual({ kind: "spool-full" });
+    expect(await seal(source, order, spool, { buffer })).toEqual({ kind: "spool-full" });
     writeFileSync(spool.pathOf("leftover"), "x");
     const again = new Spool(spool.folder, 1e9, new Set([first.spooled]));
     expect([again.used, readdirSync(spool.folder)]).toEqual([bytes.length, [first.spooled]]);
     await spool.release(first.spooled);
-    expect((await seal(source, order, spool, buffer)).kind).toBe("sealed");
+    expect((await seal(source, order, spool, { buffer })).kind).toBe("sealed");
   });
 
   test("a read error is the file's own trouble, and leaves nothing in the spool", async () => {
@@ -146,10 +152,12 @@ describe("to seal", () => {
     const bad = meanwhile(() => {
       throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
     });
-    expect(await seal(bad, { path, state: await state(), snapshot: false }, spool, buffer)).toMatchObject({
-      kind: "unseen",
-      unseen: { code: "file-unreadable" },
-    });
+    expect(await seal(bad, { path, state: await state(), snapshot: false }, spool, { buffer })).toMatchObject(
+      {
+        kind: "unseen",
+        unseen: { code: "file-unreadable" },
+      },
+    );
     expect(readdirSync(spool.folder)).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { sameState } from "../settle/settle.ts";
 import type { FileState, OpenFile, Source, Unseen } from "../source/source.ts";
+import type { PartDigests, PartHasher } from "./part-hasher.ts";
 import { type Draft, diskProblem, type Spool } from "./spool.ts";
 
 export interface SealOrder {
@@ -18,6 +19,8 @@ export type SealResult =
       readonly kind: "sealed";
       readonly state: FileState;
       readonly sha256: string;
+      /** SHA-256 of each part, one after the other, where they were found on the way. */
+      readonly partDigests: Buffer | undefined;
       readonly spooled: string | undefined;
     }
   /** It moved: settle again from here. */
@@ -30,16 +33,22 @@ export type SealResult =
 
 export const CHUNK = 2 ** 20;
 
+export interface SealTools {
+  /** Read into; may be shared by calls that follow one another. */
+  readonly buffer: Buffer;
+  /** For the parts of large files. */
+  readonly partHasher?: PartHasher;
+  readonly stop?: AbortSignal;
+}
+
 /**
- * `buffer` is read into and may be shared by calls that follow one another. With `spool` the bytes are copied as they
- * are hashed. Throws `disk-full`; whatever else fails is the file's own trouble and comes back as `unseen`.
+ * With `spool` the bytes are copied as they are hashed. Throws `disk-full`; whatever else fails is the file's own trouble and comes back as `unseen`.
  */
 export async function seal(
   source: Pick<Source, "open">,
   order: SealOrder,
   spool: Spool | undefined,
-  buffer: Buffer,
-  stop?: AbortSignal,
+  tools: SealTools,
 ): Promise<SealResult> {
   const opened = await source.open(order.path);
   if (opened.kind !== "open") return opened;
@@ -48,8 +57,9 @@ export async function seal(
   const draft = spool?.draft(file.state.size);
   if (spool !== undefined && draft === undefined) return { kind: "spool-full" };
   let kept = false;
+  using parts = order.snapshot ? undefined : tools.partHasher?.begin(file.state.size, tools.buffer);
   try {
-    const { sha256, length } = await read(file, draft, buffer, stop);
+    const { sha256, length } = await read(file, draft, parts, tools);
     const after = await file.recheck();
     if (order.snapshot) {
       if (length < file.state.size) return { kind: "changed", state: after ?? file.state };
@@ -60,9 +70,9 @@ export async function seal(
     }
     await draft?.commit(length).catch((error: unknown) => Promise.reject(diskProblem(error)));
     kept = true;
-    return { kind: "sealed", state: file.state, sha256, spooled: draft?.name };
+    return { kind: "sealed", state: file.state, sha256, partDigests: parts?.all(), spooled: draft?.name };
   } catch (error) {
-    if (stop?.aborted) return { kind: "stopped" };
+    if (tools.stop?.aborted) return { kind: "stopped" };
     if ((error as { code?: unknown }).code === "disk-full") throw error;
     const reason = `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     return { kind: "unseen", unseen: { path: order.path, reason, code: "file-unreadable" } };
@@ -71,16 +81,19 @@ export async function seal(
   }
 }
 
-/** Exactly the size that the opened file had: a file that grows is not chased. */
+/** Exactly the size that the opened file had: a file that grows is not chased. One half of the buffer is read while the other is hashed. */
 async function read(
   file: OpenFile,
   draft: Draft | undefined,
-  buffer: Buffer,
-  stop: AbortSignal | undefined,
+  parts: PartDigests | undefined,
+  { buffer, stop }: SealTools,
 ): Promise<{ sha256: string; length: number }> {
   const hash = createHash("sha256");
   const size = file.state.size;
+  const memory = parts?.buffer ?? buffer;
+  const half = memory.length >> 1;
   let copy: FileHandle | undefined;
+  let ahead: Promise<number> | undefined;
   try {
     const cloned = draft !== undefined && size > 0 && (await file.cloneTo?.(draft.file)) === true;
     // A clone is one instant's bytes: it is what is hashed then, not the file that may go on changing.
@@ -88,26 +101,58 @@ async function read(
       copy = await open(draft.file, cloned ? "r+" : "wx+", 0o600).catch((e: unknown) =>
         Promise.reject(diskProblem(e)),
       );
+    const clone = cloned ? copy : undefined;
+    const from = async (into: Buffer, at: number): Promise<number> =>
+      clone === undefined
+        ? await file.read(into, at)
+        : (await clone.read(into, 0, into.length, at)).bytesRead;
+    const begin = (at: number, side: number): { readonly piece: Buffer; readonly got: Promise<number> } => {
+      const want = Math.min(half, size - at, parts?.toPartEnd(at) ?? half);
+      const piece = memory.subarray(side * half, side * half + want);
+      const got = fill(piece, at, from);
+      got.catch(() => {});
+      ahead = got;
+      return { piece, got };
+    };
     let length = 0;
-    while (length < size) {
+    let side = 0;
+    for (let next = size > 0 ? begin(0, side) : undefined; next !== undefined; ) {
+      const { piece } = next;
+      const bytes = piece.subarray(0, await next.got);
+      const at = length;
+      length += bytes.length;
       // What fits into one piece ends; terabytes would keep a stop waiting for hours.
-      if (length > 0) stop?.throwIfAborted();
-      const want = buffer.subarray(0, Math.min(buffer.length, size - length));
-      const got =
-        cloned && copy !== undefined
-          ? (await copy.read(want, 0, want.length, length)).bytesRead
-          : await file.read(want, length);
-      if (got === 0) break;
-      const bytes = want.subarray(0, got);
+      if (length < size) stop?.throwIfAborted();
+      const offset = side * half;
+      side = 1 - side;
+      next = bytes.length === piece.length && length < size ? begin(length, side) : undefined;
+      const beside = parts?.add(offset, offset + bytes.length);
       hash.update(bytes);
-      if (copy !== undefined && !cloned) await writeAll(copy, bytes, length);
-      length += got;
+      if (copy !== undefined && !cloned) await writeAll(copy, bytes, at);
+      await beside;
     }
     if (cloned) await copy?.truncate(length);
     return { sha256: hash.digest("hex"), length };
   } finally {
+    // The buffer is somebody else's from here on.
+    await ahead?.catch(() => {});
     await copy?.close();
   }
+}
+
+/** Fewer bytes than asked for only at the file's end. */
+async function fill(
+  into: Buffer,
+  position: number,
+  read: (into: Buffer, at: number) => Promise<number>,
+): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const got = await read(into.subarray(filled), position + filled);
+    if (got === 0) break;
+    filled += got;
+  }
+  return filled;
 }
 
 async function writeAll(copy: FileHandle, bytes: Buffer, position: number): Promise<void> {

@@ -3,19 +3,21 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePath } from "@tributary/shared/path.ts";
+import { PARTS } from "@tributary/shared/protocol.ts";
 import { signReceipt } from "@tributary/shared/receipt.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/authority.ts";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ReceiverClock } from "../identity/clock.ts";
 import type { Parcel, VersionParcel } from "../queue/queue.ts";
+import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import type { FileState, Opened, Source } from "../source/source.ts";
 import { contentOpener } from "./content.ts";
-import { type Carried, courier, IN_PARTS_FROM } from "./courier.ts";
+import { type Carried, courier } from "./courier.ts";
 import { FakeReceiver } from "./fake-receiver.ts";
 import { HttpReceiver } from "./http.ts";
-import { SLOT_BYTES } from "./parts.ts";
 import { Slots } from "./slots.ts";
+import { RING_BYTES } from "./stream.ts";
 
 let authority: TestAuthority;
 let credentials: { cert: string; key: string };
@@ -107,7 +109,7 @@ function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
     site: () => receiver.site,
     jwks: () => jwks,
     bandwidth: { pass: () => Promise.resolve() },
-    slots: new Slots(4, SLOT_BYTES),
+    slots: new Slots(4, RING_BYTES),
     uploadBegun: (_captureId, uploadId) => begun.push(uploadId),
     random: () => 0,
   });
@@ -128,8 +130,21 @@ function version(bytes: Buffer, path = "a b/ü%.csv", spooled = true): VersionPa
     sealedAt: new Date().toISOString(),
     state,
     sha256: createHash("sha256").update(bytes).digest("hex"),
+    partDigests: undefined,
     spooled: spooled ? captureId : undefined,
   };
+}
+
+/** As it comes out of sealing: with the digest of each part. */
+function sealed(bytes: Buffer, path?: string, spooled?: boolean): VersionParcel {
+  const digests: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += PARTS.smallest)
+    digests.push(
+      createHash("sha256")
+        .update(bytes.subarray(at, at + PARTS.smallest))
+        .digest(),
+    );
+  return { ...version(bytes, path, spooled), partDigests: Buffer.concat(digests) };
 }
 
 const change = (path: string, bytes: Buffer, mtimeNs = 5n): void => {
@@ -171,10 +186,13 @@ test("a removal", async () => {
   expect(carried).toMatchObject({ kind: "delivered", claims: { status: "removed", sha256: null } });
 });
 
-test("a large file in parts; cut short, only the missing parts go again", async () => {
+test.for([
+  ["with the digests of its parts", sealed],
+  ["without", version],
+] as const)("a large file in parts, %s; cut short, only the missing parts go again", async ([, made]) => {
   const bytes = Buffer.alloc(IN_PARTS_FROM + 9 * 2 ** 20 + 5);
   for (let i = 0; i < bytes.length; i += 4096) bytes.writeUInt32BE(i, i);
-  const parcel = version(bytes, "big.bin", false);
+  const parcel = made(bytes, "big.bin", false);
   const stop = new AbortController();
   let parts = 0;
   receiver.intercept = (request) => {
@@ -198,7 +216,7 @@ test("a large file in parts; cut short, only the missing parts go again", async 
 });
 
 test("a part that fails goes again; an upload that was swept begins anew", async () => {
-  const parcel = version(Buffer.alloc(IN_PARTS_FROM, 1), "big.bin");
+  const parcel = sealed(Buffer.alloc(IN_PARTS_FROM, 1), "big.bin");
   let failures = 0;
   receiver.intercept = (request, response) => {
     if (failures === 0 && request.url?.endsWith("/parts/2")) {
@@ -241,11 +259,16 @@ test.for([
   expect(receiver.taken).toEqual([]);
 });
 
-test.for([100_000, 3_000_000, IN_PARTS_FROM + 1])(
+test.for([
+  [100_000, version],
+  [3_000_000, version],
+  [IN_PARTS_FROM + 1, version],
+  [IN_PARTS_FROM + 1, sealed],
+] as const)(
   "in-place, %i bytes, changed while it is sent, even with the same times: superseded, never committed",
-  async (size) => {
+  async ([size, made]) => {
     for (const sameTimes of [false, true]) {
-      const parcel = version(Buffer.alloc(size, 1), "f", false);
+      const parcel = made(Buffer.alloc(size, 1), "f", false);
       onRead = () => {
         onRead = () => {};
         change("f", Buffer.alloc(size, 2), 5n);

@@ -17,14 +17,12 @@ import {
 import type { ReceiptClaims } from "@tributary/shared/receipt.ts";
 import type { Answer } from "../identity/answer.ts";
 import type { Parcel, RemovalParcel, VersionParcel, Waiting } from "../queue/queue.ts";
+import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import { type Content, type OpenContent, Superseded } from "./content.ts";
 import { modifiedAt } from "./modified.ts";
 import { carryInParts, type PartsOptions } from "./parts.ts";
 import { checkReceipt, receiptKeyId } from "./proof.ts";
 import { bodyOf, PIECE } from "./stream.ts";
-
-/** From this size on a file goes in parts, which resume where they were cut. */
-export const IN_PARTS_FROM = 16 * 2 ** 20;
 
 export type Carried =
   | { readonly kind: "delivered"; readonly receipt: string; readonly claims: ReceiptClaims }
@@ -102,7 +100,16 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
     body:
       size <= PIECE
         ? await whole(options, parcel, content)
-        : () => bodyOf(options.bandwidth, content, parcel, 0, size, parcel.sha256),
+        : () =>
+            bodyOf({
+              bandwidth: options.bandwidth,
+              content,
+              parcel,
+              from: 0,
+              to: size,
+              sha256: parcel.sha256,
+              ring: undefined,
+            }),
     signal,
   });
 }

@@ -2,7 +2,7 @@
  * A large file in parallel parts. The receiver says which parts it has, so a transfer that was cut goes on from
  * there; creating is idempotent by captureId, so what the receiver swept meanwhile simply begins anew.
  */
-import { createHash, hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatDigest } from "@tributary/shared/digest.ts";
 import { encodePath } from "@tributary/shared/path.ts";
@@ -10,7 +10,7 @@ import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
 import {
   deliveryAnswer,
   HEADER,
-  PARTS,
+  partSizeFor,
   ROUTE,
   type UploadRequest,
   type UploadState,
@@ -24,12 +24,12 @@ import { type Content, Superseded } from "./content.ts";
 import { modifiedAt } from "./modified.ts";
 import { backoffMs } from "./retry.ts";
 import type { Slots } from "./slots.ts";
-import { bodyOf, PIECE, piecesOf } from "./stream.ts";
+import { bodyOf, PIECE } from "./stream.ts";
 
 export interface PartsOptions {
   readonly receiver: Receiver;
   readonly bandwidth: Bandwidth;
-  /** Shared by all parcels: bounds parts on their way, and so the memory of the whole agent. */
+  /** RING_BYTES each, shared by all parcels: bounds parts on their way, and so the memory of the whole agent. */
   readonly slots: Slots;
   readonly uploadBegun: (captureId: string, uploadId: string | undefined) => void;
   readonly random: () => number;
@@ -165,7 +165,10 @@ async function sendPart(
   const to = Math.min(from + upload.partSize, parcel.state.size);
   using slot = await options.slots.take(signal);
   await content.check();
-  const part = await readPart(options.bandwidth, slot.buffer, content, parcel, from, to);
+  const ring = slot.buffer;
+  const sealed = sealedDigest(parcel, upload, number);
+  const sha256 = sealed ?? (await digestOf(content, ring, from, to));
+  const { bandwidth } = options;
   for (let attempt = 1; ; attempt += 1) {
     try {
       await options.receiver.call({
@@ -175,9 +178,18 @@ async function sendPart(
           "content-length": String(to - from),
           "content-type": "application/octet-stream",
           [HEADER.client]: parcel.client,
-          [HEADER.contentDigest]: formatDigest(part.sha256),
+          [HEADER.contentDigest]: formatDigest(sha256),
         },
-        body: part.body,
+        body: () =>
+          bodyOf({
+            bandwidth,
+            content,
+            parcel,
+            from,
+            to,
+            sha256: sealed === undefined ? sha256 : undefined,
+            ring,
+          }),
         signal,
       });
       return;
@@ -193,27 +205,11 @@ async function sendPart(
   }
 }
 
-interface Part {
-  readonly sha256: string;
-  readonly body: () => AsyncIterable<Uint8Array>;
-}
-
-/** A part of the usual size is read once, into the slot's buffer; a larger one twice, so that memory stays bounded. */
-async function readPart(
-  bandwidth: Bandwidth,
-  buffer: Buffer,
-  content: Content,
-  parcel: VersionParcel,
-  from: number,
-  to: number,
-): Promise<Part> {
-  if (to - from <= buffer.length) {
-    const bytes = buffer.subarray(0, to - from);
-    await content.fill(bytes, from);
-    return { sha256: hash("sha256", bytes, "hex"), body: () => piecesOf(bandwidth, bytes) };
-  }
-  const sha256 = await digestOf(content, buffer, from, to);
-  return { sha256, body: () => bodyOf(bandwidth, content, parcel, from, to, sha256) };
+/** The part's digest as it was found when the file was sealed, if the receiver's parts are the ones that were hashed then. */
+function sealedDigest(parcel: VersionParcel, upload: UploadState, number: number): string | undefined {
+  const { partDigests, state } = parcel;
+  if (partDigests === undefined || upload.partSize !== partSizeFor(state.size)) return undefined;
+  return partDigests.subarray((number - 1) * 32, number * 32).toString("hex");
 }
 
 async function digestOf(content: Content, buffer: Buffer, from: number, to: number): Promise<string> {
@@ -256,6 +252,3 @@ async function abandon(
     .call({ method: "DELETE", path, headers: { [HEADER.client]: parcel.client }, signal })
     .catch(() => undefined);
 }
-
-/** The size of a slot's buffer: the usual part. */
-export const SLOT_BYTES = PARTS.smallest;

@@ -1,4 +1,4 @@
-/** Bytes on their way out: small pieces, each through the bandwidth limit, hashed as they leave. */
+/** Bytes on their way out, in small pieces; what they come from is compared with what was sealed before the last one leaves. */
 import { createHash } from "node:crypto";
 import type { VersionParcel } from "../queue/queue.ts";
 import type { Bandwidth } from "./bandwidth.ts";
@@ -6,40 +6,41 @@ import { type Content, Superseded } from "./content.ts";
 
 /** Bytes read, and written to the line, at once. */
 export const PIECE = 128 * 2 ** 10;
+/** Pieces that one buffer holds: the client asks for the next when the one before is on the line, the others are to spare. */
+const RING = 4;
+export const RING_BYTES = RING * PIECE;
 
-/**
- * The bytes from `from` to `to`; before the last piece leaves, all of them are compared with `sha256` and the file
- * with its sealed state. So bytes that are no longer those that were sealed leave a request that never ends whole.
- */
-export async function* bodyOf(
-  bandwidth: Bandwidth,
-  content: Content,
-  parcel: VersionParcel,
-  from: number,
-  to: number,
-  sha256: string,
-): AsyncGenerator<Buffer> {
-  const digest = createHash("sha256");
-  for (let at = from; at < to; ) {
-    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, to - at));
-    await content.fill(piece, at);
-    digest.update(piece);
-    at += piece.length;
-    if (at === to) {
-      await content.check();
-      if (digest.digest("hex") !== sha256)
-        throw new Superseded(`the bytes of ${parcel.captureId} are not those that were sealed`);
-    }
-    await bandwidth.pass(piece.length);
-    yield piece;
-  }
+export interface Stretch {
+  readonly bandwidth: Bandwidth;
+  readonly content: Content;
+  readonly parcel: VersionParcel;
+  readonly from: number;
+  readonly to: number;
+  /** Compared here with the bytes that leave. Undefined: the receiver compares them with the digest that goes along. */
+  readonly sha256: string | undefined;
+  /** RING_BYTES to read into, again and again; without it each piece has memory of its own. */
+  readonly ring: Buffer | undefined;
 }
 
-/** Bytes in memory, in the same small pieces: each waits for its bandwidth, none is copied. */
-export async function* piecesOf(bandwidth: Bandwidth, bytes: Buffer): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += PIECE) {
-    const piece = bytes.subarray(at, Math.min(at + PIECE, bytes.length));
-    await bandwidth.pass(piece.length);
+/**
+ * Before the last piece leaves, the file is compared with its sealed state and all bytes with `sha256`. So bytes that
+ * are no longer those that were sealed leave a request that never ends whole, or one that the receiver refuses.
+ */
+export async function* bodyOf(stretch: Stretch): AsyncGenerator<Buffer> {
+  const { bandwidth, content, parcel, from, to, sha256, ring } = stretch;
+  const digest = sha256 === undefined ? undefined : createHash("sha256");
+  for (let at = from, turn = 0; at < to; turn = (turn + 1) % RING) {
+    const length = Math.min(PIECE, to - at);
+    const piece = ring?.subarray(turn * PIECE, turn * PIECE + length) ?? Buffer.allocUnsafeSlow(length);
+    await content.fill(piece, at);
+    digest?.update(piece);
+    at += length;
+    if (at === to) {
+      await content.check();
+      if (digest !== undefined && digest.digest("hex") !== sha256)
+        throw new Superseded(`the bytes of ${parcel.captureId} are not those that were sealed`);
+    }
+    await bandwidth.pass(length);
     yield piece;
   }
 }
