@@ -53,7 +53,6 @@ export interface RunningReceiver {
 const CATCH_UP_EVERY_MS = 10_000;
 const LEFT_BEHIND_MS = 30_000;
 const PACE_WINDOW_MS = 30_000;
-const ALLOWANCE_FOR_MS = 1000;
 const STREAM_HEARTBEAT_MS = 15_000;
 
 /** Writes what a crash left unwritten, then listens. */
@@ -72,7 +71,8 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   };
   const committer = new Committer(ledger, manifest, keys.signReceipt, report);
   const rows = new UploadRows(database);
-  const room = new Room(() => lake.free(), allowanceOf(database, rows, settings.quota), settings.reserve);
+  const disks = { bodies: () => lake.free(), ledger: () => database.free(), relieve: () => lake.relieve() };
+  const room = new Room(disks, allowanceOf(database, rows, settings.quota), settings.reserve);
   const common = { lake, ledger, committer, room, uuid: uuidv7, now: Date.now, report };
   const ingest = new Files(common);
   const uploads = new PartUploads({ ...common, rows, abandonedAfter: settings.sweep.uploads });
@@ -147,7 +147,6 @@ async function listenOn(
   return listening;
 }
 
-/** At most a second old: it only saves transfers, the commit decides. */
 function allowanceOf(
   database: LedgerDatabase,
   rows: Pick<UploadRows, "arrivedBytes">,
@@ -155,7 +154,7 @@ function allowanceOf(
 ): AllowanceOf {
   const bound = (own: number | null | undefined, usual: number | null): number | undefined =>
     own ?? usual ?? undefined;
-  const look = async (client: string): Promise<Allowance> => {
+  return async (client): Promise<Allowance> => {
     const state = await clientState(database.db, client);
     const [file, day, stored] = (["file", "day", "stored"] as const).map((key) =>
       bound(state?.quotas[key], defaults[key]),
@@ -167,16 +166,6 @@ function allowanceOf(
       usedToday: (state?.dayBytes ?? 0) + arrived,
       usedStored: (state?.storedBytes ?? 0) + arrived,
     };
-  };
-  const seen = new Map<string, { readonly at: number; readonly allowance: Promise<Allowance> }>();
-  return async (client) => {
-    const known = seen.get(client);
-    if (known && performance.now() - known.at < ALLOWANCE_FOR_MS) return await known.allowance;
-    if (seen.size > 10_000) seen.clear();
-    const allowance = look(client);
-    seen.set(client, { at: performance.now(), allowance });
-    allowance.catch(() => seen.delete(client));
-    return await allowance;
   };
 }
 

@@ -127,6 +127,7 @@ export class Files implements Ingest {
         } finally {
           announced();
         }
+        claim.recorded();
         const outcome = await committer.commit({ ...capture, key });
         await this.#removeSpare(outcome, versionId, key);
         return answerOf(outcome);

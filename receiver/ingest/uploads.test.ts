@@ -278,3 +278,33 @@ test("parts that have arrived take room of the quota until they are a version, o
   expect((await rig.ask("DELETE", `/v1/uploads/${first}`, as("bounded"))).status).toBe(204);
   await expect.poll(async () => (await second()).status, { timeout: 5000 }).toBe(201);
 });
+
+test("parts in parallel stay within the quota together; one that comes again takes nothing of it", async () => {
+  rig.gate.add("tight", { clients: ["tight"] });
+  await addClient(rig.database.db, "tight");
+  await setQuotas(rig.database.db, "tight", { stored: 2 * PARTS.smallest });
+  const bytes = slice(1);
+  const ids: string[] = [];
+  for (let i = 0; i < 6; i += 1) {
+    const whole = { size: bytes.length, sha256: sha256(bytes) };
+    ids.push(idOf(await create(`tight-${i}`, whole, "tight")));
+  }
+  const answers = await Promise.all(ids.map((id) => part(id, 1, bytes, {}, "tight")));
+  const stored = ids.filter((_, i) => answers[i]?.status === 200);
+  expect(stored).toHaveLength(2);
+  expect(answers.filter((answer) => answer.json["code"] === "quota-stored")).toHaveLength(4);
+  expect((await part(stored[0] as string, 1, bytes, {}, "tight")).status).toBe(200);
+  for (const id of stored) expect((await complete(id, "tight")).status).toBe(201);
+});
+
+test("bytes of an upload between its commit and the end of its lease count once", async () => {
+  rig.gate.add("once", { clients: ["once"] });
+  await addClient(rig.database.db, "once");
+  const id = idOf(await create("once", {}, "once"));
+  for (const number of [1, 2, 3]) await part(id, number, slice(number), {}, "once");
+  const rows = new UploadRows(rig.database);
+  expect(await rows.arrivedBytes("once")).toBe(content.length);
+  await complete(id, "once");
+  await rig.database.db.updateTable("uploads").set({ state: "completing" }).where("id", "=", id).execute();
+  expect(await rows.arrivedBytes("once")).toBe(0);
+});

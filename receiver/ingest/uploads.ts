@@ -139,7 +139,9 @@ export class PartUploads implements Uploads {
     if (row.state !== "open") throw closed(row);
     const expected = partBytes(row, number);
     if (body.size !== undefined && body.size !== expected) throw partSizeProblem(number, expected, body.size);
-    const claim = await this.#parts.room.claim(row.client, expected);
+    // A part that comes again, its answer lost, takes no room of the quota a second time.
+    const there = await this.#parts.rows.part(uploadId, number);
+    const claim = await this.#parts.room.claim(row.client, expected, there === undefined ? expected : 0);
     try {
       let total = 0;
       const staged = await this.#parts.lake
@@ -165,6 +167,7 @@ export class PartUploads implements Uploads {
           const tag = await this.#parts.lake.part(partUpload(row), number, staged).catch(rejectLake);
           const stands = await this.#parts.rows.addPart({ upload_id: uploadId, ...answer, tag });
           if (stands === undefined) throw closed({ ...row, state: "completing" });
+          claim.recorded();
           return samePart(stands, answer);
         });
       } finally {
