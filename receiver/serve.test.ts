@@ -190,6 +190,18 @@ test("revocation cuts an upload that is under way", async () => {
   await nothing();
 });
 
+test("a revocation after the last byte, while the lake takes it, records nothing and leaves nothing", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  hold = promise;
+  const put = rig.ask("PUT", "/v1/files/pos/x", { authorization: "Bearer key" }, "whole");
+  await expect.poll(() => rig.lake.staged()).toBe(1);
+  rig.gate.revoke("key");
+  resolve();
+  const answer = await put;
+  expect([answer.status, answer.json["code"]]).toEqual([403, "agent-revoked"]);
+  await nothing();
+});
+
 test("stopping: not ready, nothing new, what has begun is finished, what hangs is cut", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   hold = promise;

@@ -39,8 +39,8 @@ export function filesDoor(door: ByteDoor & { readonly ingest: Ingest }): Hono<Do
     const sha256 = digestOf(c, HEADER.reprDigest, principal.kind === "agent");
     return await places.hold(async () => {
       const body = readBody(c.env.incoming, c.env.outgoing, pace);
-      const answer = await whileAllowed(gate, principal, body.fail, () =>
-        ingest.file(delivery, { bytes: body.bytes, size: body.size, sha256 }),
+      const answer = await whileAllowed(gate, principal, [client], body.fail, (stillAllowed) =>
+        ingest.file(delivery, { bytes: body.bytes, size: body.size, sha256 }, stillAllowed),
       );
       return c.json(answer, answer.status === "created" ? 201 : 200);
     });

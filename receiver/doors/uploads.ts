@@ -31,18 +31,27 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
       const number = partNumberOf(c);
       refuseEncoding(c);
       const sha256 = digestOf(c, HEADER.contentDigest, true);
+      const client = await uploads.clientOf(principal, id);
       return await places.hold(async () => {
         const body = readBody(c.env.incoming, c.env.outgoing, pace);
-        const answer = await whileAllowed(gate, principal, body.fail, () =>
-          uploads.part(principal, id, number, { bytes: body.bytes, size: body.size, sha256 }),
+        const answer = await whileAllowed(gate, principal, [client], body.fail, (stillAllowed) =>
+          uploads.part(principal, id, number, { bytes: body.bytes, size: body.size, sha256 }, stillAllowed),
         );
         return c.json(answer);
       });
     })
     .post(`${ROUTE.uploads}/:id/complete`, async (c) => {
       const principal = await identify(gate, c);
-      const answer = await uploads.complete(principal, uploadIdOf(c));
-      return c.json(answer, answer.status === "created" ? 201 : 200);
+      const id = uploadIdOf(c);
+      const client = await uploads.clientOf(principal, id);
+      // The whole may be read back: as much work as a file that comes in.
+      return await places.hold(async () => {
+        const nothingToCut = (): void => {};
+        const answer = await whileAllowed(gate, principal, [client], nothingToCut, (stillAllowed) =>
+          uploads.complete(principal, id, stillAllowed),
+        );
+        return c.json(answer, answer.status === "created" ? 201 : 200);
+      });
     })
     .delete(`${ROUTE.uploads}/:id`, async (c) => {
       const principal = await identify(gate, c);

@@ -10,12 +10,14 @@ import { UploadRows } from "./upload-rows.ts";
 
 let rig: Rig;
 let failComplete = false;
+let whileCompleting: () => void = () => {};
 beforeAll(async () => {
   rig = await startRig({
     wrap: (lake) => ({
       ...lake,
       async complete(upload, parts) {
         if (failComplete) throw new Error("the store is away");
+        whileCompleting();
         return await lake.complete(upload, parts);
       },
     }),
@@ -186,6 +188,20 @@ describe("completing", () => {
     expect((await complete(id)).json["code"]).toBe("lake-unavailable");
     failComplete = false;
     expect((await complete(id)).json["status"]).toBe("created");
+  });
+
+  test("who is revoked while it runs gets no entry; the upload waits for who comes back, or the sweep", async () => {
+    rig.gate.add("revoked", {});
+    const id = idOf(await create("revoked", {}, "revoked"));
+    for (const number of [1, 2, 3]) await part(id, number, slice(number), {}, "revoked");
+    const entries = await rig.entries();
+    whileCompleting = () => rig.gate.revoke("revoked");
+    const refused = await complete(id, "revoked");
+    expect([refused.status, refused.json["code"]]).toEqual([403, "agent-revoked"]);
+    expect(await rig.entries()).toBe(entries);
+    whileCompleting = () => {};
+    rig.gate.add("revoked", {});
+    expect((await complete(id, "revoked")).json["status"]).toBe("created");
   });
 
   test("another receiver's lease is respected while it is renewed, and taken over when it is not", async () => {
