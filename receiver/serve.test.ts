@@ -83,6 +83,16 @@ describe("bodies that are not what they say", () => {
     await nothing();
   });
 
+  test("a transfer coding that nobody takes off is refused, not stored", async () => {
+    for (const coding of ["gzip, chunked", "x-other, chunked", "chunked, chunked"]) {
+      const { socket, text } = await dial();
+      socket.write(`${head("PUT /v1/files/pos/x", { "Transfer-Encoding": coding })}4\r\nhalf\r\n0\r\n\r\n`);
+      await expect.poll(text, { message: coding }).toMatch(/^HTTP\/1.1 400 [\s\S]*request-invalid/);
+      socket.destroy();
+    }
+    await nothing();
+  });
+
   test("a sender that falls silent, and one that drips for ever, are told so and cut", async () => {
     const silent = await dial();
     silent.socket.write(`${head("PUT /v1/files/pos/x", { "Content-Length": "1000000" })}some`);

@@ -6,7 +6,7 @@ import { Hono } from "hono";
 import type { Uploads } from "../ingest/ingest.ts";
 import { readBody, readJson } from "./body.ts";
 import type { DoorContext, DoorEnv } from "./door.ts";
-import { type ByteDoor, digestOf, refuseEncoding } from "./files.ts";
+import { type ByteDoor, digestOf, requirePlainBody } from "./files.ts";
 import { clientFor, identify, whileAllowed } from "./identify.ts";
 
 export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hono<DoorEnv> {
@@ -29,7 +29,7 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
       const principal = await identify(gate, c);
       const id = uploadIdOf(c);
       const number = partNumberOf(c);
-      refuseEncoding(c);
+      requirePlainBody(c);
       const sha256 = digestOf(c, HEADER.contentDigest, true);
       const client = await uploads.clientOf(principal, id);
       return await places.hold(async () => {

@@ -125,6 +125,9 @@ describe("refused", () => {
     expect(await code(part(id, 1, slice(1), { "content-digest": formatDigest(sha256(slice(2))) }))).toBe(
       "digest-mismatch",
     );
+    const repr = { "repr-digest": formatDigest(sha256(slice(2))) };
+    expect(await code(part(id, 1, slice(1), repr))).toBe("digest-invalid");
+    expect(await code(part(id, 1, slice(1), { "content-range": "bytes 0-1/9" }))).toBe("request-invalid");
     expect((await part(id, 1)).status).toBe(200);
     const other = randomBytes(PARTS.smallest);
     expect(await code(part(id, 1, other))).toBe("part-conflict");
