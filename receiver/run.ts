@@ -54,6 +54,8 @@ const CATCH_UP_EVERY_MS = 10_000;
 const LEFT_BEHIND_MS = 30_000;
 const PACE_WINDOW_MS = 30_000;
 const STREAM_HEARTBEAT_MS = 15_000;
+/** What is left for the last commits where connections took all the time there was. */
+const LEAST_MS = 1000;
 
 /** Writes what a crash left unwritten, then listens. */
 export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver> {
@@ -116,21 +118,29 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       report,
       uploadsAfter: settings.sweep.uploads,
       spareAfter: settings.sweep.spare,
+      stopping: stopping.signal,
     });
   const loops = [
-    every(CATCH_UP_EVERY_MS, log, "writing manifest segments", () => manifest.catchUp(LEFT_BEHIND_MS)),
+    every(CATCH_UP_EVERY_MS, log, "writing manifest segments", () =>
+      manifest.catchUp(LEFT_BEHIND_MS, stopping.signal),
+    ),
     every(settings.sweep.every, log, "sweeping", doSweep),
   ];
   return {
     url: listening.url,
     sweep: doSweep,
     async stop() {
+      const until = performance.now() + settings.stopWithin;
       stopping.abort();
-      await listening.stop(settings.stopWithin);
       for (const loop of loops) loop.end();
-      await Promise.all(loops.map((loop) => loop.idle()));
-      await committer.idle();
-      await manifest.flush();
+      await listening.stop(settings.stopWithin);
+      const finish = async (): Promise<void> => {
+        await Promise.all(loops.map((loop) => loop.idle()));
+        await committer.idle();
+        await manifest.flush();
+      };
+      if (!(await endsWithin(Math.max(LEAST_MS, until - performance.now()), finish())))
+        log.warn("the lake or the ledger does not answer; stopped without them, which loses nothing");
     },
   };
 }
@@ -189,6 +199,19 @@ async function checkLake(lake: AnyLake): Promise<void> {
   } catch (cause) {
     if (cause instanceof ProblemError) throw cause;
     throw new ProblemError("lake-unavailable", "the lake does not answer", { cause, retryAfter: 5 });
+  }
+}
+
+/** False when it has not ended by then; it goes on alone, and its failure is nobody's any more. */
+async function endsWithin(ms: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

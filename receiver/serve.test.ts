@@ -235,6 +235,28 @@ test("stopping: not ready, nothing new, what has begun is finished, what hangs i
   expect(await rig.entries()).toBe(1);
 });
 
+test("stopping waits no longer than it may for a sweep that hangs", async () => {
+  let hangs = false;
+  const other = await startRig({
+    settings: { stopWithin: "1s", sweep: { every: "50ms" } },
+    wrap: (lake) => ({
+      ...lake,
+      list: () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: async () => {
+            hangs = true;
+            return await new Promise<never>(() => {});
+          },
+        }),
+      }),
+    }),
+  });
+  await expect.poll(() => hangs).toBe(true);
+  const from = performance.now();
+  await other.stop();
+  expect(performance.now() - from).toBeLessThan(6000);
+});
+
 test("health, metrics and keys", async () => {
   const { status, json } = await rig.ask("GET", "/healthz");
   expect([status, json]).toEqual([200, { status: "alive" }]);

@@ -164,6 +164,8 @@ describe("a lake that does not take the manifest", () => {
       unwrittenSegmentsOf(rig.database.db),
     );
     expect(await tail.catchUp(60_000)).toBe(0);
+    expect(await tail.catchUp(0, AbortSignal.abort())).toBe(0);
+    expect(segments()).toHaveLength(0);
     expect(await tail.catchUp(0)).toBe(1);
     expect(segments()).toHaveLength(1);
     expect(await createSegments(rig.database).unwritten(0)).toHaveLength(0);

@@ -280,6 +280,18 @@ describe("completing", () => {
     const young = `raw/client=acme/source=pos/date=2026-01-01/${idOf(await create("spare"))}/x`;
     rig.lake.objects.set(young, Buffer.from("young"));
     const named = [...rig.lake.objects.keys()].filter((key) => key !== old);
+    const week = 7 * 86_400_000;
+    const stopped = await sweep({
+      lake: rig.lake,
+      history: createHistory(rig.database.db),
+      rows: new UploadRows(rig.database),
+      now: Date.now,
+      report: () => {},
+      uploadsAfter: week,
+      spareAfter: week,
+      stopping: AbortSignal.abort(),
+    });
+    expect([stopped.objects, rig.lake.objects.has(old)]).toEqual([0, true]);
     expect((await rig.receiver.sweep()).objects).toBe(1);
     expect([...rig.lake.objects.keys()]).toEqual(named);
   });
