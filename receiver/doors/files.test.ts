@@ -162,6 +162,8 @@ describe("refused, nothing recorded, nothing in the lake", () => {
     await expectRefused(rig.ask("PUT", "/v1/files/pos/x", encoded, "x"), 415, "content-encoding-refused");
     const late = { ...asKey, "tributary-modified-at": "yesterday" };
     await expectRefused(rig.ask("PUT", "/v1/files/pos/x", late, "x"), 400, "request-invalid");
+    const long = { ...asKey, "tributary-modified-at": `2026-01-31T05:00:00.${"0".repeat(5000)}Z` };
+    await expectRefused(rig.ask("PUT", "/v1/files/pos/x", long, "x"), 400, "request-invalid");
   });
 
   test("a piece of a file, and digests that differ or are wrong under either name", async () => {

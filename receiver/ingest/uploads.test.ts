@@ -161,6 +161,8 @@ describe("refused", () => {
     );
     expect((await create("../up")).json["code"]).toBe("path-invalid");
     expect((await create("%2e%2e/up")).json["code"]).toBe("path-invalid");
+    const modifiedAt = `2026-01-31T05:00:00.${"0".repeat(900_000)}Z`;
+    expect((await create("late", { modifiedAt })).json["code"]).toBe("request-invalid");
     const captureId = randomUUID();
     await create("two", { captureId });
     expect((await create("three", { captureId })).json["code"]).toBe("capture-conflict");
