@@ -53,6 +53,7 @@ export class Files implements Ingest {
     channel: string,
   ): Promise<DeliveryAnswer> {
     const from = performance.now();
+    const bearer = bearerOf(principal);
     const outcome = await this.#parts.committer.commit({
       kind: "removal",
       client,
@@ -62,7 +63,9 @@ export class Files implements Ingest {
       versionId: this.#parts.uuid(),
       sealedAt: request.sealedAt ?? null,
       channel,
-      bearer: bearerOf(principal),
+      bearer,
+      // An agent removes what it saw vanish in a source that is its own to look at.
+      hearsOfNothing: principal.kind === "agent" || bearer.seesAll,
     });
     const answer = answerOf(outcome);
     this.#parts.report({
