@@ -257,6 +257,42 @@ test("stopping waits no longer than it may for a sweep that hangs", async () => 
   expect(performance.now() - from).toBeLessThan(6000);
 });
 
+test("what is no HTTP behind a request that is being answered cuts the connection, and is no piece of the answer", async () => {
+  rig.gate.add("reads", { kind: "key", acts: new Set(["read"]) });
+  const { socket, text, closed } = await dial();
+  socket.write(head("GET /v1/events", { Accept: "text/event-stream" }, "reads"));
+  await expect.poll(text).toMatch(/: tributary/);
+  socket.write("\u0016\u0003 hello\r\n\r\n");
+  await expect.poll(closed).toBe(true);
+  expect(text()).not.toMatch(/HTTP\/1.1 400/);
+});
+
+test("however many ask whether it is ready, lake and ledger are asked once a second", async () => {
+  let asked = 0;
+  let fails = false;
+  const other = await startRig({
+    wrap: (lake) => ({
+      ...lake,
+      check: async () => {
+        asked += 1;
+        if (fails) throw new Error("the bucket is gone");
+      },
+    }),
+  });
+  try {
+    const ready = async () => (await other.ask("GET", "/readyz")).status;
+    const answers = await Promise.all(Array.from({ length: 40 }, ready));
+    expect(new Set(answers)).toEqual(new Set([200]));
+    expect(asked).toBeLessThan(5);
+    fails = true;
+    await expect.poll(ready, { timeout: 5000 }).toBe(503);
+    fails = false;
+    await expect.poll(ready, { timeout: 5000 }).toBe(200);
+  } finally {
+    await other.stop();
+  }
+});
+
 test("health, metrics and keys", async () => {
   const { status, json } = await rig.ask("GET", "/healthz");
   expect([status, json]).toEqual([200, { status: "alive" }]);

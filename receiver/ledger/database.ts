@@ -68,9 +68,9 @@ export async function checkLedger(db: Database): Promise<void> {
 }
 
 const UNREACHABLE =
-  /^(?:08|53|57P|25P03|55P03)|^E(?:CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_)|^SQLITE_(?:BUSY|LOCKED|IOERR|FULL|CANTOPEN|READONLY|CORRUPT|NOTADB)/;
+  /^(?:08|53|57P|57014|25P03|55P03)|^E(?:CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_)|^SQLITE_(?:BUSY|LOCKED|IOERR|FULL|CANTOPEN|READONLY|CORRUPT|NOTADB)/;
 const LOST =
-  /connection (?:terminated|ended|closed|timeout)|client (?:has encountered|was closed)|timeout exceeded|not queryable|connection has been discarded/i;
+  /connection (?:terminated|ended|closed|timeout)|client (?:has encountered|was closed)|timeout exceeded|not queryable|query read timeout|connection has been discarded/i;
 
 /** Database errors that mean "not now" become `ledger-unavailable`; faults of ours stay what they are. */
 export async function named<T>(work: () => Promise<T>): Promise<T> {
