@@ -130,7 +130,11 @@ export const receiverSettings = z.strictObject({
     })
     .prefault({})
     .describe("What a sender may ask of the receiver"),
-  reserve: byteSize.prefault("1GiB").describe("Disk that is never used up: files are refused before"),
+  reserve: byteSize
+    .prefault("1GiB")
+    .describe(
+      "Disk that is never used up, of the lake (or with S3 of spool/) and of an SQLite ledger: files are refused before",
+    ),
   quota: z
     .strictObject({
       stored: optionalSize.describe("Bytes that a client may have stored; null: no bound"),

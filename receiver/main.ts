@@ -22,6 +22,8 @@ import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
 
 const NAME = "tributary-receiver";
+/** After `stopWithin`, for closing what is open. */
+const CLOSE_MS = 5000;
 
 /** Opens configuration, ledger, keys and lake; at a site's first start, makes them. */
 async function open(options: SiteOptions): Promise<OpenSite> {
@@ -118,6 +120,8 @@ async function serve(options: SiteOptions): Promise<number> {
       say("ready");
       const why = await asked.happened;
       say(why instanceof Error ? `stopping: ${why.message}` : "stopping");
+      // A database that hangs also hangs when it is closed; to be cut off loses nothing.
+      setTimeout(() => process.exit(EXIT.failed), site.settings.stopWithin + CLOSE_MS).unref();
       await receiver.stop();
       gate.close();
       return why instanceof Error ? EXIT.failed : EXIT.done;

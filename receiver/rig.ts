@@ -50,7 +50,7 @@ function namedGate(): NamedGate {
       if (found) return found;
       throw new ProblemError("unauthenticated", "nobody of that name");
     },
-    watch(principal, revoked) {
+    watch(principal, _clients, revoked) {
       const set = watchers.get(principal.id) ?? new Set();
       watchers.set(principal.id, set.add(revoked));
       return () => set.delete(revoked);

@@ -53,8 +53,9 @@ export interface RunningReceiver {
 const CATCH_UP_EVERY_MS = 10_000;
 const LEFT_BEHIND_MS = 30_000;
 const PACE_WINDOW_MS = 30_000;
-const ALLOWANCE_FOR_MS = 1000;
 const STREAM_HEARTBEAT_MS = 15_000;
+/** What is left for the last commits where connections took all the time there was. */
+const LEAST_MS = 1000;
 
 /** Writes what a crash left unwritten, then listens. */
 export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver> {
@@ -72,7 +73,8 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   };
   const committer = new Committer(ledger, manifest, keys.signReceipt, report);
   const rows = new UploadRows(database);
-  const room = new Room(() => lake.free(), allowanceOf(database, rows, settings.quota), settings.reserve);
+  const disks = { bodies: () => lake.free(), ledger: () => database.free(), relieve: () => lake.relieve() };
+  const room = new Room(disks, allowanceOf(database, rows, settings.quota), settings.reserve);
   const common = { lake, ledger, committer, room, uuid: uuidv7, now: Date.now, report };
   const ingest = new Files(common);
   const uploads = new PartUploads({ ...common, rows, abandonedAfter: settings.sweep.uploads });
@@ -116,21 +118,29 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       report,
       uploadsAfter: settings.sweep.uploads,
       spareAfter: settings.sweep.spare,
+      stopping: stopping.signal,
     });
   const loops = [
-    every(CATCH_UP_EVERY_MS, log, "writing manifest segments", () => manifest.catchUp(LEFT_BEHIND_MS)),
+    every(CATCH_UP_EVERY_MS, log, "writing manifest segments", () =>
+      manifest.catchUp(LEFT_BEHIND_MS, stopping.signal),
+    ),
     every(settings.sweep.every, log, "sweeping", doSweep),
   ];
   return {
     url: listening.url,
     sweep: doSweep,
     async stop() {
+      const until = performance.now() + settings.stopWithin;
       stopping.abort();
-      await listening.stop(settings.stopWithin);
       for (const loop of loops) loop.end();
-      await Promise.all(loops.map((loop) => loop.idle()));
-      await committer.idle();
-      await manifest.flush();
+      await listening.stop(settings.stopWithin);
+      const finish = async (): Promise<void> => {
+        await Promise.all(loops.map((loop) => loop.idle()));
+        await committer.idle();
+        await manifest.flush();
+      };
+      if (!(await endsWithin(Math.max(LEAST_MS, until - performance.now()), finish())))
+        log.warn("the lake or the ledger does not answer; stopped without them, which loses nothing");
     },
   };
 }
@@ -147,7 +157,6 @@ async function listenOn(
   return listening;
 }
 
-/** At most a second old: it only saves transfers, the commit decides. */
 function allowanceOf(
   database: LedgerDatabase,
   rows: Pick<UploadRows, "arrivedBytes">,
@@ -155,7 +164,7 @@ function allowanceOf(
 ): AllowanceOf {
   const bound = (own: number | null | undefined, usual: number | null): number | undefined =>
     own ?? usual ?? undefined;
-  const look = async (client: string): Promise<Allowance> => {
+  return async (client): Promise<Allowance> => {
     const state = await clientState(database.db, client);
     const [file, day, stored] = (["file", "day", "stored"] as const).map((key) =>
       bound(state?.quotas[key], defaults[key]),
@@ -167,16 +176,6 @@ function allowanceOf(
       usedToday: (state?.dayBytes ?? 0) + arrived,
       usedStored: (state?.storedBytes ?? 0) + arrived,
     };
-  };
-  const seen = new Map<string, { readonly at: number; readonly allowance: Promise<Allowance> }>();
-  return async (client) => {
-    const known = seen.get(client);
-    if (known && performance.now() - known.at < ALLOWANCE_FOR_MS) return await known.allowance;
-    if (seen.size > 10_000) seen.clear();
-    const allowance = look(client);
-    seen.set(client, { at: performance.now(), allowance });
-    allowance.catch(() => seen.delete(client));
-    return await allowance;
   };
 }
 
@@ -200,6 +199,19 @@ async function checkLake(lake: AnyLake): Promise<void> {
   } catch (cause) {
     if (cause instanceof ProblemError) throw cause;
     throw new ProblemError("lake-unavailable", "the lake does not answer", { cause, retryAfter: 5 });
+  }
+}
+
+/** False when it has not ended by then; it goes on alone, and its failure is nobody's any more. */
+async function endsWithin(ms: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -83,6 +83,16 @@ describe("bodies that are not what they say", () => {
     await nothing();
   });
 
+  test("a transfer coding that nobody takes off is refused, not stored", async () => {
+    for (const coding of ["gzip, chunked", "x-other, chunked", "chunked, chunked"]) {
+      const { socket, text } = await dial();
+      socket.write(`${head("PUT /v1/files/pos/x", { "Transfer-Encoding": coding })}4\r\nhalf\r\n0\r\n\r\n`);
+      await expect.poll(text, { message: coding }).toMatch(/^HTTP\/1.1 400 [\s\S]*request-invalid/);
+      socket.destroy();
+    }
+    await nothing();
+  });
+
   test("a sender that falls silent, and one that drips for ever, are told so and cut", async () => {
     const silent = await dial();
     silent.socket.write(`${head("PUT /v1/files/pos/x", { "Content-Length": "1000000" })}some`);
@@ -190,6 +200,18 @@ test("revocation cuts an upload that is under way", async () => {
   await nothing();
 });
 
+test("a revocation after the last byte, while the lake takes it, records nothing and leaves nothing", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  hold = promise;
+  const put = rig.ask("PUT", "/v1/files/pos/x", { authorization: "Bearer key" }, "whole");
+  await expect.poll(() => rig.lake.staged()).toBe(1);
+  rig.gate.revoke("key");
+  resolve();
+  const answer = await put;
+  expect([answer.status, answer.json["code"]]).toEqual([403, "agent-revoked"]);
+  await nothing();
+});
+
 test("stopping: not ready, nothing new, what has begun is finished, what hangs is cut", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   hold = promise;
@@ -211,6 +233,64 @@ test("stopping: not ready, nothing new, what has begun is finished, what hangs i
   await stopped;
   await expect.poll(hangs.closed).toBe(true);
   expect(await rig.entries()).toBe(1);
+});
+
+test("stopping waits no longer than it may for a sweep that hangs", async () => {
+  let hangs = false;
+  const other = await startRig({
+    settings: { stopWithin: "1s", sweep: { every: "50ms" } },
+    wrap: (lake) => ({
+      ...lake,
+      list: () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: async () => {
+            hangs = true;
+            return await new Promise<never>(() => {});
+          },
+        }),
+      }),
+    }),
+  });
+  await expect.poll(() => hangs).toBe(true);
+  const from = performance.now();
+  await other.stop();
+  expect(performance.now() - from).toBeLessThan(6000);
+});
+
+test("what is no HTTP behind a request that is being answered cuts the connection, and is no piece of the answer", async () => {
+  rig.gate.add("reads", { kind: "key", acts: new Set(["read"]) });
+  const { socket, text, closed } = await dial();
+  socket.write(head("GET /v1/events", { Accept: "text/event-stream" }, "reads"));
+  await expect.poll(text).toMatch(/: tributary/);
+  socket.write("\u0016\u0003 hello\r\n\r\n");
+  await expect.poll(closed).toBe(true);
+  expect(text()).not.toMatch(/HTTP\/1.1 400/);
+});
+
+test("however many ask whether it is ready, lake and ledger are asked once a second", async () => {
+  let asked = 0;
+  let fails = false;
+  const other = await startRig({
+    wrap: (lake) => ({
+      ...lake,
+      check: async () => {
+        asked += 1;
+        if (fails) throw new Error("the bucket is gone");
+      },
+    }),
+  });
+  try {
+    const ready = async () => (await other.ask("GET", "/readyz")).status;
+    const answers = await Promise.all(Array.from({ length: 40 }, ready));
+    expect(new Set(answers)).toEqual(new Set([200]));
+    expect(asked).toBeLessThan(5);
+    fails = true;
+    await expect.poll(ready, { timeout: 5000 }).toBe(503);
+    fails = false;
+    await expect.poll(ready, { timeout: 5000 }).toBe(200);
+  } finally {
+    await other.stop();
+  }
 });
 
 test("health, metrics and keys", async () => {

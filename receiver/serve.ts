@@ -56,6 +56,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     incoming.on("error", () => {});
     outgoing.on("error", () => {});
+    remember(incoming.socket, outgoing);
     lingerAfterRefusal(incoming, outgoing);
     if (stopping.aborted) outgoing.shouldKeepAlive = false;
     const target = parseTarget(incoming.url ?? "");
@@ -91,6 +92,21 @@ export async function listen(options: ListenOptions): Promise<Listening> {
 
 const targets = new WeakMap<IncomingMessage, NonNullable<ReturnType<typeof parseTarget>>>();
 
+/** The answers that are not done on a connection, several where requests came one behind the other. */
+const answering = new WeakMap<Socket, Set<ServerResponse>>();
+
+function remember(socket: Socket, outgoing: ServerResponse): void {
+  const open = answering.get(socket) ?? new Set();
+  answering.set(socket, open.add(outgoing));
+  outgoing.once("close", () => open.delete(outgoing));
+}
+
+/** What is written now would be read as a piece of that answer. */
+function isHalfAnswered(socket: Socket): boolean {
+  const open = [...(answering.get(socket) ?? [])];
+  return open.some(({ headersSent, writableFinished }) => headersSent && !writableFinished);
+}
+
 async function stop(server: Server, withinMs: number): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
   const cut = setTimeout(() => server.closeAllConnections(), withinMs);
@@ -118,7 +134,7 @@ function answerUnreadable(error: unknown): Response {
 
 /** Below HTTP there is no response object: the answer is written by hand. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  if (error.code === "ECONNRESET" || !socket.writable || isHalfAnswered(socket)) {
     socket.destroy();
     return;
   }

@@ -8,16 +8,20 @@ export function formatDigest(sha256Hex: string): string {
 
 /**
  * The SHA-256 in hex out of a digest field; other algorithms in the list are ignored (RFC 9530, 2).
- * Undefined when there is no field; throws `digest-invalid` when there is one without a readable sha-256.
+ * Undefined when there is no field; throws `digest-invalid` when there is one without a readable sha-256, or with
+ * two that differ: the field was sent twice, and nobody knows which was meant.
  */
 export function parseDigest(field: string | undefined): string | undefined {
   if (field === undefined) return undefined;
+  const found = new Set<string>();
   for (const member of field.split(",")) {
     const match = /^\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:;.*)?$/.exec(member);
-    if (match) return Buffer.from(match[1] as string, "base64").toString("hex");
+    if (match) found.add(Buffer.from(match[1] as string, "base64").toString("hex"));
   }
+  const [sha256] = found;
+  if (sha256 !== undefined && found.size === 1) return sha256;
   throw new ProblemError(
     "digest-invalid",
-    `the digest field "${field.slice(0, 200)}" holds no readable sha-256; expected sha-256=:<44 characters of base64>:`,
+    `the digest field "${field.slice(0, 200)}" holds no readable sha-256, or two; expected sha-256=:<44 characters of base64>:`,
   );
 }

@@ -42,10 +42,9 @@ export const slug = z
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a slug: a-z, 0-9 and -, at most 63, not beginning with -");
 export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "a UUID in lower case");
 export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 as 64 lower-case hex digits");
-export const instant = z.iso.datetime({
-  offset: true,
-  error: "an RFC 3339 time such as 2026-01-31T05:00:00Z",
-});
+const INSTANT = "an RFC 3339 time such as 2026-01-31T05:00:00Z";
+/** Nanoseconds and an offset fit; RFC 3339 itself knows no end of the digits of a fraction. */
+export const instant = z.iso.datetime({ offset: true, error: INSTANT }).max(40, INSTANT);
 const size = z.int().nonnegative();
 const pathEncoded = z
   .string()
@@ -117,12 +116,16 @@ export const enrollAnswer = z.object({
 });
 export type EnrollAnswer = z.infer<typeof enrollAnswer>;
 
+/** Characters of what an agent says in words. Its sender cuts them: a hundred problems fit a JSON body in any script. */
+export const WORDS_MOST = 500;
+const words = z.string().max(WORDS_MOST);
+
 export const sourceState = z.object({
   name: slug,
   client: slug,
-  kind: z.string(),
+  kind: z.string().max(100),
   reachable: z.boolean(),
-  reason: z.string().optional(),
+  reason: words.optional(),
   files: size,
   settling: size,
   lastScanAt: instant.optional(),
@@ -130,7 +133,7 @@ export const sourceState = z.object({
 });
 
 export const heartbeatRequest = z.object({
-  nonce: z.string(),
+  nonce: z.string().max(200),
   version: z.string().max(50),
   host: z.string().max(255),
   clock: instant,
@@ -140,10 +143,10 @@ export const heartbeatRequest = z.object({
   problems: z
     .array(
       z.object({
-        source: z.string(),
-        path: z.string(),
-        code: z.string(),
-        detail: z.string(),
+        source: z.string().max(100),
+        path: words,
+        code: z.string().max(100),
+        detail: words,
         since: instant,
       }),
     )

@@ -6,6 +6,7 @@ import { ReceiverClock } from "../identity/clock.ts";
 import type { Standing } from "../identity/identity.ts";
 import { Heartbeat } from "./heartbeat.ts";
 
+const names = [Buffer.from([0xff, 0x61]), Buffer.alloc(5000, 1), Buffer.from(`a${"😀".repeat(1000)}`)];
 let standing: Standing;
 let sent: HeartbeatRequest[];
 let steps: string[];
@@ -58,18 +59,23 @@ beforeEach(() => {
     queue: {
       depth: () => ({ depth: 3, bytes: 10, oldestSealedAt: "2026-01-01T00:00:00.000Z", aside: 1 }),
       problems: (limit) =>
-        Array.from({ length: limit }, () => ({
+        Array.from({ length: limit }, (_, i) => ({
           client: "acme",
           source: "pos",
-          path: Buffer.from([0xff, 0x61]),
+          path: names.at(i % names.length) as Buffer,
           code: "file-unreadable" as const,
-          detail: "x".repeat(5000),
+          detail: "\u0001".repeat(5000),
           since: "2026-01-01T00:00:00.000Z",
           captureId: undefined,
           aside: false,
         })),
     },
-    sources: () => [],
+    sources: () => [
+      {
+        ...{ name: "pos", client: "acme", kind: "folder", reachable: false, reason: "y".repeat(5000) },
+        ...{ files: 0, settling: 0, problems: 0 },
+      },
+    ],
     version: "1.2.3",
     command: (command) => commands.push(command),
     heard: () => steps.push("heard"),
@@ -90,6 +96,10 @@ test("what it says fits the wire, whatever the names and the details are", async
   expect(sent[0]).toMatchObject({ version: "1.2.3", queue: { depth: 3, aside: 1 } });
   expect(sent[0]?.problems).toHaveLength(100);
   expect(sent[0]?.problems[0]?.path).toBe("\ufffda");
+  expect(sent[0]?.problems[1]?.path).toBe(`${"\u0001".repeat(499)}…`);
+  // Half of a pair is no character.
+  expect(sent[0]?.problems[2]?.path).toMatch(/^a(😀)+\ufffd?…$/u);
+  expect(JSON.stringify(sent[0]).length).toBeLessThan(2 ** 20);
 });
 
 test("trust, clients and commands are taken up", async () => {

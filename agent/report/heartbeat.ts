@@ -11,6 +11,7 @@ import {
   heartbeatAnswer,
   ROUTE,
   type SourceState,
+  WORDS_MOST,
 } from "@tributary/shared/protocol.ts";
 import type { ReceiverClock } from "../identity/clock.ts";
 import type { Standing } from "../identity/identity.ts";
@@ -126,15 +127,20 @@ export class Heartbeat {
       clock: new Date(clock.now() - clock.skewMs()).toISOString(),
       skewMs: clock.skewMs(),
       queue: { depth, bytes, aside, ...(oldestSealedAt === undefined ? {} : { oldestSealedAt }) },
-      sources: sources(),
+      sources: sources().map((one) => (one.reason === undefined ? one : { ...one, reason: cut(one.reason) })),
       problems: queue.problems(MOST_PROBLEMS).map(({ source, path, code, detail, since }) => ({
         source,
-        path: displayPath(path),
+        path: cut(displayPath(path)),
         code,
-        detail: detail.slice(0, 1000),
+        detail: cut(detail),
         since,
       })),
       configurationRevision: 0,
     };
   }
+}
+
+/** What does not fit the wire would have the whole heartbeat refused, and the agent would seem to be gone. */
+function cut(text: string): string {
+  return text.length <= WORDS_MOST ? text : `${text.slice(0, WORDS_MOST - 1).toWellFormed()}…`;
 }

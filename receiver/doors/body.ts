@@ -27,7 +27,9 @@ export interface Reading {
 
 const LOOK_EVERY_MS = 500;
 
+/** Throws `request-invalid` for a transfer coding that nobody would take off. */
 export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pace: Pace): Reading {
+  requireChunked(incoming.headers["transfer-encoding"]);
   let failure: ProblemError | undefined;
   let wake = (): void => {};
   let begun = false;
@@ -96,6 +98,15 @@ function requireAsker(incoming: IncomingMessage): void {
   throw new ProblemError(
     "length-mismatch",
     "the connection broke right behind the body, or the body went beyond its length; nothing was recorded",
+  );
+}
+
+/** RFC 9112, 6.1: Node takes off `chunked` alone; what lies below would be stored as if it were the file. */
+function requireChunked(coding: string | undefined): void {
+  if (coding === undefined || coding.trim().toLowerCase() === "chunked") return;
+  throw new ProblemError(
+    "request-invalid",
+    `Transfer-Encoding: ${coding.slice(0, 50)} is not taken; send the bytes as they are, with a Content-Length or chunked`,
   );
 }
 

@@ -47,6 +47,7 @@ export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
     await whileAllowed(
       door.gate,
       principal,
+      scope.clients === "all" ? principal.clients : scope.clients,
       () => end.abort(),
       () => stream(door, c, scope, { epoch: now.epoch, seq: after }, end),
     );

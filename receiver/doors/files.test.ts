@@ -162,6 +162,27 @@ describe("refused, nothing recorded, nothing in the lake", () => {
     await expectRefused(rig.ask("PUT", "/v1/files/pos/x", encoded, "x"), 415, "content-encoding-refused");
     const late = { ...asKey, "tributary-modified-at": "yesterday" };
     await expectRefused(rig.ask("PUT", "/v1/files/pos/x", late, "x"), 400, "request-invalid");
+    const long = { ...asKey, "tributary-modified-at": `2026-01-31T05:00:00.${"0".repeat(5000)}Z` };
+    await expectRefused(rig.ask("PUT", "/v1/files/pos/x", long, "x"), 400, "request-invalid");
+  });
+
+  test("a piece of a file, and digests that differ or are wrong under either name", async () => {
+    const piece = { ...asKey, "content-range": "bytes 40-44/45" };
+    await expectRefused(rig.ask("PUT", "/v1/files/pos/x", piece, "piece"), 400, "request-invalid");
+    const wrong = { ...asKey, "content-digest": formatDigest(sha256("y")) };
+    await expectRefused(rig.ask("PUT", "/v1/files/pos/x", wrong, "x"), 422, "digest-mismatch");
+    await expectRefused(
+      rig.ask(
+        "PUT",
+        "/v1/files/pos/x",
+        { ...asAgent("x"), "content-digest": formatDigest(sha256("y")) },
+        "x",
+      ),
+      400,
+      "digest-invalid",
+    );
+    const twice = { ...asKey, "repr-digest": [sha256("x"), sha256("y")].map(formatDigest).join(", ") };
+    await expectRefused(rig.ask("PUT", "/v1/files/pos/x", twice, "x"), 400, "digest-invalid");
   });
 
   test("a method that is not taken, an address where nothing is", async () => {

@@ -25,7 +25,7 @@ export function filesDoor(door: ByteDoor & { readonly ingest: Ingest }): Hono<Do
     const principal = await identify(gate, c);
     const { source, pathEncoded } = fileTarget(c.env.target.path);
     const client = clientFor(c, principal, "write", source);
-    refuseEncoding(c);
+    requirePlainBody(c);
     const delivery = {
       principal,
       client,
@@ -39,8 +39,8 @@ export function filesDoor(door: ByteDoor & { readonly ingest: Ingest }): Hono<Do
     const sha256 = digestOf(c, HEADER.reprDigest, principal.kind === "agent");
     return await places.hold(async () => {
       const body = readBody(c.env.incoming, c.env.outgoing, pace);
-      const answer = await whileAllowed(gate, principal, body.fail, () =>
-        ingest.file(delivery, { bytes: body.bytes, size: body.size, sha256 }),
+      const answer = await whileAllowed(gate, principal, [client], body.fail, (stillAllowed) =>
+        ingest.file(delivery, { bytes: body.bytes, size: body.size, sha256 }, stillAllowed),
       );
       return c.json(answer, answer.status === "created" ? 201 : 200);
     });
@@ -71,18 +71,36 @@ function captureIdOf(c: DoorContext, principal: Principal): string {
   throw new ProblemError("request-invalid", `Idempotency-Key: ${parsed.error.issues[0]?.message}`);
 }
 
-/** The declared SHA-256 in hex. Throws `digest-required` where one must be and is not, `digest-invalid`. */
+/**
+ * The declared SHA-256 in hex. A body that is sent whole and unencoded has one digest under both names (RFC 9530, 2
+ * and 3), so either counts, and none is passed over. `name`: the one that is asked for. Throws `digest-required`
+ * where one must be and is not, `digest-invalid`.
+ */
 export function digestOf(c: DoorContext, name: string, required: true): string;
 export function digestOf(c: DoorContext, name: string, required: boolean): string | undefined;
 export function digestOf(c: DoorContext, name: string, required: boolean): string | undefined {
-  const sha256 = parseDigest(header(c, name));
+  const repr = parseDigest(header(c, HEADER.reprDigest));
+  const content = parseDigest(header(c, HEADER.contentDigest));
+  if (repr !== undefined && content !== undefined && repr !== content)
+    throw new ProblemError(
+      "digest-invalid",
+      `Repr-Digest says ${repr} and Content-Digest ${content}; a body that is sent whole has one digest: send ${name} alone`,
+    );
+  const sha256 = repr ?? content;
   if (sha256 === undefined && required)
     throw new ProblemError("digest-required", `send ${name}: sha-256=:<base64 of the SHA-256>:`);
   return sha256;
 }
 
-/** RFC 9110, 15.5.16: what we store is what was sent, so nothing is decoded on the way. */
-export function refuseEncoding(c: DoorContext): void {
+/** What we store is what was sent: the whole of it, and nothing is decoded on the way. */
+export function requirePlainBody(c: DoorContext): void {
+  // RFC 9110, 14.4: taken for the whole, a piece would replace the file; 14.5: so it is refused with 400.
+  if (header(c, "content-range") !== undefined)
+    throw new ProblemError(
+      "request-invalid",
+      "Content-Range: a piece of a file is not taken; send the whole from its beginning (curl: without -C), or go on with an upload in parts",
+    );
+  // RFC 9110, 15.5.16.
   const encoding = header(c, "content-encoding");
   if (encoding === undefined || encoding.toLowerCase() === "identity") return;
   throw new ProblemError(

@@ -3,6 +3,7 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { HEADER, slug } from "@tributary/shared/protocol.ts";
 import { type Act, clientOf, type Gate, type Principal, require } from "../identity/principal.ts";
+import type { StillAllowed } from "../ingest/ingest.ts";
 import { type DoorContext, header } from "./door.ts";
 
 /** The path is the request line's own: it is what the sender signed. */
@@ -26,16 +27,26 @@ export function clientFor(
   return client;
 }
 
-/** Runs the work, and tells it when the principal is revoked meanwhile. */
+/**
+ * Runs the work, and tells it when the principal is revoked meanwhile, or a client that this request is for is
+ * suspended: by `cut` at once, and by `stillAllowed`, which throws the reason from then on.
+ */
 export async function whileAllowed<T>(
   gate: Gate,
   principal: Principal,
+  clients: readonly string[],
   cut: (reason: ProblemError) => void,
-  work: () => Promise<T>,
+  work: (stillAllowed: StillAllowed) => Promise<T>,
 ): Promise<T> {
-  const unwatch = gate.watch(principal, cut);
+  let fallen: ProblemError | undefined;
+  const unwatch = gate.watch(principal, clients, (reason) => {
+    fallen = reason;
+    cut(reason);
+  });
   try {
-    return await work();
+    return await work(() => {
+      if (fallen !== undefined) throw fallen;
+    });
   } finally {
     unwatch();
   }

@@ -6,7 +6,7 @@ import { Hono } from "hono";
 import type { Uploads } from "../ingest/ingest.ts";
 import { readBody, readJson } from "./body.ts";
 import type { DoorContext, DoorEnv } from "./door.ts";
-import { type ByteDoor, digestOf, refuseEncoding } from "./files.ts";
+import { type ByteDoor, digestOf, requirePlainBody } from "./files.ts";
 import { clientFor, identify, whileAllowed } from "./identify.ts";
 
 export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hono<DoorEnv> {
@@ -29,20 +29,29 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
       const principal = await identify(gate, c);
       const id = uploadIdOf(c);
       const number = partNumberOf(c);
-      refuseEncoding(c);
+      requirePlainBody(c);
       const sha256 = digestOf(c, HEADER.contentDigest, true);
+      const client = await uploads.clientOf(principal, id);
       return await places.hold(async () => {
         const body = readBody(c.env.incoming, c.env.outgoing, pace);
-        const answer = await whileAllowed(gate, principal, body.fail, () =>
-          uploads.part(principal, id, number, { bytes: body.bytes, size: body.size, sha256 }),
+        const answer = await whileAllowed(gate, principal, [client], body.fail, (stillAllowed) =>
+          uploads.part(principal, id, number, { bytes: body.bytes, size: body.size, sha256 }, stillAllowed),
         );
         return c.json(answer);
       });
     })
     .post(`${ROUTE.uploads}/:id/complete`, async (c) => {
       const principal = await identify(gate, c);
-      const answer = await uploads.complete(principal, uploadIdOf(c));
-      return c.json(answer, answer.status === "created" ? 201 : 200);
+      const id = uploadIdOf(c);
+      const client = await uploads.clientOf(principal, id);
+      // The whole may be read back: as much work as a file that comes in.
+      return await places.hold(async () => {
+        const nothingToCut = (): void => {};
+        const answer = await whileAllowed(gate, principal, [client], nothingToCut, (stillAllowed) =>
+          uploads.complete(principal, id, stillAllowed),
+        );
+        return c.json(answer, answer.status === "created" ? 201 : 200);
+      });
     })
     .delete(`${ROUTE.uploads}/:id`, async (c) => {
       const principal = await identify(gate, c);

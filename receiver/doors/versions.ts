@@ -110,6 +110,7 @@ async function content(door: VersionsDoor, c: DoorContext): Promise<Response> {
   await whileAllowed(
     door.gate,
     principal,
+    [entry.client],
     () => outgoing.destroy(),
     () => pipeline(bytes, outgoing).catch(() => void outgoing.destroy()),
   );

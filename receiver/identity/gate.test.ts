@@ -181,7 +181,7 @@ describe("watching", () => {
     const stays = await addApiKey(db, { client: "bakery" });
     const told: string[] = [];
     const watch = async (name: string, bearer: string | Promise<string>) =>
-      gate.watch(await identify(bearer), (reason) => {
+      gate.watch(await identify(bearer), name === "mill" ? ["mill"] : ["bakery"], (reason) => {
         expect(reason).toBeInstanceOf(ProblemError);
         told.push(`${name} ${reason.code}`);
       });
@@ -193,7 +193,7 @@ describe("watching", () => {
     await watch("stays", stays);
     (await watch("gone", token()))();
     const faulty = await identify(token());
-    gate.watch(faulty, () => {
+    gate.watch(faulty, ["bakery"], () => {
       throw new Error("a fault of one watcher");
     });
     await revokeAgent(db, agentId);
@@ -212,5 +212,27 @@ describe("watching", () => {
     await suspendClient(db, "bakery");
     await vi.waitFor(() => expect(told).toContain("stays client-suspended"), { timeout: 5000 });
     expect(told).toHaveLength(all.length + 1);
+  });
+
+  test("a client that is suspended ends only what is done for it, also where one agent acts for several", async () => {
+    const { db, gate, identify, token } = await openGateScene(["bakery", "mill"]);
+    const principal = await identify(token());
+    const told: string[] = [];
+    for (const [name, clients] of [
+      ["bakery's", ["bakery"]],
+      ["mill's", ["mill"]],
+      ["of both", ["bakery", "mill"]],
+    ] as const)
+      gate.watch(principal, clients, (reason) => told.push(`${name} ${reason.code}`));
+    await suspendClient(db, "bakery");
+    await vi.waitFor(() => expect(told).toHaveLength(2), { timeout: 5000 });
+    await resumeClient(db, "bakery");
+    await suspendClient(db, "mill");
+    await vi.waitFor(() => expect(told).toHaveLength(3), { timeout: 5000 });
+    expect(told).toEqual([
+      "bakery's client-suspended",
+      "of both client-suspended",
+      "mill's client-suspended",
+    ]);
   });
 });

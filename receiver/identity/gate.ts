@@ -65,7 +65,7 @@ export function openGate(settings: GateSettings): Gate & { close(): void } {
       if (credentials.startsWith("trbk_")) return await key(credentials);
       return await agent(credentials, method, path.split("?", 1)[0] as string);
     },
-    watch: (principal, revoked) => watchers.add(principal, revoked),
+    watch: (principal, clients, revoked) => watchers.add(principal, clients, revoked),
     close: () => watchers.close(),
   };
 }

@@ -69,8 +69,12 @@ export interface Gate {
     readonly authorization: string | undefined;
   }): Promise<Principal>;
   /**
-   * Calls `revoked` once, within 5 s, when this principal is revoked (or its client suspended, or its agent forked);
-   * the answer stops watching. Open uploads and event streams are cut by it.
+   * Calls `revoked` once, within 5 s, when this principal is revoked, its agent forked, or one of `clients` (those
+   * that its request is for) suspended or taken from it; the answer stops watching. Open uploads and event streams are cut by it.
    */
-  watch(principal: Principal, revoked: (reason: ProblemError) => void): () => void;
+  watch(
+    principal: Principal,
+    clients: readonly string[],
+    revoked: (reason: ProblemError) => void,
+  ): () => void;
 }

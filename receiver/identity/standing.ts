@@ -97,9 +97,10 @@ export function principalOf(id: string, standing: AgentStanding | KeyStanding): 
       };
 }
 
-/** Why this principal may not go on, or undefined while it may. */
+/** Why this principal may not go on with what it does for these clients, or undefined while it may. */
 export function fallen(
   principal: Principal,
+  clients: readonly string[],
   standing: AgentStanding | KeyStanding | undefined,
 ): ProblemError | undefined {
   if (!standing) return new ProblemError("unauthenticated", "these credentials are no longer known");
@@ -114,7 +115,7 @@ export function fallen(
   } catch (problem) {
     return problem as ProblemError;
   }
-  for (const name of principal.clients) {
+  for (const name of clients) {
     const client = standing.clients.find((one) => one.name === name);
     if (!client)
       return new ProblemError(

@@ -6,6 +6,7 @@ import { type AgentStanding, agentStandings, fallen, type KeyStanding, keyStandi
 
 interface Watch {
   readonly principal: Principal;
+  readonly clients: readonly string[];
   readonly revoked: (reason: ProblemError) => void;
 }
 
@@ -25,8 +26,8 @@ export class Watchers {
     this.#pollMs = pollMs;
   }
 
-  add(principal: Principal, revoked: (reason: ProblemError) => void): () => void {
-    const watch = { principal, revoked };
+  add(principal: Principal, clients: readonly string[], revoked: (reason: ProblemError) => void): () => void {
+    const watch = { principal, clients, revoked };
     this.#watches.add(watch);
     this.#wind();
     return () => void this.#watches.delete(watch);
@@ -62,7 +63,7 @@ export class Watchers {
     };
     for (const watch of watches) {
       const { kind, id } = watch.principal;
-      const reason = fallen(watch.principal, standings[kind].get(id));
+      const reason = fallen(watch.principal, watch.clients, standings[kind].get(id));
       if (!reason || !this.#watches.delete(watch)) continue;
       try {
         watch.revoked(reason);

@@ -26,7 +26,7 @@ export class Committer {
   readonly #sign: SignReceipt;
   readonly #report: Report;
   #queue: Waiting[] = [];
-  #running = false;
+  #running: Promise<void> | undefined;
   /** Announced, and not yet here. */
   #coming = 0;
   #allHere: () => void = () => {};
@@ -52,7 +52,7 @@ export class Committer {
   commit(capture: Capture): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ capture, resolve, reject });
-      if (!this.#running) void this.#run();
+      this.#running ??= this.#run();
     });
   }
 
@@ -72,14 +72,11 @@ export class Committer {
 
   /** Resolves when nothing is under way: for a graceful stop. */
   async idle(): Promise<void> {
-    while (this.#running || this.#writes.size > 0) {
-      await Promise.all(this.#writes);
-      await new Promise(setImmediate);
-    }
+    while (this.#running !== undefined || this.#writes.size > 0)
+      await Promise.all([this.#running, ...this.#writes]);
   }
 
   async #run(): Promise<void> {
-    this.#running = true;
     // Whatever arrived in this turn of the event loop shares the commit.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) {
@@ -88,7 +85,8 @@ export class Committer {
       await this.#commit(batch);
       if (this.#writes.size >= MOST_WRITES_AT_ONCE) await Promise.race(this.#writes);
     }
-    this.#running = false;
+    // In the same step in which the queue was seen empty: whoever comes next begins anew.
+    this.#running = undefined;
   }
 
   async #gather(): Promise<void> {

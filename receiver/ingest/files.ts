@@ -12,7 +12,7 @@ import type { Ledger, Outcome, VersionCapture } from "../ledger/ledger.ts";
 import { answerOf, bearerOf, lakeProblem } from "./answer.ts";
 import type { Committer } from "./committer.ts";
 import type { Report } from "./facts.ts";
-import type { Body, Delivery, Ingest } from "./ingest.ts";
+import type { Body, Delivery, Ingest, StillAllowed } from "./ingest.ts";
 import { measured } from "./measured.ts";
 import type { Room } from "./room.ts";
 
@@ -33,9 +33,9 @@ export class Files implements Ingest {
     this.#parts = parts;
   }
 
-  async file(delivery: Delivery, body: Body): Promise<DeliveryAnswer> {
+  async file(delivery: Delivery, body: Body, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
     const from = performance.now();
-    const answer = (await this.#early(delivery, body)) ?? (await this.#take(delivery, body));
+    const answer = (await this.#early(delivery, body)) ?? (await this.#take(delivery, body, stillAllowed));
     this.#parts.report({
       kind: "Delivered",
       channel: delivery.channel,
@@ -53,6 +53,7 @@ export class Files implements Ingest {
     channel: string,
   ): Promise<DeliveryAnswer> {
     const from = performance.now();
+    const bearer = bearerOf(principal);
     const outcome = await this.#parts.committer.commit({
       kind: "removal",
       client,
@@ -62,7 +63,9 @@ export class Files implements Ingest {
       versionId: this.#parts.uuid(),
       sealedAt: request.sealedAt ?? null,
       channel,
-      bearer: bearerOf(principal),
+      bearer,
+      // An agent removes what it saw vanish in a source that is its own to look at.
+      hearsOfNothing: principal.kind === "agent" || bearer.seesAll,
     });
     const answer = answerOf(outcome);
     this.#parts.report({
@@ -89,7 +92,7 @@ export class Files implements Ingest {
     return answer;
   }
 
-  async #take(delivery: Delivery, body: Body): Promise<DeliveryAnswer> {
+  async #take(delivery: Delivery, body: Body, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
     const { lake, ledger, committer, room, uuid, now } = this.#parts;
     const claim = await room.claim(delivery.client, body.size);
     try {
@@ -114,9 +117,11 @@ export class Files implements Ingest {
           key: null,
         };
         if (await ledger.unchanged(capture)) {
+          stillAllowed();
           const outcome = await committer.commit(capture);
           if (outcome.kind !== "needs-bytes") return answerOf(outcome);
         }
+        stillAllowed();
         const key = objectKey({ ...delivery, date: utcDay(now()), versionId });
         consumed = true;
         const announced = committer.announce();
@@ -127,6 +132,13 @@ export class Files implements Ingest {
         } finally {
           announced();
         }
+        try {
+          stillAllowed();
+        } catch (problem) {
+          await this.#remove(key);
+          throw problem;
+        }
+        claim.recorded();
         const outcome = await committer.commit({ ...capture, key });
         await this.#removeSpare(outcome, versionId, key);
         return answerOf(outcome);
@@ -150,6 +162,10 @@ export class Files implements Ingest {
   async #removeSpare(outcome: Outcome, versionId: string, key: string): Promise<void> {
     if (outcome.kind === "committed" || outcome.kind === "needs-bytes") return;
     if (outcome.kind !== "refused" && outcome.claims.versionId === versionId) return;
+    await this.#remove(key);
+  }
+
+  async #remove(key: string): Promise<void> {
     try {
       await this.#parts.lake.remove(key);
     } catch (error) {

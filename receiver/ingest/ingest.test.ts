@@ -164,6 +164,8 @@ describe("a lake that does not take the manifest", () => {
       unwrittenSegmentsOf(rig.database.db),
     );
     expect(await tail.catchUp(60_000)).toBe(0);
+    expect(await tail.catchUp(0, AbortSignal.abort())).toBe(0);
+    expect(segments()).toHaveLength(0);
     expect(await tail.catchUp(0)).toBe(1);
     expect(segments()).toHaveLength(1);
     expect(await createSegments(rig.database).unwritten(0)).toHaveLength(0);
@@ -252,6 +254,25 @@ describe("removals", () => {
     expect((await put("f", "A")).json["status"]).toBe("created");
     expect(await rig.entries()).toBe(3);
     expect((await put("f", "B", captureId)).json["code"]).toBe("capture-conflict");
+  });
+
+  test("a key that may not read gets one answer, whether another's path is there or not", async () => {
+    rig.gate.add("remover", { kind: "key", acts: new Set(["remove"]) });
+    await put("theirs", "A");
+    const by = async (path: string, name: string) => {
+      const body = JSON.stringify({ source: "pos", pathEncoded: path, captureId: randomUUID() });
+      const { status, json } = await rig.ask(
+        "POST",
+        "/v1/removals",
+        { authorization: `Bearer ${name}` },
+        body,
+      );
+      return [status, json["status"]];
+    };
+    expect(await by("never", "reader")).toEqual([200, "unchanged"]);
+    expect(await by("theirs", "remover")).toEqual([201, "removed"]);
+    expect(await by("never", "remover")).toEqual([201, "removed"]);
+    expect(await by("never", "remover")).toEqual([200, "unchanged"]);
   });
 
   test("refused: what is no path, no JSON, or more than it may", async () => {

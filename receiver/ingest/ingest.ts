@@ -32,9 +32,15 @@ export interface Body {
   readonly sha256: string | undefined;
 }
 
+/**
+ * Throws the reason when the principal may not go on any more: revoked, forked, its client suspended. Asked right
+ * before anything is recorded, since bytes may take long from their last one to there.
+ */
+export type StillAllowed = () => void;
+
 /** What doors need of ingest. Every call rejects with a ProblemError and has then recorded nothing. */
 export interface Ingest {
-  file(delivery: Delivery, body: Body): Promise<DeliveryAnswer>;
+  file(delivery: Delivery, body: Body, stillAllowed: StillAllowed): Promise<DeliveryAnswer>;
   removal(
     principal: Principal,
     client: string,
@@ -47,7 +53,15 @@ export interface Ingest {
 export interface Uploads {
   create(principal: Principal, client: string, request: UploadRequest): Promise<UploadCreated>;
   state(principal: Principal, uploadId: string): Promise<UploadState>;
-  part(principal: Principal, uploadId: string, number: number, body: Body): Promise<PartAnswer>;
-  complete(principal: Principal, uploadId: string): Promise<DeliveryAnswer>;
+  /** Whose file it is. Throws `upload-unknown`. */
+  clientOf(principal: Principal, uploadId: string): Promise<string>;
+  part(
+    principal: Principal,
+    uploadId: string,
+    number: number,
+    body: Body,
+    stillAllowed: StillAllowed,
+  ): Promise<PartAnswer>;
+  complete(principal: Principal, uploadId: string, stillAllowed: StillAllowed): Promise<DeliveryAnswer>;
   abort(principal: Principal, uploadId: string): Promise<void>;
 }

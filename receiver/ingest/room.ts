@@ -1,13 +1,14 @@
 /**
  * Room for what comes in: a quota per client, and a reserve of disk that is never used up. Asked before the first
- * byte where the size is declared, and again while bytes arrive. The quota is decided finally inside the commit;
- * here it only saves the transfer.
+ * byte where the size is declared, and again while bytes arrive. Always: look (which waits), then decide and count
+ * in one step, so that of many at once none decides by what another has taken already. For whole files the ledger
+ * decides the quota finally, inside the commit; for parts nobody does after us.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
-import type { LakeHealth } from "../lake/lake.ts";
+import { Gauge, type Reading } from "./gauge.ts";
 
-/** Limits in bytes, undefined: none; and what is used of them. */
+/** Limits in bytes, undefined: none; and what the ledger counts as used of them. */
 export interface Allowance {
   readonly file: number | undefined;
   readonly day: number | undefined;
@@ -19,109 +20,204 @@ export interface Allowance {
 /** What room needs to know of a client. */
 export type AllowanceOf = (client: string) => Promise<Allowance>;
 
+/** The disks that may fill up. Bytes; undefined: not ours to guard. */
+export interface Disks {
+  /** Where bodies lie. */
+  readonly bodies: () => Promise<number | undefined>;
+  /** Where the ledger grows. */
+  readonly ledger: () => Promise<number | undefined>;
+  /** Lets go of what is kept there for speed alone; how many bytes that was. */
+  readonly relieve: () => Promise<number>;
+}
+
 /** One body's claim on the room. `release` ends it, always. */
 export interface Claim {
   /** Counts bytes as they arrive; throws `quota-file`, `quota-day`, `quota-stored` or `disk-reserve`. */
   arrived(bytes: number): Promise<void>;
+  /** From now on the ledger counts them against the quota: here they count until it is next asked. */
+  recorded(): void;
   release(): void;
 }
 
-const FREE_FOR_MS = 1000;
-const LOOK_EVERY_BYTES = 8 * 2 ** 20;
+const LOOK_EVERY_MS = 1000;
+const MOST_CLIENTS = 10_000;
+/** What a body may have in memory: bytes that arrived, and that no look at the disk sees. */
+const IN_MEMORY = 512 * 2 ** 10;
+/** When only others of the same client that are under way stand in between. */
+const SOON_SECONDS = 2;
+
+interface Free {
+  readonly bodies: number | undefined;
+  readonly ledger: number | undefined;
+}
+
+interface Account {
+  readonly gauge: Gauge<Allowance>;
+  /** Claimed, and not yet recorded. */
+  open: number;
+}
 
 export class Room {
-  readonly #free: LakeHealth["free"];
+  readonly #disks: Disks;
   readonly #allowanceOf: AllowanceOf;
   readonly #reserve: number;
   readonly #now: () => number;
-  /** Declared, not yet arrived: what `free` does not know of. */
+  readonly #age: () => number;
+  readonly #free: Gauge<Free>;
+  readonly #accounts = new Map<string, Account>();
+  /** Claimed, and not yet where a look at the disk sees it. */
   #expected = 0;
-  #freeAt = Number.NEGATIVE_INFINITY;
-  #freeNow: Promise<number | undefined> = Promise.resolve(undefined);
 
   constructor(
-    free: LakeHealth["free"],
+    disks: Disks,
     allowanceOf: AllowanceOf,
     reserve: number,
-    now: () => number = Date.now,
+    { now = Date.now, age = () => performance.now() }: { now?: () => number; age?: () => number } = {},
   ) {
-    this.#free = free;
+    this.#disks = disks;
     this.#allowanceOf = allowanceOf;
     this.#reserve = reserve;
     this.#now = now;
-  }
-
-  /** Throws when these bytes cannot be taken; `size` undefined when nobody said. Nothing is reserved. */
-  async check(client: string, size: number | undefined): Promise<Allowance> {
-    const allowance = await this.#allowanceOf(client);
-    this.#requireQuota(client, allowance, size ?? 0);
-    await this.#requireDisk(size ?? 0);
-    return allowance;
-  }
-
-  /** As `check`, and holds the room until it is released. */
-  async claim(client: string, size: number | undefined): Promise<Claim> {
-    const allowance = await this.check(client, size);
-    let open = size ?? 0;
-    let total = 0;
-    let looked = 0;
-    this.#expected += open;
-    const settle = (bytes: number): void => {
-      const known = Math.min(open, bytes);
-      open -= known;
-      this.#expected -= known;
+    this.#age = age;
+    const look = async (): Promise<Free> => {
+      const [bodies, ledger] = await Promise.all([disks.bodies(), disks.ledger()]);
+      return { bodies, ledger };
     };
+    this.#free = new Gauge(look, LOOK_EVERY_MS, age);
+  }
+
+  /** Throws when these bytes cannot be taken. Nothing is held. */
+  async check(client: string, size: number): Promise<void> {
+    await this.#take(this.#account(client), { client, whole: size, disk: size, quota: size }, () => {});
+  }
+
+  /**
+   * As `check`, and holds the room until it is released; `size` undefined when nobody said. `quota`: how many of them
+   * the client's quota does not know of yet (a part that comes again counts already).
+   */
+  async claim(client: string, size: number | undefined, quota = size): Promise<Claim> {
+    const account = this.#account(client);
+    let granted = 0;
+    let total = 0;
+    let onDisk = 0;
+    let unrecorded = 0;
+    const grow = (disk: number, charged: number, whole: number): Promise<void> =>
+      this.#take(account, { client, whole, disk, quota: charged }, () => {
+        granted += disk;
+        unrecorded += charged;
+        this.#expected += disk;
+        account.open += charged;
+      });
+    /** A look that begins from now on sees them on the disk. */
+    const seen = (bytes: number): void => {
+      onDisk += bytes;
+      this.#expected -= bytes;
+      this.#free.add(bytes);
+    };
+    const settleQuota = (): void => {
+      account.open -= unrecorded;
+      unrecorded = 0;
+    };
+    await grow(size ?? 0, quota ?? 0, size ?? 0);
     return {
       arrived: async (bytes) => {
         total += bytes;
-        settle(bytes);
-        if (size !== undefined && total <= size) return;
-        if (allowance.file !== undefined && total > allowance.file)
-          this.#requireQuota(client, allowance, total);
-        if (total - looked < LOOK_EVERY_BYTES) return;
-        looked = total;
-        this.#requireQuota(client, allowance, total);
-        await this.#requireDisk(0);
+        if (total > granted) await grow(total - granted, total - granted, total);
+        if (total - IN_MEMORY > onDisk) seen(total - IN_MEMORY - onDisk);
       },
-      release: () => settle(open),
+      recorded: () => {
+        account.gauge.add(unrecorded);
+        settleQuota();
+      },
+      release: () => {
+        settleQuota();
+        seen(Math.min(total, granted) - onDisk);
+        this.#expected -= granted - onDisk;
+        granted = onDisk;
+      },
     };
   }
 
-  #requireQuota(client: string, allowance: Allowance, size: number): void {
-    const { file, day, stored, usedToday, usedStored } = allowance;
-    if (file !== undefined && size > file)
-      throw new ProblemError(
-        "quota-file",
-        `the largest file that ${client} may send is ${formatBytes(file)}; this one has ${formatBytes(size)} or more`,
-      );
-    if (stored !== undefined && usedStored + size > stored)
-      throw new ProblemError(
-        "quota-stored",
-        `${client} has stored ${formatBytes(usedStored)} of its ${formatBytes(stored)}`,
-        { retryAfter: 3600 },
-      );
-    if (day !== undefined && usedToday + size > day)
-      throw new ProblemError(
-        "quota-day",
-        `${client} has sent ${formatBytes(usedToday)} of its ${formatBytes(day)} for today (UTC)`,
-        { retryAfter: Math.ceil((86_400_000 - (this.#now() % 86_400_000)) / 1000) },
-      );
+  /** Nothing may wait between the decision and `hold`. */
+  async #take(
+    account: Account,
+    asked: { readonly client: string; readonly whole: number; readonly disk: number; readonly quota: number },
+    hold: () => void,
+  ): Promise<void> {
+    const { client, whole, disk, quota } = asked;
+    const quotaProblem = (reading: Reading<Allowance>): ProblemError | undefined =>
+      this.#quotaProblem(client, reading.value, account.open + reading.since(), quota, whole);
+    let allowance = await account.gauge.look();
+    // What was recorded between two looks counts twice: nobody is refused for that.
+    if (quotaProblem(allowance)?.retryAfter === SOON_SECONDS) allowance = await account.gauge.lookAnew();
+    let free = await this.#free.look();
+    if (this.#diskProblem(free, disk) !== undefined) {
+      await this.#disks.relieve();
+      free = await this.#free.lookAnew();
+    }
+    const problem = quotaProblem(allowance) ?? this.#diskProblem(free, disk);
+    if (problem !== undefined) throw problem;
+    hold();
   }
 
-  async #requireDisk(size: number): Promise<void> {
-    if (this.#now() - this.#freeAt >= FREE_FOR_MS) {
-      this.#freeAt = this.#now();
-      this.#freeNow = this.#free();
-      this.#freeNow.catch(() => {
-        this.#freeAt = Number.NEGATIVE_INFINITY;
-      });
-    }
-    const free = await this.#freeNow;
-    if (free === undefined || free - this.#expected - size >= this.#reserve) return;
-    throw new ProblemError(
-      "disk-reserve",
-      `the receiver has ${formatBytes(free)} free and keeps ${formatBytes(this.#reserve)} of them; nothing was recorded, the file is welcome when there is room again`,
-      { retryAfter: 60 },
-    );
+  #account(client: string): Account {
+    const known = this.#accounts.get(client);
+    if (known !== undefined) return known;
+    if (this.#accounts.size >= MOST_CLIENTS)
+      for (const [name, { open }] of this.#accounts) if (open === 0) this.#accounts.delete(name);
+    const gauge = new Gauge(() => this.#allowanceOf(client), LOOK_EVERY_MS, this.#age);
+    const account = { gauge, open: 0 };
+    this.#accounts.set(client, account);
+    return account;
+  }
+
+  #quotaProblem(
+    client: string,
+    { file, day, stored, usedToday, usedStored }: Allowance,
+    underWay: number,
+    size: number,
+    whole: number,
+  ): ProblemError | undefined {
+    if (file !== undefined && whole > file)
+      return new ProblemError(
+        "quota-file",
+        `the largest file that ${client} may send is ${formatBytes(file)}; this one has ${formatBytes(whole)} or more`,
+      );
+    // What takes nothing of its own is not refused for what others take.
+    const others = size === 0 ? 0 : underWay;
+    const more = others > 0 ? `, and ${formatBytes(others)} are on their way` : "";
+    if (stored !== undefined && usedStored + others + size > stored)
+      return new ProblemError(
+        "quota-stored",
+        `${client} has stored ${formatBytes(usedStored)} of its ${formatBytes(stored)}${more}`,
+        { retryAfter: usedStored + size > stored ? 3600 : SOON_SECONDS },
+      );
+    if (day !== undefined && usedToday + others + size > day)
+      return new ProblemError(
+        "quota-day",
+        `${client} has sent ${formatBytes(usedToday)} of its ${formatBytes(day)} for today (UTC)${more}`,
+        {
+          retryAfter:
+            usedToday + size > day
+              ? Math.ceil((86_400_000 - (this.#now() % 86_400_000)) / 1000)
+              : SOON_SECONDS,
+        },
+      );
+    return undefined;
+  }
+
+  #diskProblem({ value, since }: Reading<Free>, size: number): ProblemError | undefined {
+    const refused = (what: string, free: number): ProblemError =>
+      new ProblemError(
+        "disk-reserve",
+        `the receiver has ${formatBytes(Math.max(0, free))} free ${what} and keeps ${formatBytes(this.#reserve)} of them; nothing was recorded, the file is welcome when there is room again`,
+        { retryAfter: 60 },
+      );
+    // Bodies on their way do not lie where the ledger is, or that disk is looked at as theirs too.
+    if (value.ledger !== undefined && value.ledger < this.#reserve)
+      return refused("for its ledger", value.ledger);
+    if (value.bodies === undefined) return undefined;
+    const left = value.bodies - since() - this.#expected;
+    return left - size < this.#reserve ? refused("for files", left) : undefined;
   }
 }

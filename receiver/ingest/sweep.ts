@@ -18,6 +18,8 @@ export interface SweepParts {
   /** Ages in ms. */
   readonly uploadsAfter: number;
   readonly spareAfter: number;
+  /** Asked between two items: what is left stays for the next sweep. */
+  readonly stopping?: AbortSignal;
 }
 
 const BATCH = 500;
@@ -44,7 +46,10 @@ async function sweepUploads(parts: SweepParts): Promise<number> {
   for (;;) {
     const abandoned = await rows.abandoned(uploadsAfter, BATCH);
     let progress = 0;
-    for (const row of abandoned) if (await sweepUpload(parts, row)) progress += 1;
+    for (const row of abandoned) {
+      if (parts.stopping?.aborted) return count + progress;
+      if (await sweepUpload(parts, row)) progress += 1;
+    }
     count += progress;
     if (progress === 0) return count;
   }
@@ -62,9 +67,10 @@ async function sweepUpload(parts: SweepParts, row: UploadRow): Promise<boolean> 
   return true;
 }
 
-async function sweepMultiparts({ lake, rows, now, uploadsAfter }: SweepParts): Promise<number> {
+async function sweepMultiparts({ lake, rows, now, uploadsAfter, stopping }: SweepParts): Promise<number> {
   let count = 0;
   for await (const open of lake.open()) {
+    if (stopping?.aborted) break;
     if (open.startedAt > now() - uploadsAfter) continue;
     if ((await rows.liveKeys([open.key])).has(open.key)) continue;
     await lake.abort({ key: open.key, handle: open.handle, size: 0, partSize: 0 });
@@ -73,7 +79,7 @@ async function sweepMultiparts({ lake, rows, now, uploadsAfter }: SweepParts): P
   return count;
 }
 
-async function sweepSpare({ lake, rows, history, now, spareAfter }: SweepParts): Promise<number> {
+async function sweepSpare({ lake, rows, history, now, spareAfter, stopping }: SweepParts): Promise<number> {
   let count = 0;
   const before = now() - spareAfter;
   const remove = async (keys: readonly string[]): Promise<void> => {
@@ -81,6 +87,7 @@ async function sweepSpare({ lake, rows, history, now, spareAfter }: SweepParts):
     const live = await rows.liveKeys(keys);
     const named = await history.named(keys);
     for (const key of keys) {
+      if (stopping?.aborted) return;
       if (named.has(key) || live.has(key)) continue;
       await lake.remove(key);
       count += 1;
@@ -88,6 +95,7 @@ async function sweepSpare({ lake, rows, history, now, spareAfter }: SweepParts):
   };
   let batch: string[] = [];
   for await (const { key } of lake.list("raw/")) {
+    if (stopping?.aborted) return count;
     if (!(madeAt(key) < before)) continue;
     batch.push(key);
     if (batch.length < BATCH) continue;

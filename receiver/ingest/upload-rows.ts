@@ -56,6 +56,14 @@ export class UploadRows {
       .select((eb) => eb.fn.sum<number | string | null>("upload_parts.size").as("bytes"))
       .where("uploads.client", "=", client)
       .where("uploads.state", "in", ["open", "completing"])
+      // Between its commit and the end of its lease an upload's bytes are the version's: they count once.
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("entries").select("seq").whereRef("entries.version_id", "=", "uploads.version_id"),
+          ),
+        ),
+      )
       .executeTakeFirstOrThrow();
     return Number(bytes ?? 0);
   }

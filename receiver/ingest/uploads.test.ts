@@ -10,12 +10,14 @@ import { UploadRows } from "./upload-rows.ts";
 
 let rig: Rig;
 let failComplete = false;
+let whileCompleting: () => void = () => {};
 beforeAll(async () => {
   rig = await startRig({
     wrap: (lake) => ({
       ...lake,
       async complete(upload, parts) {
         if (failComplete) throw new Error("the store is away");
+        whileCompleting();
         return await lake.complete(upload, parts);
       },
     }),
@@ -123,6 +125,9 @@ describe("refused", () => {
     expect(await code(part(id, 1, slice(1), { "content-digest": formatDigest(sha256(slice(2))) }))).toBe(
       "digest-mismatch",
     );
+    const repr = { "repr-digest": formatDigest(sha256(slice(2))) };
+    expect(await code(part(id, 1, slice(1), repr))).toBe("digest-invalid");
+    expect(await code(part(id, 1, slice(1), { "content-range": "bytes 0-1/9" }))).toBe("request-invalid");
     expect((await part(id, 1)).status).toBe(200);
     const other = randomBytes(PARTS.smallest);
     expect(await code(part(id, 1, other))).toBe("part-conflict");
@@ -156,6 +161,8 @@ describe("refused", () => {
     );
     expect((await create("../up")).json["code"]).toBe("path-invalid");
     expect((await create("%2e%2e/up")).json["code"]).toBe("path-invalid");
+    const modifiedAt = `2026-01-31T05:00:00.${"0".repeat(900_000)}Z`;
+    expect((await create("late", { modifiedAt })).json["code"]).toBe("request-invalid");
     const captureId = randomUUID();
     await create("two", { captureId });
     expect((await create("three", { captureId })).json["code"]).toBe("capture-conflict");
@@ -186,6 +193,20 @@ describe("completing", () => {
     expect((await complete(id)).json["code"]).toBe("lake-unavailable");
     failComplete = false;
     expect((await complete(id)).json["status"]).toBe("created");
+  });
+
+  test("who is revoked while it runs gets no entry; the upload waits for who comes back, or the sweep", async () => {
+    rig.gate.add("revoked", {});
+    const id = idOf(await create("revoked", {}, "revoked"));
+    for (const number of [1, 2, 3]) await part(id, number, slice(number), {}, "revoked");
+    const entries = await rig.entries();
+    whileCompleting = () => rig.gate.revoke("revoked");
+    const refused = await complete(id, "revoked");
+    expect([refused.status, refused.json["code"]]).toEqual([403, "agent-revoked"]);
+    expect(await rig.entries()).toBe(entries);
+    whileCompleting = () => {};
+    rig.gate.add("revoked", {});
+    expect((await complete(id, "revoked")).json["status"]).toBe("created");
   });
 
   test("another receiver's lease is respected while it is renewed, and taken over when it is not", async () => {
@@ -261,6 +282,18 @@ describe("completing", () => {
     const young = `raw/client=acme/source=pos/date=2026-01-01/${idOf(await create("spare"))}/x`;
     rig.lake.objects.set(young, Buffer.from("young"));
     const named = [...rig.lake.objects.keys()].filter((key) => key !== old);
+    const week = 7 * 86_400_000;
+    const stopped = await sweep({
+      lake: rig.lake,
+      history: createHistory(rig.database.db),
+      rows: new UploadRows(rig.database),
+      now: Date.now,
+      report: () => {},
+      uploadsAfter: week,
+      spareAfter: week,
+      stopping: AbortSignal.abort(),
+    });
+    expect([stopped.objects, rig.lake.objects.has(old)]).toEqual([0, true]);
     expect((await rig.receiver.sweep()).objects).toBe(1);
     expect([...rig.lake.objects.keys()]).toEqual(named);
   });
@@ -277,4 +310,34 @@ test("parts that have arrived take room of the quota until they are a version, o
   await expect.poll(async () => (await second()).json["code"], { timeout: 5000 }).toBe("quota-stored");
   expect((await rig.ask("DELETE", `/v1/uploads/${first}`, as("bounded"))).status).toBe(204);
   await expect.poll(async () => (await second()).status, { timeout: 5000 }).toBe(201);
+});
+
+test("parts in parallel stay within the quota together; one that comes again takes nothing of it", async () => {
+  rig.gate.add("tight", { clients: ["tight"] });
+  await addClient(rig.database.db, "tight");
+  await setQuotas(rig.database.db, "tight", { stored: 2 * PARTS.smallest });
+  const bytes = slice(1);
+  const ids: string[] = [];
+  for (let i = 0; i < 6; i += 1) {
+    const whole = { size: bytes.length, sha256: sha256(bytes) };
+    ids.push(idOf(await create(`tight-${i}`, whole, "tight")));
+  }
+  const answers = await Promise.all(ids.map((id) => part(id, 1, bytes, {}, "tight")));
+  const stored = ids.filter((_, i) => answers[i]?.status === 200);
+  expect(stored).toHaveLength(2);
+  expect(answers.filter((answer) => answer.json["code"] === "quota-stored")).toHaveLength(4);
+  expect((await part(stored[0] as string, 1, bytes, {}, "tight")).status).toBe(200);
+  for (const id of stored) expect((await complete(id, "tight")).status).toBe(201);
+});
+
+test("bytes of an upload between its commit and the end of its lease count once", async () => {
+  rig.gate.add("once", { clients: ["once"] });
+  await addClient(rig.database.db, "once");
+  const id = idOf(await create("once", {}, "once"));
+  for (const number of [1, 2, 3]) await part(id, number, slice(number), {}, "once");
+  const rows = new UploadRows(rig.database);
+  expect(await rows.arrivedBytes("once")).toBe(content.length);
+  await complete(id, "once");
+  await rig.database.db.updateTable("uploads").set({ state: "completing" }).where("id", "=", id).execute();
+  expect(await rows.arrivedBytes("once")).toBe(0);
 });

@@ -22,7 +22,7 @@ import { answerOf, bearerOf, lakeProblem } from "./answer.ts";
 import type { Committer } from "./committer.ts";
 import type { Report } from "./facts.ts";
 import { requireDigest } from "./files.ts";
-import type { Body, Uploads } from "./ingest.ts";
+import type { Body, StillAllowed, Uploads } from "./ingest.ts";
 import { measured } from "./measured.ts";
 import type { Room } from "./room.ts";
 import { Turns } from "./turns.ts";
@@ -134,12 +134,24 @@ export class PartUploads implements Uploads {
     return await this.#stateOf(row);
   }
 
-  async part(principal: Principal, uploadId: string, number: number, body: Body): Promise<PartAnswer> {
+  async clientOf(principal: Principal, uploadId: string): Promise<string> {
+    return (await this.#own(principal, uploadId)).client;
+  }
+
+  async part(
+    principal: Principal,
+    uploadId: string,
+    number: number,
+    body: Body,
+    stillAllowed: StillAllowed,
+  ): Promise<PartAnswer> {
     const row = await this.#own(principal, uploadId);
     if (row.state !== "open") throw closed(row);
     const expected = partBytes(row, number);
     if (body.size !== undefined && body.size !== expected) throw partSizeProblem(number, expected, body.size);
-    const claim = await this.#parts.room.claim(row.client, expected);
+    // A part that comes again, its answer lost, takes no room of the quota a second time.
+    const there = await this.#parts.rows.part(uploadId, number);
+    const claim = await this.#parts.room.claim(row.client, expected, there === undefined ? expected : 0);
     try {
       let total = 0;
       const staged = await this.#parts.lake
@@ -161,10 +173,12 @@ export class PartUploads implements Uploads {
         return await this.#turns.take(`${uploadId} ${number}`, async () => {
           const before = await this.#parts.rows.part(uploadId, number);
           if (before) return samePart(before, answer);
+          stillAllowed();
           consumed = true;
           const tag = await this.#parts.lake.part(partUpload(row), number, staged).catch(rejectLake);
           const stands = await this.#parts.rows.addPart({ upload_id: uploadId, ...answer, tag });
           if (stands === undefined) throw closed({ ...row, state: "completing" });
+          claim.recorded();
           return samePart(stands, answer);
         });
       } finally {
@@ -175,16 +189,22 @@ export class PartUploads implements Uploads {
     }
   }
 
-  async complete(principal: Principal, uploadId: string): Promise<DeliveryAnswer> {
+  async complete(
+    principal: Principal,
+    uploadId: string,
+    stillAllowed: StillAllowed,
+  ): Promise<DeliveryAnswer> {
     const row = await this.#own(principal, uploadId);
     const begun = this.#completing.get(uploadId);
     if (begun) return await begun;
-    const completing = this.#complete(principal, row).finally(() => this.#completing.delete(uploadId));
+    const completing = this.#complete(principal, row, stillAllowed).finally(() =>
+      this.#completing.delete(uploadId),
+    );
     this.#completing.set(uploadId, completing);
     return await completing;
   }
 
-  async #complete(principal: Principal, row: UploadRow): Promise<DeliveryAnswer> {
+  async #complete(principal: Principal, row: UploadRow, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
     const { rows, report } = this.#parts;
     const from = performance.now();
     const before = await this.#committedBefore(row);
@@ -194,7 +214,7 @@ export class PartUploads implements Uploads {
     if (!(await rows.lease(row.id))) return await this.#taken(row);
     const renewing = setInterval(() => void rows.renew(row.id).catch(() => {}), LEASE_MS / 3);
     try {
-      const answer = await this.#assemble(principal, row);
+      const answer = await this.#assemble(principal, row, stillAllowed);
       await rows.leave(row.id, "done");
       report({
         kind: "Delivered",
@@ -205,8 +225,9 @@ export class PartUploads implements Uploads {
       });
       return answer;
     } catch (error) {
-      // A failure that another attempt may not meet leaves the upload open; the rest cannot become a version.
-      const final = error instanceof ProblemError && !error.retry;
+      // A failure that another attempt may not meet leaves the upload open (so does a revocation: the agent may come
+      // back with a new code, else the sweep takes it); the rest cannot become a version.
+      const final = error instanceof ProblemError && !error.retry && isAllowed(stillAllowed);
       await rows.leave(row.id, final ? "aborted" : "open").catch(() => {});
       throw error;
     } finally {
@@ -214,7 +235,7 @@ export class PartUploads implements Uploads {
     }
   }
 
-  async #assemble(principal: Principal, row: UploadRow): Promise<DeliveryAnswer> {
+  async #assemble(principal: Principal, row: UploadRow, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
     const { lake, committer, rows } = this.#parts;
     const stored = await rows.parts(row.id);
     const found = await lake.complete(partUpload(row), stored).catch(rejectLake);
@@ -228,6 +249,7 @@ export class PartUploads implements Uploads {
     }
     // Never name an object that the sweep may have taken for spare meanwhile.
     if (!(await rows.renew(row.id))) throw closed((await rows.find(row.id)) ?? row);
+    stillAllowed();
     const outcome = await committer.commit({
       ...captureOf(row, bearerOf(principal).seesAll),
       key: row.lake_key,
@@ -385,6 +407,15 @@ function closed(row: Pick<UploadRow, "id" | "state">): ProblemError {
     "upload-closed",
     `the upload ${row.id} was ${row.state === "done" ? "completed" : "aborted"}`,
   );
+}
+
+function isAllowed(stillAllowed: StillAllowed): boolean {
+  try {
+    stillAllowed();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function retriable(code: ProblemCode): boolean {

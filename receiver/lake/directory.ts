@@ -8,7 +8,7 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { claimRoot, readClaim, thisHost } from "./directory-claim.ts";
 import { directoryParts } from "./directory-parts.ts";
 import { digestOf, openTree, type Tree } from "./directory-tree.ts";
-import { type Disk, hasCode, lakeFault, realDisk } from "./disk.ts";
+import { type Disk, freeBytes, hasCode, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
 import type { AnyLake, StoredObject } from "./lake.ts";
 import { openStaging, type Staging } from "./stage.ts";
@@ -109,16 +109,9 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
     },
 
     free: () => freeBytes(root, disk),
-  };
-}
 
-async function freeBytes(root: string, disk: Disk): Promise<number> {
-  try {
-    const { bavail, bsize } = await disk.statfs(root);
-    return bavail * bsize;
-  } catch (error) {
-    throw lakeFault(error, root);
-  }
+    relieve: async () => 0,
+  };
 }
 
 async function publish(

@@ -21,6 +21,16 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
+/** What whoever is not root may still use there. */
+export async function freeBytes(folder: string, disk: Disk): Promise<number> {
+  try {
+    const { bavail, bsize } = await disk.statfs(folder);
+    return bavail * bsize;
+  } catch (error) {
+    throw lakeFault(error, folder);
+  }
+}
+
 /** fsync of a folder: what was created in it or renamed into it is there after a power cut. */
 export async function syncFolder(disk: Disk, folder: string): Promise<void> {
   const handle = await disk.open(folder, "r");

@@ -86,8 +86,10 @@ export interface LakeHealth {
   probe(): Promise<readonly string[]>;
   /** Cheap liveness for `/readyz`; throws with the reason. */
   check(): Promise<void>;
-  /** Bytes free for new objects, or undefined when the store has no such bound. */
+  /** Bytes free on this host's disk for bodies on their way, or undefined when they take none of it. */
   free(): Promise<number | undefined>;
+  /** That disk is nearly full: lets go of what is kept there for speed alone, and gives how many bytes that was. */
+  relieve(): Promise<number>;
 }
 
 /** Everything that main.ts hands out. */

@@ -18,7 +18,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Follower } from "./follower.ts";
-import type { PartLake, PartUpload, StoredPart } from "./lake.ts";
+import type { LakeHealth, PartLake, PartUpload, StoredPart } from "./lake.ts";
 import { requireAllParts, requirePartSize, withinPart } from "./part-place.ts";
 import { asMetadata, failure, listedKey, retryingFile, type Store, withContentHash } from "./s3-store.ts";
 import type { Staging } from "./stage.ts";
@@ -50,7 +50,7 @@ export function s3Parts(
   staging: Staging,
   follower: Follower,
   { keep, keepMs }: { readonly keep: number; readonly keepMs: number },
-): PartLake {
+): PartLake & Pick<LakeHealth, "relieve"> {
   const { client, call } = store;
   const uploads = new Map<string, Progress>();
   const completing = new Map<string, Promise<Whole>>();
@@ -66,22 +66,23 @@ export function s3Parts(
     return found;
   };
 
-  const release = (sent: { file: string | undefined; size: number }): void => {
-    if (sent.file === undefined) return;
+  const release = async (sent: { file: string | undefined; size: number }): Promise<void> => {
+    const { file } = sent;
+    if (file === undefined) return;
     kept -= sent.size;
-    rm(sent.file, { force: true }).catch(() => {});
     sent.file = undefined;
+    await rm(file, { force: true }).catch(() => {});
   };
 
-  const stopFollowing = (handle: string, progress: Progress): void => {
+  const stopFollowing = async (handle: string, progress: Progress): Promise<void> => {
     progress.following = false;
     follower.drop(handle);
-    for (const sent of progress.parts.values()) release(sent);
+    await Promise.all([...progress.parts.values()].map(release));
   };
 
   const forget = (handle: string): void => {
     const progress = uploads.get(handle);
-    if (progress !== undefined) stopFollowing(handle, progress);
+    if (progress !== undefined) void stopFollowing(handle, progress);
     uploads.delete(handle);
   };
 
@@ -102,7 +103,7 @@ export function s3Parts(
         .catch(() => {
           progress.following = false;
         })
-        .finally(() => release(sent));
+        .finally(() => void release(sent));
     }
   };
 
@@ -247,7 +248,7 @@ export function s3Parts(
               size: staged.size,
             });
             if (keeping) follow(upload.handle, now);
-            else stopFollowing(upload.handle, now);
+            else void stopFollowing(upload.handle, now);
             return tag;
           }),
         );
@@ -285,6 +286,13 @@ export function s3Parts(
           if (failure(error).status !== 404) throw error;
         }
       }),
+
+    async relieve() {
+      const before = kept;
+      // Their digests come from reading the objects back.
+      await Promise.all([...uploads].map(([handle, progress]) => stopFollowing(handle, progress)));
+      return before - kept;
+    },
 
     async *open() {
       let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};

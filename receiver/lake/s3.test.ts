@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeWithS3, freshBucket } from "@tributary/test/servers/servers.ts";
@@ -78,6 +78,33 @@ describeWithS3("S3", (s3) => {
     }
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     expect(await lake.complete(upload, parts)).toEqual({ size: bytes.length, sha256 });
+  });
+
+  test("the disk is that of the spool; kept parts go when it is nearly full, and are read back", async () => {
+    const spool = await freshSpool();
+    const lake = await openS3Lake({ ...s3, bucket: await freshBucket(s3), forcePathStyle: true, spool });
+    const { bavail, bsize } = await statfs(spool);
+    expect(Math.abs(((await lake.free()) ?? 0) - bavail * bsize)).toBeLessThan(2 ** 30);
+    const bytes = randomBytes(5 * 1024 * 1024 + 7);
+    const key = someKey();
+    const upload = { key, handle: await lake.begin(key, {}), size: bytes.length, partSize: 5 * 1024 * 1024 };
+    const send = async (number: number): Promise<StoredPart> => {
+      const piece = bytes.subarray((number - 1) * upload.partSize, number * upload.partSize);
+      const staged = await lake.stagePart(upload, number, chunked(piece));
+      const { size, sha256 } = staged;
+      return { number, size, sha256, tag: await lake.part(upload, number, staged) };
+    };
+    const kept = async (): Promise<number> =>
+      (await readdir(spool, { recursive: true })).filter((name) => /\/\d+$/.test(name)).length;
+    // The second waits for the first, so it is kept.
+    const second = await send(2);
+    expect(await kept()).toBe(1);
+    expect(await lake.relieve()).toBe(7);
+    expect([await kept(), await lake.relieve()]).toEqual([0, 0]);
+    const first = await send(1);
+    expect(await kept()).toBe(0);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    expect(await lake.complete(upload, [first, second])).toEqual({ size: bytes.length, sha256 });
   });
 
   test("parts whose upload another receiver completed do not stay in the spool", async () => {

@@ -9,7 +9,7 @@ import {
   ListObjectsV2Command,
 } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { lakeFault, realDisk } from "./disk.ts";
+import { freeBytes, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
 import type { AnyLake } from "./lake.ts";
 import { s3Parts } from "./s3-parts.ts";
@@ -105,6 +105,6 @@ export async function openS3Lake(options: S3LakeOptions): Promise<AnyLake> {
         async () => void (await client.send(new HeadBucketCommand({ Bucket: store.bucket }))),
       ),
 
-    free: async () => undefined,
+    free: () => freeBytes(spool, realDisk),
   };
 }

@@ -17,6 +17,8 @@ export interface LedgerDatabase {
   /** The database's own time, ms since 1970, as an expression: receivers' clocks may differ, this one decides. */
   readonly clock: RawBuilder<number>;
   readonly siteLock: SiteLock;
+  /** Bytes free on this host's disk for the ledger to grow, or undefined when it is another host's. */
+  free(): Promise<number | undefined>;
   close(): Promise<void>;
 }
 
@@ -66,9 +68,9 @@ export async function checkLedger(db: Database): Promise<void> {
 }
 
 const UNREACHABLE =
-  /^(?:08|53|57P|25P03|55P03)|^E(?:CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_)|^SQLITE_(?:BUSY|LOCKED|IOERR|FULL|CANTOPEN|READONLY|CORRUPT|NOTADB)/;
+  /^(?:08|53|57P|57014|25P03|55P03)|^E(?:CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_)|^SQLITE_(?:BUSY|LOCKED|IOERR|FULL|CANTOPEN|READONLY|CORRUPT|NOTADB)/;
 const LOST =
-  /connection (?:terminated|ended|closed|timeout)|client (?:has encountered|was closed)|timeout exceeded|not queryable|connection has been discarded/i;
+  /connection (?:terminated|ended|closed|timeout)|client (?:has encountered|was closed)|timeout exceeded|not queryable|query read timeout|connection has been discarded/i;
 
 /** Database errors that mean "not now" become `ledger-unavailable`; faults of ours stay what they are. */
 export async function named<T>(work: () => Promise<T>): Promise<T> {

@@ -58,9 +58,10 @@ export function decide(capture: Capture, hash: string, situation: Situation): De
       retryAfter: 15,
     };
   if (capture.kind === "removal") {
-    return head?.kind === "version"
-      ? { kind: "new" }
-      : { kind: "unchanged", versionId: head?.version_id ?? capture.versionId };
+    if (head?.kind === "version") return { kind: "new" };
+    // Told to others, it would say whether somebody's path is there.
+    if (!capture.hearsOfNothing && head?.bearer !== capture.bearer.id) return { kind: "new" };
+    return { kind: "unchanged", versionId: head?.version_id ?? capture.versionId };
   }
   if (head !== undefined && equals(head, capture)) return { kind: "unchanged", versionId: head.version_id };
   if (capture.key === null) return { kind: "needs-bytes" };

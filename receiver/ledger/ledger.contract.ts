@@ -199,6 +199,24 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       expect((await list()).map((entry) => entry.kind)).toEqual(["version", "removal"]);
     });
 
+    test("who may not hear of others' paths cannot tell one that is there from one that is not", async () => {
+      const [one, two] = [
+        { id: "key-1", seesAll: false },
+        { id: "key-2", seesAll: false },
+      ];
+      await commit([version("theirs", "A", { bearer: one })]);
+      await commit([version("removed", "A", { bearer: one }), removal("removed", { bearer: one })]);
+      const blind = { bearer: two, hearsOfNothing: false };
+      const [theirs, removed, never] = await commit([
+        removal("theirs", blind),
+        removal("removed", blind),
+        removal("never", blind),
+      ]);
+      expect([theirs, removed, never].map(word)).toEqual(["committed", "committed", "committed"]);
+      expect(await words(removal("never", blind))).toEqual(["unchanged"]);
+      expect(await words(removal("never", { ...blind, bearer: one }))).toEqual(["committed"]);
+    });
+
     test("a suspended or unknown client is refused, and only it", async () => {
       await addClient(database.db, "other");
       await suspendClient(database.db, "other");

@@ -40,6 +40,8 @@ export interface VersionCapture extends CaptureBase {
 
 export interface RemovalCapture extends CaptureBase {
   readonly kind: "removal";
+  /** Its bearer may hear that there was nothing to remove, though another brought it or removed it. */
+  readonly hearsOfNothing: boolean;
 }
 
 export type Capture = VersionCapture | RemovalCapture;

@@ -68,7 +68,7 @@ class Model {
     const bearer = { id: step.by, seesAll: step.by === "reader" };
     const capture =
       step.kind === "removal"
-        ? removal(step.path, { bearer })
+        ? removal(step.path, { bearer, hearsOfNothing: bearer.seesAll })
         : version(step.path, step.text, { bearer, ...(step.bytes ? {} : { key: null }) });
     this.sent.push(capture);
     return capture;
@@ -83,7 +83,7 @@ class Model {
     const mayKnow = capture.bearer.seesAll || head?.by === capture.bearer.id;
     const unchanged =
       capture.kind === "removal"
-        ? head?.text === undefined
+        ? head?.text === undefined && (capture.hearsOfNothing || head?.by === capture.bearer.id)
         : head !== undefined && head.text === text && mayKnow;
     if (!unchanged && capture.kind === "version" && capture.key === null) return "needs-bytes";
     this.recorded.set(capture.captureId, content);

@@ -54,6 +54,7 @@ export function removal(pathEncoded: string, more: Partial<RemovalCapture> = {})
     sealedAt: null,
     channel: "push",
     bearer: agent,
+    hearsOfNothing: true,
     ...more,
   };
 }

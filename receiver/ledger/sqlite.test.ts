@@ -23,6 +23,11 @@ describe("sqlite", () => {
     return { address: file, open };
   });
 
+  test("the disk that it grows on is known", async () => {
+    const { open } = await sqlitePlace();
+    expect(await (await open()).free()).toBeGreaterThan(0);
+  });
+
   test("a commit that returned is on the disk: WAL with synchronous=FULL, on every connection", async () => {
     const { open } = await sqlitePlace();
     for (const { db } of [await open(), await open()]) {

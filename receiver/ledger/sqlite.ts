@@ -4,6 +4,7 @@
  * SQLite, so that the event loop goes on.
  */
 import { closeSync, mkdirSync, openSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -42,6 +43,7 @@ export async function openSqlite(path: string): Promise<LedgerDatabase> {
     db,
     clock: sql<number>`cast(unixepoch('now', 'subsec') * 1000 as integer)`,
     siteLock: fileLock(`${file}.lock`),
+    free: () => freeBytes(file),
     close: () => db.destroy(),
   };
 }
@@ -52,6 +54,15 @@ function openFile(file: string): SqliteFile.Database {
     mkdirSync(dirname(file), { recursive: true });
     closeSync(openSync(file, "a", 0o600));
     return new SqliteFile(file, { timeout: BUSY_INSIDE_MS });
+  } catch (cause) {
+    throw unusable(file, cause);
+  }
+}
+
+async function freeBytes(file: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(dirname(file));
+    return bavail * bsize;
   } catch (cause) {
     throw unusable(file, cause);
   }

@@ -59,16 +59,21 @@ export class ManifestTail implements Manifest {
     }
   }
 
-  /** Writes what was left unwritten by at least this age; returns how many segments. */
-  async catchUp(olderThanMs: number): Promise<number> {
+  /** Writes what was left unwritten by at least this age, until it is told to stop; returns how many segments. */
+  async catchUp(olderThanMs: number, stopping?: AbortSignal): Promise<number> {
     await this.flush();
     const left = await this.#segments.unwritten(olderThanMs);
     const failures: unknown[] = [];
     // One segment that cannot be written must not keep the others from it.
-    for (const segment of left) await this.write(segment).catch((error: unknown) => failures.push(error));
+    let tried = 0;
+    for (const segment of left) {
+      if (stopping?.aborted) break;
+      tried += 1;
+      await this.write(segment).catch((error: unknown) => failures.push(error));
+    }
     await this.flush();
     if (failures.length > 0) throw failures[0];
-    return left.length;
+    return tried;
   }
 
   /** Tells the ledger which segments are in the lake. A failure costs only a repeated write later. */
