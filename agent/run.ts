@@ -1,6 +1,6 @@
 /** `tributary-agent run`: every room, wired together, until it is told to stop. */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +11,7 @@ import { type AgentSettings, loadAgentSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
 import { ReceiverClock } from "./identity/clock.ts";
 import { type Identity, requireIdentity, storeStanding } from "./identity/identity.ts";
+import { readAuthority } from "./identity/trust.ts";
 import { lockDataFolder } from "./queue/lock.ts";
 import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
 import { watchSettings } from "./reload.ts";
@@ -81,7 +82,7 @@ async function live(
   const { data, config, env, log, stop } = options;
   let identity = enrolled;
   let settings = first;
-  let ca = authorityOf(first);
+  let ca = readAuthority(first.tls.ca);
   let tally = EMPTY_TALLY;
   const startedAt = new Date().toISOString();
   const origin = Date.now() - performance.now();
@@ -168,7 +169,7 @@ async function live(
     dispatcher.retryAll();
   };
   const takeSettings = (fresh: AgentSettings): void => {
-    const newCa = authorityOf(fresh);
+    const newCa = readAuthority(fresh.tls.ca);
     const newWay = fresh.proxy !== settings.proxy || newCa !== ca;
     settings = fresh;
     ca = newCa;
@@ -235,17 +236,6 @@ function reloaded(data: string, identity: Identity, changed: () => void): Identi
     return stored;
   } catch {
     return identity;
-  }
-}
-
-function authorityOf({ tls }: AgentSettings): string | undefined {
-  if (tls.ca === undefined) return undefined;
-  try {
-    return readFileSync(tls.ca, "utf8");
-  } catch (cause) {
-    throw new ProblemError("config-invalid", `tls.ca: cannot read ${tls.ca}: ${(cause as Error).message}`, {
-      cause,
-    });
   }
 }
 

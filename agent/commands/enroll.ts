@@ -1,10 +1,10 @@
 /** `enroll`: a one-time code becomes this host's identity. */
-import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
 import { enrol } from "../identity/enrol.ts";
+import { readAuthority } from "../identity/trust.ts";
 import { VERSION } from "../version.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
 
@@ -25,7 +25,7 @@ export function addEnroll(program: Command): void {
       code: code === "-" ? await text(process.stdin) : code,
       version: VERSION,
       proxy,
-      ca: tls.ca === undefined ? undefined : readFileSync(tls.ca, "utf8"),
+      ca: readAuthority(tls.ca),
       env: process.env,
     });
     say(`enrolled as ${identity.name} (${identity.agentId}) for ${identity.clients.join(", ")}`);

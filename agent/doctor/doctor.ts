@@ -1,16 +1,15 @@
 /** All checks in the order in which one leads to the next: the way to the receiver, this host, the sources. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentSettings } from "../config.ts";
 import type { Identity } from "../identity/identity.ts";
-import { authoritiesOf } from "../identity/trust.ts";
+import { authoritiesOf, readAuthority } from "../identity/trust.ts";
 import { addressOf, checkAddress } from "./address.ts";
 import { askReceiver, checkAuthorised, notAsked } from "./authorised.ts";
 import { checkClock } from "./clock.ts";
 import { checkDataFolder } from "./data-folder.ts";
 import { checkDns } from "./dns.ts";
 import { checkEvents } from "./events.ts";
-import { type Finding, fail } from "./finding.ts";
+import { type Finding, fail, reasonOf } from "./finding.ts";
 import { checkFolder } from "./folder.ts";
 import { checkInotify, countFolders, inotifyLimits } from "./inotify.ts";
 import { checkProxy, proxyAddress } from "./proxy.ts";
@@ -77,10 +76,9 @@ async function* examineWay({
   if (tcp.level === "fail") return;
   let authorities: string[];
   try {
-    const { ca } = settings.tls;
-    authorities = authoritiesOf(identity.trust, ca === undefined ? undefined : readFileSync(ca, "utf8"));
+    authorities = authoritiesOf(identity.trust, readAuthority(settings.tls.ca));
   } catch (error) {
-    yield fail("tls", `tls.ca cannot be read: ${(error as Error).message}`, "correct tls.ca in agent.yaml");
+    yield fail("tls", reasonOf(error), "correct tls.ca in agent.yaml");
     return;
   }
   const way = { url, proxy };

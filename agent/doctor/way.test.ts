@@ -124,7 +124,7 @@ test("tls.ca of the host's own file counts", async () => {
   const settings = agentSettings.parse({ tls: { ca } });
   expect(levels(await found({ identity: untrusting, settings }))).toContain("tls ok");
   const missing = agentSettings.parse({ tls: { ca: join(dir, "missing.pem") } });
-  expect((await found({ settings: missing })).get("tls")?.says).toContain("tls.ca cannot be read");
+  expect((await found({ settings: missing })).get("tls")?.says).toContain("tls.ca: cannot read");
 });
 
 test("a revoked agent", async () => {
