@@ -21,7 +21,8 @@ import type { Log } from "./report/log.ts";
 import { EMPTY_TALLY, tallied } from "./report/tally.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
-import { Sources, unowned } from "./sources.ts";
+import { unowned } from "./source/owner.ts";
+import { Sources } from "./sources.ts";
 import { bandwidthOf, rateAt } from "./upload/bandwidth.ts";
 import { contentOpener } from "./upload/content.ts";
 import { courier } from "./upload/courier.ts";
@@ -163,7 +164,7 @@ async function live(
   };
 
   const takeSources = async (): Promise<void> => {
-    const wrong = unowned(settings, identity.clients, data);
+    const wrong = unowned(settings.sources, identity.clients, data);
     if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
     await sources.take(settings, identity.clients);
     dispatcher.retryAll();

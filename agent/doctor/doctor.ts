@@ -3,7 +3,9 @@ import { join } from "node:path";
 import type { AgentSettings } from "../config.ts";
 import type { Identity } from "../identity/identity.ts";
 import { authoritiesOf, readAuthority } from "../identity/trust.ts";
+import { owned } from "../source/owner.ts";
 import { addressOf, checkAddress } from "./address.ts";
+import { checkAfter } from "./after.ts";
 import { askReceiver, checkAuthorised, notAsked } from "./authorised.ts";
 import { checkClock } from "./clock.ts";
 import { checkDataFolder } from "./data-folder.ts";
@@ -42,12 +44,21 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
   const copies = sources.some((source) => source.capture === "copy");
   yield await checkSpace(patient.data, copies ? limits.spool : 0);
   const readable: string[] = [];
-  for (const source of sources) {
+  const refusals = identity === undefined ? [] : owned(sources, identity.clients, patient.data);
+  for (const [i, source] of sources.entries()) {
+    const refused = refusals[i]?.refused;
+    if (refused !== undefined) {
+      const { says, todo } = refused;
+      yield fail(`source ${source.name}`, `it ${says}`, `${todo} (in agent.yaml)`);
+      continue;
+    }
     const found = await checkFolder(source.name, source.path);
     yield found;
     if (found.level !== "ok") continue;
     readable.push(source.path);
     yield await checkEvents(source);
+    const after = await checkAfter(source);
+    if (after !== undefined) yield after;
   }
   const inotify = await inotifyLimits();
   if (inotify && readable.length > 0)
