@@ -195,11 +195,13 @@ test("a folder that never enrolled is examined as far as it goes", async () => {
 });
 
 test("sources are examined, and a folder that is not there is not watched", async () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), "tributary-elsewhere-"));
   const settings = agentSettings.parse({
     sources: [
-      { name: "here", path: import.meta.dirname },
-      { name: "gone", path: join(dir, "gone") },
+      { name: "here", path: elsewhere },
+      { name: "gone", path: join(elsewhere, "gone") },
     ],
   });
   expect(levels(await found({ settings }))).toMatch(/source here ok, events here \w+, source gone fail/);
+  rmSync(elsewhere, { recursive: true });
 });
