@@ -10,13 +10,13 @@ import { EXIT } from "@tributary/shared/terminal.ts";
 import { type AgentSettings, loadAgentSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
 import { ReceiverClock } from "./identity/clock.ts";
-import { type Identity, requireIdentity, storeStanding } from "./identity/identity.ts";
+import { type Identity, identityChanges, requireIdentity, storeStanding } from "./identity/identity.ts";
 import { readAuthority } from "./identity/trust.ts";
 import { lockDataFolder } from "./queue/lock.ts";
 import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
 import { watchSettings } from "./reload.ts";
 import { Heartbeat } from "./report/heartbeat.ts";
-import { writeLive } from "./report/live.ts";
+import { liveWriter } from "./report/live.ts";
 import type { Log } from "./report/log.ts";
 import { EMPTY_TALLY, tallied } from "./report/tally.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
@@ -193,15 +193,19 @@ async function live(
     },
     refuse,
   );
+  const enrolment = identityChanges(data);
+  const tellLive = liveWriter(data);
   const tick = setInterval(() => {
-    identity = reloaded(data, identity, () => {
+    const stored = enrolment();
+    // Beside the running agent it got a new key, as after a fork.
+    if (stored?.agentId === identity.agentId && stored.publicKey !== identity.publicKey) {
+      identity = stored;
       void receiver.close();
       dispatcher.heard();
-    });
-    writeLive(data, {
+    }
+    tellLive({
       pid: process.pid,
       startedAt,
-      at: new Date().toISOString(),
       trouble: tally.trouble,
       refused: tally.refused,
       skewMs: clock.skewMs(),
@@ -226,18 +230,6 @@ async function live(
   await Promise.all([sources.stop(), dispatcher.stop(GRACE_MS)]);
   await heartbeat.stop();
   await receiver.close();
-}
-
-/** An enrolment beside the running agent (a new key after a fork) is taken up; a damaged file is not. */
-function reloaded(data: string, identity: Identity, changed: () => void): Identity {
-  try {
-    const stored = requireIdentity(data);
-    if (stored.publicKey === identity.publicKey || stored.agentId !== identity.agentId) return identity;
-    setImmediate(changed);
-    return stored;
-  } catch {
-    return identity;
-  }
 }
 
 /**

@@ -2,12 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Enrolled, loadIdentity, pendingKey, publicX, storeEnrolment } from "./identity.ts";
+import {
+  type Enrolled,
+  identityChanges,
+  loadIdentity,
+  pendingKey,
+  publicX,
+  storeEnrolment,
+} from "./identity.ts";
 
 let dir: string;
+let stored: Enrolled;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "tributary-identity-"));
-  const stored: Enrolled = {
+  stored = {
     agentId: "00000000-0000-4000-8000-000000000000",
     name: "a",
     site: "00000000-0000-4000-8000-000000000001",
@@ -35,4 +43,17 @@ test.for<[string, string, RegExp]>([
   const file = join(dir, name);
   expect(() => loadIdentity(dir)).toThrow(says);
   expect(() => loadIdentity(dir)).toThrow(new RegExp(`^${file} is damaged[^\\n{]*$`));
+});
+
+test("an enrolment beside is seen once, and a file that is damaged meanwhile when it is whole again", () => {
+  const look = identityChanges(dir);
+  expect(look()?.name).toBe("a");
+  expect(look()).toBeUndefined();
+  storeEnrolment(dir, { ...stored, name: "b" });
+  expect(look()?.name).toBe("b");
+  expect(look()).toBeUndefined();
+  writeFileSync(join(dir, "identity.json"), "{");
+  expect(look()).toBeUndefined();
+  storeEnrolment(dir, { ...stored, name: "c" });
+  expect(look()?.name).toBe("c");
 });

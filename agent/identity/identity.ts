@@ -8,7 +8,7 @@
  *    a running agent and an enrolment beside it never overwrite each other.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { jwks, slug, uuid } from "@tributary/shared/protocol.ts";
@@ -66,6 +66,27 @@ export function requireIdentity(data: string): Identity {
       `${data} is not enrolled; ask the receiver's operator for a code and run: tributary-agent enroll CODE`,
     );
   return identity;
+}
+
+/**
+ * Tells of an enrolment beside a running agent: the identity at the first look, and when its file was written since.
+ * Asked every few seconds for ever, so nothing is read while nothing changed. What cannot be read now is looked at again.
+ */
+export function identityChanges(data: string): () => Identity | undefined {
+  const file = join(data, "identity.json");
+  let known: string | undefined;
+  return () => {
+    try {
+      const found = statSync(file, { bigint: true });
+      const mark = `${found.mtimeNs} ${found.size} ${found.ino}`;
+      if (mark === known) return undefined;
+      const stored = requireIdentity(data);
+      known = mark;
+      return stored;
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 /** Stores what a heartbeat changed, durably, before it is used. */

@@ -1,5 +1,5 @@
 /** The queue's file: WAL and synchronous=FULL, so a commit survives a power cut, and `status` reads while `run` writes. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import Database from "better-sqlite3";
 
@@ -9,6 +9,20 @@ export type QueueFile = Database.Database;
 export function openQueueFile(file: string): QueueFile {
   try {
     return open(file);
+  } catch (cause) {
+    throw unusable(cause, `the queue ${file}`, REMEDY) ?? cause;
+  }
+}
+
+/** As it is, for looking alone; undefined where there is none, or one of another version, which only `run` brings up to date. */
+export function openToRead(file: string): QueueFile | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const db = new Database(file, { timeout: 10_000 });
+    db.pragma("query_only = ON");
+    if (schemaNumber(db) === (readMigrations().at(-1)?.number ?? 0)) return db;
+    db.close();
+    return undefined;
   } catch (cause) {
     throw unusable(cause, `the queue ${file}`, REMEDY) ?? cause;
   }
