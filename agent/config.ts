@@ -21,11 +21,15 @@ const folderSource = z.strictObject({
   exclude: z.array(z.string()).default([]).describe("Globs of what is not captured; wins over include."),
   settle: duration.default(2000).describe("How long a file must hold still before it is sealed."),
   rescan: duration
+    .refine((ms) => ms >= 1000, "expected 1s or more: one scan would follow the other")
     .default(300_000)
-    .describe("How often the whole source is scanned, whatever the events said."),
+    .describe("How often the whole source is scanned, whatever the events said; 1s at least."),
   rehash: duration
+    .refine((ms) => ms >= 60_000, "expected 1m or more: the disk would never rest")
     .optional()
-    .describe("Re-reads every file on this cycle, to find changes that left no trace in size or times."),
+    .describe(
+      "Re-reads every file on this cycle, to find changes that left no trace in size or times; 1m at least.",
+    ),
   capture: z
     .enum(["in-place", "copy"])
     .default("in-place")
@@ -49,10 +53,19 @@ const folderSource = z.strictObject({
 });
 export type FolderSettings = z.output<typeof folderSource>;
 
+const DAY = "(mon|tue|wed|thu|fri|sat|sun)";
+const SPAN = `${DAY}( *- *${DAY})?`;
+const DAYS = new RegExp(`^ *${SPAN}( *, *${SPAN})* *$`, "i");
+
 const schedule = z
   .array(
     z.strictObject({
-      days: z.string().default("mon-sun").describe('Days, such as "mon-fri" or "sat,sun".'),
+      // A day that is no day would make a window that never applies, and nobody would notice.
+      days: z
+        .string()
+        .regex(DAYS, 'expected days out of mon, tue, wed, thu, fri, sat, sun, such as "mon-fri" or "sat,sun"')
+        .default("mon-sun")
+        .describe('Days, such as "mon-fri" or "sat,sun".'),
       from: z
         .string()
         .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "expected HH:MM")

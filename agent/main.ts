@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { fail } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
 import type { ReadQueue } from "./commands/receipt.ts";
-import type { OpenIntake } from "./commands/scan.ts";
+import type { LookInto } from "./commands/scan.ts";
 import { isDataFolderLocked } from "./queue/lock.ts";
-import { openQueue } from "./queue/sqlite.ts";
+import { lookInto as lookIntoQueue, openQueue } from "./queue/sqlite.ts";
 
 // The key, the queue and the copies of the client's files are nobody else's to read.
 process.umask(0o077);
@@ -20,10 +20,8 @@ const readQueue: ReadQueue = (data, read) => {
   }
 };
 
-const openIntake: OpenIntake = (data, client, source) => {
-  const queue = openQueue(join(data, "queue.sqlite"));
-  return { intake: queue.intake(client, source), close: () => queue.close() };
-};
+const lookInto: LookInto = (data, client, source) =>
+  lookIntoQueue(join(data, "queue.sqlite"), client, source);
 
 function acceptRoot(data: string, client: string, source: string): void {
   const queue = openQueue(join(data, "queue.sqlite"));
@@ -38,7 +36,7 @@ const program = createProgram({
   // Loaded only here: the short commands need none of it.
   run: async (options) => await (await import("./run.ts")).run(options),
   readQueue,
-  openIntake,
+  lookInto,
   acceptRoot,
   isRunning: isDataFolderLocked,
 });

@@ -1,6 +1,6 @@
 /** `tributary-agent run`: every room, wired together, until it is told to stop. */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,17 +10,19 @@ import { EXIT } from "@tributary/shared/terminal.ts";
 import { type AgentSettings, loadAgentSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
 import { ReceiverClock } from "./identity/clock.ts";
-import { type Identity, requireIdentity, storeStanding } from "./identity/identity.ts";
+import { type Identity, identityChanges, requireIdentity, storeStanding } from "./identity/identity.ts";
+import { readAuthority } from "./identity/trust.ts";
 import { lockDataFolder } from "./queue/lock.ts";
 import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
 import { watchSettings } from "./reload.ts";
 import { Heartbeat } from "./report/heartbeat.ts";
-import { writeLive } from "./report/live.ts";
+import { liveWriter } from "./report/live.ts";
 import type { Log } from "./report/log.ts";
 import { EMPTY_TALLY, tallied } from "./report/tally.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
-import { Sources, unowned } from "./sources.ts";
+import { unowned } from "./source/owner.ts";
+import { Sources } from "./sources.ts";
 import { bandwidthOf, rateAt } from "./upload/bandwidth.ts";
 import { contentOpener } from "./upload/content.ts";
 import { courier } from "./upload/courier.ts";
@@ -81,7 +83,7 @@ async function live(
   const { data, config, env, log, stop } = options;
   let identity = enrolled;
   let settings = first;
-  let ca = authorityOf(first);
+  let ca = readAuthority(first.tls.ca);
   let tally = EMPTY_TALLY;
   const startedAt = new Date().toISOString();
   const origin = Date.now() - performance.now();
@@ -162,13 +164,13 @@ async function live(
   };
 
   const takeSources = async (): Promise<void> => {
-    const wrong = unowned(settings, identity.clients, data);
+    const wrong = unowned(settings.sources, identity.clients, data);
     if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
     await sources.take(settings, identity.clients);
     dispatcher.retryAll();
   };
   const takeSettings = (fresh: AgentSettings): void => {
-    const newCa = authorityOf(fresh);
+    const newCa = readAuthority(fresh.tls.ca);
     const newWay = fresh.proxy !== settings.proxy || newCa !== ca;
     settings = fresh;
     ca = newCa;
@@ -191,15 +193,19 @@ async function live(
     },
     refuse,
   );
+  const enrolment = identityChanges(data);
+  const tellLive = liveWriter(data);
   const tick = setInterval(() => {
-    identity = reloaded(data, identity, () => {
+    const stored = enrolment();
+    // Beside the running agent it got a new key, as after a fork.
+    if (stored?.agentId === identity.agentId && stored.publicKey !== identity.publicKey) {
+      identity = stored;
       void receiver.close();
       dispatcher.heard();
-    });
-    writeLive(data, {
+    }
+    tellLive({
       pid: process.pid,
       startedAt,
-      at: new Date().toISOString(),
       trouble: tally.trouble,
       refused: tally.refused,
       skewMs: clock.skewMs(),
@@ -224,29 +230,6 @@ async function live(
   await Promise.all([sources.stop(), dispatcher.stop(GRACE_MS)]);
   await heartbeat.stop();
   await receiver.close();
-}
-
-/** An enrolment beside the running agent (a new key after a fork) is taken up; a damaged file is not. */
-function reloaded(data: string, identity: Identity, changed: () => void): Identity {
-  try {
-    const stored = requireIdentity(data);
-    if (stored.publicKey === identity.publicKey || stored.agentId !== identity.agentId) return identity;
-    setImmediate(changed);
-    return stored;
-  } catch {
-    return identity;
-  }
-}
-
-function authorityOf({ tls }: AgentSettings): string | undefined {
-  if (tls.ca === undefined) return undefined;
-  try {
-    return readFileSync(tls.ca, "utf8");
-  } catch (cause) {
-    throw new ProblemError("config-invalid", `tls.ca: cannot read ${tls.ca}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
 }
 
 /**

@@ -1,6 +1,4 @@
 /** The captures that run, kept equal to the configuration: added, changed and removed without a restart. */
-import { realpathSync } from "node:fs";
-import { isAbsolute, relative, resolve, sep } from "node:path";
 import type { Command, SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
 import type { AgentSettings, FolderSettings } from "./config.ts";
@@ -11,6 +9,7 @@ import { afterRule } from "./seal/after.ts";
 import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
 import { folderSource } from "./source/folder.ts";
+import { ignoredBy, owned } from "./source/owner.ts";
 import type { Source } from "./source/source.ts";
 
 export interface SourcesParts {
@@ -97,12 +96,8 @@ export class Sources {
 
   async #take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
     const wanted = new Map<string, { client: string; source: FolderSettings }>();
-    for (const source of settings.sources) {
-      const client = clientOf(source, clients);
-      if (client === undefined || wanted.has(identityOf(client, source.name))) continue;
-      if (isOwn(source, this.#parts.data)) continue;
-      wanted.set(identityOf(client, source.name), { client, source });
-    }
+    for (const { source, client } of owned(settings.sources, clients, this.#parts.data))
+      if (client !== undefined) wanted.set(identityOf(client, source.name), { client, source });
     for (const [identity, running] of this.#running) {
       const next = wanted.get(identity);
       if (next !== undefined && JSON.stringify(next.source) === running.settings) continue;
@@ -116,8 +111,7 @@ export class Sources {
   #start(client: string, settings: FolderSettings): Running {
     const { queue, spool, partHasher, report, corrected, data } = this.#parts;
     const rule = afterRule(settings.after, settings.path);
-    const own = [data, ...(rule?.kind === "move" ? [rule.to] : [])];
-    const ignored = own.map((path) => resolve(settings.path, relative(real(settings.path), real(path))));
+    const ignored = ignoredBy(settings.path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
     const source = folderSource({ ...settings, ignored });
     const intake = queue.intake(client, settings.name);
     const book = queue.book(client, settings.name);
@@ -137,52 +131,4 @@ export class Sources {
   }
 }
 
-/** Whatever links lead there: the agent's own key and queue must not be captured under another name. */
-function real(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path);
-  }
-}
-
 const identityOf = (client: string, name: string): string => `${client}/${name}`;
-
-/** Whose files these are: named in the settings, or the agent's only client. Undefined: it does not act for them. */
-function clientOf(source: FolderSettings, clients: readonly string[]): string | undefined {
-  const client = source.client ?? (clients.length === 1 ? clients[0] : undefined);
-  return client !== undefined && clients.includes(client) ? client : undefined;
-}
-
-/** The agent's own folder, or a place inside it: its private key and its queue lie there. */
-function isOwn(source: FolderSettings, data: string): boolean {
-  const inside = relative(real(data), real(source.path));
-  return inside === "" || !(inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside));
-}
-
-/** One sentence for each source that cannot run with these clients; `data` is the agent's own folder. */
-export function unowned(settings: AgentSettings, clients: readonly string[], data: string): string[] {
-  const names = new Set<string>();
-  const wrong: string[] = [];
-  for (const source of settings.sources) {
-    const client = clientOf(source, clients);
-    if (client === undefined) wrong.push(unownedSentence(source, clients));
-    else if (isOwn(source, data))
-      wrong.push(
-        `source "${source.name}" (${source.path}) lies in the agent's own folder, where its private key is: it is not captured; choose another folder`,
-      );
-    // One names the client, the other does not: only here are they known to be the same.
-    else if (names.has(identityOf(client, source.name)))
-      wrong.push(
-        `a second source of "${client}" is named "${source.name}" (${source.path}): it is not captured; give it another name`,
-      );
-    else names.add(identityOf(client, source.name));
-  }
-  return wrong;
-}
-
-function unownedSentence(source: FolderSettings, clients: readonly string[]): string {
-  return source.client === undefined
-    ? `source "${source.name}" names no client, and this agent acts for several: add client: ${clients.join(" or ")}`
-    : `source "${source.name}" is of the client "${source.client}", for whom this agent does not act (only for ${clients.join(", ")})`;
-}

@@ -80,7 +80,12 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       resolve();
     });
   }).catch((cause: NodeJS.ErrnoException) => {
-    throw new ProblemError("config-invalid", `cannot listen on ${host}:${port}: ${cause.message}`, { cause });
+    const advice = ADVICE[String(cause.code)];
+    throw new ProblemError(
+      "config-invalid",
+      `cannot listen on ${host}:${port}: ${cause.message}${advice === undefined ? "" : `; ${advice}`}`,
+      { cause },
+    );
   });
   const taken = (server.address() as AddressInfo).port;
   return {
@@ -89,6 +94,13 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     stop: (withinMs) => stop(server, withinMs),
   };
 }
+
+const ADVICE: Readonly<Record<string, string>> = {
+  EADDRINUSE: "stop what uses this port, or name another one in receiver.yaml: listen: { ingest: HOST:PORT }",
+  EADDRNOTAVAIL: "this host has no such address; correct listen: { ingest: HOST:PORT } in receiver.yaml",
+  ENOTFOUND: "this host has no such address; correct listen: { ingest: HOST:PORT } in receiver.yaml",
+  EACCES: "this account may not use this port; name one from 1024 on: listen: { ingest: HOST:PORT }",
+};
 
 const targets = new WeakMap<IncomingMessage, NonNullable<ReturnType<typeof parseTarget>>>();
 

@@ -95,6 +95,7 @@ export const PROBLEMS = {
     title: "The file is delivered, but could not be moved or deleted",
   },
   "disk-full": { status: 0, retry: true, title: "The agent's disk is full" },
+  "queue-unusable": { status: 0, retry: false, title: "The agent's queue cannot be opened" },
   "ledger-refused": { status: 0, retry: false, title: "The ledger cannot be used for this as it is" },
   "backup-invalid": { status: 0, retry: false, title: "This is not a whole backup" },
   "keys-refused": {

@@ -27,6 +27,10 @@ describe("configuration files", () => {
   });
 
   test.for([
+    ["sources: foo\n", "f:1:1: sources: expected a list, such as [a, b]"],
+    ["sources:\n  - settle: 2s\n", "f:2:5: sources.0.name: is missing; expected a text"],
+    ["- a\n", "f:1:1: expected a section: keys with values"],
+    ["lake: { kind: c }\n", "f:1:9: lake.kind: expected a or b"],
     ["sources:\n  - name: a\n    setle: 2s\n", 'f:3:5: unknown key "setle"; expected one of name, settle'],
     [
       "sources:\n  - name: a\n    settle: 2 weeks\n",

@@ -60,7 +60,7 @@ export function parseSettings<T extends z.ZodType>(text: string, file: string, s
       document.errors.map((e) => `${at(e.pos[0])}: ${e.message}`).join("\n"),
     );
   }
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  const parsed = schema.safeParse(document.toJS() ?? {}, { error: expectation });
   if (parsed.success) return parsed.data;
   const lines = flatten(parsed.error.issues).map((issue) => {
     const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
@@ -72,6 +72,41 @@ export function parseSettings<T extends z.ZodType>(text: string, file: string, s
   });
   throw new ProblemError("config-invalid", lines.join("\n"));
 }
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: "a text",
+  array: "a list, such as [a, b]",
+  object: "a section: keys with values",
+  record: "a section: keys with values",
+  boolean: "true or false",
+  number: "a number",
+  int: "a whole number",
+};
+
+/** Says what was expected in the words of somebody who writes YAML; undefined leaves the library's own sentence. */
+function expectation(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "invalid_type": {
+      const kind = KINDS[issue.expected] ?? issue.expected;
+      return issue.input === undefined ? `is missing; expected ${kind}` : `expected ${kind}`;
+    }
+    case "invalid_value":
+      return `expected ${alternatives(issue.values)}`;
+    case "invalid_union":
+      return issue.options === undefined ? undefined : `expected ${alternatives(issue.options as string[])}`;
+    case "too_small":
+      return issue.origin === "string" ? "must not be empty" : `expected ${issue.minimum} or more`;
+    case "too_big":
+      return `expected ${issue.maximum} or less`;
+    default:
+      return undefined;
+  }
+}
+
+const alternatives = (values: readonly unknown[]): string => {
+  const last = String(values.at(-1));
+  return values.length === 1 ? last : `${values.slice(0, -1).map(String).join(", ")} or ${last}`;
+};
 
 /** In a union the branch that got furthest is the one the writer meant. */
 function flatten(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {

@@ -51,7 +51,7 @@ export function printable(value: unknown): string {
   );
 }
 
-/** Prints what failed and returns the exit code. A named problem is explained; anything else is a fault of ours and shows its stack. */
+/** Prints what failed and returns the exit code. A named problem is explained, what the system refused too; anything else is a fault of ours and shows its stack. */
 export function fail(program: string, error: unknown): number {
   if (error instanceof ProblemError) {
     say(`${program}: ${error.message}`);
@@ -61,8 +61,32 @@ export function fail(program: string, error: unknown): number {
   // commander has printed it already: help and version end with 0, everything else was typed wrongly.
   if (String(ofCommander?.code).startsWith("commander."))
     return ofCommander?.exitCode === 0 ? EXIT.done : EXIT.usage;
-  say(`${program}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  const ofSystem = systemRefusal(error);
+  if (ofSystem === undefined)
+    say(`${program}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  else say(`${program}: ${ofSystem}`);
   return EXIT.failed;
+}
+
+const SYSTEM_ADVICE: Readonly<Record<string, string>> = {
+  EACCES:
+    "this account may not do that: run it as the account that the folder belongs to, or give this one the right",
+  EPERM:
+    "this account may not do that: run it as the account that the folder belongs to, or give this one the right",
+  ENOENT: "there is no such file or folder: correct the path, or make it",
+  ENOTDIR: "a part of the path is a file, not a folder: correct the path",
+  EISDIR: "that is a folder: name a file",
+  EROFS: "the file system is mounted read-only: name a folder on another",
+  ENOSPC: "the disk is full: free some space",
+  EDQUOT: "this account's share of the disk is used up: free some space",
+  EMFILE: "too many files are open: raise the limit (ulimit -n)",
+};
+
+/** What the operating system refused, with what to do; its message names the file. A stack helps nobody there. */
+function systemRefusal(error: unknown): string | undefined {
+  const { code, path, message } = (error ?? {}) as NodeJS.ErrnoException;
+  const advice = SYSTEM_ADVICE[String(code)];
+  return advice === undefined || path === undefined ? undefined : `${message}; ${advice}`;
 }
 
 /** Progress of a long command: one line rewritten on a terminal, a plain line every few seconds in a pipe. */

@@ -2,7 +2,6 @@
 import { printable, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
-import { examine } from "../doctor/doctor.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
@@ -21,6 +20,8 @@ export function addDoctor(program: Command): void {
       )
       .option("--json", "one JSON object a line: check, level (ok, warn, fail), says, todo"),
   ).action(async (options: Options) => {
+    // Loaded only here: what runs for months need not hold it.
+    const { examine } = await import("../doctor/doctor.ts");
     const { data, config } = placeOf(options);
     const identity = loadIdentity(data);
     const settings = loadAgentSettings(config);

@@ -1,10 +1,9 @@
 /** `enroll`: a one-time code becomes this host's identity. */
-import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
-import { enrol } from "../identity/enrol.ts";
+import { readAuthority } from "../identity/trust.ts";
 import { VERSION } from "../version.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
 
@@ -19,13 +18,15 @@ export function addEnroll(program: Command): void {
       .argument("<code>", "the code (trb1_…), or - to read it from standard input"),
   ).action(async (code: string, options: PlaceOptions) => {
     const { data, config } = placeOf(options);
+    // Loaded only here: what runs for months need not hold it.
+    const { enrol } = await import("../identity/enrol.ts");
     const { proxy, tls } = loadAgentSettings(config);
     const identity = await enrol({
       data,
       code: code === "-" ? await text(process.stdin) : code,
       version: VERSION,
       proxy,
-      ca: tls.ca === undefined ? undefined : readFileSync(tls.ca, "utf8"),
+      ca: readAuthority(tls.ca),
       env: process.env,
     });
     say(`enrolled as ${identity.name} (${identity.agentId}) for ${identity.clients.join(", ")}`);

@@ -8,13 +8,14 @@ import { walk } from "../source/walk.ts";
 
 export interface Finding {
   readonly path: Buffer;
-  /** held: it should be captured, but cannot now. gone: `run` reports its removal. */
+  /** held: it should be captured, but cannot now. gone: `run` reports its removal, where it may. */
   readonly what: "capture" | "waits" | "held" | "skipped" | "gone" | "unchanged";
   readonly reason: string;
   readonly size?: number;
 }
 
-type Known = Pick<Intake, "seenIn" | "standing" | "childFolders" | "foldersSeen">;
+/** What the queue knows of a source. */
+export type Known = Pick<Intake, "seenIn" | "standing" | "childFolders" | "foldersSeen">;
 
 /** Every file of the source. `known` undefined: nothing was ever captured. */
 export async function* findings(

@@ -6,13 +6,13 @@ import { addDoctor } from "./doctor.ts";
 import { addEnroll } from "./enroll.ts";
 import { addReceipt, type ReadQueue } from "./receipt.ts";
 import { addRun, type Run } from "./run.ts";
-import { addScan, type OpenIntake } from "./scan.ts";
+import { addScan, type LookInto } from "./scan.ts";
 import { addStatus, type IsRunning } from "./status.ts";
 
 export interface AgentParts {
   readonly run: Run;
   readonly readQueue: ReadQueue;
-  readonly openIntake: OpenIntake;
+  readonly lookInto: LookInto;
   readonly acceptRoot: AcceptRoot;
   readonly isRunning: IsRunning;
 }
@@ -28,7 +28,7 @@ export function createProgram(parts: AgentParts): Command {
   addEnroll(program);
   addAddFolder(program, parts.acceptRoot);
   addRun(program, parts.run);
-  addScan(program, parts.openIntake);
+  addScan(program, parts.lookInto);
   addStatus(program, parts.readQueue, parts.isRunning);
   addReceipt(program, parts.readQueue);
   addDoctor(program);

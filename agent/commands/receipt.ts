@@ -118,7 +118,9 @@ const PAGE = 1000;
 
 function show(path: string, options: ShowOptions, readQueue: ReadQueue): void {
   const wanted = Buffer.from(path);
-  const found = readQueue(placeOf(options).data, (status) => {
+  const { data } = placeOf(options);
+  requireIdentity(data);
+  const found = readQueue(data, (status) => {
     let before: number | undefined;
     let count = 0;
     for (;;) {

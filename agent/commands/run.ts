@@ -1,8 +1,7 @@
 /** `run`: the agent at work, until it is told to stop: a signal, or the end of its input under a Windows service. */
 import { say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
-import { pino } from "pino";
-import { type Log, logTo } from "../report/log.ts";
+import type { Log } from "../report/log.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
 
 /** The agent's loop; resolves with the exit code. */
@@ -24,6 +23,8 @@ export function addRun(program: Command, run: Run): void {
       ),
   ).action(async (options: PlaceOptions) => {
     const { data, config } = placeOf(options);
+    // Loaded only here: the short commands need none of it.
+    const [{ pino }, { logTo }] = await Promise.all([import("pino"), import("../report/log.ts")]);
     const terminal = process.stderr.isTTY === true;
     const log = logTo(pino.destination({ fd: 2, sync: true }), terminal, "info");
     const stop = stopSignal();

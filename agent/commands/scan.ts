@@ -2,15 +2,15 @@
 
 import { displayPath, encodePath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { Progress, printable, result, say } from "@tributary/shared/terminal.ts";
+import { EXIT, Progress, printable, result, say } from "@tributary/shared/terminal.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
 import { type FolderSettings, loadAgentSettings } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
-import type { Intake } from "../queue/queue.ts";
 import { afterRule } from "../seal/after.ts";
 import { folderSource } from "../source/folder.ts";
-import { type Finding, findings } from "./findings.ts";
+import { ignoredBy, owned } from "../source/owner.ts";
+import { type Finding, findings, type Known } from "./findings.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
 
 interface Options extends PlaceOptions {
@@ -19,14 +19,14 @@ interface Options extends PlaceOptions {
   readonly json?: boolean;
 }
 
-/** What is known of a source's files; the answer's `close` ends it. */
-export type OpenIntake = (
+/** What is known of a source's files, until `close`; undefined: nothing. It must not write: this only looks. */
+export type LookInto = (
   data: string,
   client: string,
   source: string,
-) => { readonly intake: Intake; close(): void };
+) => { readonly known: Known; close(): void } | undefined;
 
-export function addScan(program: Command, openIntake: OpenIntake): void {
+export function addScan(program: Command, lookInto: LookInto): void {
   withPlace(
     program
       .command("scan")
@@ -39,9 +39,8 @@ export function addScan(program: Command, openIntake: OpenIntake): void {
       .option("--json", "one JSON object a line: source, path, pathEncoded, what, reason, size"),
   ).action(async (options: Options) => {
     const { data, config } = placeOf(options);
-    const sources = loadAgentSettings(config).sources.filter(
-      ({ name }) => options.source === undefined || name === options.source,
-    );
+    const all = loadAgentSettings(config).sources;
+    const sources = all.filter(({ name }) => options.source === undefined || name === options.source);
     if (sources.length === 0)
       throw new ProblemError(
         "usage",
@@ -50,34 +49,44 @@ export function addScan(program: Command, openIntake: OpenIntake): void {
           : `${config} has no source "${options.source}"`,
       );
     const clients = loadIdentity(data)?.clients;
+    let failed = 0;
     for (const source of sources) {
-      const client = source.client ?? (clients?.length === 1 ? clients[0] : undefined);
-      const known =
-        clients === undefined || client === undefined ? undefined : openIntake(data, client, source.name);
+      const found = clients && owned(all, clients, data).find((one) => one.source === source);
+      // One that cannot be looked through says so; the others are shown all the same.
+      const looked = found?.client === undefined ? undefined : lookInto(data, found.client, source.name);
       try {
-        await scan(source, data, known?.intake, options.json === true);
+        const wrong = found?.refused
+          ? `${found.refused.says}; ${found.refused.todo}`
+          : await scan(source, data, looked?.known, options.json === true);
+        if (wrong === undefined) continue;
+        failed += 1;
+        say(`${source.name}: ${printable(wrong)}`);
       } finally {
-        known?.close();
+        looked?.close();
       }
     }
+    if (failed === 0) return;
+    say(failed === 1 ? "one source was not looked through" : `${failed} sources were not looked through`);
+    process.exitCode = EXIT.failed;
   });
 }
 
+/** Why the source cannot be looked through now; undefined when it was. */
 async function scan(
   settings: FolderSettings,
   data: string,
-  intake: Intake | undefined,
+  known: Known | undefined,
   json: boolean,
-): Promise<void> {
-  const { name, path, include, exclude, share, crossMounts, after, settle } = settings;
+): Promise<string | undefined> {
+  const { name, path, include, exclude, share, crossMounts, after, settle, removals } = settings;
   const rule = afterRule(after, path);
-  const ignored = [data, ...(rule?.kind === "move" ? [rule.to] : [])];
+  const ignored = ignoredBy(path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
   const source = folderSource({ name, path, include, exclude, share, crossMounts, ignored });
   const health = await source.health();
-  if (!health.healthy) throw new ProblemError(health.code, `source ${name}: ${health.reason}`);
+  if (!health.healthy) return `${health.reason} (${health.code})`;
   const counts = { capture: 0, waits: 0, held: 0, skipped: 0, gone: 0, unchanged: 0 };
   const progress = new Progress();
-  for await (const finding of findings(source, intake, settle, Date.now)) {
+  for await (const finding of findings(source, known, settle, Date.now)) {
     counts[finding.what] += 1;
     if (finding.what !== "unchanged")
       result(json ? JSON.stringify(viewOf(name, finding)) : lineOf(name, finding));
@@ -87,6 +96,8 @@ async function scan(
   say(
     `${name}: ${capture} to capture, ${waits} wait, ${held} cannot be captured now, ${skipped} left out, ${gone} gone, ${unchanged} unchanged`,
   );
+  if (gone > 0 && !removals) say(`${name}: what is gone is not reported: removals: false`);
+  return undefined;
 }
 
 function viewOf(source: string, { path, what, reason, size }: Finding) {

@@ -31,7 +31,7 @@ export async function askReceiver(
 ): Promise<Reply> {
   const path = `${way.url.pathname.replace(/\/$/, "")}${ROUTE.clients}`;
   const { agentId, site, key } = identity;
-  const token = await signToken({ agentId, site, method: "GET", path, now }, key);
+  const token = signToken({ agentId, site, method: "GET", path, now }, key);
   const socket = await openLine(way, secureContext(authorities));
   const client = new Client(way.url.origin, {
     connect: (_options, done) => setImmediate(done, null, socket),

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { addressOf, checkAddress } from "./address.ts";
+import { checkAfter } from "./after.ts";
 import { checkAuthorised, notAsked } from "./authorised.ts";
 import { checkClock } from "./clock.ts";
 import { checkDataFolder } from "./data-folder.ts";
@@ -169,6 +170,47 @@ describe("a source's folder", () => {
   });
 });
 
+describe("after", () => {
+  const closed = (folder: string) => async (asked: string) => {
+    if (asked === folder) throw new Error(`EACCES: permission denied, access '${asked}'`);
+  };
+
+  test("keep needs nothing", async () => {
+    expect(await checkAfter({ name: "pos", path: dir, after: "keep" })).toBeUndefined();
+  });
+
+  test("delete and move need a source that may be written", async () => {
+    for (const after of ["delete", "move:done"]) {
+      expect(await checkAfter({ name: "pos", path: dir, after })).toMatchObject({ level: "ok" });
+      const found = await checkAfter({ name: "pos", path: dir, after }, closed(dir));
+      expect(found).toMatchObject({ check: "after pos", level: "fail" });
+    }
+  });
+
+  test("move needs a target that may be written, or made", async () => {
+    const path = join(dir, "inbox");
+    const done = join(dir, "done");
+    mkdirSync(path);
+    const moved = { name: "pos", path, after: `move:${done}` };
+    expect(await checkAfter(moved, closed(dir))).toMatchObject({ level: "fail" });
+    mkdirSync(done);
+    expect(await checkAfter(moved, closed(dir))).toMatchObject({ level: "ok" });
+    expect(await checkAfter(moved, closed(done))).toMatchObject({ level: "fail" });
+    writeFileSync(join(dir, "file"), "");
+    const found = await checkAfter({ ...moved, after: "move:../file/done" });
+    expect(found).toMatchObject({ level: "fail", says: expect.stringContaining("is a file") });
+  });
+
+  test.skipIf(process.platform === "win32" || process.getuid?.() === 0)(
+    "a folder that is closed to this account",
+    async () => {
+      chmodSync(dir, 0o500);
+      expect(await checkAfter({ name: "pos", path: dir, after: "delete" })).toMatchObject({ level: "fail" });
+      chmodSync(dir, 0o700);
+    },
+  );
+});
+
 test.for<[string, number, number, string]>([
   ["plenty", 5000 * MIB, 0, "ok"],
   ["getting low", 500 * MIB, 0, "warn"],
@@ -217,7 +259,9 @@ describe("file events", () => {
 
   test("of other hosts never arrive from a share", async () => {
     const never: Listen = async () => expect.fail("listened");
-    expect((await checkEvents(source(), never, async () => "NFS")).says).toContain("lies on NFS");
+    const nfs = await checkEvents(source(), never, async () => "NFS");
+    expect(nfs.says).toContain("lies on NFS");
+    expect(nfs.todo).toContain("share: true");
     expect((await checkEvents({ ...source(), share: true }, never, local)).level).toBe("warn");
   });
 });

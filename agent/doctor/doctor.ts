@@ -1,16 +1,17 @@
 /** All checks in the order in which one leads to the next: the way to the receiver, this host, the sources. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentSettings } from "../config.ts";
 import type { Identity } from "../identity/identity.ts";
-import { authoritiesOf } from "../identity/trust.ts";
+import { authoritiesOf, readAuthority } from "../identity/trust.ts";
+import { owned } from "../source/owner.ts";
 import { addressOf, checkAddress } from "./address.ts";
+import { checkAfter } from "./after.ts";
 import { askReceiver, checkAuthorised, notAsked } from "./authorised.ts";
 import { checkClock } from "./clock.ts";
 import { checkDataFolder } from "./data-folder.ts";
 import { checkDns } from "./dns.ts";
 import { checkEvents } from "./events.ts";
-import { type Finding, fail } from "./finding.ts";
+import { type Finding, fail, reasonOf } from "./finding.ts";
 import { checkFolder } from "./folder.ts";
 import { checkInotify, countFolders, inotifyLimits } from "./inotify.ts";
 import { checkProxy, proxyAddress } from "./proxy.ts";
@@ -43,12 +44,21 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
   const copies = sources.some((source) => source.capture === "copy");
   yield await checkSpace(patient.data, copies ? limits.spool : 0);
   const readable: string[] = [];
-  for (const source of sources) {
+  const refusals = identity === undefined ? [] : owned(sources, identity.clients, patient.data);
+  for (const [i, source] of sources.entries()) {
+    const refused = refusals[i]?.refused;
+    if (refused !== undefined) {
+      const { says, todo } = refused;
+      yield fail(`source ${source.name}`, `it ${says}`, `${todo} (in agent.yaml)`);
+      continue;
+    }
     const found = await checkFolder(source.name, source.path);
     yield found;
     if (found.level !== "ok") continue;
     readable.push(source.path);
     yield await checkEvents(source);
+    const after = await checkAfter(source);
+    if (after !== undefined) yield after;
   }
   const inotify = await inotifyLimits();
   if (inotify && readable.length > 0)
@@ -77,10 +87,9 @@ async function* examineWay({
   if (tcp.level === "fail") return;
   let authorities: string[];
   try {
-    const { ca } = settings.tls;
-    authorities = authoritiesOf(identity.trust, ca === undefined ? undefined : readFileSync(ca, "utf8"));
+    authorities = authoritiesOf(identity.trust, readAuthority(settings.tls.ca));
   } catch (error) {
-    yield fail("tls", `tls.ca cannot be read: ${(error as Error).message}`, "correct tls.ca in agent.yaml");
+    yield fail("tls", reasonOf(error), "correct tls.ca in agent.yaml");
     return;
   }
   const way = { url, proxy };

@@ -43,6 +43,12 @@ export async function checkEvents(
   const check = `events ${source.name}`;
   const rescans = `rescans every ${formatDuration(source.rescan)} find the files`;
   const kind = source.share ? "a share" : await remote(source.path);
+  if (kind !== undefined && !source.share)
+    return warn(
+      check,
+      `${source.path} lies on ${kind}, and agent.yaml does not say so: file ids there are no sign of a change, and what other hosts write gives no event here; ${rescans}`,
+      "add share: true to this source in agent.yaml; lower its rescan: if files must leave sooner",
+    );
   if (kind !== undefined)
     return warn(
       check,

@@ -1,6 +1,6 @@
 /** The checks of the way to the receiver against a real HTTPS server: right, intercepted, refusing, gone. */
 import { generateKeyPairSync, randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -124,7 +124,38 @@ test("tls.ca of the host's own file counts", async () => {
   const settings = agentSettings.parse({ tls: { ca } });
   expect(levels(await found({ identity: untrusting, settings }))).toContain("tls ok");
   const missing = agentSettings.parse({ tls: { ca: join(dir, "missing.pem") } });
-  expect((await found({ settings: missing })).get("tls")?.says).toContain("tls.ca cannot be read");
+  expect((await found({ settings: missing })).get("tls")?.says).toContain("tls.ca: cannot read");
+});
+
+test("a source from which nothing would flow is a failure", async () => {
+  const inbox = join(dir, "inbox");
+  const elsewhere = mkdtempSync(join(tmpdir(), "tributary-elsewhere-"));
+  mkdirSync(inbox, { recursive: true });
+  const of = async (...sources: object[]) => {
+    const failed = [];
+    for await (const { check, level, says } of examine({
+      data: dir,
+      identity,
+      settings: agentSettings.parse({ sources }),
+      env: {},
+    }))
+      if (level === "fail") failed.push(`${check}: ${says}`);
+    return failed;
+  };
+  try {
+    expect(await of({ name: "pos", path: elsewhere })).toEqual([]);
+    expect(await of({ name: "pos", path: elsewhere, client: "other" })).toEqual([
+      expect.stringMatching(/^source pos: .*for whom this agent does not act/),
+    ]);
+    expect(await of({ name: "pos", path: inbox })).toEqual([
+      expect.stringMatching(/^source pos: .*the agent's own folder/),
+    ]);
+    expect(
+      await of({ name: "pos", path: elsewhere }, { name: "pos", path: elsewhere, client: "demo" }),
+    ).toEqual([expect.stringMatching(/^source pos: .*second source of "demo"/)]);
+  } finally {
+    rmSync(elsewhere, { recursive: true });
+  }
 });
 
 test("a revoked agent", async () => {
@@ -164,11 +195,13 @@ test("a folder that never enrolled is examined as far as it goes", async () => {
 });
 
 test("sources are examined, and a folder that is not there is not watched", async () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), "tributary-elsewhere-"));
   const settings = agentSettings.parse({
     sources: [
-      { name: "here", path: dir },
-      { name: "gone", path: join(dir, "gone") },
+      { name: "here", path: elsewhere },
+      { name: "gone", path: join(elsewhere, "gone") },
     ],
   });
   expect(levels(await found({ settings }))).toMatch(/source here ok, events here \w+, source gone fail/);
+  rmSync(elsewhere, { recursive: true });
 });

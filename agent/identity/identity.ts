@@ -8,7 +8,7 @@
  *    a running agent and an enrolment beside it never overwrite each other.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { jwks, slug, uuid } from "@tributary/shared/protocol.ts";
@@ -42,9 +42,17 @@ export interface Identity extends Enrolled {
 
 /** The identity of this data folder; undefined when it never enrolled. Throws `config-invalid` when its files are damaged. */
 export function loadIdentity(data: string): Identity | undefined {
-  const stored = readJson(join(data, "identity.json"), enrolled);
+  const stored = readJson(
+    join(data, "identity.json"),
+    enrolled,
+    "restore it from a backup, or remove it and have this agent invited anew with --replaces",
+  );
   if (stored === undefined) return undefined;
-  const since = readJson(join(data, "standing.json"), standing);
+  const since = readJson(
+    join(data, "standing.json"),
+    standing,
+    "restore it from a backup, or have this agent invited anew with --replaces and remove it",
+  );
   const current = since?.publicKey === stored.publicKey ? { ...stored, ...since } : stored;
   return { ...current, key: loadKey(data, stored.publicKey) };
 }
@@ -58,6 +66,27 @@ export function requireIdentity(data: string): Identity {
       `${data} is not enrolled; ask the receiver's operator for a code and run: tributary-agent enroll CODE`,
     );
   return identity;
+}
+
+/**
+ * Tells of an enrolment beside a running agent: the identity at the first look, and when its file was written since.
+ * Asked every few seconds for ever, so nothing is read while nothing changed. What cannot be read now is looked at again.
+ */
+export function identityChanges(data: string): () => Identity | undefined {
+  const file = join(data, "identity.json");
+  let known: string | undefined;
+  return () => {
+    try {
+      const found = statSync(file, { bigint: true });
+      const mark = `${found.mtimeNs} ${found.size} ${found.ino}`;
+      if (mark === known) return undefined;
+      const stored = requireIdentity(data);
+      known = mark;
+      return stored;
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 /** Stores what a heartbeat changed, durably, before it is used. */
@@ -109,21 +138,44 @@ function adoptPending(data: string): void {
 }
 
 function readKey(file: string): KeyObject | undefined {
-  if (!existsSync(file)) return undefined;
+  const pem = readOwn(file);
+  if (pem === undefined) return undefined;
   try {
-    return createPrivateKey(readFileSync(file));
+    return createPrivateKey(pem);
   } catch (cause) {
-    throw new ProblemError("config-invalid", `cannot read the key ${file}: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new ProblemError(
+      "config-invalid",
+      `${file} is damaged: it holds no private key; restore it from a backup, or remove it and have this agent invited anew with --replaces`,
+      { cause },
+    );
   }
 }
 
-function readJson<T extends z.ZodType>(file: string, schema: T): z.output<T> | undefined {
+/** `remedy`: what to do when the file was changed or cut. Undefined when there is none. */
+function readJson<T extends z.ZodType>(file: string, schema: T, remedy: string): z.output<T> | undefined {
+  const text = readOwn(file);
+  if (text === undefined) return undefined;
   try {
-    return schema.parse(JSON.parse(readFileSync(file, "utf8")));
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    const what =
+      cause instanceof z.ZodError
+        ? `"${cause.issues[0]?.path.join(".")}" is missing or wrong`
+        : "it is no whole JSON";
+    throw new ProblemError("config-invalid", `${file} is damaged (${what}); ${remedy}`, { cause });
+  }
+}
+
+/** The file's text; undefined when there is none. */
+function readOwn(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new ProblemError("config-invalid", `cannot read ${file}: ${(cause as Error).message}`, { cause });
+    throw new ProblemError(
+      "config-invalid",
+      `cannot read ${file}: ${(cause as Error).message}; run this as the account that the agent runs as`,
+      { cause },
+    );
   }
 }

@@ -108,8 +108,7 @@ function dial(url: URL, deadline: AbortSignal): Promise<Socket> {
 /** RFC 9110, 9.3.6: CONNECT host:port through the proxy; its password travels as Basic. */
 function tunnel(way: Way, proxy: URL, signal: AbortSignal): Promise<Socket> {
   const target = `${way.url.hostname}:${way.url.port || "443"}`;
-  const secret =
-    proxy.username && `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+  const secret = proxy.username && `${decoded(proxy.username)}:${decoded(proxy.password)}`;
   const send = proxy.protocol === "https:" ? secureRequest : request;
   return new Promise((resolve, reject) => {
     const asked = send({
@@ -141,6 +140,12 @@ function tunnel(way: Way, proxy: URL, signal: AbortSignal): Promise<Socket> {
     asked.end();
   });
 }
+
+/** A `%` that begins no escape stands for itself, as whoever typed the password means it. */
+const decoded = (text: string): string =>
+  text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) =>
+    Buffer.from(escapes.replaceAll("%", ""), "hex").toString(),
+  );
 
 const timedOut = (what: string): Error =>
   Object.assign(new Error(`${what} within ${CONNECT_MS / 1000} s`), { code: "ETIMEDOUT" });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { readAnswer, readRetryAfter } from "./answer.ts";
-import { authoritiesOf, mergeTrust, type Trust } from "./trust.ts";
+import { authoritiesOf, mergeTrust, readAuthority, type Trust } from "./trust.ts";
 
 const DAY = 86_400_000;
 const only = (pem: string, lastNamedAt = 0): Trust => ({
@@ -61,4 +61,12 @@ test("a problem keeps its name, its time and its request; a stranger's page is n
     expect(() => readAnswer(status, { "content-type": "text/html" }, "<html>", 0)).toThrow(
       expect.objectContaining({ code: "receiver-unreachable" }),
     );
+});
+
+test("tls.ca that is not there, or holds no certificate, is refused by name", () => {
+  expect(() => readAuthority("/no/ca.pem")).toThrow(
+    /^tls.ca: cannot read the authority \/no\/ca.pem: ENOENT/,
+  );
+  expect(() => readAuthority(import.meta.filename)).toThrow(/trust.test.ts: it holds no certificate in PEM;/);
+  expect(readAuthority(undefined)).toBeUndefined();
 });

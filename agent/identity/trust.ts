@@ -1,5 +1,8 @@
 /** What this agent takes for the receiver's certificate. The trust moves with the heartbeats: what they name is trusted at once, what they no longer name for 90 more days. */
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { getCACertificates, rootCertificates } from "node:tls";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import type { TrustSet } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
 
@@ -37,6 +40,24 @@ export function authoritiesOf(known: Trust, extra: string | undefined): string[]
     ...(extra === undefined ? [] : [extra]),
     ...(known.systemNamedAt === null ? [] : systemAuthorities()),
   ];
+}
+
+/** Content (PEM) of the file that `tls.ca` of agent.yaml names. Throws `config-invalid`: TLS itself would pass over a file without a certificate. */
+export function readAuthority(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    const pem = readFileSync(file, "utf8");
+    new X509Certificate(pem);
+    return pem;
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const what = code?.startsWith("ERR_OSSL") ? "it holds no certificate in PEM" : message;
+    throw new ProblemError(
+      "config-invalid",
+      `tls.ca: cannot read the authority ${file}: ${what}; name a PEM file that this account may read, or take tls.ca out of agent.yaml`,
+      { cause },
+    );
+  }
 }
 
 /** The system's store, with what NODE_EXTRA_CA_CERTS adds; where there is no store (bare containers), Node's own list. */

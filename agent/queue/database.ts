@@ -1,12 +1,52 @@
 /** The queue's file: WAL and synchronous=FULL, so a commit survives a power cut, and `status` reads while `run` writes. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import Database from "better-sqlite3";
 
 export type QueueFile = Database.Database;
 
-/** Opens and migrates. Throws `disk-full` when there is no room for it. */
+/** Opens and migrates. Throws `disk-full` when there is no room for it, `queue-unusable` when it is damaged or closed to this account. */
 export function openQueueFile(file: string): QueueFile {
+  try {
+    return open(file);
+  } catch (cause) {
+    throw unusable(cause, `the queue ${file}`, REMEDY) ?? cause;
+  }
+}
+
+/** As it is, for looking alone; undefined where there is none, or one of another version, which only `run` brings up to date. */
+export function openToRead(file: string): QueueFile | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const db = new Database(file, { timeout: 10_000 });
+    db.pragma("query_only = ON");
+    if (schemaNumber(db) === (readMigrations().at(-1)?.number ?? 0)) return db;
+    db.close();
+    return undefined;
+  } catch (cause) {
+    throw unusable(cause, `the queue ${file}`, REMEDY) ?? cause;
+  }
+}
+
+const REMEDY =
+  "stop the agent, move this file and those beside it that end in -wal and -shm away, and start it again: it looks at every file anew, and what the receiver has already makes no new version";
+
+/** A file that SQLite cannot work with, with what to do; undefined for any other failure. `remedy`: when it is damaged. */
+export function unusable(cause: unknown, what: string, remedy: string): ProblemError | undefined {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (/^SQLITE_(NOTADB|CORRUPT)/.test(String(code)))
+    return new ProblemError("queue-unusable", `${what} is damaged: ${message}; ${remedy}`, { cause });
+  // The library says in words alone that there is no folder.
+  if (/^SQLITE_(CANTOPEN|READONLY|PERM)/.test(String(code)) || message.includes("directory does not exist"))
+    return new ProblemError(
+      "queue-unusable",
+      `cannot open ${what}: ${message}; run this as the account that the agent runs as, and check --data`,
+      { cause },
+    );
+  return undefined;
+}
+
+function open(file: string): QueueFile {
   return diskFull(() => {
     const db = new Database(file, { timeout: 10_000 });
     db.pragma("journal_mode = WAL");

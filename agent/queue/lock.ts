@@ -3,18 +3,21 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import Database from "better-sqlite3";
+import { unusable } from "./database.ts";
 
 /**
  * Holds an exclusive transaction on `run.lock` until released; the lock dies with its process, however that ends.
  * Throws `usage` when another `run` holds it.
  */
 export function lockDataFolder(data: string): { release(): void } {
-  const db = new Database(join(data, "run.lock"), { timeout: 200 });
+  const file = join(data, "run.lock");
+  const db = opened(file, { timeout: 200 });
   try {
     db.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
     db.close();
-    if (!String((cause as { code?: unknown }).code).startsWith("SQLITE_BUSY")) throw cause;
+    if (!String((cause as { code?: unknown }).code).startsWith("SQLITE_BUSY"))
+      throw unusable(cause, file, REMEDY) ?? cause;
     throw new ProblemError(
       "usage",
       `another "tributary-agent run" works with ${data}; stop it first, or give this one its own --data`,
@@ -28,14 +31,25 @@ export function lockDataFolder(data: string): { release(): void } {
 export function isDataFolderLocked(data: string): boolean {
   const file = join(data, "run.lock");
   if (!existsSync(file)) return false;
-  const db = new Database(file, { timeout: 0, readonly: true });
+  const db = opened(file, { timeout: 0, readonly: true });
   try {
     db.prepare("SELECT COUNT(*) FROM sqlite_master").get();
     return false;
   } catch (cause) {
-    if (!String((cause as { code?: unknown }).code).startsWith("SQLITE_BUSY")) throw cause;
+    if (!String((cause as { code?: unknown }).code).startsWith("SQLITE_BUSY"))
+      throw unusable(cause, file, REMEDY) ?? cause;
     return true;
   } finally {
     db.close();
+  }
+}
+
+const REMEDY = "it holds nothing: remove it while no agent runs";
+
+function opened(file: string, options: Database.Options): Database.Database {
+  try {
+    return new Database(file, options);
+  } catch (cause) {
+    throw unusable(cause, file, REMEDY) ?? cause;
   }
 }

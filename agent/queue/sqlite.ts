@@ -1,7 +1,7 @@
 /** The queue in one SQLite file: composed of the courier's side, capture's side per source, and what `status` reads. */
 
 import { sqliteBook } from "./book.ts";
-import { openQueueFile, type QueueFile } from "./database.ts";
+import { openQueueFile, openToRead, type QueueFile } from "./database.ts";
 import { sqliteIntake } from "./intake.ts";
 import { type Ended, type Retention, sqliteOutbox } from "./outbox.ts";
 import type { Intake, Outbox, SourceBook } from "./queue.ts";
@@ -18,6 +18,24 @@ export interface SqliteQueue {
   /** Parcels ended, after their commit: what captures the file again, acts on it, or frees the spool. */
   onEnd(listener: (ends: readonly Ended[]) => void): () => void;
   close(): void;
+}
+
+/** Capture's side of a queue that is only looked at: undefined where this source was never captured. Nothing is written, not even a row for the source. */
+export function lookInto(
+  file: string,
+  client: string,
+  source: string,
+): { readonly known: Intake; close(): void } | undefined {
+  const db = openToRead(file);
+  if (db === undefined) return undefined;
+  const id = db
+    .prepare<[string, string], number>("SELECT id FROM sources WHERE client = ? AND name = ?")
+    .pluck()
+    .get(client, source);
+  if (id !== undefined)
+    return { known: sqliteIntake(db, { client, source, id }, () => {}), close: () => void db.close() };
+  db.close();
+  return undefined;
 }
 
 export interface QueueOptions {

@@ -6,6 +6,7 @@ import { z } from "zod";
 const live = z.object({
   pid: z.number(),
   startedAt: z.string(),
+  /** When it last changed. */
   at: z.string(),
   /** null: it takes files. */
   trouble: z.object({ code: z.string(), detail: z.string(), since: z.string() }).nullable(),
@@ -17,15 +18,30 @@ const live = z.object({
 });
 export type Live = z.infer<typeof live>;
 
-/** Replaced in one step; not made durable: it says nothing about another life of the process. Where it cannot be written, the agent goes on. */
-export function writeLive(data: string, state: Live): void {
+/**
+ * Writes `live.json` when what it says has changed, so that an idle agent leaves the disk alone; that it still runs, its
+ * lock tells. Replaced in one step; not made durable: it says nothing about another life of the process. Where it
+ * cannot be written, the agent goes on, and it is tried again.
+ */
+export function liveWriter(
+  data: string,
+  now: () => Date = () => new Date(),
+): (state: Omit<Live, "at">) => void {
   const file = join(data, "live.json");
-  try {
-    writeFileSync(`${file}.tmp`, JSON.stringify(state));
-    renameSync(`${file}.tmp`, file);
-  } catch {
-    // A full disk, most of all: the queue says so by name.
-  }
+  let written: string | undefined;
+  return (state) => {
+    // Clocks are never still to the millisecond.
+    const steady = { ...state, skewMs: Math.round(state.skewMs / 1000) * 1000 };
+    const text = JSON.stringify(steady);
+    if (text === written) return;
+    try {
+      writeFileSync(`${file}.tmp`, JSON.stringify({ ...steady, at: now().toISOString() }));
+      renameSync(`${file}.tmp`, file);
+      written = text;
+    } catch {
+      // A full disk, most of all: the queue says so by name.
+    }
+  };
 }
 
 /** What the agent last said; undefined when it never ran. Whether it still runs, its lock tells. */

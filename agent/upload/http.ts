@@ -81,7 +81,7 @@ export class HttpReceiver implements Receiver {
     const path = pathname.replace(/\/$/, "") + call.path;
     const { method } = call;
     const signed = { agentId, site, method, path: path.split("?", 1)[0] as string, now: clock.now() };
-    const token = await signToken(signed, key);
+    const token = signToken(signed, key);
     const mark = clock.mark();
     try {
       const response = await this.#poolFor(origin).request({

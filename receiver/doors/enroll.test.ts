@@ -56,7 +56,7 @@ async function openReceiver() {
     });
   const tokenOf = async (host: TestHost, agentId: string, more = {}) => {
     const input = { agentId, site: keys.site, method: "POST", path: ROUTE.heartbeat, now: Date.now() };
-    return `Bearer ${await signToken({ ...input, ...more }, host.privateKey)}`;
+    return `Bearer ${signToken({ ...input, ...more }, host.privateKey)}`;
   };
   return { ...scene, keys, post, tokenOf };
 }

@@ -48,7 +48,7 @@ describe("an agent", () => {
     const other = testHost("till-2");
     await redeem(db, other.enrolment(await secret(["mill"])));
     await expect(identify(token())).resolves.toBeDefined();
-    const refused = async (bad: Promise<string>, code = "unauthenticated") =>
+    const refused = async (bad: string, code = "unauthenticated") =>
       await expect(identify(bad)).rejects.toEqual(refusal(code));
     await refused(token({}, other.privateKey));
     await refused(token({ path: "/v1/removals" }));
@@ -77,7 +77,7 @@ describe("an agent", () => {
     const long = new SignJWT({ ...claims, exp: seconds + 3600 })
       .setProtectedHeader({ alg: "EdDSA", typ })
       .sign(host.privateKey);
-    const [head, payload] = (await token()).split(".");
+    const [head, payload] = token().split(".");
     for (const bad of [none, ...forgeries, await long, `${head}.${payload}.`, "a.b.c", "...", "trbk_x"])
       await expect(identify(bad), bad).rejects.toEqual(refusal("unauthenticated"));
     for (const authorization of [undefined, "", "Basic YTpi", "Bearer", "Bearer a b"])
@@ -87,7 +87,7 @@ describe("an agent", () => {
   test("that does not exist is told the same as one whose signature is wrong", async () => {
     const { identify, token } = await openGateScene();
     const stranger = testHost();
-    const answer = async (bad: Promise<string>) =>
+    const answer = async (bad: string) =>
       await identify(bad).then(
         () => "let in",
         (problem: ProblemError) => `${problem.code}: ${problem.message}`,

@@ -25,7 +25,7 @@ const never = (): never => expect.fail("nothing is run for help");
 const agent = createAgent({
   run: never,
   readQueue: never,
-  openIntake: never,
+  lookInto: never,
   acceptRoot: never,
   isRunning: never,
 });
