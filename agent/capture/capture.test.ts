@@ -485,6 +485,22 @@ describe("capture of a folder", () => {
       expect(health).toEqual([false, true]);
     });
 
+    test("another share at the same place removes nothing, though its root looks alike", async () => {
+      write("a", "1");
+      let share = "6969 one:/export";
+      const capture = start({ share: true }, { ...realDisk, shareOf: async () => share });
+      await delivered("a");
+      share = "6969 two:/export";
+      rmSync(join(root, "a"));
+      write("b", "2");
+      for (let i = 0; i < 3; i += 1) {
+        await capture.scanNow();
+        await new Promise((resolve) => setTimeout(resolve, 600));
+      }
+      expect(waiting()).toEqual(["b"]);
+      expect(queue.status.problems(9)).toMatchObject([{ code: "root-changed" }]);
+    });
+
     const mountable = process.platform === "linux" && process.getuid?.() === 0;
     test.skipIf(!mountable)(
       "a file system mounted inside that goes away removes nothing (needs root)",
