@@ -22,6 +22,7 @@ import { PartHasher } from "../seal/part-hasher.ts";
 import { Spool } from "../seal/spool.ts";
 import { type Disk, realDisk } from "../source/disk.ts";
 import { folderSource } from "../source/folder.ts";
+import type { Source } from "../source/source.ts";
 import { acceptRoot, type Capture, startCapture } from "./capture.ts";
 
 const DELIVERED: ParcelEnd = {
@@ -56,11 +57,17 @@ describe("capture of a folder", () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  function start(more: Partial<FolderSettings> = {}, disk?: Disk, intake?: Intake, most = 10_000): Capture {
+  function start(
+    more: Partial<FolderSettings> = {},
+    disk?: Disk,
+    intake?: Intake,
+    most = 10_000,
+    as: (source: Source) => Source = (source) => source,
+  ): Capture {
     const [source] = agentSettings.parse({ sources: [{ name: "pos", path: root, settle: "50ms" }] }).sources;
     const settings = { ...(source as FolderSettings), ...more };
     const capture = startCapture({
-      source: folderSource({ ...settings, ignored: [join(root, "done")] }, disk),
+      source: as(folderSource({ ...settings, ignored: [join(root, "done")] }, disk)),
       settings,
       intake: intake ?? queue.intake("acme", "pos"),
       book: queue.book("acme", "pos"),
@@ -119,6 +126,28 @@ describe("capture of a folder", () => {
     await until(() => expect(waiting()).toEqual(["old.csv"]));
     await capture.scanNow();
     expect(capture.state()).toMatchObject({ reachable: true, files: 2, problems: 0 });
+  });
+
+  test("a scan that is asked for while a long one runs does not end the scans", async () => {
+    let slow = true;
+    start({ rescan: 300 }, undefined, undefined, undefined, (source) => ({
+      ...source,
+      // The limit of watches is reached while the first scan goes on, and nothing gives hints afterwards.
+      async watch(hint) {
+        setTimeout(() => hint(undefined), 100);
+        return async () => undefined;
+      },
+      async list(...asked) {
+        if (slow) {
+          slow = false;
+          await new Promise((resolve) => setTimeout(resolve, 3_000));
+        }
+        return await source.list(...asked);
+      },
+    }));
+    await until(() => expect(facts.filter(({ kind }) => kind === "ScanFinished").length).toBeGreaterThan(2));
+    write("late", "x");
+    await until(() => expect(waiting()).toEqual(["late"]));
   });
 
   test("other times and the same bytes are no new parcel", async () => {
@@ -454,6 +483,22 @@ describe("capture of a folder", () => {
       expect(facts).toContainEqual({ kind: "RootTaken", source: "pos", accepted: true });
       const health = facts.flatMap((fact) => (fact.kind === "SourceHealthChanged" ? [fact.healthy] : []));
       expect(health).toEqual([false, true]);
+    });
+
+    test("another share at the same place removes nothing, though its root looks alike", async () => {
+      write("a", "1");
+      let share = "6969 one:/export";
+      const capture = start({ share: true }, { ...realDisk, shareOf: async () => share });
+      await delivered("a");
+      share = "6969 two:/export";
+      rmSync(join(root, "a"));
+      write("b", "2");
+      for (let i = 0; i < 3; i += 1) {
+        await capture.scanNow();
+        await new Promise((resolve) => setTimeout(resolve, 600));
+      }
+      expect(waiting()).toEqual(["b"]);
+      expect(queue.status.problems(9)).toMatchObject([{ code: "root-changed" }]);
     });
 
     const mountable = process.platform === "linux" && process.getuid?.() === 0;

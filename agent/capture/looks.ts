@@ -202,12 +202,13 @@ export class Looks {
 
   async #scan(): Promise<void> {
     if (this.#ended.signal.aborted) return;
+    // Before anything else: a time that has passed would keep every later scan from being asked for.
+    clearTimeout(this.#scanTimer);
+    this.#scanAt = Number.POSITIVE_INFINITY;
     if (this.#scanning !== undefined) {
       await this.#scanning;
       return this.#scanWithin(HINTED_SCAN_MS);
     }
-    clearTimeout(this.#scanTimer);
-    this.#scanAt = Number.POSITIVE_INFINITY;
     this.#scanning = this.#tolerant(() => this.#scanAll()).finally(() => {
       this.#scanning = undefined;
       this.#scanWithin(this.#parts.rescanMs);

@@ -1,5 +1,6 @@
 /** The file system's calls that a folder source makes, so that a test can make them fail as they do in the wild. */
 import { type BigIntStats, constants, type Dirent, lstat, lstatSync, promises } from "node:fs";
+import { shareOf } from "./mount.ts";
 
 export interface Disk {
   list(path: Buffer): Promise<Dirent<Buffer>[]>;
@@ -9,8 +10,8 @@ export interface Disk {
   /** Follows links. */
   stat(path: Buffer): Promise<BigIntStats>;
   realPath(path: Buffer): Promise<Buffer>;
-  /** Number of the file system's kind. */
-  kindOf(path: Buffer): Promise<number>;
+  /** Which share is mounted there. */
+  shareOf(path: Buffer): Promise<string>;
   /** For reading; never through a link, never waiting for a writer. */
   open(path: Buffer): Promise<promises.FileHandle>;
 }
@@ -28,7 +29,7 @@ export const realDisk: Disk = {
   lstatNow: (path) => lstatSync(path, { bigint: true }),
   stat: (path) => promises.stat(path, { bigint: true }),
   realPath: async (path) => slashed(await promises.realpath(path, { encoding: "buffer" })),
-  kindOf: async (path) => (await promises.statfs(path)).type,
+  shareOf,
   open: (path) => promises.open(path, READ_ONLY),
 };
 

@@ -205,8 +205,8 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         const stats = await disk.stat(root);
         if (!stats.isDirectory()) return sick(`${options.path} is not a folder`);
         await disk.list(root);
-        // A share's device number is given anew at every mount; what kind of file system it is stays.
-        const device = options.share ? `share-${(await disk.kindOf(root)).toString(16)}` : `${stats.dev}`;
+        // Stored and compared: another form of it makes every source "root-changed", once. Nothing is released yet.
+        const device = options.share ? `share-${await disk.shareOf(root)}` : `${stats.dev}`;
         return { healthy: true, rootId: `${device}:${stats.ino}` };
       } catch (error) {
         return sick(`${options.path} cannot be reached: ${inWords(error)}`);
