@@ -14,9 +14,11 @@ import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
 import { sweep } from "./ingest/sweep.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
-import type { AnyLake } from "./lake/lake.ts";
+import type { LakeOwner } from "./lake/claim.ts";
+import type { OwnLake } from "./lake/lake.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
+import { openLakeOf } from "./ledger/lake.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
@@ -40,7 +42,9 @@ async function open(options: SiteOptions): Promise<OpenSite> {
       onProblem: (message) => process.stderr.write(`${NAME}: ${message}\n`),
     });
     try {
-      const lake = await openLake(site, settings.lake, siteKeys.site);
+      const lake = await openLakeOf(database.db, (known) =>
+        openLake(site, settings.lake, { site: siteKeys.site, ...known }),
+      );
       const close = async (): Promise<void> => {
         siteKeys.close();
         await database.close();
@@ -77,16 +81,17 @@ async function openDatabase(site: Site, ledger: ReceiverSettings["ledger"]): Pro
   }
 }
 
-async function openLake(site: Site, lake: ReceiverSettings["lake"], siteId: string): Promise<AnyLake> {
+async function openLake(site: Site, lake: ReceiverSettings["lake"], owner: LakeOwner): Promise<OwnLake> {
   switch (lake.kind) {
     case "directory": {
       const { openDirectoryLake } = await import("./lake/directory.ts");
-      return await openDirectoryLake({ root: resolve(site.data, lake.path ?? "lake"), site: siteId });
+      return await openDirectoryLake({ root: resolve(site.data, lake.path ?? "lake"), ...owner });
     }
     case "s3": {
       const { endpoint, accessKeyId, secretAccessKey, bucket, prefix, region, forcePathStyle } = lake;
       const { openS3Lake } = await import("./lake/s3.ts");
       return await openS3Lake({
+        ...owner,
         bucket,
         prefix,
         region,

@@ -47,7 +47,10 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
       return there;
     }
     const file = fileOf(upload.key, upload.handle);
-    if (!(await tree.exists(file))) throw unknown(upload.key);
+    if (!(await tree.exists(file))) {
+      await tree.guard.require();
+      throw unknown(upload.key);
+    }
     const found: Open = opened.get(upload.handle) ?? {
       upload: uploadFile(file, false, disk),
       followed: 1,
@@ -110,6 +113,7 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
       await open.upload.quiet(open.closed);
       const { size } = await disk.lstat(open.upload.file).catch(() => ({ size: undefined }));
       if (size === undefined) {
+        await tree.guard.require();
         // Completed by another process of ours since we opened it.
         opened.delete(upload.handle);
         follower.drop(upload.handle);
@@ -228,6 +232,7 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
     },
 
     async *open() {
+      await tree.guard.require();
       for (const handle of await disk.readdir(uploads).catch(() => [])) {
         const folder = join(uploads, handle);
         try {

@@ -92,3 +92,6 @@ export interface LakeHealth {
 
 /** Everything that main.ts hands out. */
 export type AnyLake = Lake & PartLake & LakeHealth;
+
+/** A lake that was opened as the site's own. `id` is in its claim (`claim.ts`), and the ledger keeps it. */
+export type OwnLake = AnyLake & { readonly id: string };
