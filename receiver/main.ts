@@ -19,6 +19,7 @@ import type { OwnLake } from "./lake/lake.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
 import { openLakeOf } from "./ledger/lake.ts";
+import { createCoverage } from "./ledger/segments.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
@@ -166,16 +167,25 @@ function stopAsked(): { readonly happened: Promise<Error | undefined>; stop(why:
 }
 
 /** One sweep as a command: what `serve` does from time to time. */
-const sweepSite: Sweep = async ({ lake, database, settings }) =>
-  await sweep({
-    lake,
-    history: createHistory(database.db),
-    rows: new UploadRows(database),
-    now: Date.now,
-    report: () => {},
-    uploadsAfter: settings.sweep.uploads,
-    spareAfter: settings.sweep.spare,
-  });
+const sweepSite: Sweep = async ({ lake, database, settings }, skipped) => {
+  const held = await database.siteLock.beside();
+  try {
+    return await sweep({
+      lake,
+      history: createHistory(database.db),
+      coverage: createCoverage(database.db),
+      rows: new UploadRows(database),
+      now: Date.now,
+      report: (fact) => {
+        if (fact.kind === "SweepSkipped") skipped(fact.what, fact.error);
+      },
+      uploadsAfter: settings.sweep.uploads,
+      spareAfter: settings.sweep.spare,
+    });
+  } finally {
+    await held.release();
+  }
+};
 
 // `… | head` closes the pipe early: that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) =>

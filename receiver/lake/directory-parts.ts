@@ -24,6 +24,8 @@ interface Open {
 
 type Whole = { readonly size: number; readonly sha256: string };
 
+const HANDLE = /^[0-9a-f-]{36}$/;
+
 /** The half of a directory lake that takes files in parts. */
 export function directoryParts(tree: Tree, staging: Staging, follower: Follower, disk: Disk): PartLake {
   const uploads = join(tree.root, ".staging", "uploads");
@@ -31,8 +33,7 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
   const completing = new Map<string, Promise<Whole>>();
 
   const folderOf = (handle: string): string => {
-    if (!/^[0-9a-f-]{36}$/.test(handle))
-      throw new ProblemError("upload-unknown", `"${handle}" names no upload`);
+    if (!HANDLE.test(handle)) throw new ProblemError("upload-unknown", `"${handle}" names no upload`);
     return join(uploads, handle);
   };
   const fileOf = (key: string, handle: string): string =>
@@ -234,6 +235,8 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
     async *open() {
       await tree.guard.require();
       for (const handle of await disk.readdir(uploads).catch(() => [])) {
+        // Whatever else lies there (`.DS_Store`) is nobody's upload.
+        if (!HANDLE.test(handle)) continue;
         const folder = join(uploads, handle);
         try {
           yield { handle, ...(JSON.parse(await disk.readFile(join(folder, "key.json"), "utf8")) as Note) };

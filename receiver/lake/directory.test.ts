@@ -117,6 +117,14 @@ describe("a directory lake", () => {
     await lake.check();
   });
 
+  test("what lies among its uploads and is none is passed over", async () => {
+    const root = await freshRoot();
+    const lake = await openDirectoryLake({ root, site });
+    const handle = await lake.begin(someKey(), {});
+    await writeFile(join(root, ".staging", "uploads", ".DS_Store"), "?");
+    expect((await Array.fromAsync(lake.open())).map((open) => open.handle)).toEqual([handle]);
+  });
+
   test("a root that vanished is not healthy", async () => {
     const root = await freshRoot();
     const lake = await openDirectoryLake({ root, site });

@@ -293,7 +293,8 @@ export function s3Parts(
           client.send(
             new ListMultipartUploadsCommand({
               Bucket: store.bucket,
-              Prefix: store.prefix,
+              // The bucket may be others' too, and beside `raw/` the uploads are not those of versions.
+              Prefix: `${store.prefix}raw/`,
               EncodingType: "url",
               ...marker,
             }),

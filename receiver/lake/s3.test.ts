@@ -54,6 +54,10 @@ describeWithS3("S3", (s3) => {
     expect(opened.every((one) => one.id === lake)).toBe(true);
     expect((await open({ lake })).id).toBe(lake);
     expect(await Array.fromAsync((await open()).list(""))).toEqual([]);
+    // Uploads beside `raw/` may be anybody's: the sweep must not hear of them.
+    const ours = someKey();
+    for (const key of ["backups/of-another.bin", ours]) await opened[0]?.begin(key, {});
+    expect((await Array.fromAsync((await open()).open())).map((one) => one.key)).toEqual([ours]);
     await expect(open({ site: "other" })).rejects.toThrow(/belongs to the site/);
     await expect(open({ lake: "another" })).rejects.toThrow(/but this ledger belongs to the lake another/);
     await expect(open({ lake, prefix: "empty/" })).rejects.toThrow(/there is no lake in bucket/);

@@ -62,7 +62,20 @@ export function openingContract(newPlace: () => Promise<Place>, several: "one re
     const alone = await two.alone();
     await expect(one.share(() => {})).rejects.toMatchObject({ code: "ledger-refused" });
     await expect(one.alone()).rejects.toMatchObject({ code: "ledger-refused" });
+    await expect(one.beside()).rejects.toMatchObject({ code: "ledger-refused" });
     await alone.release();
     await (await one.share(() => {})).release();
+  });
+
+  test("a sweep runs beside a receiver and other sweeps, never beside a rebuild", async () => {
+    const place = await newPlace();
+    const [one, two] = [(await place()).siteLock, (await place()).siteLock];
+    const sweeping = [await one.beside(), await two.beside()];
+    const serving = await one.share(() => {});
+    sweeping.push(await two.beside());
+    await serving.release();
+    await expect(two.alone()).rejects.toMatchObject({ code: "ledger-refused" });
+    for (const held of sweeping) await held.release();
+    await (await two.alone()).release();
   });
 }
