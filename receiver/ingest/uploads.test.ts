@@ -15,9 +15,9 @@ beforeAll(async () => {
   rig = await startRig({
     wrap: (lake) => ({
       ...lake,
-      async complete(upload, parts) {
+      async complete(upload, parts, sha256) {
         if (failComplete) throw new Error("the store is away");
-        return await lake.complete(upload, parts);
+        return await lake.complete(upload, parts, sha256);
       },
     }),
   });
