@@ -25,6 +25,9 @@ export function logFact(log: Logger, fact: Fact): void {
     case "SpareLeft":
       log.warn({ err: fact.error, key: fact.key }, "a spare object was left in the lake for the sweep");
       return;
+    case "SweepSkipped":
+      log.warn({ err: fact.error, what: fact.what }, "the sweep could not take this away; it is tried again");
+      return;
     case "Swept":
       log.info(fact, "swept");
       return;

@@ -14,9 +14,12 @@ import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
 import { sweep } from "./ingest/sweep.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
-import type { AnyLake } from "./lake/lake.ts";
+import type { LakeOwner } from "./lake/claim.ts";
+import type { OwnLake } from "./lake/lake.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
+import { openLakeOf } from "./ledger/lake.ts";
+import { createCoverage } from "./ledger/segments.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
@@ -42,7 +45,9 @@ async function open(options: SiteOptions): Promise<OpenSite> {
       onProblem: (message) => process.stderr.write(`${NAME}: ${message}\n`),
     });
     try {
-      const lake = await openLake(site, settings.lake, siteKeys.site);
+      const lake = await openLakeOf(database.db, (known) =>
+        openLake(site, settings.lake, { site: siteKeys.site, ...known }),
+      );
       const close = async (): Promise<void> => {
         siteKeys.close();
         await database.close();
@@ -79,16 +84,17 @@ async function openDatabase(site: Site, ledger: ReceiverSettings["ledger"]): Pro
   }
 }
 
-async function openLake(site: Site, lake: ReceiverSettings["lake"], siteId: string): Promise<AnyLake> {
+async function openLake(site: Site, lake: ReceiverSettings["lake"], owner: LakeOwner): Promise<OwnLake> {
   switch (lake.kind) {
     case "directory": {
       const { openDirectoryLake } = await import("./lake/directory.ts");
-      return await openDirectoryLake({ root: resolve(site.data, lake.path ?? "lake"), site: siteId });
+      return await openDirectoryLake({ root: resolve(site.data, lake.path ?? "lake"), ...owner });
     }
     case "s3": {
       const { endpoint, accessKeyId, secretAccessKey, bucket, prefix, region, forcePathStyle } = lake;
       const { openS3Lake } = await import("./lake/s3.ts");
       return await openS3Lake({
+        ...owner,
         bucket,
         prefix,
         region,
@@ -165,16 +171,25 @@ function stopAsked(): { readonly happened: Promise<Error | undefined>; stop(why:
 }
 
 /** One sweep as a command: what `serve` does from time to time. */
-const sweepSite: Sweep = async ({ lake, database, settings }) =>
-  await sweep({
-    lake,
-    history: createHistory(database.db),
-    rows: new UploadRows(database),
-    now: Date.now,
-    report: () => {},
-    uploadsAfter: settings.sweep.uploads,
-    spareAfter: settings.sweep.spare,
-  });
+const sweepSite: Sweep = async ({ lake, database, settings }, skipped) => {
+  const held = await database.siteLock.beside();
+  try {
+    return await sweep({
+      lake,
+      history: createHistory(database.db),
+      coverage: createCoverage(database.db),
+      rows: new UploadRows(database),
+      now: Date.now,
+      report: (fact) => {
+        if (fact.kind === "SweepSkipped") skipped(fact.what, fact.error);
+      },
+      uploadsAfter: settings.sweep.uploads,
+      spareAfter: settings.sweep.spare,
+    });
+  } finally {
+    await held.release();
+  }
+};
 
 // `… | head` closes the pipe early: that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) =>

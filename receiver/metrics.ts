@@ -106,6 +106,7 @@ export function createMetrics(inFlight: () => number): Metrics {
           swept.inc({ what: "multipart" }, fact.multiparts);
           swept.inc({ what: "object" }, fact.objects);
           return;
+        case "SweepSkipped":
         case "SpareLeft":
           return;
       }

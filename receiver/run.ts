@@ -24,10 +24,11 @@ import { clientState } from "./ledger/clients.ts";
 import { createLedger } from "./ledger/commit.ts";
 import { checkLedger, type LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
-import { createSegments } from "./ledger/segments.ts";
+import { createCoverage, createSegments } from "./ledger/segments.ts";
 import { logFact, logProblem } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Listening, listen } from "./serve.ts";
+import { requireNewestCovered } from "./tail/coverage.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { Tail } from "./tail/tail.ts";
 
@@ -57,7 +58,7 @@ const STREAM_HEARTBEAT_MS = 15_000;
 /** What is left for the last commits where connections took all the time there was. */
 const LEAST_MS = 1000;
 
-/** Writes what a crash left unwritten, then listens. */
+/** Refuses a ledger that knows less than the lake, writes what a crash left unwritten, then listens. */
 export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver> {
   const { settings, database, lake, keys, gate, log } = parts;
   const stopping = new AbortController();
@@ -81,6 +82,8 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const places = new Places(settings.limits.concurrent);
   const { idle, minRate } = settings.limits;
 
+  const coverage = createCoverage(database.db);
+  await requireNewestCovered({ lake, coverage }, Date.now());
   const left = await manifest.catchUp(0);
   if (left > 0) log.info({ segments: left }, "wrote manifest segments that were left unwritten");
 
@@ -113,6 +116,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     await sweep({
       lake,
       history,
+      coverage,
       rows,
       now: Date.now,
       report,

@@ -201,9 +201,9 @@ test.for([
     return parts > 2;
   };
   const cut = carry(parcel, stop.signal).catch((cause: unknown) => cause);
-  await expect.poll(() => [...receiver.uploads.values()][0]?.parts.size).toBe(2);
+  await expect.poll(() => [...receiver.uploads.values()][0]?.parts.size, { timeout: 10_000 }).toBe(2);
   // None still on its way that would arrive after all.
-  await expect.poll(() => parts).toBe(4);
+  await expect.poll(() => parts, { timeout: 10_000 }).toBe(4);
   stop.abort(new Error("killed"));
   expect(await cut).toBe(stop.signal.reason);
   const [upload] = [...receiver.uploads.values()];

@@ -1,15 +1,19 @@
 /** `sweep`: takes away now what `serve` takes away from time to time. */
-import { say } from "@tributary/shared/terminal.ts";
+import { EXIT, printable, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import type { OpenSite } from "../site.ts";
 import { requireSite, type Sites, siteCommand, withSite } from "./command.ts";
 
-/** Sweeps the site once; handed in by main.ts. */
-export type Sweep = (site: OpenSite) => Promise<{
+/** Sweeps the site once, and tells what could not be taken away; handed in by main.ts. */
+export type Sweep = (
+  site: OpenSite,
+  skipped: (what: string, error: unknown) => void,
+) => Promise<{
   readonly uploads: number;
   readonly multiparts: number;
   readonly objects: number;
+  readonly skipped: number;
 }>;
 
 export function addSweepCommand(program: Command, sites: Sites, sweep: Sweep): void {
@@ -20,8 +24,13 @@ export function addSweepCommand(program: Command, sites: Sites, sweep: Sweep): v
   ).action((options: SiteOptions) => {
     requireSite(options);
     return withSite(sites, options, async (site) => {
-      const { uploads, multiparts, objects } = await sweep(site);
+      const { uploads, multiparts, objects, skipped } = await sweep(site, (what, error) =>
+        say(`${printable(what)} stays: ${error instanceof Error ? error.message : String(error)}`),
+      );
       say(`taken away: ${uploads} uploads, ${multiparts} multiparts, ${objects} objects`);
+      if (skipped === 0) return;
+      say(`${skipped} could not be taken away; run this again when the reason is gone`);
+      process.exitCode = EXIT.failed;
     });
   });
 }

@@ -13,11 +13,14 @@ export type Fact =
   | { readonly kind: "SegmentWritten"; readonly lines: number; readonly ms: number }
   | { readonly kind: "SegmentFailed"; readonly segment: string; readonly error: unknown }
   | { readonly kind: "SpareLeft"; readonly key: string; readonly error: unknown }
+  /** One thing that the sweep could not take away; it is tried again the next time. */
+  | { readonly kind: "SweepSkipped"; readonly what: string; readonly error: unknown }
   | {
       readonly kind: "Swept";
       readonly uploads: number;
       readonly multiparts: number;
       readonly objects: number;
+      readonly skipped: number;
     };
 
 export type Report = (fact: Fact) => void;

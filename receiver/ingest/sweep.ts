@@ -2,16 +2,20 @@
  * Takes away what nobody will come back for: uploads that were not touched for long, multiparts of the store that no
  * live upload names, and spare objects that no entry names. Never what can still complete: an upload is aborted by
  * the same compare-and-set that completing takes, and an object counts as spare only long after its key was made.
+ * "No entry names it" says something only of a ledger that knows the whole lake: with any other, nothing is touched.
  */
-import { isUuidv7, uuidv7Time } from "@tributary/shared/uuid.ts";
+import { uuidv7Time } from "@tributary/shared/uuid.ts";
+import { versionIdOf } from "../lake/key.ts";
 import type { Lake, PartLake } from "../lake/lake.ts";
-import type { History } from "../ledger/ledger.ts";
+import type { Coverage, History } from "../ledger/ledger.ts";
+import { requireCovered } from "../tail/coverage.ts";
 import type { Report } from "./facts.ts";
 import type { UploadRow, UploadRows } from "./upload-rows.ts";
 
 export interface SweepParts {
   readonly lake: Pick<Lake, "list" | "remove"> & Pick<PartLake, "abort" | "open">;
   readonly history: Pick<History, "named">;
+  readonly coverage: Coverage;
   readonly rows: UploadRows;
   readonly now: () => number;
   readonly report: Report;
@@ -28,76 +32,108 @@ export interface Swept {
   readonly uploads: number;
   readonly multiparts: number;
   readonly objects: number;
+  /** Could not be taken away; each was reported, and is tried again the next time. */
+  readonly skipped: number;
 }
 
+type TakeAway = (what: string, work: () => Promise<void>) => Promise<number>;
+
+/** Throws `ledger-refused`, and has touched nothing, when the lake knows more than the ledger. */
 export async function sweep(parts: SweepParts): Promise<Swept> {
-  const swept = {
-    uploads: await sweepUploads(parts),
-    multiparts: await sweepMultiparts(parts),
-    objects: await sweepSpare(parts),
+  await requireCovered(parts);
+  let skipped = 0;
+  /** One thing that the lake does not let go of must not keep the others. */
+  const takeAway: TakeAway = async (what, work) => {
+    try {
+      await work();
+      return 1;
+    } catch (error) {
+      skipped += 1;
+      parts.report({ kind: "SweepSkipped", what, error });
+      return 0;
+    }
   };
+  const uploads = await sweepUploads(parts, takeAway);
+  const multiparts = await sweepMultiparts(parts, takeAway);
+  const objects = await sweepSpare(parts, takeAway);
+  const swept = { uploads, multiparts, objects, skipped };
   parts.report({ kind: "Swept", ...swept });
   return swept;
 }
 
-async function sweepUploads(parts: SweepParts): Promise<number> {
+async function sweepUploads(parts: SweepParts, takeAway: TakeAway): Promise<number> {
   const { rows, uploadsAfter } = parts;
   let count = 0;
   for (;;) {
     const abandoned = await rows.abandoned(uploadsAfter, BATCH);
     let progress = 0;
     for (const row of abandoned) {
-      if (parts.stopping?.aborted) return count + progress;
-      if (await sweepUpload(parts, row)) progress += 1;
+      if (parts.stopping?.aborted) return count;
+      const ended = await endUpload(parts, row);
+      if (ended === "goes on") continue;
+      progress += 1;
+      count += ended === "done" ? 1 : await takeAway(`upload ${row.id}`, () => abortUpload(parts, row));
     }
-    count += progress;
     if (progress === 0) return count;
   }
 }
 
-async function sweepUpload(parts: SweepParts, row: UploadRow): Promise<boolean> {
-  const { rows, lake, history, uploadsAfter } = parts;
+/** Ends it in the ledger; what the lake still holds of it belongs to no live upload from then on. */
+async function endUpload(
+  { rows, history, uploadsAfter }: SweepParts,
+  row: UploadRow,
+): Promise<"done" | "aborted" | "goes on"> {
   // A receiver that died between its commit and its answer left a version behind, not an abandoned upload.
-  if ((await history.named([row.lake_key])).size > 0) {
+  if ((await history.named([row.version_id])).size > 0) {
     await rows.leave(row.id, "done");
-    return true;
+    return "done";
   }
-  if (!(await rows.abort(row.id, uploadsAfter))) return false;
-  await lake.abort({ key: row.lake_key, handle: row.handle, size: row.size, partSize: row.part_size });
-  return true;
+  return (await rows.abort(row.id, uploadsAfter)) ? "aborted" : "goes on";
 }
 
-async function sweepMultiparts({ lake, rows, now, uploadsAfter, stopping }: SweepParts): Promise<number> {
+async function abortUpload({ lake }: SweepParts, row: UploadRow): Promise<void> {
+  await lake.abort({ key: row.lake_key, handle: row.handle, size: row.size, partSize: row.part_size });
+}
+
+async function sweepMultiparts(parts: SweepParts, takeAway: TakeAway): Promise<number> {
+  const { lake, rows, now, uploadsAfter } = parts;
   let count = 0;
   for await (const open of lake.open()) {
-    if (stopping?.aborted) break;
-    if (open.startedAt > now() - uploadsAfter) continue;
-    if ((await rows.liveKeys([open.key])).has(open.key)) continue;
-    await lake.abort({ key: open.key, handle: open.handle, size: 0, partSize: 0 });
-    count += 1;
+    if (parts.stopping?.aborted) break;
+    if (!(open.startedAt <= now() - uploadsAfter)) continue;
+    const versionId = versionIdOf(open.key);
+    // Without a key it was left by a process that died while it began; with one that is not ours it is another's.
+    if (versionId === undefined && open.key !== "") continue;
+    if (versionId !== undefined && (await rows.live([versionId])).size > 0) continue;
+    count += await takeAway(`multipart ${open.handle} of ${open.key}`, () =>
+      lake.abort({ key: open.key, handle: open.handle, size: 0, partSize: 0 }),
+    );
   }
   return count;
 }
 
-async function sweepSpare({ lake, rows, history, now, spareAfter, stopping }: SweepParts): Promise<number> {
+async function sweepSpare(parts: SweepParts, takeAway: TakeAway): Promise<number> {
+  const { lake, now, spareAfter } = parts;
   let count = 0;
   const before = now() - spareAfter;
-  const remove = async (keys: readonly string[]): Promise<void> => {
-    // In this order: an upload that is no longer live by now has either ended, or its entry is there to be seen.
-    const live = await rows.liveKeys(keys);
-    const named = await history.named(keys);
-    for (const key of keys) {
-      if (stopping?.aborted) return;
-      if (named.has(key) || live.has(key)) continue;
-      await lake.remove(key);
-      count += 1;
+  const remove = async (spares: readonly Spare[]): Promise<void> => {
+    const kept = await keptOf(
+      parts,
+      spares.map(({ versionId }) => versionId),
+    );
+    for (const { key, versionId } of spares) {
+      if (parts.stopping?.aborted) return;
+      // Asked again right before: what was asked of a batch may be a while ago.
+      if (kept.has(versionId) || (await keptOf(parts, [versionId])).has(versionId)) continue;
+      count += await takeAway(key, () => lake.remove(key));
     }
   };
-  let batch: string[] = [];
+  let batch: Spare[] = [];
   for await (const { key } of lake.list("raw/")) {
-    if (stopping?.aborted) return count;
-    if (!(madeAt(key) < before)) continue;
-    batch.push(key);
+    if (parts.stopping?.aborted) return count;
+    const versionId = versionIdOf(key);
+    if (versionId === undefined || !(uuidv7Time(versionId) < before)) continue;
+    batch.push({ key, versionId });
     if (batch.length < BATCH) continue;
     await remove(batch);
     batch = [];
@@ -106,8 +142,17 @@ async function sweepSpare({ lake, rows, history, now, spareAfter, stopping }: Sw
   return count;
 }
 
-/** When the key was made, in ms: the time inside its versionId. NaN for what is not one of our keys; that stays. */
-function madeAt(key: string): number {
-  const versionId = key.split("/")[4] ?? "";
-  return isUuidv7(versionId) ? uuidv7Time(versionId) : Number.NaN;
+/** By version, not by key: a file system may list a name in another spelling than it was given. */
+interface Spare {
+  readonly key: string;
+  readonly versionId: string;
+}
+
+/** Which of these versions stay. In this order: an upload that is no longer live by then has ended, or its entry is there to be seen. */
+async function keptOf(
+  { rows, history }: SweepParts,
+  versionIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const live = await rows.live(versionIds);
+  return live.union(await history.named(versionIds));
 }

@@ -175,16 +175,16 @@ export class UploadRows {
       .execute();
   }
 
-  /** Which of these lake keys belong to an upload that can still complete. */
-  async liveKeys(keys: readonly string[]): Promise<ReadonlySet<string>> {
-    if (keys.length === 0) return new Set();
+  /** Which of these versions belong to an upload that can still complete. */
+  async live(versionIds: readonly string[]): Promise<ReadonlySet<string>> {
+    if (versionIds.length === 0) return new Set();
     const rows = await this.#db
       .selectFrom("uploads")
-      .select("lake_key")
-      .where("lake_key", "in", keys)
+      .select("version_id")
+      .where("version_id", "in", versionIds)
       .where("state", "in", ["open", "completing"])
       .execute();
-    return new Set(rows.map((row) => row.lake_key));
+    return new Set(rows.map((row) => row.version_id));
   }
 
   #before(ms: number) {

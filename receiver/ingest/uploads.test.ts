@@ -4,6 +4,7 @@ import { PARTS } from "@tributary/shared/protocol.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addClient, setQuotas } from "../ledger/clients.ts";
 import { createHistory } from "../ledger/history.ts";
+import { createCoverage } from "../ledger/segments.ts";
 import { type Answer, type Rig, startRig } from "../rig.ts";
 import { sweep } from "./sweep.ts";
 import { UploadRows } from "./upload-rows.ts";
@@ -15,10 +16,10 @@ beforeAll(async () => {
   rig = await startRig({
     wrap: (lake) => ({
       ...lake,
-      async complete(upload, parts) {
+      async complete(upload, parts, sha256) {
         if (failComplete) throw new Error("the store is away");
         whileCompleting();
-        return await lake.complete(upload, parts);
+        return await lake.complete(upload, parts, sha256);
       },
     }),
   });
@@ -262,6 +263,7 @@ describe("completing", () => {
     const swept = await sweep({
       lake: rig.lake,
       history: createHistory(rig.database.db),
+      coverage: createCoverage(rig.database.db),
       rows: new UploadRows(rig.database),
       now: () => Date.now() + 2 * week,
       report: () => {},
@@ -286,6 +288,7 @@ describe("completing", () => {
     const stopped = await sweep({
       lake: rig.lake,
       history: createHistory(rig.database.db),
+      coverage: createCoverage(rig.database.db),
       rows: new UploadRows(rig.database),
       now: Date.now,
       report: () => {},

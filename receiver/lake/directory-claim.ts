@@ -1,17 +1,14 @@
 /**
  * A directory lake is one host's: two would each think that their fsync and their staging are the only ones.
- * `.tributary.json` in its root names the host and the site; it is also how an unmounted disk is noticed.
+ * `.tributary.json` in its root names the host, the site and the lake (see `claim.ts`).
  */
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { type Disk, lakeFault, syncFolder } from "./disk.ts";
-
-export interface Claim {
-  readonly host: string;
-  readonly site: string;
-}
+import { CLAIM, type Claim, type LakeOwner, parseClaim, refuseAbsent, requireOurs } from "./claim.ts";
+import { type Disk, hasCode, lakeFault, syncFolder } from "./disk.ts";
 
 /** The machine's id where it has one (systemd), else its name. */
 export async function thisHost(): Promise<string> {
@@ -19,39 +16,50 @@ export async function thisHost(): Promise<string> {
   return id.trim() === "" || id.trim() === "uninitialized" ? hostname() : id.trim();
 }
 
-const claimFile = (root: string): string => join(root, ".tributary.json");
-
-/** Throws when the claim cannot be read: the usual reason is a disk that is not mounted. */
-export async function readClaim(root: string, disk: Disk): Promise<Claim> {
+/** Undefined when there is none. */
+export async function readClaim(root: string, disk: Disk): Promise<Claim | undefined> {
+  const file = join(root, CLAIM);
+  let text: string;
   try {
-    return JSON.parse(await disk.readFile(claimFile(root), "utf8")) as Claim;
+    text = await disk.readFile(file, "utf8");
   } catch (error) {
-    throw lakeFault(error, claimFile(root));
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw lakeFault(error, file);
   }
+  return parseClaim(text, file);
 }
 
-/** Takes a new root for this host and site, or throws when it is another's. */
-export async function claimRoot(root: string, claim: Claim, disk: Disk): Promise<void> {
-  try {
-    await disk.mkdir(root, { recursive: true });
-    if (!(await disk.readdir(root)).includes(basename(claimFile(root)))) await write(root, claim, disk);
-  } catch (error) {
-    throw lakeFault(error, root);
-  }
-  const there = await readClaim(root, disk);
-  for (const what of ["host", "site"] as const) {
-    if (there[what] === claim[what]) continue;
+/** Takes a new root for this host and site, or throws when it is another's, or not there though it must be. Gives the lake's id. */
+export async function claimRoot(root: string, host: string, owner: LakeOwner, disk: Disk): Promise<string> {
+  const found = await readClaim(root, disk);
+  if (found === undefined) refuseAbsent(owner, root, "is the disk mounted there, and is lake.path right?");
+  else requireOurs(found, owner, root);
+  if (found?.host !== undefined && found.host !== host)
     throw new ProblemError(
       "lake-unavailable",
-      `the lake in ${root} belongs to the ${what} ${there[what]}, this is ${claim[what]}; a directory lake is for one host ` +
-        `(several receivers: lake kind s3). If the other is gone for good, remove ${claimFile(root)} and start again`,
+      `the lake in ${root} belongs to the host ${found.host}, this is ${host}; a directory lake is for one host ` +
+        `(several receivers: lake kind s3). If the other is gone for good, write ` +
+        `${JSON.stringify({ lake: found.lake })} into ${join(root, CLAIM)} and start again`,
     );
+  const lake = found?.lake ?? randomUUID();
+  if (found?.host === undefined || found.site === undefined || found.lake === undefined) {
+    try {
+      if (found === undefined) await makeRoot(root, disk);
+      await write(root, { host, site: owner.site, lake }, disk);
+    } catch (error) {
+      throw lakeFault(error, root);
+    }
   }
+  return lake;
+}
+
+async function makeRoot(root: string, disk: Disk): Promise<void> {
+  await disk.mkdir(root, { recursive: true });
 }
 
 /** By rename, so that a process that dies here leaves no half a claim. */
 async function write(root: string, claim: Claim, disk: Disk): Promise<void> {
-  const draft = `${claimFile(root)}.${process.pid}`;
+  const draft = join(root, `${CLAIM}.${process.pid}`);
   const handle = await disk.open(draft, "w");
   try {
     await handle.writeFile(`${JSON.stringify(claim)}\n`);
@@ -59,6 +67,6 @@ async function write(root: string, claim: Claim, disk: Disk): Promise<void> {
   } finally {
     await handle.close();
   }
-  await disk.rename(draft, claimFile(root));
+  await disk.rename(draft, join(root, CLAIM));
   await syncFolder(disk, root);
 }

@@ -146,8 +146,25 @@ describe("parts", () => {
       expect(calls.at(-1)).toMatch(/^sync \.staging\/uploads\/.*big\.bin$/);
       calls.length = 0;
     }
-    expect(await lake.complete(upload, parts)).toEqual(whole);
+    expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
     expectOrder(/^rename \.staging\/uploads\//, /^sync raw\/client=demo\/source=pos\/date=2026-01-02$/);
+  });
+
+  test("a whole with the wrong digest is not renamed into the lake for a moment", async () => {
+    const lake = await openLake();
+    const upload = await begin(lake);
+    const parts = [];
+    for (const number of [1, 2, 3]) {
+      const staged = await lake.stagePart(upload, number, chunked(piece(number)));
+      const { size, sha256 } = staged;
+      parts.push({ number, size, sha256, tag: await lake.part(upload, number, staged) });
+    }
+    calls.length = 0;
+    await expect(lake.complete(upload, parts, "0".repeat(64))).rejects.toMatchObject({
+      code: "digest-mismatch",
+    });
+    expect(calls.filter((call) => call.startsWith("rename"))).toEqual([]);
+    expect(await readdir(join(root, ".staging", "uploads"))).toEqual([]);
   });
 
   test("a failed fsync refuses every part that was not stored yet; sent again they are whole", async () => {
@@ -173,7 +190,7 @@ describe("parts", () => {
         });
       parts.push({ number, size, sha256, tag: "" });
     }
-    expect(await lake.complete(upload, parts)).toEqual(whole);
+    expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
   });
 
   test("a rival for a place that is being written does not touch it, and the first to be stored wins", async () => {
@@ -202,7 +219,7 @@ describe("parts", () => {
     }
     const expected = Buffer.concat([rival, piece(2), piece(3)]);
     const sha256 = createHash("sha256").update(expected).digest("hex");
-    expect(await lake.complete(upload, parts)).toEqual({ size: expected.length, sha256 });
+    expect(await lake.complete(upload, parts, sha256)).toEqual({ size: expected.length, sha256 });
   });
 
   test("a failed publish of the whole can be repeated", async () => {
@@ -221,11 +238,13 @@ describe("parts", () => {
         fired = true;
         throw fault("EIO");
       };
-      await expect(lake.complete(upload, parts)).rejects.toMatchObject({ code: "lake-unavailable" });
+      await expect(lake.complete(upload, parts, whole.sha256)).rejects.toMatchObject({
+        code: "lake-unavailable",
+      });
       expect(fired).toBe(true);
       expect(await lake.read(upload.key)).toBeUndefined();
     }
-    expect(await lake.complete(upload, parts)).toEqual(whole);
+    expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
   });
 });
 

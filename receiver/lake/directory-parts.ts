@@ -11,7 +11,7 @@ import { type UploadFile, uploadFile } from "./directory-upload.ts";
 import { type Disk, lakeFault, syncFolder } from "./disk.ts";
 import type { Follower } from "./follower.ts";
 import type { PartLake, PartUpload, StoredPart } from "./lake.ts";
-import { placeOf, requireAllParts, withinPart } from "./part-place.ts";
+import { placeOf, requireAllParts, requireWhole, withinPart } from "./part-place.ts";
 import type { Staging } from "./stage.ts";
 
 interface Open {
@@ -24,6 +24,8 @@ interface Open {
 
 type Whole = { readonly size: number; readonly sha256: string };
 
+const HANDLE = /^[0-9a-f-]{36}$/;
+
 /** The half of a directory lake that takes files in parts. */
 export function directoryParts(tree: Tree, staging: Staging, follower: Follower, disk: Disk): PartLake {
   const uploads = join(tree.root, ".staging", "uploads");
@@ -31,8 +33,7 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
   const completing = new Map<string, Promise<Whole>>();
 
   const folderOf = (handle: string): string => {
-    if (!/^[0-9a-f-]{36}$/.test(handle))
-      throw new ProblemError("upload-unknown", `"${handle}" names no upload`);
+    if (!HANDLE.test(handle)) throw new ProblemError("upload-unknown", `"${handle}" names no upload`);
     return join(uploads, handle);
   };
   const fileOf = (key: string, handle: string): string =>
@@ -47,7 +48,10 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
       return there;
     }
     const file = fileOf(upload.key, upload.handle);
-    if (!(await tree.exists(file))) throw unknown(upload.key);
+    if (!(await tree.exists(file))) {
+      await tree.guard.require();
+      throw unknown(upload.key);
+    }
     const found: Open = opened.get(upload.handle) ?? {
       upload: uploadFile(file, false, disk),
       followed: 1,
@@ -89,31 +93,37 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
     }
   };
 
-  const published = async (upload: PartUpload): Promise<Whole> => {
+  const published = async (upload: PartUpload, declared: string): Promise<Whole> => {
     const done = await digestOf(tree.locate(upload.key));
     if (done === undefined) throw unknown(upload.key);
+    requireWhole(upload, done.sha256, declared);
     await tree.requireSame(upload.key, done.sha256);
     await disk.rm(folderOf(upload.handle), { recursive: true, force: true });
     return done;
   };
 
-  const complete = async (upload: PartUpload, parts: readonly StoredPart[]): Promise<Whole> => {
+  const complete = async (
+    upload: PartUpload,
+    parts: readonly StoredPart[],
+    declared: string,
+  ): Promise<Whole> => {
     requireAllParts(upload, parts);
     const folder = folderOf(upload.handle);
     const open = await openUpload(upload).catch((error: unknown) => {
       if (error instanceof ProblemError && error.code === "upload-unknown") return undefined;
       throw error;
     });
-    if (open === undefined) return published(upload);
+    if (open === undefined) return published(upload, declared);
     open.closed = new ProblemError("upload-busy", `${upload.key} is being completed`, { retryAfter: 1 });
     try {
       await open.upload.quiet(open.closed);
       const { size } = await disk.lstat(open.upload.file).catch(() => ({ size: undefined }));
       if (size === undefined) {
+        await tree.guard.require();
         // Completed by another process of ours since we opened it.
         opened.delete(upload.handle);
         follower.drop(upload.handle);
-        return await published(upload);
+        return await published(upload, declared);
       }
       if (size !== upload.size) {
         throw new ProblemError(
@@ -122,6 +132,11 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
         );
       }
       const sha256 = await wholeDigest(upload, open);
+      if (sha256 !== declared) {
+        // Before anybody can see it. Nothing can come of these parts any more.
+        await disk.rm(folder, { recursive: true, force: true }).catch(() => {});
+        requireWhole(upload, sha256, declared);
+      }
       if (!(await tree.moveIn(tree.unitOf(upload.key), join(folder, "unit")))) {
         await tree.requireSame(upload.key, sha256);
       }
@@ -206,8 +221,8 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
       return staged.sha256;
     },
 
-    complete(upload, parts) {
-      const running = completing.get(upload.handle) ?? complete(upload, parts);
+    complete(upload, parts, sha256) {
+      const running = completing.get(upload.handle) ?? complete(upload, parts, sha256);
       completing.set(upload.handle, running);
       const end = (): void => void completing.delete(upload.handle);
       running.then(end, end);
@@ -228,7 +243,10 @@ export function directoryParts(tree: Tree, staging: Staging, follower: Follower,
     },
 
     async *open() {
+      await tree.guard.require();
       for (const handle of await disk.readdir(uploads).catch(() => [])) {
+        // Whatever else lies there (`.DS_Store`) is nobody's upload.
+        if (!HANDLE.test(handle)) continue;
         const folder = join(uploads, handle);
         try {
           yield { handle, ...(JSON.parse(await disk.readFile(join(folder, "key.json"), "utf8")) as Note) };

@@ -7,6 +7,7 @@ import { createReadStream } from "node:fs";
 import { dirname, join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Disk, hasCode, lakeFault, sharedSync, syncFolder } from "./disk.ts";
+import type { RootGuard } from "./root-guard.ts";
 
 /** What one rename brings in: the folder of a version, or a lone file where the key has none. */
 export interface Unit {
@@ -20,8 +21,10 @@ const VERSION = /^(raw\/client=[^/]+\/source=[^/]+\/date=[^/]+\/[^/]+)\/(.+)$/;
 
 export type Tree = ReturnType<typeof openTree>;
 
-export function openTree(root: string, disk: Disk) {
+export function openTree(guard: RootGuard, disk: Disk) {
+  const { root } = guard;
   const ready = new Map<string, Promise<void>>();
+  let readyOn = guard.mounted();
   const sync = sharedSync((folder) => syncFolder(disk, folder));
 
   const locate = (key: string): string => {
@@ -45,9 +48,15 @@ export function openTree(root: string, disk: Disk) {
 
   /** The folder is there and so is, durably, every name on the way to it: also one that a dead process made. */
   const ensure = (folder: string): Promise<void> => {
+    if (readyOn !== guard.mounted()) {
+      // The disk came back: its folders may be others than those that we made.
+      ready.clear();
+      readyOn = guard.mounted();
+    }
     let made = ready.get(folder);
     if (made === undefined) {
       made = (async () => {
+        await guard.require();
         await disk.mkdir(folder, { recursive: true });
         for (let at = folder; at !== root; ) {
           at = dirname(at);
@@ -63,6 +72,7 @@ export function openTree(root: string, disk: Disk) {
 
   /** Lays the folders of a unit out at `at` and gives where its file goes. */
   const layOut = async (unit: Unit, at: string): Promise<string> => {
+    await guard.require();
     if (unit.inside.length > 0) await disk.mkdir(join(at, ...unit.inside.slice(0, -1)), { recursive: true });
     return join(at, ...unit.inside);
   };
@@ -88,6 +98,8 @@ export function openTree(root: string, disk: Disk) {
   const moveIn = async (unit: Unit, from: string): Promise<boolean> => {
     for (let again = false; ; again = true) {
       await ensure(unit.parent);
+      // What was laid out on another disk than this is not here to be renamed: so this look is the one that counts.
+      await guard.require();
       try {
         // A rename replaces a file, but never a folder with something in it.
         if (unit.inside.length === 0 && (await exists(unit.path))) return false;
@@ -121,7 +133,7 @@ export function openTree(root: string, disk: Disk) {
     await sync(unit.parent);
   };
 
-  return { root, locate, unitOf, ensure, layOut, syncInside, exists, moveIn, requireSame };
+  return { root, guard, locate, unitOf, ensure, layOut, syncInside, exists, moveIn, requireSame };
 }
 
 /** Size and SHA-256 of a file, or undefined when there is none. */

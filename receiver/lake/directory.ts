@@ -5,31 +5,34 @@
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { LakeOwner } from "./claim.ts";
 import { claimRoot, readClaim, thisHost } from "./directory-claim.ts";
 import { directoryParts } from "./directory-parts.ts";
 import { digestOf, openTree, type Tree } from "./directory-tree.ts";
 import { type Disk, freeBytes, hasCode, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
-import type { AnyLake, StoredObject } from "./lake.ts";
+import type { AnyLake, OwnLake, StoredObject } from "./lake.ts";
+import { guardRoot, type RootGuard } from "./root-guard.ts";
 import { openStaging, type Staging } from "./stage.ts";
 
-export interface DirectoryLakeOptions {
+export interface DirectoryLakeOptions extends LakeOwner {
   readonly root: string;
-  /** The site's UUID: a root belongs to one site. */
-  readonly site: string;
   /** What names this host; default: the machine's id, or its name. */
   readonly host?: string;
   readonly disk?: Disk;
 }
 
-/** Opens the folder, or makes it; refuses one that another host or site uses. */
-export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<AnyLake> {
+/** Opens the folder, or makes it; refuses one that another host or site uses, and one that is not the ledger's lake. */
+export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<OwnLake> {
   const { root, site, disk = realDisk } = options;
-  await claimRoot(root, { host: options.host ?? (await thisHost()), site }, disk);
+  const id = await claimRoot(root, options.host ?? (await thisHost()), options, disk);
+  const isOurs = async (): Promise<boolean> => (await readClaim(root, disk))?.lake === id;
+  const guard = await guardRoot(root, isOurs, disk);
   const staging = openStaging(join(root, ".staging", "bodies"), disk);
-  const tree = openTree(root, disk);
+  const tree = openTree(guard, disk);
   const writing = new Map<string, Promise<void>>();
   return {
+    id,
     ...directoryParts(tree, staging, startFollower(), disk),
 
     stage: (body) => staging.stage(body),
@@ -57,12 +60,14 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
         }
         return handle.createReadStream({ ...range, highWaterMark: 256 * 1024 });
       } catch (error) {
-        if (hasCode(error, "ENOENT", "ENOTDIR", "ENAMETOOLONG")) return undefined;
-        throw lakeFault(error, key);
+        if (!hasCode(error, "ENOENT", "ENOTDIR", "ENAMETOOLONG")) throw lakeFault(error, key);
+        // Of a disk that is not there, nobody may say that the object is not there.
+        await guard.require();
+        return undefined;
       }
     },
 
-    list: (prefix) => walk(root, prefix, disk),
+    list: (prefix) => walk(guard, prefix, disk),
 
     async remove(key) {
       try {
@@ -100,10 +105,12 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
 
     async check() {
       const claim = await readClaim(root, disk);
-      if (claim.site !== site) {
+      if (claim?.site !== site || claim.lake !== id) {
         throw new ProblemError(
           "lake-unavailable",
-          `the lake in ${root} is another site's (${claim.site}) now`,
+          claim === undefined
+            ? `there is no lake in ${root} any more: is the disk mounted there?`
+            : `the lake in ${root} is another one now (${claim.lake}, of the site ${claim.site})`,
         );
       }
     },
@@ -159,7 +166,9 @@ async function place(
   }
 }
 
-async function* walk(root: string, prefix: string, disk: Disk): AsyncGenerator<StoredObject> {
+async function* walk(guard: RootGuard, prefix: string, disk: Disk): AsyncGenerator<StoredObject> {
+  const { root } = guard;
+  await guard.require();
   const from = prefix.slice(0, prefix.lastIndexOf("/") + 1);
   const folders = [from];
   for (let at = folders.pop(); at !== undefined; at = folders.pop()) {

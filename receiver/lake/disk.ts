@@ -4,7 +4,17 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 
 export type Disk = Pick<
   typeof fs,
-  "open" | "mkdir" | "rename" | "rm" | "rmdir" | "readdir" | "opendir" | "lstat" | "statfs" | "readFile"
+  | "open"
+  | "mkdir"
+  | "rename"
+  | "rm"
+  | "rmdir"
+  | "readdir"
+  | "opendir"
+  | "lstat"
+  | "stat"
+  | "statfs"
+  | "readFile"
 >;
 
 export const realDisk: Disk = fs;

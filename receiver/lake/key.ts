@@ -5,6 +5,7 @@
  * head~hash~tail.ext, and a key of over 1,000 bytes likewise in its middle; the whole path stands in the manifest.
  */
 import { createHash } from "node:crypto";
+import { isUuidv7 } from "@tributary/shared/uuid.ts";
 
 const SEGMENT_BYTES = 200;
 const KEY_BYTES = 1000;
@@ -33,6 +34,12 @@ export function objectKey(o: {
     front = longer;
   }
   return `${head}${front}~${hash}~/${name}`;
+}
+
+/** The version of a key under `raw/`; undefined for what is not one of ours. */
+export function versionIdOf(key: string): string | undefined {
+  const [, versionId] = /^raw\/client=[^/]+\/source=[^/]+\/date=[^/]+\/([^/]+)\//.exec(key) ?? [];
+  return versionId !== undefined && isUuidv7(versionId) ? versionId : undefined;
 }
 
 export function segmentKey(segment: { date: string; id: string }): string {

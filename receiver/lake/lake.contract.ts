@@ -186,17 +186,20 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
         const parts = await Promise.all([3, 1, 2].map((number) => send(upload, number)));
         const again = await send(upload, 2);
         expect(await lake.read(upload.key)).toBeUndefined();
-        expect(await lake.complete(upload, [...parts.filter((part) => part.number !== 2), again])).toEqual(
-          whole,
-        );
+        expect(
+          await lake.complete(upload, [...parts.filter((part) => part.number !== 2), again], whole.sha256),
+        ).toEqual(whole);
         await isThere(upload.key);
-        expect(await lake.complete(upload, parts)).toEqual(whole);
+        expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
       });
 
       test("completed twice at once", async () => {
         const upload = await begin();
         const parts = [await send(upload, 1), await send(upload, 2), await send(upload, 3)];
-        const both = await Promise.all([lake.complete(upload, parts), lake.complete(upload, parts)]);
+        const both = await Promise.all([
+          lake.complete(upload, parts, whole.sha256),
+          lake.complete(upload, parts, whole.sha256),
+        ]);
         expect(both).toEqual([whole, whole]);
         await isThere(upload.key);
       });
@@ -209,7 +212,7 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
           const { size, sha256 } = staged;
           parts.push({ number, size, sha256, tag: await lake.part(upload, number, staged) });
         }
-        expect(await lake.complete(upload, parts)).toEqual(whole);
+        expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
         await isThere(upload.key);
       });
 
@@ -218,7 +221,7 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
         const parts = [await send(upload, 1), await send(upload, 2), await send(upload, 3)];
         const other = send(upload, 2, lake, randomBytes(partSize));
         await expect(other).rejects.toMatchObject({ code: "part-conflict" });
-        expect(await lake.complete(upload, parts)).toEqual(whole);
+        expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
         await isThere(upload.key);
       });
 
@@ -241,7 +244,9 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
           piece(2),
           piece(3),
         ]);
-        expect(await lake.complete(upload, [first, ...rest])).toMatchObject({ sha256: sha256(expected) });
+        expect(await lake.complete(upload, [first, ...rest], sha256(expected))).toMatchObject({
+          sha256: sha256(expected),
+        });
         expect((await readAll(lake, upload.key))?.equals(expected)).toBe(true);
       });
 
@@ -260,9 +265,11 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
         await expect(send(upload, 4, lake, randomBytes(10))).rejects.toMatchObject({ code: "part-invalid" });
         expect(await made.leftovers()).toBe(0);
         parts.push(await send(upload, 2));
-        await expect(lake.complete(upload, parts)).rejects.toMatchObject({ code: "parts-missing" });
+        await expect(lake.complete(upload, parts, whole.sha256)).rejects.toMatchObject({
+          code: "parts-missing",
+        });
         parts.push(await send(upload, 3));
-        expect(await lake.complete(upload, parts)).toEqual(whole);
+        expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
         await isThere(upload.key);
       });
 
@@ -270,9 +277,31 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
         const upload = await begin();
         await (await lake.stagePart(upload, 1, chunked(randomBytes(partSize)))).discard();
         const parts = [await send(upload, 1), await send(upload, 2), await send(upload, 3)];
-        expect(await lake.complete(upload, parts)).toEqual(whole);
+        expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
         await isThere(upload.key);
       });
+
+      test.for(["here", "by another adapter"])(
+        "a whole with another digest than declared is never visible, and over; parts that came %s",
+        async (where) => {
+          const upload = await begin();
+          const parts = [await send(upload, 1), await send(upload, 2), await send(upload, 3)];
+          const to = where === "here" ? lake : await made.reopen?.();
+          if (to === undefined) return;
+          const mismatch = { code: "digest-mismatch", message: expect.stringContaining(whole.sha256) };
+          await expect(to.complete(upload, parts, sha256(Buffer.from("other")))).rejects.toMatchObject(
+            mismatch,
+          );
+          expect(await lake.read(upload.key)).toBeUndefined();
+          expect(await keys(lake, upload.key)).toEqual([]);
+          await expect(to.complete(upload, parts, whole.sha256)).rejects.toMatchObject({
+            code: "upload-unknown",
+          });
+          expect((await Array.fromAsync(lake.open())).map((one) => one.handle)).not.toContain(upload.handle);
+          await lake.abort(upload);
+          expect(await made.leftovers()).toBe(0);
+        },
+      );
 
       test("an aborted upload is gone, also the second time", async () => {
         const upload = await begin();
@@ -285,7 +314,7 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
         expect((await Array.fromAsync(lake.open())).map((one) => one.handle)).not.toContain(upload.handle);
         await expect(send(upload, 2)).rejects.toMatchObject({ code: "upload-unknown" });
         const rest = [2, 3].map((number) => ({ ...part, number, size: piece(number).length }));
-        await expect(lake.complete(upload, [part, ...rest])).rejects.toMatchObject({
+        await expect(lake.complete(upload, [part, ...rest], whole.sha256)).rejects.toMatchObject({
           code: "upload-unknown",
         });
         expect(await made.leftovers()).toBe(0);
@@ -295,8 +324,8 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
         const key = someKey("empty.bin");
         const upload = { key, handle: await lake.begin(key, {}), size: 0, partSize };
         const none = { size: 0, sha256: sha256(Buffer.alloc(0)) };
-        expect(await lake.complete(upload, [])).toEqual(none);
-        expect(await lake.complete(upload, [])).toEqual(none);
+        expect(await lake.complete(upload, [], none.sha256)).toEqual(none);
+        expect(await lake.complete(upload, [], none.sha256)).toEqual(none);
         expect(await readAll(lake, key)).toEqual(Buffer.alloc(0));
       });
 
@@ -308,11 +337,11 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
         const second = await made.reopen();
         const parts = [first, await send(upload, 3, second), await send(upload, 2, second)];
         await send(upload, 1, second);
-        expect(await second.complete(upload, parts)).toEqual(whole);
+        expect(await second.complete(upload, parts, whole.sha256)).toEqual(whole);
         await isThere(upload.key);
         const third = await made.reopen();
-        expect(await third.complete(upload, parts)).toEqual(whole);
-        expect(await lake.complete(upload, parts)).toEqual(whole);
+        expect(await third.complete(upload, parts, whole.sha256)).toEqual(whole);
+        expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
       });
     });
   });

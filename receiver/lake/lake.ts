@@ -61,12 +61,14 @@ export interface PartLake {
   part(upload: PartUpload, number: number, staged: Staged): Promise<string>;
   /**
    * Puts the parts together under the key, durable when it resolves, and gives the SHA-256 of the whole, found by
-   * hashing the parts in order, or by reading the completed object. Safe to repeat after a crash: an upload that
-   * was completed already gives its digest again.
+   * hashing the parts in order, or by reading the completed object. `sha256` is what it must be: with another one
+   * nothing stays under the key, the upload is over, and it rejects with `digest-mismatch`. Safe to repeat after a
+   * crash: an upload that was completed already gives its digest again.
    */
   complete(
     upload: PartUpload,
     parts: readonly StoredPart[],
+    sha256: string,
   ): Promise<{ readonly size: number; readonly sha256: string }>;
   abort(upload: PartUpload): Promise<void>;
   /** Uploads that the store holds, for the sweep. */
@@ -94,3 +96,6 @@ export interface LakeHealth {
 
 /** Everything that main.ts hands out. */
 export type AnyLake = Lake & PartLake & LakeHealth;
+
+/** A lake that was opened as the site's own. `id` is in its claim (`claim.ts`), and the ledger keeps it. */
+export type OwnLake = AnyLake & { readonly id: string };

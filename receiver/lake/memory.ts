@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { AnyLake, PartUpload, Staged } from "./lake.ts";
-import { requireAllParts, requirePartSize, withinPart } from "./part-place.ts";
+import { requireAllParts, requirePartSize, requireWhole, withinPart } from "./part-place.ts";
 
 interface Upload {
   readonly key: string;
@@ -91,11 +91,13 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
       parts.set(number, bytes);
       return sha256(bytes);
     },
-    complete: async (upload, parts) => {
+    complete: async (upload, parts, declared) => {
       const sorted = requireAllParts(upload, parts);
       const done = objects.get(upload.key);
-      if (!uploads.has(upload.handle) && done !== undefined)
-        return { size: done.length, sha256: sha256(done) };
+      if (!uploads.has(upload.handle) && done !== undefined) {
+        requireWhole(upload, sha256(done), declared);
+        return { size: done.length, sha256: declared };
+      }
       const stored = uploadOf(upload).parts;
       const whole = Buffer.concat(
         sorted.map(({ number }) => {
@@ -104,9 +106,10 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
           return bytes;
         }),
       );
-      put(upload.key, whole);
       uploads.delete(upload.handle);
-      return { size: whole.length, sha256: sha256(whole) };
+      requireWhole(upload, sha256(whole), declared);
+      put(upload.key, whole);
+      return { size: whole.length, sha256: declared };
     },
     abort: async (upload) => void uploads.delete(upload.handle),
     async *open() {

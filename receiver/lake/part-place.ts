@@ -42,6 +42,15 @@ export async function* withinPart(
   }
 }
 
+/** Throws `digest-mismatch` when the whole is not what was declared. */
+export function requireWhole(upload: PartUpload, found: string, declared: string): void {
+  if (found === declared) return;
+  throw new ProblemError(
+    "digest-mismatch",
+    `the ${upload.size} bytes of the parts have sha256 ${found}, declared was ${declared}; nothing was recorded`,
+  );
+}
+
 /** The parts in order. Throws `parts-missing` when they do not make up the whole. */
 export function requireAllParts(upload: PartUpload, parts: readonly StoredPart[]): StoredPart[] {
   const sorted = parts.toSorted((a, b) => a.number - b.number);

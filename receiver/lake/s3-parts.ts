@@ -10,6 +10,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
@@ -19,7 +20,7 @@ import {
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Follower } from "./follower.ts";
 import type { LakeHealth, PartLake, PartUpload, StoredPart } from "./lake.ts";
-import { requireAllParts, requirePartSize, withinPart } from "./part-place.ts";
+import { requireAllParts, requirePartSize, requireWhole, withinPart } from "./part-place.ts";
 import { asMetadata, failure, listedKey, retryingFile, type Store, withContentHash } from "./s3-store.ts";
 import type { Staging } from "./stage.ts";
 
@@ -38,6 +39,8 @@ interface Progress {
   followed: number;
   /** False once the digest must come from reading back. */
   following: boolean;
+  /** Of the whole, once all parts were followed: a completion that failed is repeated with it. */
+  digest?: string;
   /** When the last part came, `performance.now()`. */
   touchedAt: number;
 }
@@ -159,15 +162,62 @@ export function s3Parts(
     }
   };
 
-  const complete = async (upload: PartUpload, given: readonly StoredPart[]): Promise<Whole> => {
+  /** The digest of the whole when all of it passed through here; else undefined, and the object must be read. */
+  const followedDigest = async (
+    upload: PartUpload,
+    parts: readonly StoredPart[],
+  ): Promise<string | undefined> => {
+    const progress = uploads.get(upload.handle);
+    const allHere =
+      progress?.following === true &&
+      progress.followed === parts.length + 1 &&
+      parts.every((part) => progress.parts.get(part.number)?.sha256 === part.sha256);
+    if (!allHere) return undefined;
+    if (progress.digest !== undefined) return progress.digest;
+    const digest = await follower.finish(upload.handle).catch(() => undefined);
+    if (digest !== undefined) progress.digest = digest;
+    return digest;
+  };
+
+  const abort = async (upload: PartUpload): Promise<void> => {
+    forget(upload.handle);
+    try {
+      await client.send(
+        new AbortMultipartUploadCommand({ ...store.at(upload.key), UploadId: upload.handle }),
+      );
+    } catch (error) {
+      if (failure(error).status !== 404) throw error;
+    }
+  };
+
+  /** Only what was read wrong twice goes: a first wrong reading may be the network's fault, and the object a version. */
+  const removeWrong = async (upload: PartUpload, declared: string): Promise<Whole | undefined> => {
+    const again = await readBack(upload.key);
+    if (again === undefined || again.sha256 === declared) return again;
+    await client.send(new DeleteObjectCommand(store.at(upload.key)));
+    return again;
+  };
+
+  const complete = async (
+    upload: PartUpload,
+    given: readonly StoredPart[],
+    declared: string,
+  ): Promise<Whole> => {
     const parts = requireAllParts(upload, given);
     const at = store.at(upload.key);
     const UploadId = upload.handle;
     if (parts.length === 0) {
       // S3 completes no upload without parts.
+      const sha256 = createHash("sha256").digest("hex");
+      requireWhole(upload, sha256, declared);
       await client.send(new PutObjectCommand({ ...at, Body: "", ContentLength: 0 }));
       await client.send(new AbortMultipartUploadCommand({ ...at, UploadId })).catch(() => {});
-      return { size: 0, sha256: createHash("sha256").digest("hex") };
+      return { size: 0, sha256 };
+    }
+    const followed = await followedDigest(upload, parts);
+    if (followed !== undefined && followed !== declared) {
+      await abort(upload).catch(() => {});
+      requireWhole(upload, followed, declared);
     }
     const Parts = parts.map((part) => ({ PartNumber: part.number, ETag: part.tag }));
     try {
@@ -186,19 +236,15 @@ export function s3Parts(
       if (code !== "NoSuchUpload" && (await isOpen(upload))) throw error;
       const done = await readBack(upload.key);
       if (done === undefined) throw unknown(upload.key);
+      // Another receiver completed it, and may have committed it: it is not ours to remove.
+      requireWhole(upload, done.sha256, declared);
       return done;
     }
-    const progress = uploads.get(upload.handle);
-    const allHere =
-      progress?.following === true &&
-      progress.followed === parts.length + 1 &&
-      parts.every((part) => progress.parts.get(part.number)?.sha256 === part.sha256);
-    if (allHere) {
-      const sha256 = await follower.finish(upload.handle).catch(() => undefined);
-      if (sha256 !== undefined) return { size: upload.size, sha256 };
-    }
-    const done = await readBack(upload.key);
+    if (followed !== undefined) return { size: upload.size, sha256: followed };
+    let done = await readBack(upload.key);
+    if (done !== undefined && done.sha256 !== declared) done = await removeWrong(upload, declared);
     if (done === undefined) throw unknown(upload.key);
+    requireWhole(upload, done.sha256, declared);
     return done;
   };
 
@@ -263,9 +309,10 @@ export function s3Parts(
       }
     },
 
-    complete(upload, parts) {
+    complete(upload, parts, sha256) {
       const running =
-        completing.get(upload.handle) ?? call(`complete ${upload.key}`, () => complete(upload, parts));
+        completing.get(upload.handle) ??
+        call(`complete ${upload.key}`, () => complete(upload, parts, sha256));
       completing.set(upload.handle, running);
       const end = (): void => void completing.delete(upload.handle);
       running.then(() => {
@@ -275,17 +322,7 @@ export function s3Parts(
       return running;
     },
 
-    abort: (upload) =>
-      call(`abort the upload for ${upload.key}`, async () => {
-        forget(upload.handle);
-        try {
-          await client.send(
-            new AbortMultipartUploadCommand({ ...store.at(upload.key), UploadId: upload.handle }),
-          );
-        } catch (error) {
-          if (failure(error).status !== 404) throw error;
-        }
-      }),
+    abort: (upload) => call(`abort the upload for ${upload.key}`, () => abort(upload)),
 
     async relieve() {
       const before = kept;
@@ -301,7 +338,8 @@ export function s3Parts(
           client.send(
             new ListMultipartUploadsCommand({
               Bucket: store.bucket,
-              Prefix: store.prefix,
+              // The bucket may be others' too, and beside `raw/` the uploads are not those of versions.
+              Prefix: `${store.prefix}raw/`,
               EncodingType: "url",
               ...marker,
             }),

@@ -22,12 +22,6 @@ export interface Findings {
 
 /** Throws, with what to do, when the store cannot be used; leaves nothing in it. */
 export async function probeStore(store: Store): Promise<Findings> {
-  if (Buffer.byteLength(store.prefix) > 24 || (store.prefix !== "" && !/^[^/].*\/$/.test(store.prefix))) {
-    throw new ProblemError(
-      "lake-unavailable",
-      `lake.prefix "${store.prefix}" must end with "/", not begin with it, and have at most 24 bytes`,
-    );
-  }
   const { client, call } = store;
   const at = store.at(`.probe/${randomUUID()}`);
   const bytes = Buffer.from("tributary");

@@ -3,11 +3,12 @@ import { createReadStream } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { LakeOwner } from "./claim.ts";
 import { lakeFault } from "./disk.ts";
 
 const SILENCE_MS = 120_000;
 
-export interface S3LakeOptions {
+export interface S3LakeOptions extends LakeOwner {
   readonly bucket: string;
   /** Before every key, ending with `/`; empty for none. At most 24 bytes, since S3 takes keys of 1,024. */
   readonly prefix?: string;
@@ -35,9 +36,15 @@ export interface Store {
   readonly call: <T>(what: string, run: () => Promise<T>) => Promise<T>;
 }
 
-/** The SDK, told not to add checksums of its own: many stores refuse its streaming trailer, or ignore them. */
-export function openStore(options: S3LakeOptions): Store {
+/** Throws for a prefix that cannot be one. The SDK is told not to add checksums of its own: many stores refuse its streaming trailer, or ignore them. */
+export function openStore(options: Omit<S3LakeOptions, keyof LakeOwner>): Store {
   const { bucket, prefix = "", accessKeyId, secretAccessKey } = options;
+  if (Buffer.byteLength(prefix) > 24 || (prefix !== "" && !/^[^/].*\/$/.test(prefix))) {
+    throw new ProblemError(
+      "lake-unavailable",
+      `lake.prefix "${prefix}" must end with "/", not begin with it, and have at most 24 bytes`,
+    );
+  }
   const config: S3ClientConfig = {
     region: options.region ?? "us-east-1",
     requestChecksumCalculation: "WHEN_REQUIRED",

@@ -8,6 +8,7 @@ import { chunked, lakeContract, someKey } from "./lake.contract.ts";
 import type { AnyLake, PartUpload, StoredPart } from "./lake.ts";
 import { openS3Lake } from "./s3.ts";
 
+const site = "0198a000-0000-7000-8000-000000000001";
 const spools: string[] = [];
 const freshSpool = async (): Promise<string> => {
   const spool = await mkdtemp(join(tmpdir(), "tributary-spool-"));
@@ -20,7 +21,7 @@ describeWithS3("S3", (s3) => {
   lakeContract("Ceph", async () => {
     const spool = await freshSpool();
     const bucket = await freshBucket(s3);
-    const reopen = () => openS3Lake({ ...s3, bucket, prefix: "lake/", forcePathStyle: true, spool });
+    const reopen = () => openS3Lake({ ...s3, site, bucket, prefix: "lake/", forcePathStyle: true, spool });
     return {
       lake: await reopen(),
       reopen,
@@ -33,7 +34,7 @@ describeWithS3("S3", (s3) => {
     const bucket = await freshBucket(s3);
     const spool = await freshSpool();
     const probe = async (change: object) =>
-      (await openS3Lake({ ...s3, bucket, forcePathStyle: true, spool, ...change })).probe();
+      (await openS3Lake({ ...s3, site, bucket, forcePathStyle: true, spool, ...change })).probe();
     expect(await probe({})).toEqual(
       expect.arrayContaining(["conditional put: works", "multipart: works", "delete works"]),
     );
@@ -44,9 +45,29 @@ describeWithS3("S3", (s3) => {
     await expect(probe({ prefix: "/x" })).rejects.toThrow(/lake.prefix/);
   });
 
+  test("a bucket and prefix are one site's, and the ledger's lake", async () => {
+    const [bucket, spool] = [await freshBucket(s3), await freshSpool()];
+    const open = (change: object = {}) =>
+      openS3Lake({ ...s3, site, bucket, forcePathStyle: true, spool, ...change });
+    const opened = await Promise.all([open(), open(), open()]);
+    const [lake] = new Set(opened.map((one) => one.id));
+    expect(opened.every((one) => one.id === lake)).toBe(true);
+    expect((await open({ lake })).id).toBe(lake);
+    expect(await Array.fromAsync((await open()).list(""))).toEqual([]);
+    // Uploads beside `raw/` may be anybody's: the sweep must not hear of them.
+    const ours = someKey();
+    for (const key of ["backups/of-another.bin", ours]) await opened[0]?.begin(key, {});
+    expect((await Array.fromAsync((await open()).open())).map((one) => one.key)).toEqual([ours]);
+    await expect(open({ site: "other" })).rejects.toThrow(/belongs to the site/);
+    await expect(open({ lake: "another" })).rejects.toThrow(/but this ledger belongs to the lake another/);
+    await expect(open({ lake, prefix: "empty/" })).rejects.toThrow(/there is no lake in bucket/);
+    // A lake of before the claim: its ledger has entries, and knows no lake.
+    expect((await open({ begun: true, prefix: "old/" })).id).not.toBe(lake);
+  });
+
   const fresh = async (change: object = {}) => {
     const spool = await freshSpool();
-    return openS3Lake({ ...s3, bucket: await freshBucket(s3), forcePathStyle: true, spool, ...change });
+    return openS3Lake({ ...s3, site, bucket: await freshBucket(s3), forcePathStyle: true, spool, ...change });
   };
 
   test("above 64 MiB in parts: bytes, our own retry, other bytes refused", async () => {
@@ -77,12 +98,18 @@ describeWithS3("S3", (s3) => {
       parts.push({ number, size, sha256, tag: await lake.part(upload, number, staged) });
     }
     const sha256 = createHash("sha256").update(bytes).digest("hex");
-    expect(await lake.complete(upload, parts)).toEqual({ size: bytes.length, sha256 });
+    expect(await lake.complete(upload, parts, sha256)).toEqual({ size: bytes.length, sha256 });
   });
 
   test("the disk is that of the spool; kept parts go when it is nearly full, and are read back", async () => {
     const spool = await freshSpool();
-    const lake = await openS3Lake({ ...s3, bucket: await freshBucket(s3), forcePathStyle: true, spool });
+    const lake = await openS3Lake({
+      ...s3,
+      site,
+      bucket: await freshBucket(s3),
+      forcePathStyle: true,
+      spool,
+    });
     const { bavail, bsize } = await statfs(spool);
     expect(Math.abs(((await lake.free()) ?? 0) - bavail * bsize)).toBeLessThan(2 ** 30);
     const bytes = randomBytes(5 * 1024 * 1024 + 7);
@@ -104,22 +131,27 @@ describeWithS3("S3", (s3) => {
     const first = await send(1);
     expect(await kept()).toBe(0);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
-    expect(await lake.complete(upload, [first, second])).toEqual({ size: bytes.length, sha256 });
+    expect(await lake.complete(upload, [first, second], sha256)).toEqual({ size: bytes.length, sha256 });
   });
 
   test("parts whose upload another receiver completed do not stay in the spool", async () => {
     const bucket = await freshBucket(s3);
     const [spool, other] = [await freshSpool(), await freshSpool()];
-    const options = { ...s3, bucket, forcePathStyle: true, keepMs: 1 };
-    const lakes = [await openS3Lake({ ...options, spool }), await openS3Lake({ ...options, spool: other })];
+    const options = { ...s3, site, bucket, forcePathStyle: true, keepMs: 1 };
+    const lakes: AnyLake[] = [
+      await openS3Lake({ ...options, spool }),
+      await openS3Lake({ ...options, spool: other }),
+    ];
     const partSize = 5 * 1024 * 1024;
+    const pieces = [randomBytes(partSize), randomBytes(7)];
+    const sha256 = createHash("sha256").update(Buffer.concat(pieces)).digest("hex");
     const upload = async () => {
       const key = someKey();
-      const [lake] = lakes as [AnyLake];
+      const lake = lakes[0] as AnyLake;
       return { key, handle: await lake.begin(key, {}), size: partSize + 7, partSize };
     };
     const send = async (lake: AnyLake | undefined, to: PartUpload, number: number): Promise<StoredPart> => {
-      const bytes = randomBytes(number === 1 ? partSize : 7);
+      const bytes = pieces[number - 1] as Buffer;
       const staged = await (lake as AnyLake).stagePart(to, number, chunked(bytes));
       const { size, sha256 } = staged;
       return { number, size, sha256, tag: await (lake as AnyLake).part(to, number, staged) };
@@ -129,10 +161,10 @@ describeWithS3("S3", (s3) => {
     const first = await upload();
     const parts = [await send(lakes[0], first, 2), await send(lakes[1], first, 1)];
     expect(await kept()).toBe(1);
-    await lakes[1]?.complete(first, parts);
+    await lakes[1]?.complete(first, parts, sha256);
     const second = await upload();
     await send(lakes[0], second, 1);
-    await expect.poll(kept).toBe(0);
+    await expect.poll(kept, { timeout: 10_000 }).toBe(0);
   });
 
   test("lists of objects and of uploads go over their pages", async () => {

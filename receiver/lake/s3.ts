@@ -11,7 +11,8 @@ import {
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { freeBytes, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
-import type { AnyLake } from "./lake.ts";
+import type { OwnLake } from "./lake.ts";
+import { claimStore } from "./s3-claim.ts";
 import { s3Parts } from "./s3-parts.ts";
 import { probeStore } from "./s3-probe.ts";
 import { publishObject } from "./s3-publish.ts";
@@ -21,18 +22,20 @@ import { openStaging } from "./stage.ts";
 const KEEP = 2 * 1024 ** 3;
 const KEEP_MS = 5 * 60_000;
 
-/** Makes the spool; the store itself is first asked by `probe`. */
-export async function openS3Lake(options: S3LakeOptions): Promise<AnyLake> {
+/** Makes the spool and takes the prefix for this site; refuses one that is another's, or not the ledger's lake. */
+export async function openS3Lake(options: S3LakeOptions): Promise<OwnLake> {
   const { spool } = options;
   await mkdir(spool, { recursive: true }).catch((error: unknown) => {
     throw lakeFault(error, spool);
   });
   const store = openStore(options);
+  const id = await claimStore(store, options);
   const staging = openStaging(join(spool, "bodies"), realDisk);
   const { client, call } = store;
   // Until the probe has seen the condition work, every put looks first.
   let conditional = false;
   return {
+    id,
     ...s3Parts(store, staging, startFollower(), {
       keep: options.keep ?? KEEP,
       keepMs: options.keepMs ?? KEEP_MS,
@@ -81,6 +84,8 @@ export async function openS3Lake(options: S3LakeOptions): Promise<AnyLake> {
         );
         for (const one of page.Contents ?? []) {
           const key = listedKey(store, one.Key ?? "", page.EncodingType);
+          // `.tributary.json` and `.probe/` are no data.
+          if (key.startsWith(".")) continue;
           yield { key, size: one.Size ?? 0 };
         }
         token = page.NextContinuationToken;

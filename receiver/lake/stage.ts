@@ -111,7 +111,7 @@ export function openStaging(folder: string, disk: Disk): Staging {
               throw lakeFault(error, file);
             });
             spill = { file, handle, writer: positionedWriter(handle, 0, file) };
-            for (const early of small.splice(0)) await spill.writer.write(early);
+            await spill.writer.write(Buffer.concat(small.splice(0)));
           }
           // The disk and the digest work on it side by side.
           const writing = spill.writer.write(chunk);

@@ -39,13 +39,13 @@ export function createHistory(db: Database): History {
       );
       return site;
     },
-    async named(keys) {
+    async named(versionIds) {
       const found = new Set<string>();
-      for (const some of chunks(keys)) {
+      for (const some of chunks(versionIds)) {
         const rows = await named(() =>
-          db.selectFrom("entries").select("lake_key").where("lake_key", "in", some).execute(),
+          db.selectFrom("entries").select("version_id").where("version_id", "in", some).execute(),
         );
-        for (const row of rows) found.add(row.lake_key as string);
+        for (const row of rows) found.add(row.version_id);
       }
       return found;
     },

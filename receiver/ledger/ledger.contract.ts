@@ -8,7 +8,7 @@ import { claimsOf } from "./entry.ts";
 import { createHistory } from "./history.ts";
 import type { Capture, HistoryQuery, Outcome } from "./ledger.ts";
 import { again, digest, removal, sign, version, word } from "./samples.ts";
-import { createSegments } from "./segments.ts";
+import { createCoverage, createSegments } from "./segments.ts";
 
 /** A new, empty ledger; every `open` is one more connection to it, closed when the test has finished. */
 export type Place = () => Promise<LedgerDatabase>;
@@ -427,7 +427,7 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       expect((await history.since(1, 1)).map((line) => line.versionId)).toEqual([b.versionId]);
       expect(claimsOf((await history.since(2, 1))[0]?.receipt as string).status).toBe("removed");
       expect(await history.position()).toEqual({ epoch, seq: 3 });
-      expect(await history.named([a.key as string, "raw/none"])).toEqual(new Set([a.key]));
+      expect(await history.named([a.versionId, "none"])).toEqual(new Set([a.versionId]));
       expect(await history.named([])).toEqual(new Set());
       expect(await history.version("none")).toBeUndefined();
     });
@@ -448,6 +448,10 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       await segments.markWritten([segment?.id as string]);
       await segments.markWritten([]);
       expect(await segments.unwritten(0)).toEqual([next]);
+      const coverage = createCoverage(database.db);
+      const ids = [segment?.id, next?.id] as string[];
+      expect(await coverage.known([...ids, "none"])).toEqual(new Set(ids));
+      expect(await coverage.newestDay()).toBe(next?.date);
     });
   });
 

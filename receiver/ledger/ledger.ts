@@ -139,6 +139,14 @@ export interface History {
   since(after: number, limit: number, scope?: Scope): Promise<readonly ManifestLine[]>;
   /** The highest committed seq, and the epoch that cursors carry. */
   position(): Promise<{ readonly epoch: string; readonly seq: number }>;
-  /** Which of these lake keys an entry names (for the sweep). */
-  named(keys: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Which of these versions have an entry (for the sweep). */
+  named(versionIds: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
+/** What tells whether the ledger knows all that the lake holds. */
+export interface Coverage {
+  /** Which of these segments the ledger has. */
+  known(segmentIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** UTC day of the newest segment; undefined when there is none. */
+  newestDay(): Promise<string | undefined>;
 }

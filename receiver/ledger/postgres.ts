@@ -113,7 +113,7 @@ function advisoryLock(settings: pg.ClientConfig, where: string): SiteLock {
   const shared = (): Promise<pg.Client> =>
     attempt(
       "select pg_try_advisory_lock_shared($1, hashtext(current_schema())) as had",
-      `the ledger at ${where} is being rebuilt or restored: start the receiver when that has ended`,
+      `the ledger at ${where} is being rebuilt or restored: start this again when that has ended`,
     );
   return {
     async share(lost) {
@@ -140,6 +140,10 @@ function advisoryLock(settings: pg.ClientConfig, where: string): SiteLock {
           await client.end();
         },
       };
+    },
+    async beside(): Promise<Held> {
+      const client = await shared();
+      return { release: () => client.end() };
     },
     async alone(): Promise<Held> {
       const client = await attempt(

@@ -2,7 +2,30 @@
 import { chunks } from "./batch.ts";
 import { type LedgerDatabase, named, writing } from "./database.ts";
 import { type EntryRow, manifestLineOf } from "./entry.ts";
-import type { Segments } from "./ledger.ts";
+import type { Coverage, Segments } from "./ledger.ts";
+import type { Database } from "./schema.ts";
+
+/** Ids are UUIDv7: the highest is the newest, found through the primary key. */
+export function createCoverage(db: Database): Coverage {
+  return {
+    async known(segmentIds) {
+      const found = new Set<string>();
+      for (const ids of chunks(segmentIds)) {
+        const rows = await named(() =>
+          db.selectFrom("segments").select("id").where("id", "in", ids).execute(),
+        );
+        for (const { id } of rows) found.add(id);
+      }
+      return found;
+    },
+    async newestDay() {
+      const newest = await named(() =>
+        db.selectFrom("segments").select("date").orderBy("id", "desc").limit(1).executeTakeFirst(),
+      );
+      return newest?.date;
+    },
+  };
+}
 
 export function createSegments({ db, clock }: Pick<LedgerDatabase, "db" | "clock">): Segments {
   return {

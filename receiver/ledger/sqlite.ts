@@ -158,12 +158,15 @@ async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** A second small file with a transaction held open: the system lets go of it when the process ends. */
+/**
+ * A second small file with a transaction held open: the system lets go of it when the process ends. A receiver has
+ * the one place of a writer, which leaves readers in; who is alone shuts readers out too.
+ */
 function fileLock(file: string): SiteLock {
-  const take = async (refusal: string): Promise<Held> => {
+  const take = async (begin: string, refusal: string): Promise<Held> => {
     const handle = new SqliteFile(file, { timeout: 0 });
     try {
-      handle.exec("begin exclusive");
+      handle.exec(begin);
     } catch (cause) {
       handle.close();
       if (!String((cause as { code?: unknown }).code).startsWith("SQLITE_BUSY")) throw unusable(file, cause);
@@ -179,8 +182,16 @@ function fileLock(file: string): SiteLock {
   return {
     share: () =>
       take(
+        "begin immediate",
         `the ledger ${name} is in use: another receiver serves it, or a rebuild or restore is running; an SQLite ledger has one receiver`,
       ),
-    alone: () => take(`the ledger ${name} is in use: stop its receiver first, then run this again`),
+    beside: () =>
+      take(
+        // The read takes the lock; the transaction keeps it.
+        "begin; select count(*) from sqlite_schema",
+        `the ledger ${name} is being rebuilt or restored: run this again when that has ended`,
+      ),
+    alone: () =>
+      take("begin exclusive", `the ledger ${name} is in use: stop its receiver first, then run this again`),
   };
 }

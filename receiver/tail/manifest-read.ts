@@ -12,12 +12,18 @@ export interface SegmentName {
 
 const SEGMENT = /^manifest\/date=(\d{4}-\d\d-\d\d)\/([0-9a-f-]{36})\.jsonl$/;
 
+/** Undefined for what lies under `manifest/` and is not ours. */
+export function segmentNameOf(key: string): SegmentName | undefined {
+  const [, date, id] = SEGMENT.exec(key) ?? [];
+  return date === undefined || id === undefined ? undefined : { date, id };
+}
+
 /** The segments that the lake holds, by day and then by age. Whatever else lies under `manifest/` is not ours. */
 export async function segmentNames(lake: Pick<Lake, "list">): Promise<SegmentName[]> {
   const found: SegmentName[] = [];
   for await (const { key } of lake.list("manifest/")) {
-    const [, date, id] = SEGMENT.exec(key) ?? [];
-    if (date !== undefined && id !== undefined) found.push({ date, id });
+    const name = segmentNameOf(key);
+    if (name !== undefined) found.push(name);
   }
   return found.sort((a, b) => compare(a.date, b.date) || compare(a.id, b.id));
 }
