@@ -201,14 +201,13 @@ describe("after", () => {
     expect(found).toMatchObject({ level: "fail", says: expect.stringContaining("is a file") });
   });
 
-  test.skipIf(process.platform === "win32" || process.getuid?.() === 0)(
-    "a folder that is closed to this account",
-    async () => {
+  // Nothing is closed to root, and Windows has other rights: there the fakes above have to do.
+  if (process.platform !== "win32" && process.getuid?.() !== 0)
+    test("a folder that is closed to this account", async () => {
       chmodSync(dir, 0o500);
       expect(await checkAfter({ name: "pos", path: dir, after: "delete" })).toMatchObject({ level: "fail" });
       chmodSync(dir, 0o700);
-    },
-  );
+    });
 });
 
 test.for<[string, number, number, string]>([
