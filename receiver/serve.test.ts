@@ -236,22 +236,27 @@ test("stopping: not ready, nothing new, what has begun is finished, what hangs i
 });
 
 test("stopping waits no longer than it may for a sweep that hangs", async () => {
+  let started = false;
   let hangs = false;
   const other = await startRig({
-    settings: { stopWithin: "1s", sweep: { every: "50ms" } },
+    settings: { stopWithin: "1s", sweep: { every: "1s" } },
     wrap: (lake) => ({
       ...lake,
-      list: () => ({
-        [Symbol.asyncIterator]: () => ({
-          next: async () => {
-            hangs = true;
-            return await new Promise<never>(() => {});
-          },
-        }),
-      }),
+      list: (prefix) =>
+        started
+          ? {
+              [Symbol.asyncIterator]: () => ({
+                next: async () => {
+                  hangs = true;
+                  return await new Promise<never>(() => {});
+                },
+              }),
+            }
+          : lake.list(prefix),
     }),
   });
-  await expect.poll(() => hangs).toBe(true);
+  started = true;
+  await expect.poll(() => hangs, { timeout: 10_000 }).toBe(true);
   const from = performance.now();
   await other.stop();
   expect(performance.now() - from).toBeLessThan(6000);
