@@ -21,7 +21,7 @@ async function serving(work: (put: Put) => Promise<void>): Promise<void> {
     await receiver.stop();
   }
 }
-const raw = () => readdirSync(join(root, "raw"), { recursive: true }).toSorted();
+const raw = () => new Set(readdirSync(join(root, "raw"), { recursive: true, encoding: "utf8" }));
 beforeAll(async () => {
   site = await makeSite();
   root = join(site.dir, "receiver", "lake");
