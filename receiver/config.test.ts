@@ -60,6 +60,11 @@ test.for([
     /ledger\.url: there is nothing at env:TRIBUTARY_NOT_SET/,
   ],
   ["a: [", /receiver\.yaml:/],
+  ["sweep:\n  spare: 0s", /receiver\.yaml:2:\d+: sweep\.spare: expected at least 1h/],
+  ["sweep: { spare: 59m }", /sweep\.spare: expected at least 1h/],
+  ["sweep: { uploads: 3599s }", /sweep\.uploads: expected at least 1h/],
+  ["sweep: { every: 999ms }", /sweep\.every: expected at least 1s/],
+  ["sweep: { spare: soon }", /sweep\.spare: expected a duration such as/],
 ] as const)("a mistake says its line and what was expected: %j", ([text, message]) => {
   expect(() => parse(text)).toThrow(message);
 });

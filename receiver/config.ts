@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { dataFolder } from "@tributary/shared/place.ts";
 import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
+import { parseDuration } from "@tributary/shared/units.ts";
 import { z } from "zod";
 
 export interface Address {
@@ -95,6 +96,10 @@ const ledgerSettings = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** A duration of at least this; the text is part of the message. */
+const atLeast = (text: string) =>
+  duration.refine((ms) => ms >= (parseDuration(text) as number), `expected at least ${text}`);
+
 const optionalSize = byteSize.nullable().default(null);
 
 /** Every key of receiver.yaml. */
@@ -145,9 +150,12 @@ export const receiverSettings = z.strictObject({
     .describe("For every client that has no quota of its own"),
   sweep: z
     .strictObject({
-      every: duration.prefault("6h").describe("How often is looked for what nobody will come back for"),
-      uploads: duration.prefault("7d").describe("Age of an upload that nobody touched"),
-      spare: duration.prefault("7d").describe("Age of an object that no entry names"),
+      every: atLeast("1s")
+        .prefault("6h")
+        .describe("How often is looked for what nobody will come back for; at least 1s"),
+      uploads: atLeast("1h").prefault("7d").describe("Age of an upload that nobody touched; at least 1h"),
+      // An object is spare from its publishing to its commit: an age near 0 would take it away in between.
+      spare: atLeast("1h").prefault("7d").describe("Age of an object that no entry names; at least 1h"),
     })
     .prefault({})
     .describe("What is taken away, and when"),

@@ -8,7 +8,6 @@ import {
   chmodSync,
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -18,10 +17,11 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { makeFolder, syncFolder } from "@tributary/shared/folder.ts";
 
 /** Makes the folder; one that others may read (a copied one, usually) is closed to them. */
 export function openFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, { mode: 0o700, fresh: readKeyFile(folder, "site.json") === undefined });
   tighten(folder, 0o700);
   for (const name of readdirSync(folder)) {
     const file = join(folder, name);
@@ -83,14 +83,4 @@ export function fileMarks(paths: readonly string[]): string {
       return `${path}:${stat ? `${stat.mtimeNs}:${stat.size}:${stat.ino}` : "-"}`;
     })
     .join("\n");
-}
-
-function syncFolder(folder: string): void {
-  if (process.platform === "win32") return; // a folder cannot be opened there; NTFS journals the rename
-  const handle = openSync(folder, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }

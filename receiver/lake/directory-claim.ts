@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { CLAIM, type Claim, type LakeOwner, parseClaim, refuseAbsent, requireOurs } from "./claim.ts";
 import { type Disk, hasCode, lakeFault, syncFolder } from "./disk.ts";
@@ -53,8 +53,21 @@ export async function claimRoot(root: string, host: string, owner: LakeOwner, di
   return lake;
 }
 
+/**
+ * The folder and, durably, every name on the way to it: a lake whose own name is lost with the power is lost whole. Also
+ * names that a process made which died before this; of those above it that nobody lets us open, others have taken care.
+ */
 async function makeRoot(root: string, disk: Disk): Promise<void> {
-  await disk.mkdir(root, { recursive: true });
+  const first = await disk.mkdir(root, { recursive: true });
+  let ours = first !== undefined;
+  for (let at = resolve(root); at !== dirname(at); at = dirname(at)) {
+    try {
+      await syncFolder(disk, dirname(at));
+    } catch (error) {
+      if (ours || !hasCode(error, "EACCES", "EPERM")) throw error;
+    }
+    if (at === first) ours = false;
+  }
 }
 
 /** By rename, so that a process that dies here leaves no half a claim. */

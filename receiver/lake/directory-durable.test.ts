@@ -72,6 +72,26 @@ function expectOrder(...patterns: RegExp[]): void {
   }
 }
 
+describe("a new lake", () => {
+  const openNew = () => openDirectoryLake({ root: join(root, "a", "b", "lake"), site, disk: watched() });
+
+  test("is there after a power cut: every folder that was made for it, then its claim", async () => {
+    await openNew();
+    expectOrder(/^sync a\/b$/, /^sync a$/, /^sync \.$/, /^writeFile a\/b\/lake\//, /^sync a\/b\/lake$/);
+  });
+
+  test("is not taken when a folder on the way to it cannot be made durable, and is at the next try", async () => {
+    before = (call) => {
+      if (call === "sync a") throw fault("EIO");
+    };
+    await expect(openNew()).rejects.toMatchObject({ code: "lake-unavailable" });
+    calls.length = 0;
+    before = () => {};
+    await openNew();
+    expectOrder(/^sync a\/b$/, /^sync a$/, /^sync \.$/, /^writeFile a\/b\/lake\//);
+  });
+});
+
 describe("publish", () => {
   test.for([10, 3 * 1024 * 1024])("%d bytes: file, its folders, rename, the date's folder", async (size) => {
     const lake = await openLake();

@@ -3,10 +3,11 @@
  * by `serve` and by commands at the same time. Waiting for another process's write is done with timers, not inside
  * SQLite, so that the event loop goes on.
  */
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeFolder } from "@tributary/shared/folder.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import SqliteFile from "better-sqlite3";
 import type { Driver, SqliteDatabase, TransactionSettings } from "kysely";
@@ -51,7 +52,7 @@ export async function openSqlite(path: string): Promise<LedgerDatabase> {
 /** Only its owner may read it: it holds digests of secrets. SQLite gives its side files the same mode. */
 function openFile(file: string): SqliteFile.Database {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file), { fresh: !existsSync(file) });
     closeSync(openSync(file, "a", 0o600));
     return new SqliteFile(file, { timeout: BUSY_INSIDE_MS });
   } catch (cause) {

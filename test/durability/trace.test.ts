@@ -1,12 +1,12 @@
 /** Durability is not proved by kill -9: the page cache survives it. Here the system calls say what was on disk before the receipt left. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Caller, caller } from "../site/caller.ts";
-import type { Running } from "../site/process.ts";
+import { type Running, run } from "../site/process.ts";
 import { makeSite, type Site } from "../site/site.ts";
-import { attach, type Call, type Strace, straceMissing } from "../site/strace.ts";
+import { attach, type Call, parse, type Strace, straceMissing } from "../site/strace.ts";
 
 const missing = straceMissing();
 if (missing && process.env.CI) throw new Error(`CI needs strace: ${missing}`);
@@ -92,6 +92,26 @@ describe.skipIf(missing !== undefined)(
     });
   },
 );
+
+describe.skipIf(missing !== undefined)(`a new site${missing ? ` (skipped: ${missing})` : ""}`, () => {
+  test("the names of the folders that it made are on the disk: of lake, ledger and keys", async () => {
+    const top = mkdtempSync(join(tmpdir(), "tributary-new-"));
+    try {
+      const [data, config, out] = [join(top, "a", "data"), join(top, "receiver.yaml"), join(top, "out")];
+      const [keys, lake] = [join(top, "b", "keys"), join(top, "c", "d", "lake")];
+      writeFileSync(config, JSON.stringify({ keys, lake: { kind: "directory", path: lake } }));
+      const wrapper = ["strace", "-f", "-yy", "-e", "trace=fsync", "-o", out];
+      const at = ["--data", data, "--config", config];
+      const ran = await run("receiver", ["rebuild", ...at], { wrapper });
+      expect(ran.code, ran.stderr).toBe(0);
+      const synced = new Set(parse(readFileSync(out, "utf8")).map((call) => /<(.*)>/.exec(call.text)?.[1]));
+      for (const folder of ["", "a", "b", "c", "c/d", "c/d/lake", "b/keys"])
+        expect(synced, folder).toContain(join(top, folder).replace(/\/$/, ""));
+    } finally {
+      rmSync(top, { recursive: true, force: true });
+    }
+  });
+});
 
 describe.skipIf(missing !== undefined)(
   `an error from the disk never yields a receipt${missing ? ` (skipped: ${missing})` : ""}`,
