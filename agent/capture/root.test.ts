@@ -24,7 +24,9 @@ describe("the root of a source", () => {
     rmSync(home, { recursive: true, force: true });
   });
   const well: RootHealth = { healthy: true, rootId: "1:2" };
-  const answer = (health: RootHealth): void => open.splice(0).forEach((resolve) => resolve(health));
+  const answer = (health: RootHealth): void => {
+    for (const resolve of open.splice(0)) resolve(health);
+  };
   const rootOf = (back: () => void = () => undefined, answerMs = 50): Root =>
     new Root({
       source: { name: "pos", health: () => new Promise((resolve) => open.push(resolve)) },
