@@ -48,5 +48,10 @@ try {
 } catch (error) {
   process.exitCode = fail("tributary-agent", error);
 }
-// Nothing that is left over, such as an idle connection, may keep a finished command alive.
-process.stdout.write("", () => process.exit());
+// Nothing that is left over, such as an idle connection, may keep a finished command alive. To exit, Node waits for its
+// threads: one that a share keeps in the system would never let it go.
+process.stdout.write("", () => {
+  const hangs = process.getActiveResourcesInfo().some((kind) => kind.startsWith("FSReq"));
+  if (hangs) process.kill(process.pid, "SIGKILL");
+  process.exit();
+});

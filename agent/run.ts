@@ -227,7 +227,8 @@ async function live(
   log.say("stopping: what is on its way may finish");
   clearInterval(tick);
   watching.stop();
-  await Promise.all([sources.stop(), dispatcher.stop(GRACE_MS)]);
+  const [hanging] = await Promise.all([sources.stop(GRACE_MS), dispatcher.stop(GRACE_MS)]);
+  for (const name of hanging) log.say(`source ${name} does not answer, and is left as it is`);
   await heartbeat.stop();
   await receiver.close();
 }

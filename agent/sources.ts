@@ -8,6 +8,7 @@ import type { Intake, SourceBook } from "./queue/queue.ts";
 import { afterRule } from "./seal/after.ts";
 import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
+import type { Disk } from "./source/disk.ts";
 import { folderSource } from "./source/folder.ts";
 import { ignoredBy, owned } from "./source/owner.ts";
 import type { Source } from "./source/source.ts";
@@ -25,6 +26,7 @@ export interface SourcesParts {
   readonly corrected: () => number;
   /** The agent's own folder: never captured. */
   readonly data: string;
+  readonly disk?: Disk;
 }
 
 interface Running {
@@ -35,6 +37,9 @@ interface Running {
   readonly source: Source;
   readonly capture: Capture;
 }
+
+/** A changed configuration waits for what is being captured no longer than this: a share that hangs may do so for days. */
+const GRACE_MS = 10_000;
 
 export class Sources {
   readonly #parts: SourcesParts;
@@ -88,22 +93,25 @@ export class Sources {
       if (command.source === undefined || command.source === name) void capture.scanNow();
   }
 
-  async stop(): Promise<void> {
+  /** Names of the sources that hang: a call of theirs is on its way in the system and keeps its thread. */
+  async stop(graceMs: number): Promise<readonly string[]> {
     await this.#turn;
-    await Promise.all([...this.#running.values()].map(({ capture }) => capture.stop()));
+    const all = [...this.#running.values()];
     this.#running.clear();
+    const ended = await Promise.all(all.map(({ capture }) => capture.stop(graceMs)));
+    return all.filter((_, i) => !ended[i]).map(({ name }) => name);
   }
 
   async #take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
     const wanted = new Map<string, { client: string; source: FolderSettings }>();
     for (const { source, client } of owned(settings.sources, clients, this.#parts.data))
       if (client !== undefined) wanted.set(identityOf(client, source.name), { client, source });
-    for (const [identity, running] of this.#running) {
+    const over = [...this.#running].filter(([identity, { settings }]) => {
       const next = wanted.get(identity);
-      if (next !== undefined && JSON.stringify(next.source) === running.settings) continue;
-      await running.capture.stop();
-      this.#running.delete(identity);
-    }
+      return next === undefined || JSON.stringify(next.source) !== settings;
+    });
+    await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
+    for (const [identity] of over) this.#running.delete(identity);
     for (const [identity, { client, source }] of wanted)
       if (!this.#running.has(identity)) this.#running.set(identity, this.#start(client, source));
   }
@@ -112,7 +120,7 @@ export class Sources {
     const { queue, spool, partHasher, report, corrected, data } = this.#parts;
     const rule = afterRule(settings.after, settings.path);
     const ignored = ignoredBy(settings.path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
-    const source = folderSource({ ...settings, ignored });
+    const source = folderSource({ ...settings, ignored }, this.#parts.disk);
     const intake = queue.intake(client, settings.name);
     const book = queue.book(client, settings.name);
     const { onEnd } = queue;

@@ -52,7 +52,7 @@ describe("capture of a folder", () => {
     facts = [];
   });
   afterEach(async () => {
-    await Promise.all(running.splice(0).map((capture) => capture.stop()));
+    await Promise.all(running.splice(0).map((capture) => capture.stop(10_000)));
     queue.close();
     rmSync(home, { recursive: true, force: true });
   });
@@ -263,7 +263,7 @@ describe("capture of a folder", () => {
     };
     const capture = start({}, disk);
     await until(() => expect(reading).toBeGreaterThan(0));
-    await capture.stop();
+    await capture.stop(10_000);
     running.length = 0;
     expect(waiting()).toEqual([]);
   });
@@ -369,7 +369,7 @@ describe("capture of a folder", () => {
       const first = start({ after: "delete" }, realDisk, intake);
       await until(() => expect(deliver().sort()).toEqual(["a", "b"]));
       await until(() => expect(readdirSync(root)).toEqual([]));
-      await first.stop();
+      await first.stop(10_000);
       running.length = 0;
       const capture = start({ after: "delete" });
       await capture.scanNow();
@@ -395,7 +395,7 @@ describe("capture of a folder", () => {
       write("b", "1b");
       const first = start();
       await until(() => expect(deliver().sort()).toEqual(["a", "b"]));
-      await first.stop();
+      await first.stop(10_000);
       running.length = 0;
       renameSync(join(root, "a"), join(root, ".tributary-left~"));
       start({ after: "move:done" });
@@ -453,7 +453,7 @@ describe("capture of a folder", () => {
       write("b", "1");
       const first = start();
       await delivered("a", "b");
-      await first.stop();
+      await first.stop(10_000);
       running.length = 0;
       rmSync(join(root, "a"));
       start();
@@ -536,7 +536,7 @@ describe("capture of a folder", () => {
       write("d/b.csv", "1");
       const first = start();
       await delivered("a.txt", "d/b.csv");
-      await first.stop();
+      await first.stop(10_000);
       running.length = 0;
       rmSync(join(root, "a.txt"));
       rmSync(join(root, "d"), { recursive: true });

@@ -2,7 +2,7 @@
  * Capture of one source: hints say where to look, scans are the truth, what holds still is sealed, what is missing
  * twice is a removal. This file only ties the rooms together; every decision is made in one of them.
  */
-import { formatDuration } from "@tributary/shared/units.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
 import type { FolderSettings } from "../config.ts";
 import type { Report } from "../facts.ts";
@@ -18,6 +18,7 @@ import { AfterActions } from "./after-actions.ts";
 import { Batch } from "./batch.ts";
 import { Looks } from "./looks.ts";
 import { Removals } from "./removals.ts";
+import { Root } from "./root.ts";
 import { type Clocks, Sealer } from "./sealer.ts";
 
 export interface CaptureParts {
@@ -49,8 +50,8 @@ export interface CaptureState {
 }
 
 export interface Capture {
-  /** Ends what is being sealed and stores it; nothing is lost that is not found again. */
-  stop(): Promise<void>;
+  /** Ends what is being sealed and stores it; nothing is lost that is not found again. False: after `graceMs` a call still hangs, and is left behind. */
+  stop(graceMs: number): Promise<boolean>;
   /** Resolves when a whole scan that began after the call is done. */
   scanNow(): Promise<void>;
   state(): CaptureState;
@@ -80,7 +81,7 @@ export function startCapture(parts: CaptureParts): Capture {
     roomAgain: () => void book.recovered(ROOT),
   });
   const shared = { source, intake, book, batch, report, clocks, makeUuid };
-  const health = rootHealth(parts, clocks, () => looks.scanSoon());
+  const root = new Root({ ...shared, back: () => looks.scanSoon() });
   const sealer = new Sealer({
     ...shared,
     lanes,
@@ -99,7 +100,7 @@ export function startCapture(parts: CaptureParts): Capture {
     ? new Removals({
         ...shared,
         gapMs: Math.max(settings.settle, SMALLEST_GAP_MS),
-        rootStands: health.stands,
+        rootStands: root.stands,
         lookAtFolder: (folder, ms) => looks.folder(folder, ms),
       })
     : undefined;
@@ -112,7 +113,7 @@ export function startCapture(parts: CaptureParts): Capture {
     after,
     rescanMs: settings.rescan,
     rehashMs: settings.rehash,
-    health: health.check,
+    health: root.stands,
   });
 
   const unsubscribe = parts.onEnd((ends) => {
@@ -126,108 +127,42 @@ export function startCapture(parts: CaptureParts): Capture {
       if (end.kind === "delivered") void after?.delivered(parcel.path);
     }
   });
-  let checking: Promise<unknown> = Promise.resolve();
   const check = (): void => {
-    checking = health.check().catch((error: unknown) => {
+    root.check().catch((error: unknown) => {
       // Without room the root cannot be recorded: the scans say so.
       if ((error as { code?: unknown }).code !== "disk-full") throw error;
     });
   };
   const healthTimer = setInterval(check, HEALTH_MS);
   const acceptedTimer = setInterval(() => {
-    if (health.accepted()) check();
+    if (root.accepted()) check();
   }, ACCEPTED_MS);
   const watching = settings.share ? undefined : looks.watch();
   looks.scanSoon();
 
   return {
-    async stop() {
+    async stop(graceMs) {
       unsubscribe();
       clearInterval(healthTimer);
       clearInterval(acceptedTimer);
-      await (await watching)?.();
       sealer.stop();
-      await looks.stop();
-      await checking;
-      await lanes.stop();
+      root.stop();
+      const closed = watching?.then((close) => close());
+      const ended = Promise.all([closed, looks.stop(), lanes.stop(), after?.stop()]).then(() => true);
+      const inTime = await Promise.race([ended, sleep(graceMs, false, { ref: false })]);
       batch.stop();
-      await after?.stop();
+      return inTime;
     },
     scanNow: () => looks.scanNow(),
-    async health() {
-      if (await health.check()) return await source.health();
-      const away = health.reason();
-      if (away !== undefined) return { healthy: false, code: "source-unreachable", reason: away };
-      return { healthy: false, code: "root-changed", reason: "the folder is not the one that it was" };
-    },
+    health: () => root.check(),
     state: () => ({
-      reachable: health.reason() === undefined,
-      reason: health.reason(),
+      reachable: root.reason === undefined,
+      reason: root.reason,
       files: looks.files,
       settling: sealer.settling,
       lastScanAt: looks.lastScanAt,
       problems: book.problemCount(),
     }),
-  };
-}
-
-/** Watches the root: reachable, and still the one that was recorded. `anew`: look at everything, the root is taken again. */
-function rootHealth({ source, book, report }: CaptureParts, clocks: Clocks, anew: () => void) {
-  let reason: string | undefined;
-  let since = clocks.wall();
-  /** A root was recorded when this process last looked. */
-  let recordedBefore = book.rootId() !== undefined;
-  let changed = false;
-
-  function say(why: string | undefined): void {
-    const [healthy, before] = [why === undefined, reason];
-    reason = why;
-    if (healthy === (before === undefined)) return;
-    if (!healthy) since = clocks.wall();
-    const detail = why ?? `it is there again after ${formatDuration(Math.max(0, clocks.wall() - since))}`;
-    report({ kind: "SourceHealthChanged", source: source.name, healthy, reason: detail });
-  }
-
-  /** True when the root is healthy and the recorded one. */
-  async function check(): Promise<boolean> {
-    const health = await source.health();
-    if (!health.healthy) {
-      book.problem(ROOT, health.code, health.reason, clocks.wall());
-      say(health.reason);
-      return false;
-    }
-    say(undefined);
-    const recorded = book.rootId();
-    if (recorded !== undefined && recorded !== health.rootId) {
-      recordedBefore = true;
-      const detail = `the folder is not the one that it was (${recorded} before, ${health.rootId} now): files are captured, but nothing is removed until "add-folder" is run again with the same path`;
-      book.problem(ROOT, "root-changed", detail, clocks.wall());
-      if (!changed) report({ kind: "RootChanged", source: source.name, detail });
-      changed = true;
-      return false;
-    }
-    if (recorded === undefined) book.recordRoot(health.rootId);
-    clearRootProblem();
-    if (changed || (recorded === undefined && recordedBefore)) {
-      report({ kind: "RootTaken", source: source.name, accepted: recorded === undefined });
-      anew();
-    }
-    changed = false;
-    recordedBefore = true;
-    return true;
-  }
-
-  function clearRootProblem(): void {
-    for (const { path, code } of book.problems())
-      if (path.length === 0 && code !== "disk-full") return void book.recovered(ROOT);
-  }
-
-  return {
-    check,
-    stands: check,
-    reason: () => reason,
-    /** Whatever root is there now was accepted, and not looked at since. */
-    accepted: () => recordedBefore && book.rootId() === undefined,
   };
 }
 

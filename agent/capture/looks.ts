@@ -153,6 +153,7 @@ export class Looks {
 
   /** What was listed is compared with what was sealed. */
   async #listed(listing: Listing): Promise<void> {
+    if (this.#ended.signal.aborted) return;
     const { intake, sealer, removals, after, book } = this.#parts;
     const seen = intake.seenIn(listing.folder);
     const known = new Map(seen.map((one) => [key(one.path), one]));

@@ -1,0 +1,60 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { agentSettings } from "./config.ts";
+import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
+import { PartHasher } from "./seal/part-hasher.ts";
+import { Spool } from "./seal/spool.ts";
+import { type Disk, realDisk } from "./source/disk.ts";
+import { Sources } from "./sources.ts";
+
+let home: string;
+let queue: SqliteQueue;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "sources-"));
+  for (const name of ["well", "hung"]) mkdirSync(join(home, name));
+  queue = openQueue(join(home, "queue.sqlite"));
+});
+afterEach(() => {
+  queue.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** A disk on which looks at what is in `hung` never return. */
+function hanging(): { readonly disk: Disk; calls(): number } {
+  let calls = 0;
+  const gate =
+    <R>(call: (path: Buffer) => Promise<R>) =>
+    async (path: Buffer): Promise<R> => {
+      if (!path.toString().startsWith(join(home, "hung"))) return await call(path);
+      calls += 1;
+      return await new Promise<never>(() => undefined);
+    };
+  const { lstat, realPath, open } = realDisk;
+  const disk = { ...realDisk, lstat: gate(lstat), realPath: gate(realPath), open: gate(open) };
+  return { disk, calls: () => calls };
+}
+
+test("a share that hangs holds up neither the other sources nor a stop", async () => {
+  const { disk, calls } = hanging();
+  const sources = new Sources({
+    queue,
+    spool: new Spool(join(home, "spool"), 1e9, new Set()),
+    partHasher: new PartHasher(),
+    report: () => undefined,
+    corrected: Date.now,
+    data: join(home, "data"),
+    disk,
+  });
+  writeFileSync(join(home, "well", "a"), "1");
+  const { sources: both } = agentSettings.parse({
+    sources: ["well", "hung"].map((name) => ({ name, path: join(home, name), settle: "50ms", share: true })),
+  });
+  await sources.take({ ...agentSettings.parse({}), sources: both }, ["acme"]);
+  await vi.waitFor(() => expect(queue.status.waiting(9).map(({ path }) => `${path}`)).toEqual(["a"]), 10_000);
+  await vi.waitFor(() => expect(calls()).toBe(1));
+  const began = performance.now();
+  expect(await sources.stop(200)).toEqual(["hung"]);
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
