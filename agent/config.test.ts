@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseSettings } from "@tributary/shared/settings.ts";
 import { expect, test } from "vitest";
-import { agentSettings } from "./config.ts";
+import { agentSettings, loadAgentSettings } from "./config.ts";
 import { daysOf } from "./upload/bandwidth.ts";
 
 const windowOn = (days: string) =>
@@ -36,4 +39,17 @@ test.for([
   expect(() => parseSettings(text, "f", agentSettings)).toThrow(
     new RegExp(`^f:4:5: sources.0.${key}: ${expected}[^\\n]*$`),
   );
+});
+
+test("relative paths begin at the folder of agent.yaml, whatever the working folder is", () => {
+  const dir = mkdtempSync(join(tmpdir(), "tributary-config-"));
+  const file = join(dir, "agent.yaml");
+  writeFileSync(
+    file,
+    "sources: [{ name: a, path: files }, { name: b, path: /srv/b }]\ntls: { ca: ../company.pem }\n",
+  );
+  const { sources, tls } = loadAgentSettings(file);
+  expect(sources.map(({ path }) => path)).toEqual([join(dir, "files"), "/srv/b"]);
+  expect(tls.ca).toBe(join(tmpdir(), "company.pem"));
+  rmSync(dir, { recursive: true });
 });

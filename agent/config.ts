@@ -1,4 +1,5 @@
 /** `agent.yaml`: what the host's administrator decides. Every mistake is refused with its line and what was expected. */
+import { dirname, resolve } from "node:path";
 import { slug } from "@tributary/shared/protocol.ts";
 import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
 import { z } from "zod";
@@ -16,7 +17,7 @@ const folderSource = z.strictObject({
     .optional()
     .describe("Which client it belongs to; needed only when the agent acts for several."),
   kind: z.literal("folder").default("folder").describe("A folder on this host or on a mounted share."),
-  path: z.string().min(1).describe("The folder."),
+  path: z.string().min(1).describe("The folder; a relative one begins at the folder of agent.yaml."),
   include: z.array(z.string()).default([]).describe("Globs of what is captured; empty means everything."),
   exclude: z.array(z.string()).default([]).describe("Globs of what is not captured; wins over include."),
   settle: duration.default(2000).describe("How long a file must hold still before it is sealed."),
@@ -114,7 +115,9 @@ export const agentSettings = z.strictObject({
       ca: z
         .string()
         .optional()
-        .describe("PEM file of a further authority to trust: an intercepting company proxy."),
+        .describe(
+          "PEM file of a further authority to trust: an intercepting company proxy; relative to the folder of agent.yaml.",
+        ),
     })
     .prefault({})
     .describe("Trust beyond what enrolment brought."),
@@ -122,9 +125,20 @@ export const agentSettings = z.strictObject({
 });
 export type AgentSettings = z.output<typeof agentSettings>;
 
-/** Reads `agent.yaml`; throws `config-invalid`. Names must be unique per client. */
+/** Reads `agent.yaml`; throws `config-invalid`. Names must be unique per client. All paths are absolute then. */
 export function loadAgentSettings(file: string): AgentSettings {
-  return loadSettings(file, agentSettings.superRefine(uniqueNames), true);
+  return placed(loadSettings(file, agentSettings.superRefine(uniqueNames), true), file);
+}
+
+/** Relative paths begin at the folder of agent.yaml: a service and an administrator's shell stand in different ones. */
+export function placed(settings: AgentSettings, file: string): AgentSettings {
+  const base = dirname(resolve(file));
+  const { sources, tls } = settings;
+  return {
+    ...settings,
+    sources: sources.map((source) => ({ ...source, path: resolve(base, source.path) })),
+    tls: tls.ca === undefined ? tls : { ...tls, ca: resolve(base, tls.ca) },
+  };
 }
 
 function uniqueNames(settings: AgentSettings, context: z.RefinementCtx): void {

@@ -53,8 +53,15 @@ sources:
 tls: {}
 `;
 
+  test("a relative path of before begins at the folder of agent.yaml", () => {
+    const before = "sources: [{ name: a, path: files }]\n";
+    const edited = putSource(before, { name: "a", path: "/etc/agent/files" }, "c", "/etc/agent");
+    expect(edited.known).toBe(true);
+    expect(edited.text).toContain("path: /etc/agent/files");
+  });
+
   test("comments and order stay", () => {
-    const { text } = putSource(YAML, { name: "back", path: "/srv/back" }, "shop");
+    const { text } = putSource(YAML, { name: "back", path: "/srv/back" }, "shop", "/");
     for (const comment of ["# the tills of the shop", "# as agreed", "# till 1", "# slow"])
       expect(text).toContain(comment);
     expect(text.indexOf("limits")).toBeLessThan(text.indexOf("name: till"));
@@ -63,21 +70,28 @@ tls: {}
   });
 
   test("the same again changes only what is named", () => {
-    const { text, known } = putSource(YAML, { name: "till", path: "/srv/till", after: "delete" }, "shop");
+    const { text, known } = putSource(
+      YAML,
+      { name: "till", path: "/srv/till", after: "delete" },
+      "shop",
+      "/",
+    );
     expect(known).toBe(true);
     expect(text).toContain("settle: 5s, after: delete");
   });
 
   test.for(["", "# nothing yet\n", "sources:\n", "sources: []\n"])("a file without sources: %j", (before) => {
-    expect(putSource(before, { name: "a", path: "/a" }, "c").text).toMatch(
+    expect(putSource(before, { name: "a", path: "/a" }, "c", "/").text).toMatch(
       /sources:\n {2}- name: a\n {4}path: \/a\n/,
     );
   });
 
   test("a name is free for another client", () => {
     const before = "sources:\n  - { name: a, client: one, path: /one }\n";
-    expect(putSource(before, { name: "a", client: "two", path: "/two" }, undefined).known).toBe(false);
-    expect(() => putSource(before, { name: "a", client: "one", path: "/two" }, undefined)).toThrow(/already/);
+    expect(putSource(before, { name: "a", client: "two", path: "/two" }, undefined, "/").known).toBe(false);
+    expect(() => putSource(before, { name: "a", client: "one", path: "/two" }, undefined, "/")).toThrow(
+      /already/,
+    );
   });
 });
 

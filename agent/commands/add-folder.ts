@@ -6,7 +6,7 @@ import { slug } from "@tributary/shared/protocol.ts";
 import { parseSettings } from "@tributary/shared/settings.ts";
 import { say } from "@tributary/shared/terminal.ts";
 import { type Command, Option } from "commander";
-import { agentSettings } from "../config.ts";
+import { agentSettings, placed } from "../config.ts";
 import { writeDurably } from "../identity/durable.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import { folderWarnings, refuseFolder } from "./folder-place.ts";
@@ -75,9 +75,9 @@ function addFolder(path: string, options: Options, acceptRoot: AcceptRoot): void
   const client = clientFor(options.client, clients);
   refuseFolder(folder, data);
   const before = existsSync(config) ? readFileSync(config, "utf8") : "";
-  const settings = parseSettings(before, config, agentSettings);
+  const settings = placed(parseSettings(before, config, agentSettings), config);
   const only = clients?.length === 1 ? clients[0] : undefined;
-  const { text, known } = putSource(before, entryOf(folder, options, client), only);
+  const { text, known } = putSource(before, entryOf(folder, options, client), only, dirname(config));
   parseSettings(text, config, agentSettings);
   for (const warning of folderWarnings(folder, options.name, data, settings.sources))
     say(`warning: ${warning}`);

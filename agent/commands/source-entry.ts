@@ -1,4 +1,5 @@
 /** A source written into the text of agent.yaml: comments, order and everything else stay as they are. */
+import { resolve } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { isMap, isSeq, parseDocument, type YAMLMap, YAMLSeq } from "yaml";
 
@@ -17,10 +18,15 @@ export interface Edited {
 }
 
 /**
- * The new text. `onlyClient`: whom a source without a client belongs to. Throws `usage` when the name is taken by
+ * The new text. `onlyClient`: whom a source without a client belongs to; `base`: where its relative path begins. Throws `usage` when the name is taken by
  * another path.
  */
-export function putSource(text: string, entry: SourceEntry, onlyClient: string | undefined): Edited {
+export function putSource(
+  text: string,
+  entry: SourceEntry,
+  onlyClient: string | undefined,
+  base: string,
+): Edited {
   const document = parseDocument(text);
   if (document.errors.length > 0) throw document.errors[0];
   if (document.contents === null) document.contents = document.createNode({}) as never;
@@ -34,7 +40,7 @@ export function putSource(text: string, entry: SourceEntry, onlyClient: string |
         clientOf(item.get("client")) === clientOf(entry.client),
     );
     if (same !== undefined) {
-      if (same.get("path") !== entry.path)
+      if (resolve(base, String(same.get("path"))) !== entry.path)
         throw new ProblemError(
           "usage",
           `there is a source "${entry.name}" already, with the folder ${String(same.get("path"))}; choose another --name, or change its path in agent.yaml`,
