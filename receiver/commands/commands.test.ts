@@ -47,10 +47,12 @@ async function open(options: SiteOptions): Promise<OpenSite> {
 
 interface Ran {
   readonly out: Buffer;
+  /** What was said to people. */
+  readonly err: string;
   readonly code: string | number | null | undefined;
 }
 
-/** Runs a command of the program in this process; its standard output and exit code. */
+/** Runs a command of the program in this process; its output and exit code. */
 async function run(...args: string[]): Promise<Ran> {
   const program = createProgram({
     open,
@@ -58,19 +60,21 @@ async function run(...args: string[]): Promise<Ran> {
     serve: async () => 0,
     sweep: () => expect.fail("swept"),
   });
-  const chunks: Buffer[] = [];
-  const real = process.stdout.write;
-  process.stdout.write = ((chunk: string | Buffer, ...rest: unknown[]) => {
-    chunks.push(Buffer.from(chunk));
-    const done = rest.find((one) => typeof one === "function") as (() => void) | undefined;
-    done?.();
-    return true;
-  }) as typeof process.stdout.write;
+  const caught = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const real = { stdout: process.stdout.write, stderr: process.stderr.write };
+  for (const stream of ["stdout", "stderr"] as const)
+    process[stream].write = ((chunk: string | Buffer, ...rest: unknown[]) => {
+      caught[stream].push(Buffer.from(chunk));
+      const done = rest.find((one) => typeof one === "function") as (() => void) | undefined;
+      done?.();
+      return true;
+    }) as typeof process.stdout.write;
   try {
     await program.parseAsync([...args, "--data", dir], { from: "user" });
-    return { out: Buffer.concat(chunks), code: process.exitCode };
+    const [out, err] = [Buffer.concat(caught.stdout), Buffer.concat(caught.stderr).toString()];
+    return { out, err, code: process.exitCode };
   } finally {
-    process.stdout.write = real;
+    for (const stream of ["stdout", "stderr"] as const) process[stream].write = real[stream];
   }
 }
 
@@ -368,6 +372,45 @@ describe("rebuild, backup, restore", () => {
     forget();
     await run("rebuild");
     expect(await text("history", "--json")).toBe(before);
+    expect((await run("verify")).code).toBeUndefined();
+  });
+
+  test("a segment that is missing is told by rebuild and by verify, until it is back", async () => {
+    await run("client", "add", "acme");
+    for (const path of ["a", "b", "c"]) await deliver(put(path, path));
+    const before = await text("history", "--json");
+    const segment = [...lake.objects.keys()].filter((key) => key.startsWith("manifest/")).sort()[1] as string;
+    const bytes = lake.objects.get(segment) as Buffer;
+    lake.objects.delete(segment);
+    forget();
+    const { err, code } = await run("rebuild");
+    expect(err).toMatch(/2 entries restored/);
+    expect(err).toMatch(/^entries 2 to 2 are in no segment of the manifest$/m);
+    expect(code).toBe(1);
+    process.exitCode = undefined;
+    const verified = await run("verify");
+    expect(verified.out.toString()).toMatch(/^entries 2 to 2 are in no segment of the manifest/);
+    expect(verified.code).toBe(1);
+    process.exitCode = undefined;
+    lake.objects.set(segment, bytes);
+    expect((await run("rebuild", "--merge")).code).toBeUndefined();
+    expect(await text("history", "--json")).toBe(before);
+    expect((await run("verify")).code).toBeUndefined();
+  });
+
+  test("what a merge gave a new place is written to the manifest again", async () => {
+    await run("client", "add", "acme");
+    const file = join(dir, "backup");
+    await run("backup", file);
+    await deliver(put("lost.csv", "one"));
+    forget();
+    await run("restore", file);
+    await deliver(put("newer.csv", "two"));
+    await run("rebuild", "--merge");
+    expect((await entries()).map(({ path }) => path)).toEqual(["newer.csv", "lost.csv"]);
+    expect((await run("verify")).code).toBeUndefined();
+    forget();
+    expect((await run("rebuild")).code).toBeUndefined();
     expect((await run("verify")).code).toBeUndefined();
   });
 

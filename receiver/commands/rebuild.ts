@@ -3,6 +3,8 @@ import { Progress, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import { rebuild } from "../ledger/rebuild.ts";
+import { createSegments } from "../ledger/segments.ts";
+import { ManifestTail, unwrittenSegmentsOf } from "../tail/manifest.ts";
 import { manifestLines, segmentNames } from "../tail/manifest-read.ts";
 import { type Sites, siteCommand, withSite } from "./command.ts";
 
@@ -24,10 +26,20 @@ export function addRebuildCommand(program: Command, sites: Sites): void {
         progress.end(
           `${done.added} entries restored from ${segments.length} segments, ${done.kept} were there already`,
         );
-        if (done.renumbered > 0)
+        if (done.renumbered > 0) {
+          await new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db)).catchUp(0);
           say(`${done.renumbered} of them got a new place in the order: theirs was taken`);
+        }
         if (done.duplicates > 0)
           say(`${done.duplicates} left out: the same captures are there under other versions`);
+        for (const { from, to } of done.gaps)
+          say(`entries ${from} to ${to} are in no segment of the manifest`);
+        if (done.gaps.length > 0) {
+          process.exitCode = 1;
+          say(
+            "all else is restored; put the missing objects of manifest/ back from a copy of the lake, then: tributary-receiver rebuild --merge",
+          );
+        }
         say("agents, keys and quotas are not in the lake: they come from a backup, or are made anew");
       }),
     );

@@ -3,6 +3,7 @@ import type { ManifestLine } from "@tributary/shared/protocol.ts";
 import { segmentKey } from "../lake/key.ts";
 import type { Lake } from "../lake/lake.ts";
 import { manifestLineOf } from "../ledger/entry.ts";
+import { type Gaps, gapsOf } from "../ledger/gaps.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
 import { type SegmentName, segmentLines, segmentNames } from "../tail/manifest-read.ts";
 
@@ -33,9 +34,10 @@ export async function verifyManifest(
   // The lake is listed first: a segment that appears while we look was committed before it was written.
   const inLake = await segmentNames(lake);
   const listed = new Set(inLake.map(({ id }) => id));
+  const gaps = await gapsOf(db);
   let lines = 0;
   for (const segment of inLake) {
-    lines += await compare(db, lake, segment, client, differs);
+    lines += await compare(db, lake, segment, client, gaps, differs);
     progress(lines);
   }
   for await (const segment of segmentsOf(db)) {
@@ -46,6 +48,9 @@ export async function verifyManifest(
     if (ours.length === 0 || (await segmentLines(lake, segment)) !== undefined) continue;
     differs(`${segmentKey(segment)}: is missing in the lake, with ${ours.length} entries`);
   }
+  // Whose they were nobody knows: told for every client.
+  for (const { from, to } of gaps.left)
+    differs(`entries ${from} to ${to} are in no segment of the manifest, and not in the ledger`);
   return lines;
 }
 
@@ -54,6 +59,7 @@ async function compare(
   lake: Pick<Lake, "read">,
   segment: SegmentName,
   client: string | undefined,
+  gaps: Gaps,
   differs: (line: string) => void,
 ): Promise<number> {
   const key = segmentKey(segment);
@@ -68,6 +74,7 @@ async function compare(
     return 0;
   }
   if (found === undefined) return 0;
+  for (const { seq } of found) gaps.fill(seq);
   const ours = <T extends { readonly client: string }>(rows: readonly T[]): T[] =>
     rows.filter((row) => client === undefined || row.client === client);
   const expected = new Map(

@@ -5,12 +5,14 @@
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type ManifestLine, manifestLine, uuid } from "@tributary/shared/protocol.ts";
+import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { sql } from "kysely";
 import { z } from "zod";
 import { CHUNK, captureRef, chunks, type KnownCapture, knownCaptures } from "./batch.ts";
 import { committing, type LedgerDatabase, type Writer } from "./database.ts";
 import { sameCapture } from "./decide.ts";
 import { type EntryRow, instantOf, rowOf } from "./entry.ts";
+import { type Gap, gapsOf } from "./gaps.ts";
 
 /** A line and the segment that it was read from. */
 export type RebuildLine = ManifestLine & { readonly segmentId: string; readonly date: string };
@@ -21,10 +23,12 @@ export interface Rebuilt {
   readonly added: number;
   /** Were there already. */
   readonly kept: number;
-  /** Of those added: their seq was another version's, they got one at the end. */
+  /** Of those added: their seq was another version's, they got one at the end, and an unwritten segment that says so. */
   readonly renumbered: number;
   /** Left out: the same capture is there under another versionId, with the same content. */
   readonly duplicates: number;
+  /** Places in the order that neither an entry nor a line has: a segment that held them is lost. */
+  readonly gaps: readonly Gap[];
 }
 
 interface Options {
@@ -90,9 +94,10 @@ function checked(line: RebuildLine): z.infer<typeof rebuildLine> {
 class Rebuilding {
   readonly #trx: Writer;
   readonly #now: number;
-  /** Lines whose seq is another's: they go to the end when all are known. */
-  readonly #displaced: EntryRow[] = [];
-  readonly #displacedIds = new Set<string>();
+  /** By versionId, lines whose seq is another's: they go to the end when all are known. */
+  readonly #displaced = new Map<string, EntryRow>();
+  /** Places that a line has, but no entry under that number. */
+  readonly #elsewhere: number[] = [];
   readonly #displacedCaptures = new Map<string, KnownCapture>();
   #added = 0;
   #kept = 0;
@@ -114,20 +119,31 @@ class Rebuilding {
     );
     const fresh: EntryRow[] = [];
     for (const row of rows) {
-      if (ids.has(row.version_id) || this.#displacedIds.has(row.version_id)) {
+      const displaced = this.#displaced.get(row.version_id);
+      if (displaced !== undefined && !seqs.has(row.seq)) {
+        // The place that an earlier rebuild gave it, and wrote down in a segment of its own.
+        this.#displaced.delete(row.version_id);
+        fresh.push({ ...displaced, seq: row.seq, segment_id: row.segment_id });
+        ids.set(row.version_id, row.seq);
+        seqs.add(row.seq);
+        continue;
+      }
+      if (displaced !== undefined || ids.has(row.version_id)) {
         this.#kept += 1;
+        if (ids.get(row.version_id) !== row.seq) this.#elsewhere.push(row.seq);
         continue;
       }
       const ref = captureRef({ client: row.client, captureId: row.capture_id });
       const twin = captures.get(ref) ?? this.#displacedCaptures.get(ref);
       if (twin !== undefined && sameCapture(twin, row)) {
         this.#duplicates += 1;
+        this.#elsewhere.push(row.seq);
         continue;
       }
       // A captureId that lived twice, with other content each time: the version is worth more than its captureId.
       const entry =
         twin === undefined ? row : { ...row, capture_id: `${row.capture_id.slice(0, 90)}~${row.version_id}` };
-      ids.add(row.version_id);
+      ids.set(row.version_id, row.seq);
       captures.set(captureRef({ client: row.client, captureId: entry.capture_id }), entry);
       if (seqs.has(row.seq)) this.#displace(entry);
       else fresh.push(entry);
@@ -138,7 +154,7 @@ class Rebuilding {
     await this.#putSegments(lines);
   }
 
-  async #present(rows: readonly EntryRow[]): Promise<{ ids: Set<string>; seqs: Set<number> }> {
+  async #present(rows: readonly EntryRow[]): Promise<{ ids: Map<string, number>; seqs: Set<number> }> {
     const found = await this.#trx
       .selectFrom("entries")
       .select(["version_id", "seq"])
@@ -158,14 +174,13 @@ class Rebuilding {
       )
       .execute();
     return {
-      ids: new Set(found.map((row) => row.version_id)),
+      ids: new Map(found.map((row) => [row.version_id, row.seq])),
       seqs: new Set(found.map((row) => row.seq)),
     };
   }
 
   #displace(row: EntryRow): void {
-    this.#displaced.push(row);
-    this.#displacedIds.add(row.version_id);
+    this.#displaced.set(row.version_id, row);
     this.#displacedCaptures.set(captureRef({ client: row.client, captureId: row.capture_id }), row);
   }
 
@@ -193,13 +208,9 @@ class Rebuilding {
       .selectFrom("entries")
       .select((eb) => [eb.fn.max("seq").as("seq"), eb.fn.max("received_at").as("at")])
       .executeTakeFirstOrThrow();
-    let seq = Math.max(before.last_seq, last.seq ?? 0);
-    for (const some of chunks(this.#displaced))
-      await trx
-        .insertInto("entries")
-        .values(some.map((row) => ({ ...row, seq: ++seq })))
-        .execute();
-    const at = this.#displaced.reduce((most, row) => Math.max(most, row.received_at), last.at ?? 0);
+    const displaced = [...this.#displaced.values()];
+    const seq = await this.#append(displaced, Math.max(before.last_seq, last.seq ?? 0));
+    const at = displaced.reduce((most, row) => Math.max(most, row.received_at), last.at ?? 0);
     await trx
       .updateTable("site")
       .set({ epoch: randomUUID(), last_seq: seq, last_commit_at: Math.max(before.last_commit_at, at) })
@@ -207,13 +218,35 @@ class Rebuilding {
     await deriveHeads(trx);
     await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
     await deriveClients(trx);
-    const renumbered = this.#displaced.length;
+    const gaps = await gapsOf(trx);
+    for (const place of this.#elsewhere) gaps.fill(place);
     return {
-      added: this.#added + renumbered,
+      added: this.#added + displaced.length,
       kept: this.#kept,
-      renumbered,
+      renumbered: displaced.length,
       duplicates: this.#duplicates,
+      gaps: gaps.left,
     };
+  }
+
+  /**
+   * Behind `seq`, in segments of their own that the manifest still has to write: without them a later rebuild would
+   * take their places for lost. Gives the last place.
+   */
+  async #append(rows: readonly EntryRow[], seq: number): Promise<number> {
+    for (const some of chunks(rows)) {
+      const segment = uuidv7();
+      const date = instantOf(this.#now).slice(0, 10);
+      await this.#trx
+        .insertInto("segments")
+        .values({ id: segment, date, committed_at: this.#now, written_at: null })
+        .execute();
+      await this.#trx
+        .insertInto("entries")
+        .values(some.map((row) => ({ ...row, seq: ++seq, segment_id: segment })))
+        .execute();
+    }
+    return seq;
   }
 }
 
