@@ -1,5 +1,13 @@
 /** The receiver's commands over a real ledger file and a lake in memory that can be made to rot. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseCode } from "@tributary/shared/code.ts";
@@ -114,11 +122,31 @@ describe("clients, agents, keys", () => {
     ["agent", "revoke", "x"],
     ["key", "list"],
     ["key", "add", "--client", "x"],
+    ["client", "list"],
     ["client", "suspend", "x"],
+    ["agent", "invite", "--client", "x"],
+    ["authority", "next"],
+    ["authority", "switch"],
+    ["authority", "public"],
+    ["receipts", "rotate"],
+    ["history"],
+    ["get", "x"],
+    ["verify"],
     ["sweep"],
+    ["backup", "x"],
   ])("%s %s where no site is makes none", async (args) => {
-    await expect(run(...args)).rejects.toThrow(/holds no ledger/);
+    await expect(run(...args)).rejects.toThrow(/holds no site.*--data.*--config/);
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("a database that was never begun holds no site either", async () => {
+    // What main.ts opens for it is a ledger like any other; only its emptiness tells.
+    writeFileSync(join(dir, "receiver.yaml"), "ledger: { kind: postgres, url: postgres://ledger/empty }\n");
+    await expect(run("authority", "next")).rejects.toThrow(/PostgreSQL database .* holds no site/);
+    expect(existsSync(join(dir, "keys"))).toBe(false);
+    await run("client", "add", "acme");
+    await run("agent", "invite", "--client", "acme");
+    expect(existsSync(join(dir, "keys"))).toBe(true);
   });
 
   test("a client's life", async () => {
@@ -235,7 +263,7 @@ describe("history and get", () => {
       sweep: () => expect.fail("swept"),
     });
     await expect(program.parseAsync(["history", "--data", elsewhere], { from: "user" })).rejects.toThrow(
-      /no ledger/,
+      /no site/,
     );
     expect(existsSync(elsewhere)).toBe(false);
   });
@@ -362,6 +390,36 @@ describe("rebuild, backup, restore", () => {
     for (const end of ["", "-wal", "-shm", ".lock"])
       rmSync(join(dir, `ledger.sqlite${end}`), { force: true });
   };
+
+  beforeEach(async () => {
+    await (await open({ data: dir })).close();
+    mkdirSync(join(dir, "lake"));
+  });
+
+  test("a rebuild where no site is makes none", async () => {
+    const remove = (name: string): void => rmSync(join(dir, name), { recursive: true });
+    forget();
+    await expect(run("rebuild")).rejects.toThrow(/no manifest.*--data.*--config/);
+    forget();
+    remove("lake");
+    await expect(run("rebuild")).rejects.toThrow(/no lake .*lake.*--data/);
+    remove("keys");
+    await expect(run("rebuild")).rejects.toThrow(/no keys .*keys.*--data/);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("a site without any entry is rebuilt to one", async () => {
+    await run("client", "add", "acme");
+    expect((await run("rebuild")).err).toMatch(/^0 entries restored/m);
+  });
+
+  test("a restore into a folder that is not there makes none", async () => {
+    const file = join(dir, "backup");
+    await run("backup", file);
+    rmSync(dir, { recursive: true });
+    await expect(run("restore", file)).rejects.toThrow(/no folder/);
+    expect(existsSync(dir)).toBe(false);
+  });
 
   test("from the lake alone come all entries", async () => {
     await run("client", "add", "acme");

@@ -1,12 +1,15 @@
 /** `rebuild`: the ledger's entries out of the lake alone. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { Progress, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
-import type { SiteOptions } from "../config.ts";
+import { readSite, type SiteOptions } from "../config.ts";
+import { listClients } from "../ledger/clients.ts";
 import { rebuild } from "../ledger/rebuild.ts";
 import { createSegments } from "../ledger/segments.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "../tail/manifest.ts";
 import { manifestLines, segmentNames } from "../tail/manifest-read.ts";
-import { type Sites, siteCommand, withSite } from "./command.ts";
+import { noSite, type Sites, siteCommand, using } from "./command.ts";
 
 interface RebuildOptions extends SiteOptions {
   readonly merge?: boolean;
@@ -15,10 +18,15 @@ interface RebuildOptions extends SiteOptions {
 export function addRebuildCommand(program: Command, sites: Sites): void {
   siteCommand(program, "rebuild", "restores all entries from the lake's manifest; serve must not run")
     .option("--merge", "join them with the entries that the ledger has, after an old backup was restored")
-    .action((options: RebuildOptions) =>
-      withSite(sites, options, async ({ database, lake }) => {
+    .action((options: RebuildOptions) => {
+      requireRemains(options);
+      return using(sites.open(options), async ({ database, lake, data }) => {
         const progress = new Progress();
         const segments = await segmentNames(lake);
+        if (segments.length === 0 && (await listClients(database.db)).length === 0)
+          throw noSite(
+            `the lake of ${options.config ?? data} holds no manifest, so there is nothing to restore`,
+          );
         const done = await rebuild(database, manifestLines(lake, segments), {
           merge: options.merge === true,
           progress: (lines) => progress.show(() => `${lines} entries read`),
@@ -41,6 +49,16 @@ export function addRebuildCommand(program: Command, sites: Sites): void {
           );
         }
         say("agents, keys and quotas are not in the lake: they come from a backup, or are made anew");
-      }),
-    );
+      });
+    });
+}
+
+/** What a rebuild needs besides the ledger, which may be lost. New keys would make it another site. */
+function requireRemains(options: SiteOptions): void {
+  const { data, keys, settings } = readSite(options);
+  if (!existsSync(join(keys, "site.json")))
+    throw noSite(`there are no keys of a site in ${keys}, and a rebuild needs them: copy them back first`);
+  const { lake } = settings;
+  const folder = lake.kind === "directory" ? resolve(data, lake.path ?? "lake") : undefined;
+  if (folder !== undefined && !existsSync(folder)) throw noSite(`there is no lake ${folder} to rebuild from`);
 }
