@@ -75,7 +75,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const room = new Room(() => lake.free(), allowanceOf(database, rows, settings.quota), settings.reserve);
   const common = { lake, ledger, committer, room, uuid: uuidv7, now: Date.now, report };
   const ingest = new Files(common);
-  const uploads = new PartUploads({ ...common, rows, abandonedAfter: settings.sweep.uploads });
+  const uploads = new PartUploads({ ...common, history, rows, abandonedAfter: settings.sweep.uploads });
   const places = new Places(settings.limits.concurrent);
   const { idle, minRate } = settings.limits;
 

@@ -54,7 +54,7 @@ async function sweepUpload(parts: SweepParts, row: UploadRow): Promise<boolean> 
   const { rows, lake, history, uploadsAfter } = parts;
   // A receiver that died between its commit and its answer left a version behind, not an abandoned upload.
   if ((await history.named([row.lake_key])).size > 0) {
-    await rows.leave(row.id, "done");
+    await rows.committed(row.id);
     return true;
   }
   if (!(await rows.abort(row.id, uploadsAfter))) return false;

@@ -97,7 +97,8 @@ CREATE TABLE segments (
 );
 CREATE INDEX segments_unwritten ON segments (committed_at) WHERE written_at IS NULL;
 
--- Large files on their way in. version id, date and key are fixed at create.
+-- Large files on their way in. version id, date and key are fixed at create. lease names the one attempt to complete
+-- it whose word counts.
 CREATE TABLE uploads (
   id           TEXT COLLATE "C" PRIMARY KEY,
   client       TEXT COLLATE "C"    NOT NULL,
@@ -115,6 +116,7 @@ CREATE TABLE uploads (
   channel      TEXT    NOT NULL,
   bearer       TEXT COLLATE "C"    NOT NULL,
   state        TEXT    NOT NULL CHECK (state IN ('open', 'completing', 'done', 'aborted')),
+  lease        TEXT COLLATE "C",
   created_at   BIGINT  NOT NULL,
   touched_at   BIGINT  NOT NULL
 );

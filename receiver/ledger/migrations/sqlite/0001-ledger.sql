@@ -97,7 +97,8 @@ CREATE TABLE segments (
 ) STRICT;
 CREATE INDEX segments_unwritten ON segments (committed_at) WHERE written_at IS NULL;
 
--- Large files on their way in. version id, date and key are fixed at create.
+-- Large files on their way in. version id, date and key are fixed at create. lease names the one attempt to complete
+-- it whose word counts.
 CREATE TABLE uploads (
   id           TEXT PRIMARY KEY,
   client       TEXT    NOT NULL,
@@ -115,6 +116,7 @@ CREATE TABLE uploads (
   channel      TEXT    NOT NULL,
   bearer       TEXT    NOT NULL,
   state        TEXT    NOT NULL CHECK (state IN ('open', 'completing', 'done', 'aborted')),
+  lease        TEXT,
   created_at   INTEGER NOT NULL,
   touched_at   INTEGER NOT NULL
 ) STRICT;
