@@ -49,7 +49,7 @@ export function backupContract(
     return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
   };
   const lines = async function* (of: LedgerDatabase): AsyncGenerator<RebuildLine> {
-    for (const { id: segmentId, date, lines } of await createSegments(of).unwritten(0))
+    for await (const { id: segmentId, date, lines } of createSegments(of).unwritten(0))
       for (const line of lines) yield { ...line, segmentId, date };
   };
   const listOf = async function* <T>(items: readonly T[]): AsyncGenerator<T> {
@@ -225,7 +225,7 @@ export function backupContract(
         expect([table, await rows(target, table)]).toEqual([table, await rows(database, table)]);
       expect((await listClients(target.db)).map((client) => client.name)).toEqual(["acme", "other"]);
       expect(await clientState(target.db, "acme")).toMatchObject({ storedBytes: 6, dayBytes: 6 });
-      expect(await createSegments(target).unwritten(0)).toEqual([]);
+      expect(await collect(createSegments(target).unwritten(0))).toEqual([]);
       expect(await rows(target, "segments")).toHaveLength(2);
       const [before, after] = [
         await createHistory(database.db).position(),
