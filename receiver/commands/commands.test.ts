@@ -369,6 +369,23 @@ describe("verify", () => {
     expect(found.filter((line) => expected.test(line))).toHaveLength(1);
   });
 
+  test("segments of other days count too, in the lake and in the ledger", async () => {
+    const { database, close } = await openLedger({ data: dir });
+    const [first, second] = segments() as [string, string];
+    const moved = second.replace(/date=[^/]+/, "date=2020-02-29");
+    lake.objects.set(moved, lake.objects.get(second) as Buffer);
+    lake.objects.delete(second);
+    const id = second.replace(/^.*\/|\.jsonl$/g, "");
+    await database.db.updateTable("segments").set({ date: "2020-02-29" }).where("id", "=", id).execute();
+    await close();
+    expect((await run("verify")).code).toBeUndefined();
+    for (const key of [moved, first]) lake.objects.delete(key);
+    expect((await run("verify")).out.toString().trim().split("\n")).toEqual([
+      `${moved}: is missing in the lake, with 1 entries`,
+      `${first}: is missing in the lake, with 2 entries`,
+    ]);
+  });
+
   test("of one client looks at nothing of another", async () => {
     lake.objects.delete(object("c.csv"));
     expect((await run("verify", "--client", "acme")).code).toBeUndefined();

@@ -8,7 +8,7 @@ import { listClients } from "../ledger/clients.ts";
 import { rebuild } from "../ledger/rebuild.ts";
 import { createSegments } from "../ledger/segments.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "../tail/manifest.ts";
-import { manifestLines, segmentNames } from "../tail/manifest-read.ts";
+import { manifestLines, segmentDays } from "../tail/manifest-read.ts";
 import { noSite, type Sites, siteCommand, using } from "./command.ts";
 
 interface RebuildOptions extends SiteOptions {
@@ -22,22 +22,24 @@ export function addRebuildCommand(program: Command, sites: Sites): void {
       requireRemains(options);
       return using(sites.open(options), async ({ database, lake, data }) => {
         const progress = new Progress();
-        const segments = await segmentNames(lake);
-        if (segments.length === 0 && (await listClients(database.db)).length === 0)
+        const days = await segmentDays(lake);
+        if (days.length === 0 && (await listClients(database.db)).length === 0)
           throw noSite(
             `the lake of ${options.config ?? data} holds no manifest, so there is nothing to restore`,
           );
-        const done = await rebuild(database, manifestLines(lake, segments), {
+        let segments = 0;
+        const lines = manifestLines(lake, days, () => {
+          segments += 1;
+        });
+        const done = await rebuild(database, lines, {
           merge: options.merge === true,
           progress: (lines) => progress.show(() => `${lines} entries read`),
         });
         progress.end(
-          `${done.added} entries restored from ${segments.length} segments, ${done.kept} were there already`,
+          `${done.added} entries restored from ${segments} segments, ${done.kept} were there already`,
         );
-        if (done.renumbered > 0) {
-          await new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db)).catchUp(0);
+        if (done.renumbered > 0)
           say(`${done.renumbered} of them got a new place in the order: theirs was taken`);
-        }
         if (done.duplicates > 0)
           say(`${done.duplicates} left out: the same captures are there under other versions`);
         for (const { from, to } of done.gaps)
@@ -49,6 +51,8 @@ export function addRebuildCommand(program: Command, sites: Sites): void {
           );
         }
         say("agents, keys and quotas are not in the lake: they come from a backup, or are made anew");
+        if (done.renumbered > 0)
+          await new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db)).catchUp(0);
       });
     });
 }

@@ -35,8 +35,8 @@ interface Options {
   /** Joins the lines with the entries that the ledger has; without it the ledger must have none. */
   readonly merge: boolean;
   readonly progress?: (lines: number) => void;
-  /** The longest that lines are gathered, in ms: a database ends a transaction that rests, and a lake may be slow. */
-  readonly gatherMs?: number;
+  /** The longest that the transaction rests, in ms: a database ends one that rests, and a lake may be slow. */
+  readonly restMs?: number;
 }
 
 /**
@@ -46,30 +46,60 @@ interface Options {
 export async function rebuild(
   database: LedgerDatabase,
   lines: AsyncIterable<RebuildLine>,
-  { merge, progress = () => {}, gatherMs = 10_000 }: Options,
+  { merge, progress = () => {}, restMs = 10_000 }: Options,
 ): Promise<Rebuilt> {
   const held = await database.siteLock.alone();
   try {
     return await committing(database, async (trx, turn) => {
       if (!merge) await requireNoEntries(trx);
       const rebuilding = new Rebuilding(trx, turn.now);
+      const awake = new Awake(trx, restMs);
       let some: z.infer<typeof rebuildLine>[] = [];
       let count = 0;
-      let takenAt = performance.now();
-      for await (const line of lines) {
-        some.push(checked(line));
-        count += 1;
-        if (some.length < CHUNK && performance.now() - takenAt < gatherMs) continue;
-        await rebuilding.take(some);
-        some = [];
-        takenAt = performance.now();
-        progress(count);
+      try {
+        for await (const line of lines) {
+          some.push(checked(line));
+          count += 1;
+          if (some.length < CHUNK) continue;
+          await awake.while(() => rebuilding.take(some));
+          some = [];
+          progress(count);
+        }
+      } finally {
+        await awake.end();
       }
       await rebuilding.take(some);
       return await rebuilding.finish();
     });
   } finally {
     await held.release();
+  }
+}
+
+/** Asks the database something now and then while the lake is read; never beside another statement. */
+class Awake {
+  readonly #timer: NodeJS.Timeout;
+  #working = false;
+  #asking: Promise<unknown> = Promise.resolve();
+
+  constructor(trx: Writer, restMs: number) {
+    const ask = () => sql`select 1`.execute(trx);
+    this.#timer = setInterval(() => {
+      // A database that is away says so at the next statement of the rebuild itself.
+      if (!this.#working) this.#asking = this.#asking.then(ask).catch(() => {});
+    }, restMs);
+  }
+
+  async while(work: () => Promise<void>): Promise<void> {
+    this.#working = true;
+    await this.#asking;
+    await work();
+    this.#working = false;
+  }
+
+  async end(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#asking;
   }
 }
 

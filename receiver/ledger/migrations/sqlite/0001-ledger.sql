@@ -95,6 +95,7 @@ CREATE TABLE segments (
   committed_at INTEGER NOT NULL,
   written_at   INTEGER
 ) STRICT;
+CREATE INDEX segments_by_date ON segments (date, id);
 CREATE INDEX segments_unwritten ON segments (committed_at) WHERE written_at IS NULL;
 
 -- Large files on their way in. version id, date and key are fixed at create. lease names the one attempt to complete
