@@ -34,6 +34,7 @@ export async function sweep(parts: SweepParts): Promise<Swept> {
     multiparts: await sweepMultiparts(parts),
     objects: await sweepSpare(parts),
   };
+  await parts.rows.forget(parts.uploadsAfter);
   parts.report({ kind: "Swept", ...swept });
   return swept;
 }

@@ -64,6 +64,29 @@ export function uploadRowsContract(newLedger: () => Promise<LedgerDatabase>): vo
     });
   });
 
+  test("what was aborted long ago is forgotten with its parts; what is done, young or goes on stays", async () => {
+    const ids = Object.fromEntries(
+      await Promise.all(
+        ["open", "completing", "done", "aborted", "young"].map(async (name) => [name, await insert()]),
+      ),
+    ) as Record<string, string>;
+    const part = { number: 1, size: 1, sha256: "s", tag: "t" };
+    for (const id of Object.values(ids)) await rows.addPart({ ...part, upload_id: id });
+    for (const name of ["open", "completing", "done", "aborted"] as const)
+      await set(ids[name] as string, { state: name, touched_at: Date.now() - 100_000 });
+    // Its age counts from its end, however long nobody had touched it.
+    await set(ids.young as string, { touched_at: Date.now() - 100_000 });
+    expect(await rows.abort(ids.young as string)).toBe(true);
+    const more = await Promise.all(Array.from({ length: 45 }, () => insert({ state: "aborted" })));
+    for (const id of more) await set(id, { touched_at: Date.now() - 100_000 });
+    await rows.forget(50_000);
+    const left = await database.db.selectFrom("uploads").select("id").execute();
+    const stay = new Set(["open", "completing", "done", "young"].map((name) => ids[name]));
+    expect(new Set(left.map(({ id }) => id))).toEqual(stay);
+    const parts = await database.db.selectFrom("upload_parts").select("upload_id").execute();
+    expect(new Set(parts.map((one) => one.upload_id))).toEqual(stay);
+  });
+
   test("what the store has lost is ended, but never under whoever completes it", async () => {
     const [open, completing] = [await insert(), await insert()];
     await rows.lease(completing, "a");

@@ -14,6 +14,9 @@ export type PartRow = Tables["upload_parts"];
 /** A completing receiver that has not renewed its lease for this long is taken for dead. */
 export const LEASE_MS = 30_000;
 
+/** One has up to 10,000 parts, and commits wait meanwhile. */
+const FORGET_AT_ONCE = 20;
+
 export class UploadRows {
   readonly #db: Database;
   /** The database's time: leases and ages must not hang on one receiver's clock. */
@@ -167,7 +170,7 @@ export class UploadRows {
   async abort(id: string, untouchedMs = -1): Promise<boolean> {
     const aborted = await this.#db
       .updateTable("uploads")
-      .set({ state: "aborted" })
+      .set({ state: "aborted", touched_at: this.#clock })
       .where("id", "=", id)
       .where("touched_at", "<", this.#before(untouchedMs))
       .where((is) =>
@@ -178,6 +181,26 @@ export class UploadRows {
       )
       .executeTakeFirst();
     return aborted.numUpdatedRows === 1n;
+  }
+
+  /** Deletes what was aborted that long ago, with its parts. What is done stays: later deltas compare its parts. */
+  async forget(abortedMs: number): Promise<void> {
+    for (let count = FORGET_AT_ONCE; count === FORGET_AT_ONCE; ) {
+      count = await writing(this.#db, async (tx) => {
+        const rows = await tx
+          .selectFrom("uploads")
+          .select("id")
+          .where("state", "=", sql.lit("aborted"))
+          .where("touched_at", "<", this.#before(abortedMs))
+          .limit(FORGET_AT_ONCE)
+          .execute();
+        const ids = rows.map(({ id }) => id);
+        if (ids.length === 0) return 0;
+        await tx.deleteFrom("upload_parts").where("upload_id", "in", ids).execute();
+        await tx.deleteFrom("uploads").where("id", "in", ids).execute();
+        return ids.length;
+      });
+    }
   }
 
   async abandoned(untouchedMs: number, limit: number): Promise<UploadRow[]> {

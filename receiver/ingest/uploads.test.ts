@@ -274,6 +274,9 @@ describe("completing", () => {
     const objects = rig.lake.objects.size;
     expect((await rig.receiver.sweep()).uploads).toBe(3);
     expect((await complete(old)).json["code"]).toBe("upload-closed");
+    await set(old, { touched_at: long });
+    await rig.receiver.sweep();
+    expect((await complete(old)).json["code"]).toBe("upload-unknown");
     expect((await complete(dead)).json["code"]).toBe("upload-closed");
     expect((await complete(committed)).json["status"]).toBe("created");
     expect((await complete(young)).json["status"]).toBe("created");

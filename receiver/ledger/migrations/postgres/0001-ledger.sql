@@ -122,6 +122,7 @@ CREATE TABLE uploads (
   touched_at   BIGINT  NOT NULL
 );
 CREATE INDEX uploads_open ON uploads (touched_at) WHERE state IN ('open', 'completing');
+CREATE INDEX uploads_aborted ON uploads (touched_at) WHERE state = 'aborted';
 CREATE INDEX uploads_by_capture ON uploads (client, capture_id);
 
 -- Parts that arrived, each verified. Kept with the version: their digests are what a later delta compares.
