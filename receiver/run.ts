@@ -141,7 +141,7 @@ async function listenOn(
   keys: ReceiverParts["keys"],
   stopping: AbortSignal,
 ): Promise<Listening> {
-  const listening = await listen({ app, host, port, tls: keys.certificate(), stopping });
+  const listening = await listen({ app, host, port, tls: await keys.certificate(), stopping });
   const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
   listening.server.once("close", forget);
   return listening;
