@@ -88,11 +88,11 @@ export interface Rig {
 
 export interface RigOptions {
   readonly settings?: Record<string, unknown>;
-  /** Wraps the lake that the receiver gets, to play its failures. */
   /** Another ledger than the SQLite file; the rig closes it. */
   readonly database?: LedgerDatabase;
   /** A second receiver of that one's site. */
   readonly keysOf?: Rig;
+  /** Wraps the lake that the receiver gets, to play its failures. */
   readonly wrap?: (lake: MemoryLake) => AnyLake;
 }
 

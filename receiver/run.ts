@@ -78,7 +78,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const room = new Room(disks, allowanceOf(database, rows, settings.quota), settings.reserve);
   const common = { lake, ledger, committer, room, uuid: uuidv7, now: Date.now, report };
   const ingest = new Files(common);
-  const uploads = new PartUploads({ ...common, rows, abandonedAfter: settings.sweep.uploads });
+  const uploads = new PartUploads({ ...common, history, rows, abandonedAfter: settings.sweep.uploads });
   const places = new Places(settings.limits.concurrent);
   const { idle, minRate } = settings.limits;
 
@@ -155,7 +155,7 @@ async function listenOn(
   keys: ReceiverParts["keys"],
   stopping: AbortSignal,
 ): Promise<Listening> {
-  const listening = await listen({ app, host, port, tls: keys.certificate(), stopping });
+  const listening = await listen({ app, host, port, tls: await keys.certificate(), stopping });
   const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
   listening.server.once("close", forget);
   return listening;

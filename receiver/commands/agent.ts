@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import type { ReceiverSettings, SiteOptions } from "../config.ts";
 import { type AgentView, listAgents, revokeAgent } from "../identity/agents.ts";
 import { invite } from "../identity/invitations.ts";
-import { type Sites, siteCommand, withSite, withThatLedger } from "./command.ts";
+import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
 
 interface InviteOptions extends SiteOptions {
   readonly client?: string;
@@ -54,7 +54,7 @@ export function addAgentCommands(program: Command, sites: Sites): void {
   siteCommand(agent, "list", "lists the agents and how they are")
     .option("--json", "one JSON object a line")
     .action((options: ListOptions) =>
-      withThatLedger(sites, options, async ({ database: { db } }) => {
+      withLedger(sites, options, async ({ database: { db } }) => {
         const agents = await listAgents(db);
         if (options.json) list(agents, true, []);
         else
@@ -72,7 +72,7 @@ export function addAgentCommands(program: Command, sites: Sites): void {
     );
   siteCommand(agent, "revoke <id>", "shuts an agent out, for good").action(
     (id: string, options: SiteOptions) =>
-      withThatLedger(sites, options, async ({ database: { db } }) => {
+      withLedger(sites, options, async ({ database: { db } }) => {
         await revokeAgent(db, id);
         say(`agent ${id} is revoked; what it has open ends within 5 s`);
       }),

@@ -1,11 +1,14 @@
 /** `backup` and `restore`: what the lake alone cannot give back. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { Progress, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
-import type { SiteOptions } from "../config.ts";
+import { readSite, type SiteOptions } from "../config.ts";
 import { backup, type RowCounts } from "../ledger/backup.ts";
 import { restore } from "../ledger/restore.ts";
-import { requireSite, type Sites, siteCommand, withLedger } from "./command.ts";
+import type { SiteLedger } from "../site.ts";
+import { type Sites, siteCommand, using, withLedger } from "./command.ts";
 
 export function addBackupCommands(program: Command, sites: Sites): void {
   siteCommand(
@@ -13,7 +16,6 @@ export function addBackupCommands(program: Command, sites: Sites): void {
     "backup <file>",
     "writes the whole ledger into one file, also while serve runs",
   ).action((file: string, options: SiteOptions) => {
-    requireSite(options);
     return withLedger(sites, options, async ({ database: { db }, keys }) => {
       const progress = new Progress();
       const counts = await backup(db, file, (rows) => progress.show(() => `${rows} rows`));
@@ -23,7 +25,7 @@ export function addBackupCommands(program: Command, sites: Sites): void {
   });
   siteCommand(program, "restore <file>", "puts a backup into a new, empty ledger; serve must not run").action(
     (file: string, options: SiteOptions) =>
-      withLedger(sites, options, async ({ database, keys }) => {
+      intoFolder(sites, options, async ({ database, keys }) => {
         const progress = new Progress();
         const counts = await restore(database, file, (rows) => progress.show(() => `${rows} rows`));
         progress.end(`restored ${total(counts)} rows, ${counts.entries ?? 0} of them entries`);
@@ -32,6 +34,21 @@ export function addBackupCommands(program: Command, sites: Sites): void {
         );
       }),
   );
+}
+
+/** Begins a ledger, so only where somebody has prepared for it: a mistyped --data is seldom a folder. */
+async function intoFolder(
+  sites: Sites,
+  options: SiteOptions,
+  work: (site: SiteLedger) => Promise<void>,
+): Promise<void> {
+  const { data } = readSite(options);
+  if (!existsSync(data))
+    throw new ProblemError(
+      "not-found",
+      `there is no folder ${data} to restore into; make it, with the site's keys and receiver.yaml in it, or name another with --data`,
+    );
+  await using(sites.openLedger(options), work);
 }
 
 const total = (counts: RowCounts): number => Object.values(counts).reduce((sum, rows) => sum + rows, 0);

@@ -14,7 +14,7 @@ import {
   setQuotas,
   suspendClient,
 } from "../ledger/clients.ts";
-import { type Sites, siteCommand, withLedger, withThatLedger } from "./command.ts";
+import { type Sites, siteCommand, using, withLedger } from "./command.ts";
 
 interface ListOptions extends SiteOptions {
   readonly json?: boolean;
@@ -29,7 +29,7 @@ interface QuotaOptions extends SiteOptions {
 export function addClientCommands(program: Command, sites: Sites): void {
   const client = program.command("client").description("the tenants whose files these are");
   siteCommand(client, "add <name>", "adds a client").action((name: string, options: SiteOptions) =>
-    withLedger(sites, options, async ({ database: { db } }) => {
+    using(sites.openLedger(options), async ({ database: { db } }) => {
       requireName(name);
       await addClient(db, name);
       say(`client ${name} added; next: tributary-receiver agent invite --client ${name}`);
@@ -37,7 +37,6 @@ export function addClientCommands(program: Command, sites: Sites): void {
   );
   siteCommand(client, "list", "lists the clients and what they have used")
     .option("--json", "one JSON object a line")
-    // Also of a site that is about to begin: the first command of its set-up may be this one.
     .action((options: ListOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
         const states = await listClients(db);
@@ -50,13 +49,13 @@ export function addClientCommands(program: Command, sites: Sites): void {
     "suspend <name>",
     "takes nothing more from a client; its agents keep their queues",
   ).action((name: string, options: SiteOptions) =>
-    withThatLedger(sites, options, async ({ database: { db } }) => {
+    withLedger(sites, options, async ({ database: { db } }) => {
       await suspendClient(db, name);
       say(`client ${name} is suspended; open uploads and streams end within 5 s`);
     }),
   );
   siteCommand(client, "resume <name>", "ends a suspension").action((name: string, options: SiteOptions) =>
-    withThatLedger(sites, options, async ({ database: { db } }) => {
+    withLedger(sites, options, async ({ database: { db } }) => {
       await resumeClient(db, name);
       say(`client ${name} is no longer suspended`);
     }),
@@ -70,7 +69,7 @@ export function addClientCommands(program: Command, sites: Sites): void {
     .option("--day <size>", "bytes brought on one UTC day")
     .option("--file <size>", "its largest file")
     .action((name: string, options: QuotaOptions) =>
-      withThatLedger(sites, options, async ({ database: { db } }) => {
+      withLedger(sites, options, async ({ database: { db } }) => {
         const quotas = {
           ...bound("stored", options.stored),
           ...bound("day", options.day),

@@ -1,5 +1,13 @@
 /** The receiver's commands over a real ledger file and a lake in memory that can be made to rot. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseCode } from "@tributary/shared/code.ts";
@@ -47,10 +55,12 @@ async function open(options: SiteOptions): Promise<OpenSite> {
 
 interface Ran {
   readonly out: Buffer;
+  /** What was said to people. */
+  readonly err: string;
   readonly code: string | number | null | undefined;
 }
 
-/** Runs a command of the program in this process; its standard output and exit code. */
+/** Runs a command of the program in this process; its output and exit code. */
 async function run(...args: string[]): Promise<Ran> {
   const program = createProgram({
     open,
@@ -58,19 +68,21 @@ async function run(...args: string[]): Promise<Ran> {
     serve: async () => 0,
     sweep: () => expect.fail("swept"),
   });
-  const chunks: Buffer[] = [];
-  const real = process.stdout.write;
-  process.stdout.write = ((chunk: string | Buffer, ...rest: unknown[]) => {
-    chunks.push(Buffer.from(chunk));
-    const done = rest.find((one) => typeof one === "function") as (() => void) | undefined;
-    done?.();
-    return true;
-  }) as typeof process.stdout.write;
+  const caught = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const real = { stdout: process.stdout.write, stderr: process.stderr.write };
+  for (const stream of ["stdout", "stderr"] as const)
+    process[stream].write = ((chunk: string | Buffer, ...rest: unknown[]) => {
+      caught[stream].push(Buffer.from(chunk));
+      const done = rest.find((one) => typeof one === "function") as (() => void) | undefined;
+      done?.();
+      return true;
+    }) as typeof process.stdout.write;
   try {
     await program.parseAsync([...args, "--data", dir], { from: "user" });
-    return { out: Buffer.concat(chunks), code: process.exitCode };
+    const [out, err] = [Buffer.concat(caught.stdout), Buffer.concat(caught.stderr).toString()];
+    return { out, err, code: process.exitCode };
   } finally {
-    process.stdout.write = real;
+    for (const stream of ["stdout", "stderr"] as const) process[stream].write = real[stream];
   }
 }
 
@@ -110,11 +122,31 @@ describe("clients, agents, keys", () => {
     ["agent", "revoke", "x"],
     ["key", "list"],
     ["key", "add", "--client", "x"],
+    ["client", "list"],
     ["client", "suspend", "x"],
+    ["agent", "invite", "--client", "x"],
+    ["authority", "next"],
+    ["authority", "switch"],
+    ["authority", "public"],
+    ["receipts", "rotate"],
+    ["history"],
+    ["get", "x"],
+    ["verify"],
     ["sweep"],
+    ["backup", "x"],
   ])("%s %s where no site is makes none", async (args) => {
-    await expect(run(...args)).rejects.toThrow(/holds no ledger/);
+    await expect(run(...args)).rejects.toThrow(/holds no site.*--data.*--config/);
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("a database that was never begun holds no site either", async () => {
+    // What main.ts opens for it is a ledger like any other; only its emptiness tells.
+    writeFileSync(join(dir, "receiver.yaml"), "ledger: { kind: postgres, url: postgres://ledger/empty }\n");
+    await expect(run("authority", "next")).rejects.toThrow(/PostgreSQL database .* holds no site/);
+    expect(existsSync(join(dir, "keys"))).toBe(false);
+    await run("client", "add", "acme");
+    await run("agent", "invite", "--client", "acme");
+    expect(existsSync(join(dir, "keys"))).toBe(true);
   });
 
   test("a client's life", async () => {
@@ -231,7 +263,7 @@ describe("history and get", () => {
       sweep: () => expect.fail("swept"),
     });
     await expect(program.parseAsync(["history", "--data", elsewhere], { from: "user" })).rejects.toThrow(
-      /no ledger/,
+      /no site/,
     );
     expect(existsSync(elsewhere)).toBe(false);
   });
@@ -337,6 +369,23 @@ describe("verify", () => {
     expect(found.filter((line) => expected.test(line))).toHaveLength(1);
   });
 
+  test("segments of other days count too, in the lake and in the ledger", async () => {
+    const { database, close } = await openLedger({ data: dir });
+    const [first, second] = segments() as [string, string];
+    const moved = second.replace(/date=[^/]+/, "date=2020-02-29");
+    lake.objects.set(moved, lake.objects.get(second) as Buffer);
+    lake.objects.delete(second);
+    const id = second.replace(/^.*\/|\.jsonl$/g, "");
+    await database.db.updateTable("segments").set({ date: "2020-02-29" }).where("id", "=", id).execute();
+    await close();
+    expect((await run("verify")).code).toBeUndefined();
+    for (const key of [moved, first]) lake.objects.delete(key);
+    expect((await run("verify")).out.toString().trim().split("\n")).toEqual([
+      `${moved}: is missing in the lake, with 1 entries`,
+      `${first}: is missing in the lake, with 2 entries`,
+    ]);
+  });
+
   test("of one client looks at nothing of another", async () => {
     lake.objects.delete(object("c.csv"));
     expect((await run("verify", "--client", "acme")).code).toBeUndefined();
@@ -359,6 +408,36 @@ describe("rebuild, backup, restore", () => {
       rmSync(join(dir, `ledger.sqlite${end}`), { force: true });
   };
 
+  beforeEach(async () => {
+    await (await open({ data: dir })).close();
+    mkdirSync(join(dir, "lake"));
+  });
+
+  test("a rebuild where no site is makes none", async () => {
+    const remove = (name: string): void => rmSync(join(dir, name), { recursive: true });
+    forget();
+    await expect(run("rebuild")).rejects.toThrow(/no manifest.*--data.*--config/);
+    forget();
+    remove("lake");
+    await expect(run("rebuild")).rejects.toThrow(/no lake .*lake.*--data/);
+    remove("keys");
+    await expect(run("rebuild")).rejects.toThrow(/no keys .*keys.*--data/);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("a site without any entry is rebuilt to one", async () => {
+    await run("client", "add", "acme");
+    expect((await run("rebuild")).err).toMatch(/^0 entries restored/m);
+  });
+
+  test("a restore into a folder that is not there makes none", async () => {
+    const file = join(dir, "backup");
+    await run("backup", file);
+    rmSync(dir, { recursive: true });
+    await expect(run("restore", file)).rejects.toThrow(/no folder/);
+    expect(existsSync(dir)).toBe(false);
+  });
+
   test("from the lake alone come all entries", async () => {
     await run("client", "add", "acme");
     await deliver(put("a.csv", "one"), put("b.csv", "two"));
@@ -368,6 +447,45 @@ describe("rebuild, backup, restore", () => {
     forget();
     await run("rebuild");
     expect(await text("history", "--json")).toBe(before);
+    expect((await run("verify")).code).toBeUndefined();
+  });
+
+  test("a segment that is missing is told by rebuild and by verify, until it is back", async () => {
+    await run("client", "add", "acme");
+    for (const path of ["a", "b", "c"]) await deliver(put(path, path));
+    const before = await text("history", "--json");
+    const segment = [...lake.objects.keys()].filter((key) => key.startsWith("manifest/")).sort()[1] as string;
+    const bytes = lake.objects.get(segment) as Buffer;
+    lake.objects.delete(segment);
+    forget();
+    const { err, code } = await run("rebuild");
+    expect(err).toMatch(/2 entries restored/);
+    expect(err).toMatch(/^entries 2 to 2 are in no segment of the manifest$/m);
+    expect(code).toBe(1);
+    process.exitCode = undefined;
+    const verified = await run("verify");
+    expect(verified.out.toString()).toMatch(/^entries 2 to 2 are in no segment of the manifest/);
+    expect(verified.code).toBe(1);
+    process.exitCode = undefined;
+    lake.objects.set(segment, bytes);
+    expect((await run("rebuild", "--merge")).code).toBeUndefined();
+    expect(await text("history", "--json")).toBe(before);
+    expect((await run("verify")).code).toBeUndefined();
+  });
+
+  test("what a merge gave a new place is written to the manifest again", async () => {
+    await run("client", "add", "acme");
+    const file = join(dir, "backup");
+    await run("backup", file);
+    await deliver(put("lost.csv", "one"));
+    forget();
+    await run("restore", file);
+    await deliver(put("newer.csv", "two"));
+    await run("rebuild", "--merge");
+    expect((await entries()).map(({ path }) => path)).toEqual(["newer.csv", "lost.csv"]);
+    expect((await run("verify")).code).toBeUndefined();
+    forget();
+    expect((await run("rebuild")).code).toBeUndefined();
     expect((await run("verify")).code).toBeUndefined();
   });
 

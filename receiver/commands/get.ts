@@ -13,7 +13,7 @@ import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import type { Lake } from "../lake/lake.ts";
 import { createHistory } from "../ledger/history.ts";
-import { requireSite, type Sites, siteCommand, withSite } from "./command.ts";
+import { type Sites, siteCommand, withSite } from "./command.ts";
 
 interface GetOptions extends SiteOptions {
   readonly out?: string;
@@ -32,7 +32,6 @@ export function addGetCommand(program: Command, sites: Sites): void {
     .option("--out <file>", "the file; it appears only when it is whole and its digest is right")
     .option("--force", "replace an existing file")
     .action((versionId: string, options: GetOptions) => {
-      requireSite(options);
       return withSite(sites, options, async ({ database: { db }, lake }) => {
         const version = contentOf(versionId, await createHistory(db).version(versionId));
         if (options.out === undefined) await copy(version, lake, process.stdout, false);

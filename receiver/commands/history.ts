@@ -8,7 +8,7 @@ import type { SiteOptions } from "../config.ts";
 import { clientState } from "../ledger/clients.ts";
 import { createHistory } from "../ledger/history.ts";
 import type { HistoryQuery } from "../ledger/ledger.ts";
-import { requireSite, type Sites, siteCommand, withLedger } from "./command.ts";
+import { type Sites, siteCommand, withLedger } from "./command.ts";
 
 interface HistoryOptions extends SiteOptions {
   readonly client?: string;
@@ -33,7 +33,6 @@ export function addHistoryCommand(program: Command, sites: Sites): void {
     .option("--json", "one JSON object a line")
     .action((options: HistoryOptions) => {
       const query = queryOf(options);
-      requireSite(options);
       return withLedger(sites, options, async ({ database: { db } }) => {
         if (options.client !== undefined && !(await clientState(db, options.client)))
           throw new ProblemError(

@@ -3,7 +3,7 @@ import { list, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import { addApiKey, listApiKeys, revokeApiKey } from "../identity/apikeys.ts";
-import { type Sites, siteCommand, withThatLedger } from "./command.ts";
+import { type Sites, siteCommand, withLedger } from "./command.ts";
 
 interface AddOptions extends SiteOptions {
   readonly client: string;
@@ -24,7 +24,7 @@ export function addKeyCommands(program: Command, sites: Sites): void {
     .option("--source <source>", "the only source it may touch")
     .option("--scope <acts>", "write, read, remove, separated by commas (default: write)")
     .action((options: AddOptions) =>
-      withThatLedger(sites, options, async ({ database: { db } }) => {
+      withLedger(sites, options, async ({ database: { db } }) => {
         const scopes = options.scope?.split(",").map((act) => act.trim());
         const { client, name, source } = options;
         result(await addApiKey(db, { client, name, source, scopes }));
@@ -34,7 +34,7 @@ export function addKeyCommands(program: Command, sites: Sites): void {
   siteCommand(key, "list", "lists the keys, revoked ones too")
     .option("--json", "one JSON object a line")
     .action((options: ListOptions) =>
-      withThatLedger(sites, options, async ({ database: { db } }) => {
+      withLedger(sites, options, async ({ database: { db } }) => {
         list(await listApiKeys(db), options.json === true, [
           "id",
           "client",
@@ -47,7 +47,7 @@ export function addKeyCommands(program: Command, sites: Sites): void {
       }),
     );
   siteCommand(key, "revoke <id>", "takes a key back, for good").action((id: string, options: SiteOptions) =>
-    withThatLedger(sites, options, async ({ database: { db } }) => {
+    withLedger(sites, options, async ({ database: { db } }) => {
       await revokeApiKey(db, id);
       say(`key ${id} is revoked; what it has open ends within 5 s`);
     }),

@@ -3,7 +3,7 @@ import { EXIT, printable, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import type { OpenSite } from "../site.ts";
-import { requireSite, type Sites, siteCommand, withSite } from "./command.ts";
+import { type Sites, siteCommand, withSite } from "./command.ts";
 
 /** Sweeps the site once, and tells what could not be taken away; handed in by main.ts. */
 export type Sweep = (
@@ -22,7 +22,6 @@ export function addSweepCommand(program: Command, sites: Sites, sweep: Sweep): v
     "sweep",
     "takes away abandoned uploads and spare objects that are older than sweep: in receiver.yaml says",
   ).action((options: SiteOptions) => {
-    requireSite(options);
     return withSite(sites, options, async (site) => {
       const { uploads, multiparts, objects, skipped } = await sweep(site, (what, error) =>
         say(`${printable(what)} stays: ${error instanceof Error ? error.message : String(error)}`),

@@ -3,8 +3,9 @@ import type { ManifestLine } from "@tributary/shared/protocol.ts";
 import { segmentKey } from "../lake/key.ts";
 import type { Lake } from "../lake/lake.ts";
 import { manifestLineOf } from "../ledger/entry.ts";
+import { type Gaps, gapsOf } from "../ledger/gaps.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
-import { type SegmentName, segmentLines, segmentNames } from "../tail/manifest-read.ts";
+import { type SegmentName, segmentDays, segmentLines, segmentsOf } from "../tail/manifest-read.ts";
 
 /** A commit's segment is written before its receipts leave; a crash's at the next start. This old, it must be there. */
 const WRITTEN_WITHIN_MS = 60_000;
@@ -30,22 +31,29 @@ export async function verifyManifest(
   progress: (lines: number) => void,
   now: () => number = Date.now,
 ): Promise<number> {
-  // The lake is listed first: a segment that appears while we look was committed before it was written.
-  const inLake = await segmentNames(lake);
-  const listed = new Set(inLake.map(({ id }) => id));
+  const gaps = await gapsOf(db);
+  const days = new Set([...(await segmentDays(lake)), ...(await committedDays(db))]);
   let lines = 0;
-  for (const segment of inLake) {
-    lines += await compare(db, lake, segment, client, differs);
-    progress(lines);
+  for (const day of [...days].sort()) {
+    // The lake is listed first: a segment that appears while we look was committed before it was written.
+    const inLake = await segmentsOf(lake, day);
+    const listed = new Set(inLake.map(({ id }) => id));
+    for (const segment of inLake) {
+      lines += await compare(db, lake, segment, client, gaps, differs);
+      progress(lines);
+    }
+    for await (const segment of committedOn(db, day)) {
+      if (listed.has(segment.id)) continue;
+      if (segment.written_at === null && now() - segment.committed_at < WRITTEN_WITHIN_MS) continue;
+      const rows = await rowsOf(db, segment.id);
+      const ours = rows.filter((row) => client === undefined || row.client === client);
+      if (ours.length === 0 || (await segmentLines(lake, segment)) !== undefined) continue;
+      differs(`${segmentKey(segment)}: is missing in the lake, with ${ours.length} entries`);
+    }
   }
-  for await (const segment of segmentsOf(db)) {
-    if (listed.has(segment.id)) continue;
-    if (segment.written_at === null && now() - segment.committed_at < WRITTEN_WITHIN_MS) continue;
-    const rows = await rowsOf(db, segment.id);
-    const ours = rows.filter((row) => client === undefined || row.client === client);
-    if (ours.length === 0 || (await segmentLines(lake, segment)) !== undefined) continue;
-    differs(`${segmentKey(segment)}: is missing in the lake, with ${ours.length} entries`);
-  }
+  // Whose they were nobody knows: told for every client.
+  for (const { from, to } of gaps.left)
+    differs(`entries ${from} to ${to} are in no segment of the manifest, and not in the ledger`);
   return lines;
 }
 
@@ -54,6 +62,7 @@ async function compare(
   lake: Pick<Lake, "read">,
   segment: SegmentName,
   client: string | undefined,
+  gaps: Gaps,
   differs: (line: string) => void,
 ): Promise<number> {
   const key = segmentKey(segment);
@@ -68,6 +77,7 @@ async function compare(
     return 0;
   }
   if (found === undefined) return 0;
+  for (const { seq } of found) if (Number.isSafeInteger(seq)) gaps.fill(seq);
   const ours = <T extends { readonly client: string }>(rows: readonly T[]): T[] =>
     rows.filter((row) => client === undefined || row.client === client);
   const expected = new Map(
@@ -110,11 +120,17 @@ async function isKnown(db: Database, line: ManifestLine): Promise<boolean> {
 const rowsOf = (db: Database, segmentId: string) =>
   db.selectFrom("entries").selectAll().where("segment_id", "=", segmentId).orderBy("seq").execute();
 
-async function* segmentsOf(db: Database): AsyncGenerator<Tables["segments"]> {
+async function committedDays(db: Database): Promise<string[]> {
+  const rows = await db.selectFrom("segments").select("date").distinct().execute();
+  return rows.map(({ date }) => date);
+}
+
+async function* committedOn(db: Database, day: string): AsyncGenerator<Tables["segments"]> {
   for (let after = ""; ; ) {
     const page = await db
       .selectFrom("segments")
       .selectAll()
+      .where("date", "=", day)
       .where("id", ">", after)
       .orderBy("id")
       .limit(1000)

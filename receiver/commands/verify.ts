@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import { clientState } from "../ledger/clients.ts";
 import { createHistory } from "../ledger/history.ts";
-import { requireSite, type Sites, siteCommand, withSite } from "./command.ts";
+import { type Sites, siteCommand, withSite } from "./command.ts";
 import { verifyContent } from "./verify-content.ts";
 import { verifyManifest } from "./verify-manifest.ts";
 
@@ -19,7 +19,6 @@ export function addVerifyCommand(program: Command, sites: Sites): void {
   siteCommand(program, "verify", "reads the lake again and compares every size, digest and manifest line")
     .option("--client <name>", "only what this client brought")
     .action((options: VerifyOptions) => {
-      requireSite(options);
       return withSite(sites, options, async ({ database: { db }, lake }) => {
         const { client } = options;
         if (client !== undefined && !(await clientState(db, client)))

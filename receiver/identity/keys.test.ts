@@ -53,7 +53,7 @@ function dial(port: number, ca: string, servername = "localhost"): Promise<strin
 }
 
 async function listen(keys: Awaited<ReturnType<typeof open>>): Promise<number> {
-  const server = createServer({ ...keys.certificate() }, (_request, answer) => answer.end("ok"));
+  const server = createServer({ ...(await keys.certificate()) }, (_request, answer) => answer.end("ok"));
   onTestFinished(keys.onCertificate((credentials) => server.setSecureContext(credentials)));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
@@ -139,7 +139,7 @@ describe("TLS", () => {
     const port = await listen(keys);
     const ca = readFileSync(join(keysFolder, "ca.pem"), "utf8");
     for (const name of ["localhost", "till-server.bakery.test"])
-      expect(fingerprint(await dial(port, ca, name))).toBe(fingerprint(keys.certificate().cert));
+      expect(fingerprint(await dial(port, ca, name))).toBe(fingerprint((await keys.certificate()).cert));
     await expect(dial(port, ca, "other.test")).rejects.toThrow(/altnames/);
     const stranger = await makeAuthority("Tributary authority", Date.now());
     await expect(dial(port, stranger.cert)).rejects.toThrow(/certificate/);
@@ -147,16 +147,15 @@ describe("TLS", () => {
 
   test("the chain ends in the authority that codes pin", async () => {
     const { keys } = await openSite();
-    const chain = keys.certificate().cert.split(/(?=-----BEGIN)/);
+    const chain = (await keys.certificate()).cert.split(/(?=-----BEGIN)/);
     expect(chain).toHaveLength(2);
     expect(keys.codeTrust()).toBe(fingerprint(chain[1] as string));
   });
 
   test("certificates begin 48 h in the past and live 397 days and ten years", async () => {
     const { keys, scene } = await openSite();
-    const [leaf, authority] = keys
-      .certificate()
-      .cert.split(/(?=-----BEGIN)/)
+    const [leaf, authority] = (await keys.certificate()).cert
+      .split(/(?=-----BEGIN)/)
       .map((pem) => new X509Certificate(pem));
     for (const one of [leaf, authority])
       expect((scene.clock.now - (one?.validFromDate.getTime() ?? 0)) / DAY).toBeCloseTo(2, 3);
@@ -165,6 +164,23 @@ describe("TLS", () => {
     expect(days(leaf)).toBeCloseTo(397, 3);
     expect(days(authority)).toBeCloseTo(3654, 3);
     expect([leaf?.ca, authority?.ca]).toEqual([false, true]);
+  });
+
+  test("is issued when it is first asked for, once, of the authority that is current then", async () => {
+    const hosts = ["localhost"];
+    let issued = 0;
+    hosts.map = (...each: Parameters<typeof hosts.map>) => {
+      issued += 1;
+      return Array.prototype.map.apply(hosts, each) as never;
+    };
+    const { scene, keysFolder, keys } = await openSite({ hosts });
+    const next = await nextAuthority(scene.db, keysFolder, scene.clock.now);
+    await switchAuthority(scene.db, keysFolder, scene.clock.now);
+    await keys.refresh();
+    expect([issued, keys.codeTrust()]).toEqual([0, next.fingerprint]);
+    const [one, two] = await Promise.all([keys.certificate(), keys.certificate()]);
+    expect([issued, one]).toEqual([1, two]);
+    expect(fingerprint(one.cert.split(/(?=-----BEGIN)/)[1] as string)).toBe(next.fingerprint);
   });
 
   test("a certificate that ends soon is renewed and served without a restart", async () => {

@@ -42,8 +42,8 @@ export interface SiteKeys {
   trust(): TrustSet;
   /** How an enrolment code tells its agent to trust this receiver. */
   codeTrust(): string;
-  /** Chain and key for a TLS listener, now. */
-  certificate(): Credentials;
+  /** Chain and key for a TLS listener, now. The own one is issued when it is first asked for. */
+  certificate(): Promise<Credentials>;
   /** Hands every later certificate to a listener: `keys.onCertificate((c) => server.setSecureContext(c))`. The answer stops it. */
   onCertificate(listener: (credentials: Credentials) => void): () => void;
   /** Looks at the files now instead of within two seconds. */
@@ -56,7 +56,9 @@ export async function openKeys(settings: KeysSettings): Promise<SiteKeys> {
   const { db, folder, tls, hosts, now = Date.now, pollMs = 2000, onProblem = () => {} } = settings;
   const listeners = new Set<(credentials: Credentials) => void>();
   let files = await prepareSite(db, folder, tls === undefined, now());
-  let credentials = await makeCredentials(files);
+  // A configured one is checked at once; the own one is for who listens, and most commands do not.
+  let made = tls && makeCredentials(files);
+  await made;
   let marks = look();
   let lastProblem = "";
   let looking = false;
@@ -75,20 +77,26 @@ export async function openKeys(settings: KeysSettings): Promise<SiteKeys> {
 
   async function refresh(): Promise<void> {
     const seen = look();
-    const ends = tls === undefined && validUntil(credentials.cert) - now() < RENEW_BEFORE_MS;
-    if (seen === marks && !ends) return;
+    if (seen === marks && !ends(await made)) return;
     const found = readSite(folder, now());
     refuseOthers(folder, fingerprintsOf(found), await knownFingerprints(db));
     if (found.receiptKeys.length === 0)
       throw new ProblemError("keys-refused", `${folder} holds no receipt key any more`);
     const moved = found.authorities.current?.cert !== files.authorities.current?.cert;
-    const renewed = ends || moved || tls ? await makeCredentials(found) : credentials;
+    // Without a certificate nothing is waited for from here on: one that is asked for now is of the files found.
+    const before = made && (await made);
+    const renewed = before && (moved || tls || ends(before)) ? await makeCredentials(found) : before;
     writeTrusted(folder, found.authorities);
     files = found;
     marks = seen;
-    if (renewed.cert === credentials.cert && renewed.key === credentials.key) return;
-    credentials = renewed;
-    for (const listener of listeners) listener(credentials);
+    if (renewed === undefined || (renewed.cert === before?.cert && renewed.key === before.key)) return;
+    made = Promise.resolve(renewed);
+    for (const listener of listeners) listener(renewed);
+  }
+
+  function ends(credentials: Credentials | undefined): boolean {
+    if (credentials === undefined || tls !== undefined) return false;
+    return validUntil(credentials.cert) - now() < RENEW_BEFORE_MS;
   }
 
   async function poll(): Promise<void> {
@@ -118,7 +126,10 @@ export async function openKeys(settings: KeysSettings): Promise<SiteKeys> {
     jwks: () => publish(files.receiptKeys),
     trust: () => trustOf(files.authorities, tls !== undefined),
     codeTrust: () => codeTrustOf(files, tls !== undefined),
-    certificate: () => credentials,
+    certificate() {
+      made ??= makeCredentials(files);
+      return made;
+    },
     onCertificate(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -155,7 +155,7 @@ describe("a lake that does not take the manifest", () => {
       if (isManifest(key)) throw new Error("no room");
     };
     await put("left", "left");
-    const left = await createSegments(rig.database).unwritten(0);
+    const left = await Array.fromAsync(createSegments(rig.database).unwritten(0));
     expect(left).toHaveLength(1);
     const { ManifestTail, unwrittenSegmentsOf } = await import("../tail/manifest.ts");
     const tail = new ManifestTail(
@@ -168,7 +168,7 @@ describe("a lake that does not take the manifest", () => {
     expect(segments()).toHaveLength(0);
     expect(await tail.catchUp(0)).toBe(1);
     expect(segments()).toHaveLength(1);
-    expect(await createSegments(rig.database).unwritten(0)).toHaveLength(0);
+    expect(await Array.fromAsync(createSegments(rig.database).unwritten(0))).toHaveLength(0);
   });
 });
 

@@ -56,6 +56,7 @@ export async function sweep(parts: SweepParts): Promise<Swept> {
   const uploads = await sweepUploads(parts, takeAway);
   const multiparts = await sweepMultiparts(parts, takeAway);
   const objects = await sweepSpare(parts, takeAway);
+  await parts.rows.forget(parts.uploadsAfter);
   const swept = { uploads, multiparts, objects, skipped };
   parts.report({ kind: "Swept", ...swept });
   return swept;
@@ -85,7 +86,7 @@ async function endUpload(
 ): Promise<"done" | "aborted" | "goes on"> {
   // A receiver that died between its commit and its answer left a version behind, not an abandoned upload.
   if ((await history.named([row.version_id])).size > 0) {
-    await rows.leave(row.id, "done");
+    await rows.committed(row.id);
     return "done";
   }
   return (await rows.abort(row.id, uploadsAfter)) ? "aborted" : "goes on";

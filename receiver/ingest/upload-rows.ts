@@ -1,7 +1,8 @@
 /**
  * Uploads as the ledger keeps them. States: open -> completing -> done, or -> aborted; every step is one
  * compare-and-set on the row, so that of two receivers (or a request and the sweep) exactly one takes it.
- * While `completing`, `touched_at` is the lease of whoever completes.
+ * While `completing`, `lease` names the attempt that completes it and `touched_at` is when it last said so: one that was
+ * paused, and lost it to another, neither renews nor ends what is the other's now.
  */
 import { sql } from "kysely";
 import { type LedgerDatabase, writing } from "../ledger/database.ts";
@@ -13,6 +14,9 @@ export type PartRow = Tables["upload_parts"];
 /** A completing receiver that has not renewed its lease for this long is taken for dead. */
 export const LEASE_MS = 30_000;
 
+/** One has up to 10,000 parts, and commits wait meanwhile. */
+const FORGET_AT_ONCE = 20;
+
 export class UploadRows {
   readonly #db: Database;
   /** The database's time: leases and ages must not hang on one receiver's clock. */
@@ -23,10 +27,10 @@ export class UploadRows {
     this.#clock = database.clock;
   }
 
-  async insert(row: Omit<UploadRow, "created_at" | "touched_at">): Promise<UploadRow> {
+  async insert(row: Omit<UploadRow, "lease" | "created_at" | "touched_at">): Promise<UploadRow> {
     return await this.#db
       .insertInto("uploads")
-      .values({ ...row, created_at: this.#clock, touched_at: this.#clock })
+      .values({ ...row, lease: null, created_at: this.#clock, touched_at: this.#clock })
       .returningAll()
       .executeTakeFirstOrThrow();
   }
@@ -110,11 +114,11 @@ export class UploadRows {
     });
   }
 
-  /** Takes the upload for completing: from `open`, or from a receiver whose lease ran out. */
-  async lease(id: string): Promise<boolean> {
+  /** Takes the upload for completing: from `open`, or from an attempt whose lease ran out. `lease` is this attempt's own. */
+  async lease(id: string, lease: string): Promise<boolean> {
     const taken = await this.#db
       .updateTable("uploads")
-      .set({ state: "completing", touched_at: this.#clock })
+      .set({ state: "completing", lease, touched_at: this.#clock })
       .where("id", "=", id)
       .where((is) =>
         is.or([
@@ -127,23 +131,46 @@ export class UploadRows {
   }
 
   /** False when the lease was lost: somebody else completes it, or the sweep has ended it. */
-  async renew(id: string): Promise<boolean> {
+  async renew(id: string, lease: string): Promise<boolean> {
     const renewed = await this.#db
       .updateTable("uploads")
       .set({ touched_at: this.#clock })
       .where("id", "=", id)
       .where("state", "=", "completing")
+      .where("lease", "=", lease)
       .executeTakeFirst();
     return renewed.numUpdatedRows === 1n;
   }
 
-  /** Ends or gives back a lease. */
-  async leave(id: string, state: "open" | "done" | "aborted"): Promise<void> {
+  /** Ends or gives back a lease. False when it was lost: then nothing has changed. */
+  async leave(id: string, lease: string, state: "open" | "done" | "aborted"): Promise<boolean> {
+    const left = await this.#db
+      .updateTable("uploads")
+      .set({ state, lease: null, touched_at: this.#clock })
+      .where("id", "=", id)
+      .where("state", "=", "completing")
+      .where("lease", "=", lease)
+      .executeTakeFirst();
+    return left.numUpdatedRows === 1n;
+  }
+
+  /** Its version is committed, whoever completes it: that is a fact and needs no lease. */
+  async committed(id: string): Promise<void> {
     await this.#db
       .updateTable("uploads")
-      .set({ state, touched_at: this.#clock })
+      .set({ state: "done", lease: null, touched_at: this.#clock })
       .where("id", "=", id)
       .where("state", "in", ["open", "completing"])
+      .execute();
+  }
+
+  /** The store has it no more: ended unless somebody completes it, so that the next create begins anew. */
+  async lost(id: string): Promise<void> {
+    await this.#db
+      .updateTable("uploads")
+      .set({ state: "aborted", touched_at: this.#clock })
+      .where("id", "=", id)
+      .where("state", "=", "open")
       .execute();
   }
 
@@ -151,7 +178,7 @@ export class UploadRows {
   async abort(id: string, untouchedMs = -1): Promise<boolean> {
     const aborted = await this.#db
       .updateTable("uploads")
-      .set({ state: "aborted" })
+      .set({ state: "aborted", touched_at: this.#clock })
       .where("id", "=", id)
       .where("touched_at", "<", this.#before(untouchedMs))
       .where((is) =>
@@ -162,6 +189,26 @@ export class UploadRows {
       )
       .executeTakeFirst();
     return aborted.numUpdatedRows === 1n;
+  }
+
+  /** Deletes what was aborted that long ago, with its parts. What is done stays: later deltas compare its parts. */
+  async forget(abortedMs: number): Promise<void> {
+    for (let count = FORGET_AT_ONCE; count === FORGET_AT_ONCE; ) {
+      count = await writing(this.#db, async (tx) => {
+        const rows = await tx
+          .selectFrom("uploads")
+          .select("id")
+          .where("state", "=", sql.lit("aborted"))
+          .where("touched_at", "<", this.#before(abortedMs))
+          .limit(FORGET_AT_ONCE)
+          .execute();
+        const ids = rows.map(({ id }) => id);
+        if (ids.length === 0) return 0;
+        await tx.deleteFrom("upload_parts").where("upload_id", "in", ids).execute();
+        await tx.deleteFrom("uploads").where("id", "in", ids).execute();
+        return ids.length;
+      });
+    }
   }
 
   async abandoned(untouchedMs: number, limit: number): Promise<UploadRow[]> {

@@ -12,6 +12,9 @@ import { UploadRows } from "./upload-rows.ts";
 let rig: Rig;
 let failComplete = false;
 let whileCompleting: () => void = () => {};
+/** What happens between a complete in the lake and its answer. */
+let meanwhile: (() => Promise<void>) | undefined;
+const aborted: string[] = [];
 beforeAll(async () => {
   rig = await startRig({
     wrap: (lake) => ({
@@ -19,7 +22,13 @@ beforeAll(async () => {
       async complete(upload, parts, sha256) {
         if (failComplete) throw new Error("the store is away");
         whileCompleting();
-        return await lake.complete(upload, parts, sha256);
+        const found = await lake.complete(upload, parts, sha256);
+        await meanwhile?.();
+        return found;
+      },
+      async abort(upload) {
+        aborted.push(upload.key);
+        await lake.abort(upload);
       },
     }),
   });
@@ -55,6 +64,8 @@ async function part(
 }
 const complete = async (id: string, name = "agent") =>
   await rig.ask("POST", `/v1/uploads/${id}/complete`, as(name));
+const rowOf = async (id: string) =>
+  await rig.database.db.selectFrom("uploads").selectAll().where("id", "=", id).executeTakeFirst();
 const idOf = (answer: Answer): string => String(answer.json["uploadId"]);
 
 test("parts in any order, twice, make one version; complete again gives the same receipt", async () => {
@@ -151,9 +162,25 @@ describe("refused", () => {
     const id = idOf(await create("liar", { sha256: sha256(Buffer.from("other")) }));
     for (const number of [1, 2, 3]) await part(id, number);
     const objects = rig.lake.objects.size;
+    const { lake_key } = (await rowOf(id)) as { lake_key: string };
     expect((await complete(id)).json["code"]).toBe("digest-mismatch");
     expect((await complete(id)).json["code"]).toBe("upload-closed");
     expect([await rig.entries(), rig.lake.objects.size]).toEqual([entries, objects]);
+    expect(aborted).toContain(lake_key);
+  });
+
+  test("an upload that the store has lost is over at once: the next create begins anew", async () => {
+    const captureId = randomUUID();
+    const id = idOf(await create("lost", { captureId }));
+    await part(id, 1);
+    const row = (await rowOf(id)) as { handle: string; lake_key: string };
+    await rig.lake.abort({ handle: row.handle, key: row.lake_key, size: 0, partSize: 0 });
+    expect((await part(id, 2)).json["code"]).toBe("upload-unknown");
+    expect((await part(id, 2)).json["code"]).toBe("upload-closed");
+    const anew = await create("lost", { captureId });
+    expect(anew.json).toMatchObject({ uploadId: expect.not.stringMatching(id), parts: [] });
+    for (const number of [1, 2, 3]) await part(idOf(anew), number);
+    expect((await complete(idOf(anew))).json["status"]).toBe("created");
   });
 
   test("what 10,000 parts cannot hold, what is no path, other content for one captureId", async () => {
@@ -219,6 +246,32 @@ describe("completing", () => {
     expect((await complete(id)).json["status"]).toBe("created");
   });
 
+  test("an attempt that was paused leaves alone what another has taken over", async () => {
+    const id = idOf(await create("paused", { sha256: sha256(Buffer.from("other")) }));
+    for (const number of [1, 2, 3]) await part(id, number);
+    const rows = new UploadRows(rig.database);
+    meanwhile = async () => {
+      await set(id, { touched_at: Date.now() - 40_000 });
+      expect(await rows.lease(id, "theirs")).toBe(true);
+    };
+    expect((await complete(id)).json["code"]).toBe("digest-mismatch");
+    meanwhile = undefined;
+    const row = await rowOf(id);
+    expect(row).toMatchObject({ state: "completing", lease: "theirs" });
+    expect(rig.lake.objects.has(row?.lake_key ?? "")).toBe(true);
+    expect(await rows.leave(id, "theirs", "aborted")).toBe(true);
+    await rig.lake.remove(row?.lake_key ?? "");
+  });
+
+  test("what is put together and found unchanged is taken away, the upload done", async () => {
+    const id = await open("twin");
+    const other = await open("twin");
+    await complete(id);
+    expect((await complete(other)).json["status"]).toBe("unchanged");
+    const row = await rowOf(other);
+    expect([row?.state, rig.lake.objects.has(row?.lake_key ?? "")]).toEqual(["done", false]);
+  });
+
   test("a receiver that died after its commit left a version: the next complete gives its receipt", async () => {
     const id = await open("died");
     const first = await complete(id);
@@ -243,6 +296,9 @@ describe("completing", () => {
     const objects = rig.lake.objects.size;
     expect((await rig.receiver.sweep()).uploads).toBe(3);
     expect((await complete(old)).json["code"]).toBe("upload-closed");
+    await set(old, { touched_at: long });
+    await rig.receiver.sweep();
+    expect((await complete(old)).json["code"]).toBe("upload-unknown");
     expect((await complete(dead)).json["code"]).toBe("upload-closed");
     expect((await complete(committed)).json["status"]).toBe("created");
     expect((await complete(young)).json["status"]).toBe("created");

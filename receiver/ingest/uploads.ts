@@ -4,7 +4,7 @@
  * sees it. Any receiver of the site can take any step.
  */
 import { decodePath, requirePath } from "@tributary/shared/path.ts";
-import { PROBLEMS, type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import {
   type DeliveryAnswer,
   type PartAnswer,
@@ -17,7 +17,7 @@ import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Principal } from "../identity/principal.ts";
 import { objectKey, utcDay } from "../lake/key.ts";
 import type { Lake, PartLake, PartUpload } from "../lake/lake.ts";
-import type { Ledger, VersionCapture } from "../ledger/ledger.ts";
+import type { History, Ledger, VersionCapture } from "../ledger/ledger.ts";
 import { answerOf, bearerOf, lakeProblem } from "./answer.ts";
 import type { Committer } from "./committer.ts";
 import type { Report } from "./facts.ts";
@@ -31,6 +31,7 @@ import { LEASE_MS, type PartRow, type UploadRow, type UploadRows } from "./uploa
 export interface UploadsParts {
   readonly lake: Pick<Lake, "remove"> & PartLake;
   readonly ledger: Pick<Ledger, "known" | "unchanged">;
+  readonly history: Pick<History, "named">;
   readonly committer: Committer;
   readonly rows: UploadRows;
   readonly room: Room;
@@ -164,7 +165,7 @@ export class PartUploads implements Uploads {
             await claim.arrived(bytes);
           }),
         )
-        .catch(rejectLake);
+        .catch((cause: unknown) => this.#partFailed(row, cause));
       let consumed = false;
       try {
         if (staged.size !== expected) throw partSizeProblem(number, expected, staged.size);
@@ -175,7 +176,9 @@ export class PartUploads implements Uploads {
           if (before) return samePart(before, answer);
           stillAllowed();
           consumed = true;
-          const tag = await this.#parts.lake.part(partUpload(row), number, staged).catch(rejectLake);
+          const tag = await this.#parts.lake
+            .part(partUpload(row), number, staged)
+            .catch((cause: unknown) => this.#partFailed(row, cause));
           const stands = await this.#parts.rows.addPart({ upload_id: uploadId, ...answer, tag });
           if (stands === undefined) throw closed({ ...row, state: "completing" });
           claim.recorded();
@@ -187,6 +190,13 @@ export class PartUploads implements Uploads {
     } finally {
       claim.release();
     }
+  }
+
+  /** An upload that the store has no more takes no part ever again. */
+  async #partFailed(row: UploadRow, cause: unknown): Promise<never> {
+    const gone = cause instanceof ProblemError && cause.code === "upload-unknown";
+    if (gone) await this.#parts.rows.lost(row.id);
+    return await rejectLake(cause);
   }
 
   async complete(
@@ -205,17 +215,18 @@ export class PartUploads implements Uploads {
   }
 
   async #complete(principal: Principal, row: UploadRow, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
-    const { rows, report } = this.#parts;
+    const { rows, report, uuid } = this.#parts;
     const from = performance.now();
     const before = await this.#committedBefore(row);
     if (before) return before;
     if (row.state === "aborted" || row.state === "done") throw closed(row);
     requireAllParts(row, await rows.parts(row.id));
-    if (!(await rows.lease(row.id))) return await this.#taken(row);
-    const renewing = setInterval(() => void rows.renew(row.id).catch(() => {}), LEASE_MS / 3);
+    const lease = uuid();
+    if (!(await rows.lease(row.id, lease))) return await this.#taken(row);
+    const renewing = setInterval(() => void rows.renew(row.id, lease).catch(() => {}), LEASE_MS / 3);
     try {
-      const answer = await this.#assemble(principal, row, stillAllowed);
-      await rows.leave(row.id, "done");
+      const { answer, spare } = await this.#assemble(principal, row, lease, stillAllowed);
+      if ((await rows.leave(row.id, lease, "done")) && spare) await this.#removeSpare(row);
       report({
         kind: "Delivered",
         channel: row.channel,
@@ -228,19 +239,26 @@ export class PartUploads implements Uploads {
       // A failure that another attempt may not meet leaves the upload open (so does a revocation: the agent may come
       // back with a new code, else the sweep takes it); the rest cannot become a version.
       const final = error instanceof ProblemError && !error.retry && isAllowed(stillAllowed);
-      await rows.leave(row.id, final ? "aborted" : "open").catch(() => {});
+      const left = await rows.leave(row.id, lease, final ? "aborted" : "open").catch(() => false);
+      if (final && left) await this.#clear(row);
       throw error;
     } finally {
       clearInterval(renewing);
     }
   }
 
-  async #assemble(principal: Principal, row: UploadRow, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
+  /** `spare`: the object that was put together is nobody's version. */
+  async #assemble(
+    principal: Principal,
+    row: UploadRow,
+    lease: string,
+    stillAllowed: StillAllowed,
+  ): Promise<{ readonly answer: DeliveryAnswer; readonly spare: boolean }> {
     const { lake, committer, rows } = this.#parts;
     const stored = await rows.parts(row.id);
     await lake.complete(partUpload(row), stored, row.sha256).catch(rejectLake);
     // Never name an object that the sweep may have taken for spare meanwhile.
-    if (!(await rows.renew(row.id))) throw closed((await rows.find(row.id)) ?? row);
+    if (!(await rows.renew(row.id, lease))) throw closed((await rows.find(row.id)) ?? row);
     stillAllowed();
     const outcome = await committer.commit({
       ...captureOf(row, bearerOf(principal).seesAll),
@@ -249,9 +267,7 @@ export class PartUploads implements Uploads {
     const ours =
       outcome.kind === "committed" ||
       (outcome.kind === "repeated" && outcome.claims.versionId === row.version_id);
-    if (!ours && outcome.kind !== "needs-bytes" && !(outcome.kind === "refused" && retriable(outcome.code)))
-      await this.#removeSpare(row.lake_key);
-    return answerOf(outcome);
+    return { answer: answerOf(outcome), spare: !ours };
   }
 
   /** The receipt of a commit whose answer was lost, or of the same capture that came another way. */
@@ -262,9 +278,9 @@ export class PartUploads implements Uploads {
     if (known === undefined || (known.kind !== "repeated" && known.kind !== "unchanged")) return undefined;
     const answer = answerOf(known);
     await committer.settled(answer.versionId);
-    if (row.state !== "done" && answer.versionId !== row.version_id && (await rows.abort(row.id)))
-      await lake.abort(partUpload(row)).catch(() => {});
-    else if (row.state !== "done") await rows.leave(row.id, "done");
+    if (row.state === "done") return answer;
+    if (answer.versionId === row.version_id) await rows.committed(row.id);
+    else if (await rows.abort(row.id)) await lake.abort(partUpload(row)).catch(() => {});
     return answer;
   }
 
@@ -302,11 +318,19 @@ export class PartUploads implements Uploads {
     };
   }
 
-  async #removeSpare(key: string): Promise<void> {
+  /** Of an upload that we have just aborted: what lies in the store for it. The sweep takes what stays. */
+  async #clear(row: UploadRow): Promise<void> {
+    await this.#parts.lake.abort(partUpload(row)).catch(() => {});
+    await this.#removeSpare(row);
+  }
+
+  /** Only when the upload was ended by us, so that nobody can begin to complete it any more; never what an entry names. */
+  async #removeSpare(row: UploadRow): Promise<void> {
+    const { lake, history } = this.#parts;
     try {
-      await this.#parts.lake.remove(key);
+      if ((await history.named([row.version_id])).size === 0) await lake.remove(row.lake_key);
     } catch (error) {
-      this.#parts.report({ kind: "SpareLeft", key, error });
+      this.#parts.report({ kind: "SpareLeft", key: row.lake_key, error });
     }
   }
 }
@@ -408,8 +432,4 @@ function isAllowed(stillAllowed: StillAllowed): boolean {
   } catch {
     return false;
   }
-}
-
-function retriable(code: ProblemCode): boolean {
-  return PROBLEMS[code].retry;
 }

@@ -1,6 +1,6 @@
 /** Whole objects into S3: one PUT, or above 64 MiB a multipart upload that is hashed again as it is sent. */
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -56,7 +56,6 @@ async function put(store: Store, object: WholeObject, conditional: boolean): Pro
   else await retryingFile(object.content.file, send);
 }
 
-/** Two chunks in memory at most: one on its way, one being read. */
 async function putInParts(
   store: Store,
   object: WholeObject,
@@ -65,12 +64,27 @@ async function putInParts(
 ): Promise<void> {
   // Multipart completes ignore the condition in some stores: look first.
   if (await isThere(store, object)) return;
+  const handle = await open(file, "r");
+  try {
+    await sendParts(store, object, handle, file, conditional);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Two chunks in memory at most: one on its way, one being read. */
+async function sendParts(
+  store: Store,
+  object: WholeObject,
+  handle: FileHandle,
+  file: string,
+  conditional: boolean,
+): Promise<void> {
   const { client } = store;
   const at = store.at(object.key);
   const { UploadId } = await client.send(
     new CreateMultipartUploadCommand({ ...at, Metadata: metadataOf(object) }),
   );
-  const handle = await open(file, "r");
   try {
     const chunk = Math.max(CHUNK, Math.ceil(object.size / 9000));
     const hash = createHash("sha256");
@@ -113,8 +127,6 @@ async function putInParts(
   } catch (error) {
     await client.send(new AbortMultipartUploadCommand({ ...at, UploadId })).catch(() => {});
     throw error;
-  } finally {
-    await handle.close();
   }
 }
 

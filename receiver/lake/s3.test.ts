@@ -7,6 +7,8 @@ import { afterAll, expect, test } from "vitest";
 import { chunked, lakeContract, someKey } from "./lake.contract.ts";
 import type { AnyLake, PartUpload, StoredPart } from "./lake.ts";
 import { openS3Lake } from "./s3.ts";
+import { publishObject } from "./s3-publish.ts";
+import { openStore } from "./s3-store.ts";
 
 const site = "0198a000-0000-7000-8000-000000000001";
 const spools: string[] = [];
@@ -84,6 +86,20 @@ describeWithS3("S3", (s3) => {
     );
     expect(await Array.fromAsync(lake.open())).toEqual([]);
   }, 60_000);
+
+  test("a spool file that cannot be opened leaves no multipart in the store", async () => {
+    const bucket = await freshBucket(s3);
+    const spool = await freshSpool();
+    const options = { ...s3, site, bucket, forcePathStyle: true, spool };
+    const key = someKey("lost.bin");
+    const content = { kind: "file", file: join(spool, "gone") } as const;
+    const object = { key, size: 70 * 1024 * 1024, sha256: "0".repeat(64), content, metadata: {} };
+    const store = openStore(options);
+    await expect(publishObject(store, object, true)).rejects.toMatchObject({ code: "ENOENT" });
+    store.client.destroy();
+    const lake = await openS3Lake(options);
+    expect(await Array.fromAsync(lake.open())).toEqual([]);
+  });
 
   test("parts that the spool may not keep are read back", async () => {
     const lake = await fresh({ keep: 0 });

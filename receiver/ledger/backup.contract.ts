@@ -7,7 +7,8 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { backup, TABLE_KEYS } from "./backup.ts";
 import { addClient, clientState, listClients, setQuotas } from "./clients.ts";
 import { createLedger } from "./commit.ts";
-import type { LedgerDatabase } from "./database.ts";
+import { committing, type LedgerDatabase } from "./database.ts";
+import { gapsOf } from "./gaps.ts";
 import { createHistory } from "./history.ts";
 import type { Place } from "./ledger.contract.ts";
 import type { Capture } from "./ledger.ts";
@@ -48,7 +49,7 @@ export function backupContract(
     return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
   };
   const lines = async function* (of: LedgerDatabase): AsyncGenerator<RebuildLine> {
-    for (const { id: segmentId, date, lines } of await createSegments(of).unwritten(0))
+    for await (const { id: segmentId, date, lines } of createSegments(of).unwritten(0))
       for (const line of lines) yield { ...line, segmentId, date };
   };
   const listOf = async function* <T>(items: readonly T[]): AsyncGenerator<T> {
@@ -217,14 +218,14 @@ export function backupContract(
       await commit(database, version("f", "A"), version("g", "GG"), version("f", "A", { client: "other" }));
       await commit(database, removal("f"), version("g", "GGG"));
       const told = await rebuild(target, lines(database), { merge: false });
-      expect(told).toEqual({ added: 5, kept: 0, renumbered: 0, duplicates: 0 });
+      expect(told).toEqual({ added: 5, kept: 0, renumbered: 0, duplicates: 0, gaps: [] });
       expect(await history(target)).toEqual(await history(database));
       expect(await latest(target)).toEqual(await latest(database));
       for (const table of ["heads", "usage"] as const)
         expect([table, await rows(target, table)]).toEqual([table, await rows(database, table)]);
       expect((await listClients(target.db)).map((client) => client.name)).toEqual(["acme", "other"]);
       expect(await clientState(target.db, "acme")).toMatchObject({ storedBytes: 6, dayBytes: 6 });
-      expect(await createSegments(target).unwritten(0)).toEqual([]);
+      expect(await collect(createSegments(target).unwritten(0))).toEqual([]);
       expect(await rows(target, "segments")).toHaveLength(2);
       const [before, after] = [
         await createHistory(database.db).position(),
@@ -268,7 +269,7 @@ export function backupContract(
       await commit(database, version("f", "B"), removal("g"));
       await restore(target, file);
       const told = await rebuild(target, lines(database), { merge: true });
-      expect(told).toEqual({ added: 2, kept: 2, renumbered: 0, duplicates: 0 });
+      expect(told).toEqual({ added: 2, kept: 2, renumbered: 0, duplicates: 0, gaps: [] });
       expect(await history(target)).toEqual(await history(database));
       expect(await latest(target)).toEqual(await latest(database));
       expect((await clientState(target.db, "acme"))?.quotas.day).toBe(100);
@@ -288,7 +289,7 @@ export function backupContract(
       await commit(target, kept, again(resent), reused);
       const own = await history(target);
       const told = await rebuild(target, lines(database), { merge: true });
-      expect(told).toEqual({ added: 3, kept: 1, renumbered: 2, duplicates: 1 });
+      expect(told).toEqual({ added: 3, kept: 1, renumbered: 2, duplicates: 1, gaps: [] });
       const after = await history(target);
       expect(after.slice(0, own.length)).toEqual(own);
       expect(new Set(after.map((line) => line.seq)).size).toBe(7);
@@ -312,6 +313,72 @@ export function backupContract(
       });
       expect(asOf.entries).toEqual(await latest(target));
       expect((await commit(target, version("f", "newer", { key: null }))).map(word)).toEqual(["unchanged"]);
+    });
+
+    test("places that no line has are told; a merge with the missing segment fills them", async () => {
+      for (const [i, count] of [2, 1, 3, 2].entries())
+        await commit(database, ...Array.from({ length: count }, (_, n) => version(`${i}/${n}`, "x")));
+      const all = await collect(lines(database));
+      const told = await rebuild(target, listOf(all.filter(({ seq }) => ![1, 2, 4, 5, 6].includes(seq))), {
+        merge: false,
+      });
+      expect(told).toMatchObject({
+        added: 3,
+        gaps: [
+          { from: 1, to: 2 },
+          { from: 4, to: 6 },
+        ],
+      });
+      const some = listOf(all.filter(({ seq }) => seq !== 5));
+      expect((await rebuild(target, some, { merge: true })).gaps).toEqual([{ from: 5, to: 5 }]);
+      expect((await rebuild(target, listOf(all), { merge: true })).gaps).toEqual([]);
+      expect(await history(target)).toEqual(await history(database));
+    });
+
+    test("a commit that is rolled back takes no place", async () => {
+      const fails = () => {
+        throw new Error("no key");
+      };
+      await commit(database, version("f", "A"));
+      await expect(createLedger(database).commit([version("g", "G")], fails)).rejects.toThrow("no key");
+      await expect(
+        committing(database, async (trx) => {
+          await trx.updateTable("site").set({ last_seq: 7 }).execute();
+          throw new Error("the connection broke");
+        }),
+      ).rejects.toThrow("broke");
+      await commit(database, version("g", "G"), version("f", "A"), version("h", "H"));
+      expect((await history(database)).map(({ seq }) => seq)).toEqual([1, 2, 3]);
+      expect((await gapsOf(database.db)).left).toEqual([]);
+    });
+
+    test("new places that a merge gave are in the manifest: no later rebuild takes them for lost", async () => {
+      await commit(database, version("f", "A"));
+      const file = join(folder, "b");
+      await backup(database.db, file);
+      await commit(database, version("g", "lost"), version("h", "lost"));
+      await restore(target, file);
+      await commit(target, version("i", "newer"), version("j", "newer"));
+      const manifest = [...(await collect(lines(database))), ...(await collect(lines(target)))];
+      await createSegments(target).markWritten(manifest.map(({ segmentId }) => segmentId));
+      expect(await rebuild(target, listOf(manifest), { merge: true })).toMatchObject({ renumbered: 2 });
+      const moved = await collect(lines(target));
+      expect(moved.map(({ seq, pathEncoded }) => [seq, pathEncoded])).toEqual([
+        [4, "g"],
+        [5, "h"],
+      ]);
+      await commit(target, version("k", "last"));
+      const last = (await collect(lines(target))).filter(({ seq }) => seq > 5);
+      const inLake = [...manifest, ...moved, ...last];
+      expect((await rebuild(target, listOf(inLake), { merge: true })).gaps).toEqual([]);
+      const fresh = await (await newTarget())();
+      const told = await rebuild(fresh, listOf(inLake), { merge: false });
+      expect(told).toMatchObject({ added: 6, renumbered: 2, gaps: [] });
+      inLake.push(...(await collect(lines(fresh))));
+      const next = await (await newTarget())();
+      const once = await rebuild(next, listOf(inLake), { merge: false });
+      expect(once).toMatchObject({ added: 6, renumbered: 0, gaps: [] });
+      expect(await history(next)).toEqual(await history(fresh));
     });
 
     test("more lines than one statement takes", async () => {

@@ -39,7 +39,7 @@ export function crashContract(newPlace: () => Promise<{ readonly address: string
     expect(acknowledged.length).toBeGreaterThan(100);
     expect(entries.map((line) => line.seq)).toEqual(entries.map((_, i) => i + 1));
     expect(await history.position()).toMatchObject({ seq: entries.length });
-    const segments = await createSegments(database).unwritten(0);
+    const segments = await Array.fromAsync(createSegments(database).unwritten(0));
     expect(segments.map((segment) => segment.lines.length)).toEqual(segments.map(() => BATCH));
     expect(segments.flatMap((segment) => segment.lines)).toEqual(entries);
     const latest = await history.page({ clients: ["acme"], latest: true, limit: 100_000 });

@@ -327,7 +327,7 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       const batch = [version("e", "E"), twice, { ...version("g", "B"), versionId: twice.versionId }];
       await expect(commit(batch)).rejects.toThrow();
       expect(await list()).toEqual([]);
-      expect(await createSegments(database).unwritten(0)).toEqual([]);
+      expect(await Array.fromAsync(createSegments(database).unwritten(0))).toEqual([]);
       const refusing = createLedger(database).commit([twice], () => {
         throw new Error("the key is gone");
       });
@@ -437,21 +437,48 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
     test("a commit with entries has one; it stays unwritten until it is marked", async () => {
       const ledger = createLedger(database);
       const segments = createSegments(database);
+      const unwritten = async (olderThanMs: number) => await Array.fromAsync(segments.unwritten(olderThanMs));
       const a = version("f", "A");
       const { segment } = await ledger.commit([a, version("f", "A"), version("g", "G")], sign);
       expect(segment?.lines.map((line) => line.seq)).toEqual([1, 2]);
       expect(segment?.date).toBe(segment?.lines[0]?.receivedAt.slice(0, 10));
       expect((await ledger.commit([again(a), version("f", "A")], sign)).segment).toBeUndefined();
       const { segment: next } = await ledger.commit([removal("f")], sign);
-      expect(await segments.unwritten(0)).toEqual([segment, next]);
-      expect(await segments.unwritten(3_600_000)).toEqual([]);
+      expect(await unwritten(0)).toEqual([segment, next]);
+      expect(await unwritten(3_600_000)).toEqual([]);
+      expect(await segments.read(segment?.id as string)).toEqual(segment);
       await segments.markWritten([segment?.id as string]);
       await segments.markWritten([]);
-      expect(await segments.unwritten(0)).toEqual([next]);
+      expect(await unwritten(0)).toEqual([next]);
+      expect(await segments.read(segment?.id as string)).toBeUndefined();
+      expect(await segments.read("none")).toBeUndefined();
       const coverage = createCoverage(database.db);
       const ids = [segment?.id, next?.id] as string[];
       expect(await coverage.known([...ids, "none"])).toEqual(new Set(ids));
       expect(await coverage.newestDay()).toBe(next?.date);
+    });
+
+    test("are read page by page and one at a time, also while they are marked and commits go on", async () => {
+      const ledger = createLedger(database);
+      const segments = createSegments(database, 2);
+      const commit = async (path: string) => (await ledger.commit([version(path, "x")], sign)).segment;
+      const made = [];
+      for (let i = 0; i < 5; i += 1) made.push(await commit(`s/${i}`));
+      // A merge gives all its segments one time.
+      const at = await database.db
+        .selectFrom("segments")
+        .select((eb) => eb.fn.max("committed_at").as("at"))
+        .executeTakeFirstOrThrow();
+      await database.db.updateTable("segments").set({ committed_at: at.at }).execute();
+      const seen = [];
+      for await (const segment of segments.unwritten(0)) {
+        seen.push(segment);
+        await segments.markWritten([segment.id]);
+        if (seen.length === 1) made.push(await commit("s/late"));
+      }
+      expect(new Set(seen.map(({ id }) => id))).toEqual(new Set(made.map((segment) => segment?.id)));
+      expect(seen).toHaveLength(6);
+      expect(await Array.fromAsync(segments.unwritten(0))).toEqual([]);
     });
   });
 

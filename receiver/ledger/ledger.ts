@@ -101,8 +101,10 @@ export interface Ledger {
 
 /** What the manifest needs: the segments whose objects are not known to be written. */
 export interface Segments {
-  /** Segments committed at least `olderThanMs` ago and not marked; all when 0. */
-  unwritten(olderThanMs: number): Promise<Segment[]>;
+  /** Segments committed at least `olderThanMs` ago and not marked; all when 0. One at a time: there may be a day's. */
+  unwritten(olderThanMs: number): AsyncIterable<Segment>;
+  /** One of them; undefined when it is marked meanwhile. */
+  read(id: string): Promise<Segment | undefined>;
   markWritten(ids: readonly string[]): Promise<void>;
 }
 

@@ -122,7 +122,8 @@ export function modelContract(newPlace: () => Promise<Place>, numRuns: number): 
         const history = createHistory(database.db);
         const all = await history.since(0, 1000);
         expect(all.map((line) => line.versionId)).toEqual(model.lines.map((line) => line.id));
-        expect((await createSegments(database).unwritten(0)).flatMap((one) => one.lines)).toEqual(all);
+        const left = await Array.fromAsync(createSegments(database).unwritten(0));
+        expect(left.flatMap((one) => one.lines)).toEqual(all);
         const latest = async (asOf?: string) =>
           (
             await history.page({

@@ -63,7 +63,8 @@ describeWithPostgres("postgres", (server) => {
     await sql`set idle_in_transaction_session_timeout = '500ms'`.execute(database.db);
     async function* slowly(): AsyncGenerator<RebuildLine> {
       for (let seq = 1; seq <= 40; seq += 1) {
-        await sleep(25);
+        // A day with many segments is listed before its first line comes.
+        await sleep(seq === 20 ? 1500 : 5);
         const { modifiedAt, bearer, ...capture } = version(`f${seq}`, "x");
         yield {
           ...{ ...capture, modifiedAt, seq, path: `f${seq}`, agentId: bearer.id, receipt: "r" },
@@ -71,7 +72,7 @@ describeWithPostgres("postgres", (server) => {
         };
       }
     }
-    const told = await rebuild(database, slowly(), { merge: false, gatherMs: 100 });
+    const told = await rebuild(database, slowly(), { merge: false, restMs: 100 });
     expect(told.added).toBe(40);
   });
 

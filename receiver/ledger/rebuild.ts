@@ -5,12 +5,14 @@
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type ManifestLine, manifestLine, uuid } from "@tributary/shared/protocol.ts";
+import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { sql } from "kysely";
 import { z } from "zod";
 import { CHUNK, captureRef, chunks, type KnownCapture, knownCaptures } from "./batch.ts";
 import { committing, type LedgerDatabase, type Writer } from "./database.ts";
 import { sameCapture } from "./decide.ts";
 import { type EntryRow, instantOf, rowOf } from "./entry.ts";
+import { type Gap, gapsOf } from "./gaps.ts";
 
 /** A line and the segment that it was read from. */
 export type RebuildLine = ManifestLine & { readonly segmentId: string; readonly date: string };
@@ -21,18 +23,20 @@ export interface Rebuilt {
   readonly added: number;
   /** Were there already. */
   readonly kept: number;
-  /** Of those added: their seq was another version's, they got one at the end. */
+  /** Of those added: their seq was another version's, they got one at the end, and an unwritten segment that says so. */
   readonly renumbered: number;
   /** Left out: the same capture is there under another versionId, with the same content. */
   readonly duplicates: number;
+  /** Places in the order that neither an entry nor a line has: a segment that held them is lost. */
+  readonly gaps: readonly Gap[];
 }
 
 interface Options {
   /** Joins the lines with the entries that the ledger has; without it the ledger must have none. */
   readonly merge: boolean;
   readonly progress?: (lines: number) => void;
-  /** The longest that lines are gathered, in ms: a database ends a transaction that rests, and a lake may be slow. */
-  readonly gatherMs?: number;
+  /** The longest that the transaction rests, in ms: a database ends one that rests, and a lake may be slow. */
+  readonly restMs?: number;
 }
 
 /**
@@ -42,30 +46,60 @@ interface Options {
 export async function rebuild(
   database: LedgerDatabase,
   lines: AsyncIterable<RebuildLine>,
-  { merge, progress = () => {}, gatherMs = 10_000 }: Options,
+  { merge, progress = () => {}, restMs = 10_000 }: Options,
 ): Promise<Rebuilt> {
   const held = await database.siteLock.alone();
   try {
     return await committing(database, async (trx, turn) => {
       if (!merge) await requireNoEntries(trx);
       const rebuilding = new Rebuilding(trx, turn.now);
+      const awake = new Awake(trx, restMs);
       let some: z.infer<typeof rebuildLine>[] = [];
       let count = 0;
-      let takenAt = performance.now();
-      for await (const line of lines) {
-        some.push(checked(line));
-        count += 1;
-        if (some.length < CHUNK && performance.now() - takenAt < gatherMs) continue;
-        await rebuilding.take(some);
-        some = [];
-        takenAt = performance.now();
-        progress(count);
+      try {
+        for await (const line of lines) {
+          some.push(checked(line));
+          count += 1;
+          if (some.length < CHUNK) continue;
+          await awake.while(() => rebuilding.take(some));
+          some = [];
+          progress(count);
+        }
+      } finally {
+        await awake.end();
       }
       await rebuilding.take(some);
       return await rebuilding.finish();
     });
   } finally {
     await held.release();
+  }
+}
+
+/** Asks the database something now and then while the lake is read; never beside another statement. */
+class Awake {
+  readonly #timer: NodeJS.Timeout;
+  #working = false;
+  #asking: Promise<unknown> = Promise.resolve();
+
+  constructor(trx: Writer, restMs: number) {
+    const ask = () => sql`select 1`.execute(trx);
+    this.#timer = setInterval(() => {
+      // A database that is away says so at the next statement of the rebuild itself.
+      if (!this.#working) this.#asking = this.#asking.then(ask).catch(() => {});
+    }, restMs);
+  }
+
+  async while(work: () => Promise<void>): Promise<void> {
+    this.#working = true;
+    await this.#asking;
+    await work();
+    this.#working = false;
+  }
+
+  async end(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#asking;
   }
 }
 
@@ -90,9 +124,10 @@ function checked(line: RebuildLine): z.infer<typeof rebuildLine> {
 class Rebuilding {
   readonly #trx: Writer;
   readonly #now: number;
-  /** Lines whose seq is another's: they go to the end when all are known. */
-  readonly #displaced: EntryRow[] = [];
-  readonly #displacedIds = new Set<string>();
+  /** By versionId, lines whose seq is another's: they go to the end when all are known. */
+  readonly #displaced = new Map<string, EntryRow>();
+  /** Places that a line has, but no entry under that number. */
+  readonly #elsewhere: number[] = [];
   readonly #displacedCaptures = new Map<string, KnownCapture>();
   #added = 0;
   #kept = 0;
@@ -114,20 +149,31 @@ class Rebuilding {
     );
     const fresh: EntryRow[] = [];
     for (const row of rows) {
-      if (ids.has(row.version_id) || this.#displacedIds.has(row.version_id)) {
+      const displaced = this.#displaced.get(row.version_id);
+      if (displaced !== undefined && !seqs.has(row.seq)) {
+        // The place that an earlier rebuild gave it, and wrote down in a segment of its own.
+        this.#displaced.delete(row.version_id);
+        fresh.push({ ...displaced, seq: row.seq, segment_id: row.segment_id });
+        ids.set(row.version_id, row.seq);
+        seqs.add(row.seq);
+        continue;
+      }
+      if (displaced !== undefined || ids.has(row.version_id)) {
         this.#kept += 1;
+        if (ids.get(row.version_id) !== row.seq) this.#elsewhere.push(row.seq);
         continue;
       }
       const ref = captureRef({ client: row.client, captureId: row.capture_id });
       const twin = captures.get(ref) ?? this.#displacedCaptures.get(ref);
       if (twin !== undefined && sameCapture(twin, row)) {
         this.#duplicates += 1;
+        this.#elsewhere.push(row.seq);
         continue;
       }
       // A captureId that lived twice, with other content each time: the version is worth more than its captureId.
       const entry =
         twin === undefined ? row : { ...row, capture_id: `${row.capture_id.slice(0, 90)}~${row.version_id}` };
-      ids.add(row.version_id);
+      ids.set(row.version_id, row.seq);
       captures.set(captureRef({ client: row.client, captureId: entry.capture_id }), entry);
       if (seqs.has(row.seq)) this.#displace(entry);
       else fresh.push(entry);
@@ -138,7 +184,7 @@ class Rebuilding {
     await this.#putSegments(lines);
   }
 
-  async #present(rows: readonly EntryRow[]): Promise<{ ids: Set<string>; seqs: Set<number> }> {
+  async #present(rows: readonly EntryRow[]): Promise<{ ids: Map<string, number>; seqs: Set<number> }> {
     const found = await this.#trx
       .selectFrom("entries")
       .select(["version_id", "seq"])
@@ -158,14 +204,13 @@ class Rebuilding {
       )
       .execute();
     return {
-      ids: new Set(found.map((row) => row.version_id)),
+      ids: new Map(found.map((row) => [row.version_id, row.seq])),
       seqs: new Set(found.map((row) => row.seq)),
     };
   }
 
   #displace(row: EntryRow): void {
-    this.#displaced.push(row);
-    this.#displacedIds.add(row.version_id);
+    this.#displaced.set(row.version_id, row);
     this.#displacedCaptures.set(captureRef({ client: row.client, captureId: row.capture_id }), row);
   }
 
@@ -193,13 +238,9 @@ class Rebuilding {
       .selectFrom("entries")
       .select((eb) => [eb.fn.max("seq").as("seq"), eb.fn.max("received_at").as("at")])
       .executeTakeFirstOrThrow();
-    let seq = Math.max(before.last_seq, last.seq ?? 0);
-    for (const some of chunks(this.#displaced))
-      await trx
-        .insertInto("entries")
-        .values(some.map((row) => ({ ...row, seq: ++seq })))
-        .execute();
-    const at = this.#displaced.reduce((most, row) => Math.max(most, row.received_at), last.at ?? 0);
+    const displaced = [...this.#displaced.values()];
+    const seq = await this.#append(displaced, Math.max(before.last_seq, last.seq ?? 0));
+    const at = displaced.reduce((most, row) => Math.max(most, row.received_at), last.at ?? 0);
     await trx
       .updateTable("site")
       .set({ epoch: randomUUID(), last_seq: seq, last_commit_at: Math.max(before.last_commit_at, at) })
@@ -207,13 +248,35 @@ class Rebuilding {
     await deriveHeads(trx);
     await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
     await deriveClients(trx);
-    const renumbered = this.#displaced.length;
+    const gaps = await gapsOf(trx);
+    for (const place of this.#elsewhere) gaps.fill(place);
     return {
-      added: this.#added + renumbered,
+      added: this.#added + displaced.length,
       kept: this.#kept,
-      renumbered,
+      renumbered: displaced.length,
       duplicates: this.#duplicates,
+      gaps: gaps.left,
     };
+  }
+
+  /**
+   * Behind `seq`, in segments of their own that the manifest still has to write: without them a later rebuild would
+   * take their places for lost. Gives the last place.
+   */
+  async #append(rows: readonly EntryRow[], seq: number): Promise<number> {
+    for (const some of chunks(rows)) {
+      const segment = uuidv7();
+      const date = instantOf(this.#now).slice(0, 10);
+      await this.#trx
+        .insertInto("segments")
+        .values({ id: segment, date, committed_at: this.#now, written_at: null })
+        .execute();
+      await this.#trx
+        .insertInto("entries")
+        .values(some.map((row) => ({ ...row, seq: ++seq, segment_id: segment })))
+        .execute();
+    }
+    return seq;
   }
 }
 

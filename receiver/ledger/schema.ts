@@ -72,6 +72,7 @@ export interface Tables {
     channel: string;
     bearer: string;
     state: "open" | "completing" | "done" | "aborted";
+    lease: string | null;
     created_at: number;
     touched_at: number;
   };

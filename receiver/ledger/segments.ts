@@ -1,9 +1,10 @@
 /** What the manifest still has to write: segments whose objects are not known to be in the lake. */
+import type { Selectable } from "kysely";
 import { chunks } from "./batch.ts";
 import { type LedgerDatabase, named, writing } from "./database.ts";
-import { type EntryRow, manifestLineOf } from "./entry.ts";
-import type { Coverage, Segments } from "./ledger.ts";
-import type { Database } from "./schema.ts";
+import { manifestLineOf } from "./entry.ts";
+import type { Coverage, Segment, Segments } from "./ledger.ts";
+import type { Database, Tables } from "./schema.ts";
 
 /** Ids are UUIDv7: the highest is the newest, found through the primary key. */
 export function createCoverage(db: Database): Coverage {
@@ -27,31 +28,48 @@ export function createCoverage(db: Database): Coverage {
   };
 }
 
-export function createSegments({ db, clock }: Pick<LedgerDatabase, "db" | "clock">): Segments {
+/** Rows of segments only; their entries are read one segment at a time. */
+const PAGE = 500;
+
+export function createSegments({ db, clock }: Pick<LedgerDatabase, "db" | "clock">, page = PAGE): Segments {
+  type Row = Pick<Selectable<Tables["segments"]>, "id" | "date" | "committed_at">;
+
+  const open = db
+    .selectFrom("segments")
+    .select(["id", "date", "committed_at"])
+    .where("written_at", "is", null);
+
+  const withLines = async ({ id, date }: Row): Promise<Segment> => {
+    const rows = await named(() =>
+      db.selectFrom("entries").selectAll().where("segment_id", "=", id).orderBy("seq").execute(),
+    );
+    return { id, date, lines: rows.map((row) => manifestLineOf(row)) };
+  };
+
+  const pageAfter = async (last: Row | undefined, olderThanMs: number): Promise<Row[]> => {
+    let some = open.orderBy("committed_at").orderBy("id").limit(page);
+    // With 0 the clock is not asked: after a jump back, commits may carry a time that is still to come.
+    if (olderThanMs > 0)
+      some = some.where("committed_at", "<=", (eb) => eb(clock, "-", eb.lit(Math.ceil(olderThanMs))));
+    if (last !== undefined)
+      some = some.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple("committed_at", "id"), ">", tuple(last.committed_at, last.id)),
+      );
+    return await named(() => some.execute());
+  };
+
   return {
-    async unwritten(olderThanMs) {
-      let open = db
-        .selectFrom("segments")
-        .select(["id", "date"])
-        .where("written_at", "is", null)
-        .orderBy("committed_at")
-        .orderBy("id");
-      // With 0 the clock is not asked: after a jump back, commits may carry a time that is still to come.
-      if (olderThanMs > 0)
-        open = open.where("committed_at", "<=", (eb) => eb(clock, "-", eb.lit(Math.ceil(olderThanMs))));
-      const segments = await named(() => open.execute());
-      const rows = new Map<string, EntryRow[]>(segments.map(({ id }) => [id, []]));
-      for (const ids of chunks([...rows.keys()])) {
-        const some = await named(() =>
-          db.selectFrom("entries").selectAll().where("segment_id", "in", ids).orderBy("seq").execute(),
-        );
-        for (const row of some) rows.get(row.segment_id)?.push(row);
+    async *unwritten(olderThanMs) {
+      for (let last: Row | undefined; ; ) {
+        const rows = await pageAfter(last, olderThanMs);
+        for (const row of rows) yield await withLines(row);
+        last = rows.at(-1);
+        if (last === undefined || rows.length < page) return;
       }
-      return segments.map(({ id, date }) => ({
-        id,
-        date,
-        lines: (rows.get(id) ?? []).map((row) => manifestLineOf(row)),
-      }));
+    },
+    async read(id) {
+      const row = await named(() => open.where("id", "=", id).executeTakeFirst());
+      return row && (await withLines(row));
     },
     async markWritten(ids) {
       if (ids.length === 0) return;

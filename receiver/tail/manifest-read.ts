@@ -18,17 +18,25 @@ export function segmentNameOf(key: string): SegmentName | undefined {
   return date === undefined || id === undefined ? undefined : { date, id };
 }
 
-/** The segments that the lake holds, by day and then by age. Whatever else lies under `manifest/` is not ours. */
-export async function segmentNames(lake: Pick<Lake, "list">): Promise<SegmentName[]> {
-  const found: SegmentName[] = [];
+/** The days of which the lake holds segments, in order. */
+export async function segmentDays(lake: Pick<Lake, "list">): Promise<string[]> {
+  const days = new Set<string>();
   for await (const { key } of lake.list("manifest/")) {
+    const name = segmentNameOf(key);
+    if (name !== undefined) days.add(name.date);
+  }
+  return [...days].sort();
+}
+
+/** The segments of one day by age. A store lists in any order, so a day is what is held in memory. */
+export async function segmentsOf(lake: Pick<Lake, "list">, day: string): Promise<SegmentName[]> {
+  const found: SegmentName[] = [];
+  for await (const { key } of lake.list(`manifest/date=${day}/`)) {
     const name = segmentNameOf(key);
     if (name !== undefined) found.push(name);
   }
-  return found.sort((a, b) => compare(a.date, b.date) || compare(a.id, b.id));
+  return found.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The lines of one segment as JSON values; undefined when there is no such object. Throws `ledger-refused` for what is no JSON. */
 export async function segmentLines(
@@ -52,13 +60,17 @@ export async function segmentLines(
   return lines;
 }
 
-/** Every line of every segment, as `rebuild` takes them, which checks what they hold. */
+/** Every line of every segment of these days, as `rebuild` takes them, which checks what they hold. `read` is told each segment. */
 export async function* manifestLines(
   lake: Pick<Lake, "list" | "read">,
-  segments: readonly SegmentName[],
+  days: readonly string[],
+  read: (segment: SegmentName) => void = () => {},
 ): AsyncGenerator<RebuildLine> {
-  for (const segment of segments) {
-    for (const line of (await segmentLines(lake, segment)) ?? [])
-      yield { ...(line as RebuildLine), segmentId: segment.id, date: segment.date };
+  for (const day of days) {
+    for (const segment of await segmentsOf(lake, day)) {
+      for (const line of (await segmentLines(lake, segment)) ?? [])
+        yield { ...(line as RebuildLine), segmentId: segment.id, date: segment.date };
+      read(segment);
+    }
   }
 }

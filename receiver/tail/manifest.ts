@@ -51,29 +51,31 @@ export class ManifestTail implements Manifest {
   async settled(versionIds: readonly string[]): Promise<void> {
     if (versionIds.length === 0) return;
     const open = (await this.#unwrittenOf(versionIds)).filter((id) => !this.#unmarked.has(id));
-    const left = new Set(open.filter((id) => !this.#writing.has(id)));
+    const left = open.filter((id) => !this.#writing.has(id));
     await Promise.all(open.flatMap((id) => this.#writing.get(id) ?? []));
-    if (left.size === 0) return;
-    for (const segment of await this.#segments.unwritten(0)) {
-      if (left.has(segment.id)) await this.write(segment);
+    // Only these: when the lake is away for long, there are far more that nobody asks for now.
+    for (const id of left) {
+      const segment = await this.#segments.read(id);
+      if (segment !== undefined) await this.write(segment);
     }
   }
 
   /** Writes what was left unwritten by at least this age, until it is told to stop; returns how many segments. */
   async catchUp(olderThanMs: number, stopping?: AbortSignal): Promise<number> {
     await this.flush();
-    const left = await this.#segments.unwritten(olderThanMs);
-    const failures: unknown[] = [];
-    // One segment that cannot be written must not keep the others from it.
-    let tried = 0;
-    for (const segment of left) {
+    let count = 0;
+    let failure: { readonly error: unknown } | undefined;
+    for await (const segment of this.#segments.unwritten(olderThanMs)) {
       if (stopping?.aborted) break;
-      tried += 1;
-      await this.write(segment).catch((error: unknown) => failures.push(error));
+      count += 1;
+      // One segment that cannot be written must not keep the others from it.
+      await this.write(segment).catch((error: unknown) => {
+        failure ??= { error };
+      });
     }
     await this.flush();
-    if (failures.length > 0) throw failures[0];
-    return tried;
+    if (failure !== undefined) throw failure.error;
+    return count;
   }
 
   /** Tells the ledger which segments are in the lake. A failure costs only a repeated write later. */

@@ -95,9 +95,11 @@ CREATE TABLE segments (
   committed_at BIGINT  NOT NULL,
   written_at   BIGINT
 );
+CREATE INDEX segments_by_date ON segments (date, id);
 CREATE INDEX segments_unwritten ON segments (committed_at) WHERE written_at IS NULL;
 
--- Large files on their way in. version id, date and key are fixed at create.
+-- Large files on their way in. version id, date and key are fixed at create. lease names the one attempt to complete
+-- it whose word counts.
 CREATE TABLE uploads (
   id           TEXT COLLATE "C" PRIMARY KEY,
   client       TEXT COLLATE "C"    NOT NULL,
@@ -115,10 +117,12 @@ CREATE TABLE uploads (
   channel      TEXT    NOT NULL,
   bearer       TEXT COLLATE "C"    NOT NULL,
   state        TEXT    NOT NULL CHECK (state IN ('open', 'completing', 'done', 'aborted')),
+  lease        TEXT COLLATE "C",
   created_at   BIGINT  NOT NULL,
   touched_at   BIGINT  NOT NULL
 );
 CREATE INDEX uploads_open ON uploads (touched_at) WHERE state IN ('open', 'completing');
+CREATE INDEX uploads_aborted ON uploads (touched_at) WHERE state = 'aborted';
 CREATE INDEX uploads_by_capture ON uploads (client, capture_id);
 
 -- Parts that arrived, each verified. Kept with the version: their digests are what a later delta compares.

@@ -95,9 +95,11 @@ CREATE TABLE segments (
   committed_at INTEGER NOT NULL,
   written_at   INTEGER
 ) STRICT;
+CREATE INDEX segments_by_date ON segments (date, id);
 CREATE INDEX segments_unwritten ON segments (committed_at) WHERE written_at IS NULL;
 
--- Large files on their way in. version id, date and key are fixed at create.
+-- Large files on their way in. version id, date and key are fixed at create. lease names the one attempt to complete
+-- it whose word counts.
 CREATE TABLE uploads (
   id           TEXT PRIMARY KEY,
   client       TEXT    NOT NULL,
@@ -115,10 +117,12 @@ CREATE TABLE uploads (
   channel      TEXT    NOT NULL,
   bearer       TEXT    NOT NULL,
   state        TEXT    NOT NULL CHECK (state IN ('open', 'completing', 'done', 'aborted')),
+  lease        TEXT,
   created_at   INTEGER NOT NULL,
   touched_at   INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX uploads_open ON uploads (touched_at) WHERE state IN ('open', 'completing');
+CREATE INDEX uploads_aborted ON uploads (touched_at) WHERE state = 'aborted';
 CREATE INDEX uploads_by_capture ON uploads (client, capture_id);
 
 -- Parts that arrived, each verified. Kept with the version: their digests are what a later delta compares.
