@@ -1,12 +1,16 @@
 #!/usr/bin/env node
 /** tributary-agent: the commands, and the only place besides run.ts where a technology is chosen. */
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fail } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
 import type { ReadQueue } from "./commands/receipt.ts";
 import type { LookInto } from "./commands/scan.ts";
 import { isDataFolderLocked } from "./queue/lock.ts";
 import { lookInto as lookIntoQueue, openQueue } from "./queue/sqlite.ts";
+
+/** For calls that are about to come back; those to a share that hangs never do. */
+const LET_GO_MS = 3_000;
 
 // The key, the queue and the copies of the client's files are nobody else's to read.
 process.umask(0o077);
@@ -50,8 +54,9 @@ try {
 }
 // Nothing that is left over, such as an idle connection, may keep a finished command alive. To exit, Node waits for its
 // threads: one that a share keeps in the system would never let it go.
+const inSystem = (): boolean => process.getActiveResourcesInfo().some((kind) => kind.startsWith("FSReq"));
+for (let waited = 0; inSystem() && waited < LET_GO_MS; waited += 20) await sleep(20);
 process.stdout.write("", () => {
-  const hangs = process.getActiveResourcesInfo().some((kind) => kind.startsWith("FSReq"));
-  if (hangs) process.kill(process.pid, "SIGKILL");
+  if (inSystem()) process.kill(process.pid, "SIGKILL");
   process.exit();
 });
