@@ -64,5 +64,8 @@ function requireRemains(options: SiteOptions): void {
     throw noSite(`there are no keys of a site in ${keys}, and a rebuild needs them: copy them back first`);
   const { lake } = settings;
   const folder = lake.kind === "directory" ? resolve(data, lake.path ?? "lake") : undefined;
-  if (folder !== undefined && !existsSync(folder)) throw noSite(`there is no lake ${folder} to rebuild from`);
+  if (folder !== undefined && !existsSync(folder))
+    throw noSite(
+      `there is no lake in ${folder} to rebuild from: is the disk mounted there, and is lake.path right?`,
+    );
 }
