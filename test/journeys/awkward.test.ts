@@ -21,7 +21,7 @@ import { encodePath } from "@tributary/shared/path.ts";
 import type { Entry } from "@tributary/shared/protocol.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Running, until } from "../site/process.ts";
-import { deliveredReceipts } from "../site/receipts.ts";
+import { deliveries } from "../site/receipts.ts";
 import { type Agent, get, makeSite, peakMemory, type Site } from "../site/site.ts";
 
 const sha256 = (bytes: Buffer | string): string => createHash("sha256").update(bytes).digest("hex");
@@ -250,7 +250,7 @@ describe("awkward, and delivered", () => {
   });
 
   test("a folder renamed while it is scanned, and 50,000 files in one folder", {
-    timeout: 600_000,
+    timeout: 1_800_000,
   }, async () => {
     const many = join(site.dir, "many");
     mkdirSync(join(many, "one"), { recursive: true });
@@ -258,9 +258,10 @@ describe("awkward, and delivered", () => {
     agent.configure(settings([{ name: "many", path: many, settle: "100ms", rescan: "20s" }]));
     await new Promise((resolve) => setTimeout(resolve, 6500));
     renameSync(join(many, "one"), join(many, "two"));
-    const before = deliveredReceipts(agent.data).length;
-    await until("the receipts", () => deliveredReceipts(agent.data).length >= before + 40_000, {
-      withinMs: 400_000,
+    const before = deliveries(agent.data);
+    // How fast is measured elsewhere: a slow machine may take its time here.
+    await until("the receipts", () => deliveries(agent.data) >= before + 40_000, {
+      withinMs: 1_200_000,
       everyMs: 2000,
     }).catch(explain);
     await until(
@@ -270,7 +271,7 @@ describe("awkward, and delivered", () => {
         const under = latest.filter((e) => e.path.startsWith("two/"));
         return under.length === 50_000 && latest.length === 50_000;
       },
-      { withinMs: 120_000, everyMs: 5000 },
+      { withinMs: 400_000, everyMs: 10_000 },
     ).catch(explain);
     agent.configure(settings());
     expect(running.exited()).toBe(false);
