@@ -47,8 +47,10 @@ export interface RunOptions {
 const GRACE_MS = 10_000;
 const LIVE_MS = 3_000;
 const SKEW_MS = 5_000;
-/** Parts on their way at once: some wait for the receiver's disk while others travel. */
-const SLOTS = 6;
+/** Parts whose bytes leave at once. */
+const RINGS = 4;
+/** Parts begun and not answered: most of them wait for the receiver's disk. */
+const UNDERWAY = 16;
 /** Bound of `limits.parallel`, and some for the heartbeat. */
 const CONNECTIONS = 68;
 
@@ -113,7 +115,8 @@ async function live(
       wall: () => new Date(),
       sleep: async (ms) => await sleep(ms, undefined, { ref: false }),
     }),
-    slots: new Slots(SLOTS, RING_BYTES),
+    underway: new Slots(UNDERWAY, () => undefined),
+    rings: new Slots(RINGS, () => Buffer.allocUnsafeSlow(RING_BYTES)),
     uploadBegun: (captureId, uploadId) => queue.outbox.uploadBegun(captureId, uploadId),
     random: Math.random,
   });

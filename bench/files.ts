@@ -1,6 +1,6 @@
 /** Files to measure with: incompressible, and other ones each round, so that nothing is "unchanged". */
 import { createCipheriv, randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 export function makeLargeFile(file: string, bytes: number): void {
@@ -10,6 +10,19 @@ export function makeLargeFile(file: string, bytes: number): void {
   for (let at = 0; at < bytes; at += zeros.length)
     writeSync(fd, noise.update(zeros.subarray(0, Math.min(zeros.length, bytes - at))));
   closeSync(fd);
+}
+
+/**
+ * A virtual machine gets a page of memory from its host when it is touched for the first time, which costs as much as
+ * writing it again several times: whoever comes first in a round would pay that for all who come after.
+ */
+export function touchMemory(folder: string, bytes: number): void {
+  const file = join(folder, "touched");
+  const zeros = Buffer.alloc(4 * 2 ** 20);
+  const fd = openSync(file, "w");
+  for (let at = 0; at < bytes; at += zeros.length) writeSync(fd, zeros);
+  closeSync(fd);
+  rmSync(file);
 }
 
 /** `count` files of `bytes` each, 1,000 to a folder when `nested`. */

@@ -2,13 +2,15 @@
 import { cpSync, linkSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench } from "./context.ts";
-import { makeLargeFile } from "./files.ts";
+import { makeLargeFile, touchMemory } from "./files.ts";
 import { inTurn, report, timed } from "./measure.ts";
 import { memoryLine, startTributary } from "./tributary.ts";
 
 const GIB = 2 ** 30;
 
 export async function large({ dir, peers, rounds }: Bench): Promise<string> {
+  // Each round's file stays; two more are written meanwhile.
+  touchMemory(dir, (rounds + 3) * GIB);
   const tributary = await startTributary();
   const prepare = (name: string): { folder: string; file: string } => {
     const folder = join(tributary.site.dir, `prepared-${name}`);

@@ -1,4 +1,5 @@
 /** Measuring in turn: A B C, A B C, … so that a machine whose speed drifts treats all alike. Medians, and ratios within each round. */
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 export interface Taken {
@@ -22,6 +23,8 @@ export async function inTurn(contenders: readonly Contender[], rounds: number): 
   const all = contenders.map((): Taken[] => []);
   for (let round = 0; round < rounds; round += 1) {
     for (const [i, contender] of contenders.entries()) {
+      // What others left to be written back is not to be written back on this one's time.
+      execFileSync("sync");
       const taken = await contender.run(round);
       all[i]?.push(taken);
       process.stderr.write(

@@ -109,7 +109,8 @@ function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
     site: () => receiver.site,
     jwks: () => jwks,
     bandwidth: { pass: () => Promise.resolve() },
-    slots: new Slots(4, RING_BYTES),
+    underway: new Slots(4, () => undefined),
+    rings: new Slots(2, () => Buffer.alloc(RING_BYTES)),
     uploadBegun: (_captureId, uploadId) => begun.push(uploadId),
     random: () => 0,
   });
@@ -233,6 +234,25 @@ test("a part that fails goes again; an upload that was swept begins anew", async
   expect(await carry(parcel)).toMatchObject({ kind: "delivered" });
   expect(failures).toBe(2);
   expect(receiver.taken).toHaveLength(1);
+});
+
+test("while the receiver keeps parts waiting for their answer, the next ones travel", async () => {
+  const parcel = sealed(Buffer.alloc(IN_PARTS_FROM + 9 * 2 ** 20, 1), "big.bin");
+  const answers: (() => void)[] = [];
+  receiver.intercept = (request, response) => {
+    if (!request.url?.includes("/parts/")) return false;
+    const end = response.end.bind(response);
+    response.end = (...args: unknown[]) => {
+      answers.push(() => end(...(args as Parameters<typeof end>)));
+      return response;
+    };
+    return false;
+  };
+  const carried = carry(parcel);
+  // Twice as many as there are rings.
+  await expect.poll(() => answers.length, { timeout: 10_000 }).toBe(4);
+  for (const answer of answers.splice(0)) answer();
+  expect(await carried).toMatchObject({ kind: "delivered" });
 });
 
 test("a part that is to wait for an hour gives the parcel back at once: others need its slot", async () => {

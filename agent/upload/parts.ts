@@ -24,13 +24,15 @@ import { type Content, Superseded } from "./content.ts";
 import { modifiedAt } from "./modified.ts";
 import { backoffMs } from "./retry.ts";
 import type { Slots } from "./slots.ts";
-import { bodyOf, PIECE } from "./stream.ts";
+import { bodyOf, PIECE, type Stretch } from "./stream.ts";
 
 export interface PartsOptions {
   readonly receiver: Receiver;
   readonly bandwidth: Bandwidth;
-  /** RING_BYTES each, shared by all parcels: bounds parts on their way, and so the memory of the whole agent. */
-  readonly slots: Slots;
+  /** Parts that were begun and not answered, of all parcels. */
+  readonly underway: Slots<undefined>;
+  /** RING_BYTES each, for the parts of all parcels whose bytes leave now: bounds the memory of the whole agent. */
+  readonly rings: Slots<Buffer>;
   readonly uploadBegun: (captureId: string, uploadId: string | undefined) => void;
   readonly random: () => number;
 }
@@ -139,7 +141,7 @@ async function sendMissing(
       await sendPart(options, parcel, content, upload, number, signal);
     }
   };
-  const workers = Array.from({ length: Math.min(options.slots.count, missing.length) }, async () => {
+  const workers = Array.from({ length: Math.min(options.underway.count, missing.length) }, async () => {
     try {
       await work();
     } catch (cause) {
@@ -163,12 +165,12 @@ async function sendPart(
 ): Promise<void> {
   const from = (number - 1) * upload.partSize;
   const to = Math.min(from + upload.partSize, parcel.state.size);
-  using slot = await options.slots.take(signal);
+  using _ = await options.underway.take(signal);
   await content.check();
-  const ring = slot.buffer;
+  const { bandwidth, rings } = options;
   const sealed = sealedDigest(parcel, upload, number);
-  const sha256 = sealed ?? (await digestOf(content, ring, from, to));
-  const { bandwidth } = options;
+  const sha256 = sealed ?? (await digestOf(content, rings, from, to, signal));
+  const compared = sealed === undefined ? sha256 : undefined;
   for (let attempt = 1; ; attempt += 1) {
     try {
       await options.receiver.call({
@@ -180,16 +182,7 @@ async function sendPart(
           [HEADER.client]: parcel.client,
           [HEADER.contentDigest]: formatDigest(sha256),
         },
-        body: () =>
-          bodyOf({
-            bandwidth,
-            content,
-            parcel,
-            from,
-            to,
-            sha256: sealed === undefined ? sha256 : undefined,
-            ring,
-          }),
+        body: () => inTurn(rings, signal, { bandwidth, content, parcel, from, to, sha256: compared }),
         signal,
       });
       return;
@@ -205,6 +198,19 @@ async function sendPart(
   }
 }
 
+/**
+ * The ring is given back when the last byte has left. While the receiver makes a part durable the next ones travel:
+ * parts that keep their turn until they are answered end all at once, and wait for its disk all at once.
+ */
+async function* inTurn(
+  rings: Slots<Buffer>,
+  signal: AbortSignal,
+  stretch: Omit<Stretch, "ring">,
+): AsyncGenerator<Buffer> {
+  using ring = await rings.take(signal);
+  yield* bodyOf({ ...stretch, ring: ring.value });
+}
+
 /** The part's digest as it was found when the file was sealed, if the receiver's parts are the ones that were hashed then. */
 function sealedDigest(parcel: VersionParcel, upload: UploadState, number: number): string | undefined {
   const { partDigests, state } = parcel;
@@ -212,7 +218,15 @@ function sealedDigest(parcel: VersionParcel, upload: UploadState, number: number
   return partDigests.subarray((number - 1) * 32, number * 32).toString("hex");
 }
 
-async function digestOf(content: Content, buffer: Buffer, from: number, to: number): Promise<string> {
+async function digestOf(
+  content: Content,
+  rings: Slots<Buffer>,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+): Promise<string> {
+  using ring = await rings.take(signal);
+  const buffer = ring.value;
   const digest = createHash("sha256");
   for (let at = from; at < to; ) {
     const bytes = buffer.subarray(0, Math.min(buffer.length, to - at));

@@ -4,12 +4,12 @@ import { Slots } from "./slots.ts";
 const live = new AbortController().signal;
 
 test("never more than there are; who waits gets the next one; buffers are used again", async () => {
-  const slots = new Slots(2, 16);
+  const slots = new Slots(2, () => Buffer.alloc(16));
   const first = await slots.take(live);
   const second = await slots.take(live);
   let third: Buffer | undefined;
   const waiting = slots.take(live).then((slot) => {
-    third = slot.buffer;
+    third = slot.value;
     return slot;
   });
   await new Promise(setImmediate);
@@ -17,7 +17,7 @@ test("never more than there are; who waits gets the next one; buffers are used a
   first[Symbol.dispose]();
   first[Symbol.dispose]();
   await waiting;
-  expect(third).toBe(first.buffer);
+  expect(third).toBe(first.value);
   let fourth = false;
   const next = slots.take(live).then(() => {
     fourth = true;
@@ -29,7 +29,7 @@ test("never more than there are; who waits gets the next one; buffers are used a
 });
 
 test("who gives up waiting does not keep its place", async () => {
-  const slots = new Slots(1, 16);
+  const slots = new Slots(1, () => Buffer.alloc(16));
   const held = await slots.take(live);
   const stop = new AbortController();
   const gaveUp = slots.take(stop.signal).catch((cause: unknown) => cause);
@@ -37,5 +37,5 @@ test("who gives up waiting does not keep its place", async () => {
   stop.abort("enough");
   expect(await gaveUp).toBe("enough");
   held[Symbol.dispose]();
-  expect((await patient).buffer).toBe(held.buffer);
+  expect((await patient).value).toBe(held.value);
 });

@@ -1,45 +1,45 @@
-/** A bounded number of buffers that are used again and again: who has none waits. */
+/** A bounded number of things that are used again and again, buffers for one: who has none waits. */
 
 /** Given back when it is disposed of. */
-export interface Slot extends Disposable {
-  readonly buffer: Buffer;
+export interface Slot<T> extends Disposable {
+  readonly value: T;
 }
 
 const REST_MS = 5_000;
 
-export class Slots {
+export class Slots<T> {
   readonly count: number;
-  readonly #bytes: number;
-  readonly #idle: Buffer[] = [];
+  readonly #make: () => T;
+  readonly #idle: T[] = [];
   readonly #waiting: (() => void)[] = [];
   #taken = 0;
 
-  /** Buffers are made when they are first needed, so an agent of small files never has them. */
-  constructor(count: number, bytes: number) {
+  /** Made when they are first needed, so an agent of small files never has them. */
+  constructor(count: number, make: () => T) {
     this.count = count;
-    this.#bytes = bytes;
+    this.#make = make;
   }
 
-  async take(signal: AbortSignal): Promise<Slot> {
+  async take(signal: AbortSignal): Promise<Slot<T>> {
     signal.throwIfAborted();
     while (this.#taken === this.count) await this.#turn(signal);
     this.#taken += 1;
-    const buffer = this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
+    const value = this.#idle.length > 0 ? (this.#idle.pop() as T) : this.#make();
     let given = false;
     return {
-      buffer,
+      value,
       [Symbol.dispose]: () => {
         if (given) return;
         given = true;
         this.#taken -= 1;
-        this.#idle.push(buffer);
+        this.#idle.push(value);
         this.#waiting.shift()?.();
         this.#rest();
       },
     };
   }
 
-  /** Large files are rare at most clients: buffers that nobody needs go back to the host. */
+  /** Large files are rare at most clients: memory that nobody needs goes back to the host. */
   #rest(): void {
     if (this.#taken > 0) return;
     const resting = setTimeout(() => {
