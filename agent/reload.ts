@@ -24,6 +24,11 @@ export function watchSettings(
   };
   const take = (now: string): void => {
     known = now;
+    // An agent that forgot all its sources would look healthy, and bring nothing any more.
+    if (now === ABSENT) {
+      refused(`${file} is gone; what it said before stays in force while the agent runs. Put it back`);
+      return;
+    }
     try {
       taken(loadAgentSettings(file));
     } catch (cause) {
@@ -50,8 +55,10 @@ export function watchSettings(
   };
 }
 
-/** Differs whenever the file was written; one that is gone counts as empty. */
+const ABSENT = "absent";
+
+/** Differs whenever the file was written, or is gone. */
 function mark(file: string): string {
   const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? "absent" : `${found.mtimeNs} ${found.size} ${found.ino}`;
+  return found === undefined ? ABSENT : `${found.mtimeNs} ${found.size} ${found.ino}`;
 }

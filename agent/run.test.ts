@@ -100,7 +100,7 @@ test("two runs on one data folder: the second is refused", async () => {
   await expect(second).rejects.toMatchObject({ code: "usage" });
 });
 
-test("a changed agent.yaml counts; a broken one is refused with its line, and the one before stays", async () => {
+test("a changed agent.yaml counts; a broken one is refused with its line, a lost one too, and the one before stays", async () => {
   start();
   drop("till1.csv", "T");
   drop("pos1.csv", "A");
@@ -112,6 +112,12 @@ test("a changed agent.yaml counts; a broken one is refused with its line, and th
     .toEqual([expect.objectContaining({ detail: expect.stringContaining("agent.yaml:2:") })]);
   drop("pos2.csv", "B");
   await expect.poll(arrived, soon).toHaveLength(2);
+  rmSync(join(data, "agent.yaml"));
+  await expect
+    .poll(() => refused().map(({ detail }) => detail), soon)
+    .toContainEqual(expect.stringContaining("agent.yaml is gone"));
+  drop("pos2b.csv", "B");
+  await expect.poll(arrived, soon).toHaveLength(3);
   configure("till");
   await expect.poll(arrived, soon).toContain("till/till1.csv created T");
   drop("pos3.csv", "C");

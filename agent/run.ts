@@ -101,7 +101,7 @@ async function live(
   const clock = new ReceiverClock();
   const bearing = (): Bearing => ({ ...identity, proxy: settings.proxy, ca });
   const receiver = new HttpReceiver({ bearing, clock, connections: CONNECTIONS, env });
-  const spool = new Spool(join(data, "spool"), settings.limits.spool, queue.status.spooled());
+  const spool = new Spool(join(data, "spool"), () => settings.limits.spool, queue.status.spooled());
   const partHasher = new PartHasher();
   const sources = new Sources({ queue, spool, partHasher, report, data, corrected: () => clock.now() });
   const limits = () => settings.limits;

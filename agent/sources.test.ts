@@ -40,7 +40,7 @@ test("a share that hangs holds up neither the other sources nor a stop", async (
   const { disk, calls } = hanging();
   const sources = new Sources({
     queue,
-    spool: new Spool(join(home, "spool"), 1e9, new Set()),
+    spool: new Spool(join(home, "spool"), () => 1e9, new Set()),
     partHasher: new PartHasher(),
     report: () => undefined,
     corrected: Date.now,

@@ -48,7 +48,7 @@ describe("capture of a folder", () => {
     root = join(home, "root");
     mkdirSync(root);
     queue = openQueue(join(home, "queue.sqlite"));
-    spool = new Spool(join(home, "spool"), 1e9, new Set());
+    spool = new Spool(join(home, "spool"), () => 1e9, new Set());
     facts = [];
   });
   afterEach(async () => {
@@ -289,7 +289,7 @@ describe("capture of a folder", () => {
   });
 
   test("a full spool is visible, waits, and goes on when copies have left", async () => {
-    spool = new Spool(join(home, "spool"), 5, new Set());
+    spool = new Spool(join(home, "spool"), () => 5, new Set());
     write("a", "1234");
     const capture = start({ capture: "copy" });
     await until(() => expect(waiting()).toEqual(["a"]));
@@ -298,6 +298,18 @@ describe("capture of a folder", () => {
     deliver();
     await until(() => expect(waiting()).toEqual(["b"]));
     expect(capture.state().problems).toBe(0);
+  });
+
+  test("a spool that is full goes on when its bound is raised, without a restart", async () => {
+    let most = 5;
+    spool = new Spool(join(home, "spool"), () => most, new Set());
+    write("a", "1234");
+    start({ capture: "copy" });
+    await until(() => expect(waiting()).toEqual(["a"]));
+    write("b", "1234");
+    await until(() => expect(queue.status.problems(9)).toMatchObject([{ code: "spool-full" }]));
+    most = 8;
+    await until(() => expect(waiting()).toEqual(["a", "b"]));
   });
 
   test("a full disk holds everything back, visibly, and nothing is lost", async () => {

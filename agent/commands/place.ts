@@ -1,6 +1,8 @@
 /** `--data` and `--config`, which every command takes. */
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { dataFolder } from "@tributary/shared/place.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Command, Option } from "commander";
 
 export interface Place {
@@ -24,4 +26,18 @@ export function withPlace(command: Command): Command {
 export function placeOf(options: PlaceOptions): Place {
   const data = dataFolder("agent", options.data);
   return { data, config: options.config === undefined ? join(data, "agent.yaml") : resolve(options.config) };
+}
+
+/**
+ * For commands that read the settings. No settings yet is a beginning, and no mistake; a file that was named and is
+ * not there is one: an agent without a single source would seem to be at work.
+ */
+export function settledPlaceOf(options: PlaceOptions): Place {
+  const place = placeOf(options);
+  if (options.config !== undefined && !existsSync(place.config))
+    throw new ProblemError(
+      "config-invalid",
+      `--config names ${place.config}, which does not exist. "tributary-agent add-folder --config …" makes it; without --config it is agent.yaml in the data folder`,
+    );
+  return place;
 }
