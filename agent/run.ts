@@ -155,6 +155,10 @@ async function live(
         log.say(`the heartbeat was refused: ${problem.message} (${problem.code})`);
       dispatcher.refused(problem);
     },
+    fault: (cause) =>
+      log.say(
+        `a fault in this agent keeps its heartbeat back: ${cause instanceof Error ? cause.stack : cause}`,
+      ),
     random: Math.random,
   });
 

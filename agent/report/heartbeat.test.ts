@@ -80,6 +80,7 @@ beforeEach(() => {
     command: (command) => commands.push(command),
     heard: () => steps.push("heard"),
     refused: (problem) => steps.push(`refused ${problem.code}`),
+    fault: (cause) => steps.push(`fault ${(cause as Error).message}`),
     random: () => 0.5,
   });
 });
@@ -122,6 +123,17 @@ test("a refusal is told and changes nothing; the old nonce is kept", async () =>
   refusal = undefined;
   await heartbeat.beat();
   expect(standing.nonce).toBe("n2");
+});
+
+test("a mistake of ours is told, and the next beat comes", async () => {
+  heartbeat.start();
+  await expect.poll(() => sent.length).toBeGreaterThan(0);
+  Object.defineProperty(standing, "nonce", {
+    get: () => {
+      throw new TypeError("ours");
+    },
+  });
+  await expect.poll(() => steps.filter((step) => step === "fault ours").length).toBeGreaterThan(1);
 });
 
 test("an answer that is none changes nothing", async () => {

@@ -31,6 +31,8 @@ export interface HeartbeatOptions {
   readonly command: (command: Command) => void;
   readonly heard: () => void;
   readonly refused: (problem: ProblemError) => void;
+  /** A mistake of this program, which keeps it from saying how it is; the next beat comes as always. */
+  readonly fault: (cause: unknown) => void;
   readonly random: () => number;
 }
 
@@ -70,7 +72,7 @@ export class Heartbeat {
   }
 
   async #once(): Promise<void> {
-    const { heard, refused, standing, random } = this.#options;
+    const { heard, refused, fault, standing, random } = this.#options;
     clearTimeout(this.#timer);
     let waitMs = standing().heartbeatSeconds * 1000;
     try {
@@ -81,6 +83,8 @@ export class Heartbeat {
       if (cause instanceof ProblemError) {
         waitMs = Math.max(waitMs, cause.retry ? (cause.retryAfter ?? 0) * 1000 : REFUSED_MS);
         refused(cause);
+      } else if (!this.#stop.signal.aborted) {
+        fault(cause);
       }
       throw cause;
     } finally {
