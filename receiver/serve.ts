@@ -30,7 +30,8 @@ export interface Listening {
   stop(withinMs: number): Promise<void>;
 }
 
-const HEADER_BYTES = 16 * 2 ** 10;
+/** The longest path is 12 KiB when all of it is escaped, and the token that is bound to it a third more once again. */
+const HEADER_BYTES = 64 * 2 ** 10;
 
 export async function listen(options: ListenOptions): Promise<Listening> {
   const { app, host, port, tls, stopping } = options;

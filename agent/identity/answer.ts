@@ -1,5 +1,5 @@
 /** What came back over the line: an answer, or a named problem. */
-import { isProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import { isProblemCode, type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -30,12 +30,37 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
     });
   }
   const what = header(headers, "content-type") ?? "no content type";
+  const bound = BOUNDS[status];
+  if (bound !== undefined)
+    throw new ProblemError(
+      bound.code,
+      `a proxy or a load balancer in between answered ${status} (${what}): ${bound.words}`,
+      { retryAfter: retryAfter ?? BOUND_S },
+    );
   throw new ProblemError(
     status === 503 || status === 429 ? "busy" : "receiver-unreachable",
     `something that is no receiver answered ${status} (${what}); a proxy or a load balancer in between, or a wrong address`,
     { ...(retryAfter === undefined ? {} : { retryAfter }) },
   );
 }
+
+/** What stands in between and lets one request through and another not: no sign that the receiver is away. */
+const BOUNDS: Readonly<Record<number, { readonly code: ProblemCode; readonly words: string }>> = {
+  413: {
+    code: "body-too-large",
+    words: "it takes no body of this size; let it pass 100 MB (nginx: client_max_body_size)",
+  },
+  414: {
+    code: "headers-too-large",
+    words: "it takes no address of this length; let it pass 64 KiB (nginx: large_client_header_buffers)",
+  },
+  431: {
+    code: "headers-too-large",
+    words: "it takes no headers of this length; let it pass 64 KiB (nginx: large_client_header_buffers)",
+  },
+};
+/** Seconds: somebody has to change its settings first. */
+const BOUND_S = 600;
 
 /** Whatever it says, a day later is asked again; and timers take no more than 24 days: beyond they fire at once. */
 const LONGEST_RETRY_AFTER = 86_400;

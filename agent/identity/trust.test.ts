@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { reachOf } from "../upload/retry.ts";
 import { readAnswer, readRetryAfter } from "./answer.ts";
 import { authoritiesOf, mergeTrust, readAuthority, type Trust } from "./trust.ts";
 
@@ -62,6 +63,23 @@ test("a problem keeps its name, its time and its request; a stranger's page is n
       expect.objectContaining({ code: "receiver-unreachable" }),
     );
 });
+
+test.for([
+  [413, "body-too-large"],
+  [414, "headers-too-large"],
+  [431, "headers-too-large"],
+] as const)(
+  "a bound of what stands in between (%i) holds this parcel back, and is not the end of it",
+  ([status, code]) => {
+    const refused = expect.objectContaining({
+      code,
+      retryAfter: 600,
+      message: expect.stringContaining("nginx: "),
+    });
+    expect(() => readAnswer(status, { "content-type": "text/html" }, "<html>", 0)).toThrow(refused);
+    expect(reachOf(code)).toBe("path");
+  },
+);
 
 test("tls.ca that is not there, or holds no certificate, is refused by name", () => {
   expect(() => readAuthority("/no/ca.pem")).toThrow(

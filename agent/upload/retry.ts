@@ -48,6 +48,9 @@ const MENDED_ELSEWHERE: readonly ProblemCode[] = [
   "digest-mismatch",
   "part-conflict",
   "parts-missing",
+  // Whoever stands in between has smaller bounds than the receiver.
+  "headers-too-large",
+  "body-too-large",
 ];
 
 export function reachOf(code: ProblemCode): Reach {

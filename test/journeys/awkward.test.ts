@@ -107,6 +107,12 @@ describe("awkward, and delivered", () => {
       Buffer.from([0xed, 0xa0, 0x80]),
       Buffer.from([0x61, 0xc3]),
     ];
+    // Three times as long when it is escaped in the request's target, and longer still in the token that is bound to it.
+    const deep = Buffer.concat(
+      Array.from({ length: 14 }, () => Buffer.from(`${"\xff".repeat(254)}/`, "latin1")),
+    );
+    mkdirSync(Buffer.concat([Buffer.from(`${folder}/`), deep]), { recursive: true });
+    names.push(Buffer.concat([deep, Buffer.from("deep")]));
     for (const name of [...names, ...raw])
       writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), name]), name);
     const all = new Map([...names, ...raw].map((name) => [encodePath(name), name]));
