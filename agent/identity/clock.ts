@@ -2,8 +2,9 @@
  * The receiver's time as far as its `Date` headers tell. A `Date` has a resolution of one second, so each answer
  * only bounds the truth: the receiver's clock showed a moment in [Date, Date + 1 s) at some instant between
  * sending and hearing. Bounds of several answers are intersected (Cristian's algorithm), which gives a few
- * milliseconds after a few answers; they widen slowly, since clocks drift. Between answers a monotonic clock
- * counts, so a jump of the host's clock moves nothing.
+ * milliseconds after a few answers; they widen slowly, since clocks drift. The host's own clock counts while it lies
+ * within the bounds: it is mostly right to a few milliseconds, and the middle of a second is not. Between answers a
+ * monotonic clock counts, so a jump of the host's clock moves nothing.
  */
 export interface Clock {
   /** The receiver's time, ms since 1970; the host's until the receiver was heard. */
@@ -18,6 +19,8 @@ export class ReceiverClock implements Clock {
   readonly #monotonic: () => number;
   /** Bounds of (receiver's time - monotonic time), as of `#heardAt`. */
   #bounds: { readonly low: number; readonly high: number } | undefined;
+  /** The best guess within them. */
+  #offset = 0;
   #heardAt = 0;
 
   constructor(wall: () => number = () => Date.now(), monotonic: () => number = () => performance.now()) {
@@ -26,10 +29,7 @@ export class ReceiverClock implements Clock {
   }
 
   now(): number {
-    const bounds = this.#bounds;
-    return bounds === undefined
-      ? this.#wall()
-      : Math.round(this.#monotonic() + (bounds.low + bounds.high) / 2);
+    return this.#bounds === undefined ? this.#wall() : Math.round(this.#monotonic() + this.#offset);
   }
 
   /** Receiver minus host in ms; 0 until the receiver was heard. */
@@ -57,6 +57,9 @@ export class ReceiverClock implements Clock {
     };
     // Nothing in common: the receiver's clock was set, or this host slept. Only the newest answer counts.
     this.#bounds = both && both.low <= both.high ? both : { low, high };
+    const host = this.#wall() - heardAt;
+    const { low: least, high: most } = this.#bounds;
+    this.#offset = least <= host && host <= most ? host : (least + most) / 2;
     this.#heardAt = heardAt;
   }
 }

@@ -2,7 +2,7 @@
 import { list, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
-import { addApiKey, listApiKeys, revokeApiKey } from "../identity/apikeys.ts";
+import { addApiKey, listApiKeys, parseApiKey, revokeApiKey } from "../identity/apikeys.ts";
 import { type Sites, siteCommand, withLedger } from "./command.ts";
 
 interface AddOptions extends SiteOptions {
@@ -27,8 +27,11 @@ export function addKeyCommands(program: Command, sites: Sites): void {
       withLedger(sites, options, async ({ database: { db } }) => {
         const scopes = options.scope?.split(",").map((act) => act.trim());
         const { client, name, source } = options;
-        result(await addApiKey(db, { client, name, source, scopes }));
-        say("keep it safe: it is shown only now; take it back with: tributary-receiver key revoke ID");
+        const made = await addApiKey(db, { client, name, source, scopes });
+        result(made);
+        say(
+          `keep it safe: it is shown only now; take it back with: tributary-receiver key revoke ${parseApiKey(made)?.id}`,
+        );
       }),
     );
   siteCommand(key, "list", "lists the keys, revoked ones too")
