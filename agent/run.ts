@@ -46,6 +46,7 @@ export interface RunOptions {
 /** What is on its way when the agent is told to stop may finish for this long. */
 const GRACE_MS = 10_000;
 const LIVE_MS = 3_000;
+const FIRST_BEAT_MS = 5_000;
 const SKEW_MS = 5_000;
 /** Parts whose bytes leave at once. */
 const RINGS = 4;
@@ -226,10 +227,12 @@ async function live(
   );
   report({ kind: "ConfigurationTaken", sources: settings.sources.map((source) => source.name) });
   queue.onPut(() => dispatcher.wake());
-  heartbeat.start();
+  const stopped = aborted(stop);
+  // What is sealed carries the receiver's time, so the receiver is heard first, if it is there.
+  await Promise.race([heartbeat.start(), sleep(FIRST_BEAT_MS, undefined, { ref: false }), stopped]);
   dispatcher.start();
   await takeSources();
-  await aborted(stop);
+  await stopped;
 
   log.say("stopping: what is on its way may finish");
   clearInterval(tick);

@@ -1,5 +1,5 @@
 /** Folders whose own names survive a power cut: what lies in them is no safer than the name of the folder above. */
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
@@ -12,7 +12,7 @@ export function makeFolder(
   { mode, fresh }: { readonly mode?: number; readonly fresh: boolean },
   sync: (folder: string) => void = syncFolder,
 ): void {
-  const first = mkdirSync(folder, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+  const first = makeAll(resolve(folder), mode);
   let ours = first !== undefined;
   if (!ours && !fresh) return;
   for (let at = resolve(folder); at !== dirname(at) && (ours || fresh); at = dirname(at)) {
@@ -23,6 +23,28 @@ export function makeFolder(
     }
     if (at === first) ours = false;
   }
+}
+
+/**
+ * The topmost folder that was made, or undefined. Node's own `recursive` never returns where a file system says of a
+ * folder that is there that it is not (`/proc`).
+ */
+function makeAll(folder: string, mode: number | undefined): string | undefined {
+  if (isFolder(folder)) return undefined;
+  const above = dirname(folder);
+  const first = above === folder ? undefined : makeAll(above, mode);
+  try {
+    mkdirSync(folder, mode);
+  } catch (error) {
+    // Another process was faster.
+    if (!isFolder(folder)) throw error;
+    return first;
+  }
+  return first ?? folder;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** fsync of a folder: what was created in it or renamed into it is there after a power cut. */

@@ -1,5 +1,6 @@
 /** Configuration files: YAML checked by a zod schema, every mistake with its line and what was expected. */
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { ProblemError } from "./problems.ts";
@@ -36,12 +37,10 @@ export function loadSettings<T extends z.ZodType>(file: string, schema: T, optio
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    if (optional && (cause as NodeJS.ErrnoException).code === "ENOENT") return schema.parse({});
-    throw new ProblemError(
-      "config-invalid",
-      `cannot read the configuration file ${file}: ${(cause as Error).message}`,
-      { cause },
-    );
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (optional && code === "ENOENT") return schema.parse({});
+    const why = code === "ENOTDIR" ? `${dirname(file)} is no folder; --data names one` : message;
+    throw new ProblemError("config-invalid", `cannot read the configuration file ${file}: ${why}`, { cause });
   }
   return parseSettings(text, file, schema);
 }

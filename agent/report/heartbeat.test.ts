@@ -87,7 +87,7 @@ beforeEach(() => {
 afterEach(() => heartbeat.stop());
 
 test("each nonce is stored before it is used", async () => {
-  heartbeat.start();
+  void heartbeat.start();
   await expect.poll(() => sent.length).toBeGreaterThan(2);
   expect(steps.slice(0, 6)).toEqual(["sent n0", "stored n1", "heard", "sent n1", "stored n2", "heard"]);
 });
@@ -126,7 +126,7 @@ test("a refusal is told and changes nothing; the old nonce is kept", async () =>
 });
 
 test("a mistake of ours is told, and the next beat comes", async () => {
-  heartbeat.start();
+  void heartbeat.start();
   await expect.poll(() => sent.length).toBeGreaterThan(0);
   Object.defineProperty(standing, "nonce", {
     get: () => {

@@ -51,9 +51,10 @@ export class Heartbeat {
     this.#options = options;
   }
 
-  start(): void {
+  /** Resolves when the first beat is over, whatever became of it. */
+  async start(): Promise<void> {
     this.#running = true;
-    void this.beat().catch(() => {});
+    await this.beat().catch(() => {});
   }
 
   async stop(): Promise<void> {

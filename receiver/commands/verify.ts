@@ -40,7 +40,7 @@ export function addVerifyCommand(program: Command, sites: Sites): void {
         );
         const what = `${content.versions} versions (${formatBytes(content.bytes)}) and ${lines} lines of the manifest`;
         if (differences === 0) return progress.end(`${what}: everything is as the ledger says`);
-        progress.end(`${what}: ${differences} differences`);
+        progress.end(`${what}: ${differences} ${differences === 1 ? "difference" : "differences"}`);
         process.exitCode = 1;
       });
     });

@@ -205,8 +205,17 @@ export function backupContract(
 
     test("a backup that fails leaves no file", async () => {
       const code = "backup-invalid";
-      await expect(backup(database.db, join(folder, "none", "b"))).rejects.toMatchObject({ code });
-      expect(readdirSync(folder)).toEqual([]);
+      const refused = async (at: string, why: RegExp): Promise<void> =>
+        await expect(backup(database.db, at)).rejects.toMatchObject({
+          code,
+          message: expect.stringMatching(why),
+        });
+      await refused(join(folder, "none", "b"), /there is no folder .*none .*make it first/);
+      await refused(folder, /is no file; name a file, such as/);
+      writeFileSync(join(folder, "letter"), "Dear all");
+      await refused(join(folder, "letter"), /letter is there already, and is no backup/);
+      expect(readFileSync(join(folder, "letter"), "utf8")).toBe("Dear all");
+      expect(readdirSync(folder)).toEqual(["letter"]);
     });
   });
 

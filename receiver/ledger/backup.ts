@@ -8,8 +8,8 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { open, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
@@ -45,9 +45,30 @@ type Progress = (rows: number) => void | Promise<void>;
 
 export type RowCounts = Partial<Record<keyof Tables, number>>;
 
+/** Nothing but an older backup is ever replaced. Throws `backup-invalid` before anything is read. */
+async function requirePlace(target: string): Promise<void> {
+  const refuse = (why: string): never => {
+    throw new ProblemError("backup-invalid", why);
+  };
+  const folder = await stat(dirname(target)).catch(() => undefined);
+  if (folder?.isDirectory() !== true)
+    refuse(`there is no folder ${dirname(target)} to write the backup into; make it first`);
+  const there = await stat(target).catch(() => undefined);
+  if (there === undefined || (there.isFile() && there.size === 0)) return;
+  if (!there.isFile()) refuse(`${target} is no file; name a file, such as ${join(target, "ledger.backup")}`);
+  const handle = await open(target, "r");
+  const { buffer } = await handle
+    .read(Buffer.alloc(GZIP.length), 0, GZIP.length, 0)
+    .finally(() => handle.close());
+  if (!buffer.equals(GZIP)) refuse(`${target} is there already, and is no backup; name another file`);
+}
+
+const GZIP = Buffer.from([0x1f, 0x8b]);
+
 /** Works beside a running receiver. Gives the rows written; `progress` is told them as they go. */
 export async function backup(db: Database, file: string, progress: Progress = () => {}): Promise<RowCounts> {
   const target = resolve(file);
+  await requirePlace(target);
   const temporary = `${target}.${randomUUID()}.tmp`;
   const counts: RowCounts = {};
   try {
