@@ -11,7 +11,7 @@ import { checkClock } from "./clock.ts";
 import { checkDataFolder } from "./data-folder.ts";
 import { checkDns } from "./dns.ts";
 import { checkEvents } from "./events.ts";
-import { type Finding, fail, reasonOf } from "./finding.ts";
+import { type Finding, fail, reasonOf, warn } from "./finding.ts";
 import { checkFolder } from "./folder.ts";
 import { checkInotify, countFolders, inotifyLimits } from "./inotify.ts";
 import { checkProxy, proxyAddress } from "./proxy.ts";
@@ -30,6 +30,7 @@ export interface Patient {
 /** Each finding as soon as it is made. */
 export async function* examine(patient: Patient): AsyncGenerator<Finding> {
   const { identity } = patient;
+  const { sources, limits } = patient.settings;
   if (identity === undefined)
     yield fail(
       "identity",
@@ -39,10 +40,15 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
   else {
     yield* examineWay({ ...patient, identity });
     yield* await checkDataFolder(patient.data, join(patient.data, "key"));
+    const copies = sources.some((source) => source.capture === "copy");
+    yield await checkSpace(patient.data, copies ? limits.spool : 0);
+    if (sources.length === 0)
+      yield warn(
+        "sources",
+        "agent.yaml names none, so nothing is captured",
+        "tributary-agent add-folder PATH --name SOURCE",
+      );
   }
-  const { sources, limits } = patient.settings;
-  const copies = sources.some((source) => source.capture === "copy");
-  yield await checkSpace(patient.data, copies ? limits.spool : 0);
   const readable: string[] = [];
   const refusals = identity === undefined ? [] : owned(sources, identity.clients, patient.data);
   for (const [i, source] of sources.entries()) {

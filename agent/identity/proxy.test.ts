@@ -35,6 +35,23 @@ test("addresses", () => {
   ).toBeUndefined();
 });
 
+test.for([
+  ["10.1.2.3", "10.0.0.0/8", undefined],
+  ["10.1.2.3", "192.168.0.0/16 10.1.2.0/24", undefined],
+  ["11.1.2.3", "10.0.0.0/8", "p:1"],
+  ["10.1.2.3", "10.0.0.0/33", "p:1"],
+  ["10.1.2.3", "10.0.0.0/", "p:1"],
+  ["10.1.2.3", "ten/8", "p:1"],
+  ["10.1.2.3", "fd00::/8", "p:1"],
+  ["[fd12::1]", "fd00::/8", undefined],
+  ["[fd12::1]", "[fd00::]/8", undefined],
+  ["[fe12::1]", "fd00::/8", "p:1"],
+  ["receiver.example.com", "10.0.0.0/8", "p:1"],
+] as const)("%s with NO_PROXY=%s: %s", ([host, list, proxy]) => {
+  const at = new URL(`https://${host}:8443`);
+  expect(seen({ HTTPS_PROXY: "http://p:1", NO_PROXY: list }, undefined, at)).toBe(proxy);
+});
+
 test("the configuration wins over the environment, and NO_PROXY does not concern it", () => {
   expect(seen({ HTTPS_PROXY: "http://p:1", NO_PROXY: "*" }, "http://own:8080")).toBe("own:8080");
 });
