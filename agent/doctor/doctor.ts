@@ -91,14 +91,15 @@ async function* examineWay({
   const tcp = await checkTcp(proxy === undefined ? "the receiver" : "the proxy", first);
   yield tcp;
   if (tcp.level === "fail") return;
-  let authorities: string[];
+  let ca: string | undefined;
   try {
-    authorities = authoritiesOf(identity.trust, readAuthority(settings.tls.ca));
+    ca = readAuthority(settings.tls.ca);
   } catch (error) {
     yield fail("tls", reasonOf(error), "correct tls.ca in agent.yaml");
     return;
   }
-  const way = { url, proxy };
+  const authorities = authoritiesOf(identity.trust, ca);
+  const way = { url, proxy, ca };
   const tls = await checkTls(way, authorities, Date.now());
   yield tls;
   if (tls.level === "fail") return;

@@ -34,7 +34,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolled> {
   const before = loadIdentity(options.data);
   if (before?.codeSha256 === codeSha256) return before;
   const url = new URL(code.url);
-  const way: Way = { url, proxy: proxyFor(url, options.proxy, options.env) };
+  const way: Way = { url, proxy: proxyFor(url, options.proxy, options.env), ca: options.ca };
   const verified = await establishTrust(way, code, options.ca);
   const key = pendingKey(options.data);
   const publicKey = publicX(key);

@@ -9,10 +9,13 @@ import { request as secureRequest } from "node:https";
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { systemAuthorities } from "./trust.ts";
 
 export interface Way {
   readonly url: URL;
   readonly proxy: URL | undefined;
+  /** Content (PEM) of `tls.ca`: it vouches for an https:// proxy too, beside the system's authorities. */
+  readonly ca?: string | undefined;
 }
 
 const CONNECT_MS = 15_000;
@@ -27,6 +30,7 @@ export async function openLine(way: Way, context: SecureContext): Promise<TLSSoc
   try {
     return await handshake(way, { secureContext: context });
   } catch (cause) {
+    if (cause instanceof ProblemError) throw cause;
     if (!isTrustFailure(cause)) throw unreachable(way, cause);
     const seen = await presentedChain(way).catch(() => []);
     throw new ProblemError("receiver-untrusted", untrusted(way, cause as Error, seen), { cause });
@@ -39,6 +43,7 @@ export async function presentedChain(way: Way): Promise<X509Certificate[]> {
   try {
     socket = await handshake(way, { rejectUnauthorized: false });
   } catch (cause) {
+    if (cause instanceof ProblemError) throw cause;
     throw unreachable(way, cause);
   }
   const chain: X509Certificate[] = [];
@@ -109,11 +114,16 @@ function dial(url: URL, deadline: AbortSignal): Promise<Socket> {
 function tunnel(way: Way, proxy: URL, signal: AbortSignal): Promise<Socket> {
   const target = `${way.url.hostname}:${way.url.port || "443"}`;
   const secret = proxy.username && `${decoded(proxy.username)}:${decoded(proxy.password)}`;
-  const send = proxy.protocol === "https:" ? secureRequest : request;
+  const secure = proxy.protocol === "https:";
+  const send = secure ? secureRequest : request;
+  const ca = secure ? [...systemAuthorities(), ...(way.ca === undefined ? [] : [way.ca])] : undefined;
+  const host = proxy.hostname.replace(/^\[|\]$/g, "");
   return new Promise((resolve, reject) => {
     const asked = send({
-      host: proxy.hostname.replace(/^\[|\]$/g, ""),
-      port: proxy.port || (proxy.protocol === "https:" ? "443" : "80"),
+      host,
+      port: proxy.port || (secure ? "443" : "80"),
+      // Named, or Node takes the name of the Host header, which is the receiver's. RFC 6066, 3: an address is no name.
+      ...(ca === undefined ? {} : { ca, minVersion: "TLSv1.2", servername: isIP(host) === 0 ? host : "" }),
       method: "CONNECT",
       path: target,
       agent: false,
@@ -123,7 +133,10 @@ function tunnel(way: Way, proxy: URL, signal: AbortSignal): Promise<Socket> {
         ...(secret ? { "proxy-authorization": `Basic ${Buffer.from(secret).toString("base64")}` } : {}),
       },
     });
-    asked.once("error", (cause) => reject(signal.aborted ? timedOut("the proxy did not answer") : cause));
+    asked.once("error", (cause) => {
+      if (signal.aborted) reject(timedOut("the proxy did not answer"));
+      else reject(isTrustFailure(cause) ? untrustedProxy(proxy, cause) : cause);
+    });
     asked.once("connect", (response, socket: Socket) => {
       if (response.statusCode === 200) {
         socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
@@ -175,6 +188,14 @@ function unreachable(way: Way, cause: unknown): ProblemError {
   return new ProblemError(
     "receiver-unreachable",
     `cannot reach ${way.url.origin}${through}: ${first?.message ?? String(cause)}${advice ? ` (${advice})` : ""}`,
+    { cause },
+  );
+}
+
+function untrustedProxy(proxy: URL, cause: Error): ProblemError {
+  return new ProblemError(
+    "receiver-untrusted",
+    `the certificate of the proxy ${proxy.host} is not trusted here (${cause.message}); name its authority in agent.yaml: tls: { ca: FILE }. Nothing was sent`,
     { cause },
   );
 }

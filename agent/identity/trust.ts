@@ -61,7 +61,7 @@ export function readAuthority(file: string | undefined): string | undefined {
 }
 
 /** The system's store, with what NODE_EXTRA_CA_CERTS adds; where there is no store (bare containers), Node's own list. */
-function systemAuthorities(): string[] {
+export function systemAuthorities(): string[] {
   const system = getCACertificates("system");
   return [...(system.length > 0 ? system : rootCertificates), ...getCACertificates("extra")];
 }

@@ -126,7 +126,7 @@ export class HttpReceiver implements Receiver {
     const open = async () => {
       const at = new URL(url);
       return await openLine(
-        { url: at, proxy: proxyFor(at, proxy, this.#options.env) },
+        { url: at, proxy: proxyFor(at, proxy, this.#options.env), ca },
         this.#trusted(trust, ca),
       );
     };
