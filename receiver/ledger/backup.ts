@@ -56,10 +56,8 @@ async function requirePlace(target: string): Promise<void> {
   const there = await stat(target).catch(() => undefined);
   if (there === undefined || (there.isFile() && there.size === 0)) return;
   if (!there.isFile()) refuse(`${target} is no file; name a file, such as ${join(target, "ledger.backup")}`);
-  const handle = await open(target, "r");
-  const { buffer } = await handle
-    .read(Buffer.alloc(GZIP.length), 0, GZIP.length, 0)
-    .finally(() => handle.close());
+  await using handle = await open(target, "r");
+  const { buffer } = await handle.read(Buffer.alloc(GZIP.length), 0, GZIP.length, 0);
   if (!buffer.equals(GZIP)) refuse(`${target} is there already, and is no backup; name another file`);
 }
 
