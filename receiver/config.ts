@@ -154,8 +154,8 @@ export const receiverSettings = z.strictObject({
         .prefault("6h")
         .describe("How often is looked for what nobody will come back for; at least 1s"),
       uploads: atLeast("1h").prefault("7d").describe("Age of an upload that nobody touched; at least 1h"),
-      // An object is spare from its publishing to its commit: an age near 0 would take it away in between.
-      spare: atLeast("1h").prefault("7d").describe("Age of an object that no entry names; at least 1h"),
+      // An object is spare from its publishing to its commit; a receiver that was suspended in between may wake up hours later.
+      spare: atLeast("1d").prefault("7d").describe("Age of an object that no entry names; at least 1d"),
     })
     .prefault({})
     .describe("What is taken away, and when"),

@@ -31,6 +31,9 @@ export function logFact(log: Logger, fact: Fact): void {
     case "Swept":
       log.info(fact, "swept");
       return;
+    // Told by whoever asked for the sweep.
+    case "SweepFailed":
+      return;
     case "Delivered":
     case "Committed":
     case "SegmentWritten":

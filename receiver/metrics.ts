@@ -62,6 +62,12 @@ export function createMetrics(inFlight: () => number): Metrics {
     labelNames: ["what"],
     registers,
   });
+  const sweepFailures = new Counter({
+    name: "tributary_sweep_failures_total",
+    help: "What a sweep could not take away (thing), or that a whole sweep did not take place (sweep)",
+    labelNames: ["what"],
+    registers,
+  });
   const problems = new Counter({
     name: "tributary_problems_total",
     help: "Requests refused or failed, by code",
@@ -107,6 +113,11 @@ export function createMetrics(inFlight: () => number): Metrics {
           swept.inc({ what: "object" }, fact.objects);
           return;
         case "SweepSkipped":
+          sweepFailures.inc({ what: "thing" });
+          return;
+        case "SweepFailed":
+          sweepFailures.inc({ what: "sweep" });
+          return;
         case "SpareLeft":
           return;
       }

@@ -15,6 +15,8 @@ export type Fact =
   | { readonly kind: "SpareLeft"; readonly key: string; readonly error: unknown }
   /** One thing that the sweep could not take away; it is tried again the next time. */
   | { readonly kind: "SweepSkipped"; readonly what: string; readonly error: unknown }
+  /** A whole sweep did not take place: the ledger does not know the whole lake, or one of them does not answer. */
+  | { readonly kind: "SweepFailed"; readonly error: unknown }
   | {
       readonly kind: "Swept";
       readonly uploads: number;

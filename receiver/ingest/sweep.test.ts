@@ -90,7 +90,7 @@ test.for(["lost", "old", "another site's"])("with a ledger that is %s nothing is
     ),
   });
   expect(await state()).toEqual(before);
-  expect(facts).toEqual([]);
+  expect(facts).toMatchObject([{ kind: "SweepFailed", error: { code: "ledger-refused" } }]);
 });
 
 test("what lies beside the segments, and a segment that comes while the sweep looks, are not missing ones", async () => {

@@ -40,6 +40,15 @@ type TakeAway = (what: string, work: () => Promise<void>) => Promise<number>;
 
 /** Throws `ledger-refused`, and has touched nothing, when the lake knows more than the ledger. */
 export async function sweep(parts: SweepParts): Promise<Swept> {
+  try {
+    return await sweepAll(parts);
+  } catch (error) {
+    parts.report({ kind: "SweepFailed", error });
+    throw error;
+  }
+}
+
+async function sweepAll(parts: SweepParts): Promise<Swept> {
   await requireCovered(parts);
   let skipped = 0;
   /** One thing that the lake does not let go of must not keep the others. */

@@ -7,7 +7,7 @@ import { failure, type Store } from "./s3-store.ts";
 
 /** Takes the prefix when it is nobody's, or throws when it is another's. Gives the lake's id. */
 export async function claimStore(store: Store, owner: LakeOwner): Promise<string> {
-  const where = `bucket ${store.bucket}, prefix "${store.prefix}"`;
+  const where = placeOf(store);
   let found = await read(store, where);
   if (found === undefined) {
     // Lakes of before had no claim: a ledger that has entries but knows no lake may well be one of those.
@@ -26,6 +26,16 @@ export async function claimStore(store: Store, owner: LakeOwner): Promise<string
   await write(store, { site: owner.site, lake }, false);
   return lake;
 }
+
+/** Throws when the prefix is not, or no longer, the lake that was claimed. */
+export async function requireClaimed(store: Store, owner: LakeOwner, lake: string): Promise<void> {
+  const where = placeOf(store);
+  const found = await read(store, where);
+  if (found === undefined) refuseAbsent({ ...owner, lake }, where, "was the bucket emptied or replaced?");
+  requireOurs(found ?? {}, { ...owner, lake }, where);
+}
+
+const placeOf = (store: Store): string => `bucket ${store.bucket}, prefix "${store.prefix}"`;
 
 async function read(store: Store, where: string): Promise<Claim | undefined> {
   return await store.call(`read ${CLAIM}`, async () => {

@@ -2,17 +2,12 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  ListObjectsV2Command,
-} from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { freeBytes, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
 import type { OwnLake } from "./lake.ts";
-import { claimStore } from "./s3-claim.ts";
+import { claimStore, requireClaimed } from "./s3-claim.ts";
 import { s3Parts } from "./s3-parts.ts";
 import { probeStore } from "./s3-probe.ts";
 import { publishObject } from "./s3-publish.ts";
@@ -104,11 +99,7 @@ export async function openS3Lake(options: S3LakeOptions): Promise<OwnLake> {
         : [...findings.lines, `removed what ${swept} earlier process(es) left in the spool`];
     },
 
-    check: () =>
-      call(
-        "see the bucket",
-        async () => void (await client.send(new HeadBucketCommand({ Bucket: store.bucket }))),
-      ),
+    check: () => requireClaimed(store, options, id),
 
     free: () => freeBytes(spool, realDisk),
   };
