@@ -2,12 +2,13 @@
  * SIGKILL of agent and receiver at random points while files are created, overwritten, renamed, removed and
  * re-created. TRIBUTARY_KILL_ROUNDS sets how many; TRIBUTARY_KILL_SEED repeats a run.
  */
-import { mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { type Backend, describeOnCephAndPostgres, onDirectoryAndSqlite } from "../site/backends.ts";
-import type { Running } from "../site/process.ts";
+import { type Running, until } from "../site/process.ts";
 import { deliveredReceipts } from "../site/receipts.ts";
 import { gather } from "./evidence.ts";
 import { judge } from "./oracle.ts";
@@ -18,7 +19,24 @@ const SEED = Number(process.env.TRIBUTARY_KILL_SEED ?? Date.now() % 1_000_000);
 /** After so many kills both sides may settle, and everything is compared. */
 const ROUNDS_TO_CALM = 25;
 
-async function kills(backend: Backend, rounds: number): Promise<void> {
+interface Way {
+  readonly name: string;
+  /** Of the source in agent.yaml. */
+  readonly settings: { readonly capture?: "copy"; readonly after?: string };
+  readonly share: number;
+}
+
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** How a source may be set up, each with its share of the rounds. */
+const WAYS: readonly Way[] = [
+  { name: "in place", settings: {}, share: 0.4 },
+  { name: "capture: copy", settings: { capture: "copy" }, share: 0.2 },
+  { name: "after: delete", settings: { after: "delete" }, share: 0.2 },
+  { name: "capture: copy, after: move", settings: { capture: "copy", after: "move:done" }, share: 0.2 },
+];
+
+async function kills(backend: Backend, { settings }: Way, rounds: number): Promise<void> {
   const random = randomOf(SEED);
   const { site, lake } = await backend.site();
   try {
@@ -29,10 +47,11 @@ async function kills(backend: Backend, rounds: number): Promise<void> {
     let receiver = await site.serve();
     const agent = await site.agent("one", {
       clients: ["demo"],
-      settings: { sources: [{ name: "files", path: folder, settle: "100ms", rescan: "2s" }] },
+      settings: { sources: [{ name: "files", path: folder, settle: "100ms", rescan: "2s", ...settings }] },
     });
     let running = await agent.run();
-    const workload = makeWorkload(folder, staging, random);
+    const taken = settings.after !== undefined;
+    const workload = makeWorkload({ folder, staging, taken }, random);
 
     const calm = async (): Promise<void> => {
       workload.settle();
@@ -56,6 +75,10 @@ async function kills(backend: Backend, rounds: number): Promise<void> {
         judge(workload.truth, found),
         `seed ${SEED}\n${running.stderr().slice(-3000)}\n${receiver.stderr().slice(-3000)}`,
       ).toEqual([]);
+      if (taken) await until("all that was delivered is taken away", async () => left(folder).length === 0);
+      const delivered = new Set(ledger.map((entry) => entry.sha256));
+      for (const file of filesIn(join(folder, "done")))
+        expect(delivered, `seed ${SEED}: ${file}`).toContain(sha256(readFileSync(file)));
     };
 
     for (let round = 1; round <= rounds; round += 1) {
@@ -84,14 +107,30 @@ async function kills(backend: Backend, rounds: number): Promise<void> {
   }
 }
 
-const name = (rounds: number): string =>
-  `${rounds} kills at random points lose, double and swap nothing (seed ${SEED})`;
-const timeout = (rounds: number): number => 120_000 + rounds * 6000;
+function filesIn(folder: string): string[] {
+  return existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+    : [];
+}
 
-describe("on directory and SQLite", () => {
-  test(name(ROUNDS), { timeout: timeout(ROUNDS) }, async () => await kills(onDirectoryAndSqlite, ROUNDS));
-});
-describeOnCephAndPostgres("kills", (backend) => {
-  const rounds = Math.ceil(ROUNDS / 10);
-  test(name(rounds), { timeout: timeout(rounds) }, async () => await kills(backend, rounds));
-});
+/** Private names that an interrupted action left count too. */
+const left = (folder: string): string[] =>
+  filesIn(folder).filter((file) => !file.startsWith(join(folder, "done/")));
+
+function killsOn(backend: Backend, all: number): void {
+  for (const way of WAYS) {
+    const rounds = Math.ceil(all * way.share);
+    test(
+      `${way.name}: ${rounds} kills at random points lose, double and swap nothing (seed ${SEED})`,
+      {
+        timeout: 120_000 + rounds * 6000,
+      },
+      async () => await kills(backend, way, rounds),
+    );
+  }
+}
+
+describe("on directory and SQLite", () => killsOn(onDirectoryAndSqlite, ROUNDS));
+describeOnCephAndPostgres("kills", (backend) => killsOn(backend, Math.ceil(ROUNDS / 10)));

@@ -42,13 +42,17 @@ const NAMES = [
   "large.bin",
 ];
 
-/** Writes below `folder`; half-made files live in `staging`, which must be on the same file system and outside the source. */
-export function makeWorkload(
-  folder: string,
-  staging: string,
-  random: () => number,
-  largest = 40_000,
-): Workload {
+export interface Place {
+  readonly folder: string;
+  /** For half-made files: on the same file system, outside the source. */
+  readonly staging: string;
+  /** The agent takes delivered files away (`after:`), so files only appear, whole and by rename, as a careful program brings them. */
+  readonly taken?: boolean;
+}
+
+/** Works below `folder`. `largest`: bytes of a small file. */
+export function makeWorkload(place: Place, random: () => number, largest = 40_000): Workload {
+  const { folder, staging, taken = false } = place;
   const truth = new Map<string, Deed[]>();
   const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
   const pathOf = (name: string): string => encodePath(Buffer.from(name));
@@ -90,7 +94,7 @@ export function makeWorkload(
     step: async () => {
       const name = pick(NAMES);
       const what = random();
-      if (what < 0.45) await replace(name);
+      if (taken || what < 0.45) await replace(name);
       else if (what < 0.65 && name !== "large.bin") await overwrite(name);
       else if (what < 0.8 && now(name) !== null) {
         await unlink(join(folder, name));
