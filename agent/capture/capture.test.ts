@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -446,6 +447,44 @@ describe("capture of a folder", () => {
       await delivered("d/1");
       renameSync(join(root, "d"), join(root, "e"));
       await until(() => expect(waiting().sort()).toEqual(["-d/1", "e/1"]));
+    });
+
+    test("what becomes a link, a FIFO, or lies behind a link, is no longer there", async () => {
+      const names = ["link", "fifo", "dir/1", "dir/sub/2", "same", "out/x", "keep"];
+      for (const name of names) write(name, name);
+      const capture = start({ exclude: ["out"] });
+      await delivered(...names.filter((name) => name !== "out/x"));
+      renameSync(join(root, "dir"), join(home, "dir"));
+      symlinkSync(join(home, "dir"), join(root, "dir"));
+      for (const name of ["link", "fifo", "same"]) rmSync(join(root, name));
+      symlinkSync("keep", join(root, "link"));
+      execFileSync("mkfifo", [join(root, "fifo")]);
+      mkdirSync(join(root, "same"));
+      await until(() =>
+        expect(waiting().sort()).toEqual(["-dir/1", "-dir/sub/2", "-fifo", "-link", "-same"]),
+      );
+      deliver();
+      symlinkSync(".", join(root, "loop"));
+      await capture.scanNow();
+      expect(waiting()).toEqual([]);
+    });
+
+    test("what was captured and is excluded now is not removed, whatever it becomes", async () => {
+      write("a", "1");
+      write("d/b", "1");
+      const first = start();
+      await delivered("a", "d/b");
+      await first.stop(10_000);
+      running.length = 0;
+      rmSync(join(root, "a"));
+      rmSync(join(root, "d"), { recursive: true });
+      for (const name of ["a", "d"]) symlinkSync("/", join(root, name));
+      const capture = start({ exclude: ["a", "d"] });
+      for (let i = 0; i < 3; i += 1) {
+        await capture.scanNow();
+        await new Promise((resolve) => setTimeout(resolve, 600));
+      }
+      expect(waiting()).toEqual([]);
     });
 
     test("what vanished while the agent was not running", async () => {

@@ -147,8 +147,16 @@ export class Looks {
         sealer.drop(path);
         return this.folder(parent(path), GATHER_MS);
       case "unseen":
-        return this.#unseen(look.unseen);
+        this.#unseen(look.unseen);
+        if (look.unseen.absent && this.#knows(path)) this.folder(parent(path), GATHER_MS);
+        return;
     }
+  }
+
+  /** Whether anything of this path, or below it, was sealed. */
+  #knows(path: Buffer): boolean {
+    const { intake } = this.#parts;
+    return intake.seen(path) !== undefined || !intake.foldersSeen(path)[Symbol.iterator]().next().done;
   }
 
   /** What was listed is compared with what was sealed. */

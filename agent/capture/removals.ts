@@ -7,7 +7,7 @@ import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
 import { join, key, lastSegment, parent, within } from "../source/bytes.ts";
-import type { Listing, Source } from "../source/source.ts";
+import type { Listing, Source, Unseen } from "../source/source.ts";
 import type { Batch } from "./batch.ts";
 import type { Clocks } from "./sealer.ts";
 
@@ -41,7 +41,7 @@ export class Removals {
   /** What a complete listing says about what is not in it. `seen`: what is known of this folder's files. */
   async conclude(listing: Listing, seen: readonly Seen[]): Promise<void> {
     if (!listing.complete || (listing.own?.length ?? 0) > 0) return;
-    const present = new Set([...listing.files, ...listing.unseen].map(({ path }) => key(path)));
+    const present = new Set([...listing.files, ...standing(listing)].map(({ path }) => key(path)));
     const back = seen.filter((known) => known.missed > 0 && present.has(key(known.path)));
     this.#parts.intake.missed(
       back.map(({ path }) => path),
@@ -63,7 +63,7 @@ export class Removals {
 
   #lostFolders(listing: Listing): Buffer[] {
     const names = (paths: readonly Buffer[]): string[] => paths.map((path) => key(lastSegment(path)));
-    const there = new Set([...names(listing.folders), ...names(listing.unseen.map(({ path }) => path))]);
+    const there = new Set([...names(listing.folders), ...names(standing(listing).map(({ path }) => path))]);
     return this.#parts.intake
       .childFolders(listing.folder)
       .filter((name) => !there.has(key(name)))
@@ -132,6 +132,11 @@ export class Removals {
     if (await batch.put({ parcel, seen: undefined }))
       report({ kind: "RemovalSealed", source: source.name, path, captureId });
   }
+}
+
+/** What cannot be seen may be there all the same; what is a link or a device by now is certainly not what it was. */
+function standing({ unseen }: Pick<Listing, "unseen">): Unseen[] {
+  return unseen.filter(({ absent }) => absent !== true);
 }
 
 /** Whose listing decides about a folder that vanished. */

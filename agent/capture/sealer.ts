@@ -196,6 +196,7 @@ export class Sealer {
         this.#sealing.delete(at);
         if (result.unseen.code === undefined) this.#forget(at);
         else this.#retry(at, result.unseen.code, result.unseen.reason, undefined);
+        if (result.unseen.absent) this.#parts.lookAgain(order.path, 0);
         return;
       case "spool-full":
         this.#sealing.delete(at);

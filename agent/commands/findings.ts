@@ -36,8 +36,8 @@ export async function* findings(
         yield { path: file.path, size, ...sealed(known?.standing(file.path).waiting) };
       else yield { path: file.path, size, ...toSeal(file, before !== undefined, settleMs, now()) };
     }
-    for (const { path, reason, code } of listing.unseen) {
-      seen.delete(path.toString("latin1"));
+    for (const { path, reason, code, absent } of listing.unseen) {
+      if (!absent) seen.delete(path.toString("latin1"));
       yield {
         path,
         what: code === undefined ? "skipped" : "held",
@@ -73,7 +73,9 @@ function toSeal(
 
 function* goneFolders({ folder, folders, unseen }: Listing, known: Known): Generator<Finding> {
   const there = new Set(
-    [...folders, ...unseen.map(({ path }) => path)].map((path) => path.toString("latin1")),
+    [...folders, ...unseen.filter(({ absent }) => !absent).map(({ path }) => path)].map((path) =>
+      path.toString("latin1"),
+    ),
   );
   for (const name of known.childFolders(folder)) {
     const child = join(folder, name);

@@ -113,7 +113,12 @@ describe("a folder as a source", () => {
           kind: "unseen",
           unseen: { code: undefined },
         });
-      expect(await text(source(), Buffer.from("loop/real"))).toBe("x");
+      for (const name of ["loop/real", "loop/loop/real"]) {
+        const unseen = { kind: "unseen", unseen: { code: undefined, absent: true } };
+        expect(await source().open(Buffer.from(name))).toMatchObject(unseen);
+        expect(await source().look(Buffer.from(name))).toMatchObject(unseen);
+      }
+      expect(await source().list(Buffer.from("loop"))).toMatchObject({ complete: false, vanished: true });
       await new Promise((resolve) => server.close(resolve));
     },
   );
@@ -124,7 +129,7 @@ describe("a folder as a source", () => {
     symlinkSync(join(home, "other"), join(folder, "dir"));
     expect(await source().open(Buffer.from("dir/secret"))).toMatchObject({
       kind: "unseen",
-      unseen: { reason: "a link on the way leads out of the source" },
+      unseen: { reason: "a link is on the way to it: links are not followed", absent: true },
     });
     expect(await source().list(Buffer.from("dir"))).toMatchObject({ complete: false, files: [] });
   });
@@ -141,6 +146,32 @@ describe("a folder as a source", () => {
       },
     };
     expect(await source({}, disk).open(path)).toMatchObject({ kind: "unseen", unseen: { code: undefined } });
+  });
+
+  test.for(["removed", "moved away", "replaced"])(
+    "a file that is %s just after it was opened is gone, not read under a name that it has no more",
+    async (how) => {
+      const path = write("a (deleted)");
+      const disk: Disk = {
+        ...realDisk,
+        async open(at) {
+          const handle = await realDisk.open(at);
+          if (how === "moved away") renameSync(at, join(folder, "b"));
+          else unlinkSync(at);
+          if (how === "replaced") write("a (deleted)", "another");
+          return handle;
+        },
+      };
+      expect(await source({}, disk).open(path)).toMatchObject({ kind: "gone" });
+      expect(await text(source(), write("a (deleted)", "new"))).toBe("new");
+    },
+  );
+
+  test("a link is told by its kind before the rules are asked, so that they cannot hide that a folder is gone", async () => {
+    symlinkSync("/", join(folder, "d"));
+    expect((await source({ include: ["**/*.csv"] }).list(ROOT)).unseen).toMatchObject([
+      { path: Buffer.from("d"), absent: true },
+    ]);
   });
 
   test("recheck knows another file under the same name, and a change of the same", async () => {

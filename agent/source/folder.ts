@@ -1,14 +1,14 @@
 /**
  * A folder on this host or on a mounted share. Nothing is followed: not links, not mounts unless asked. What is opened
- * is a regular file whose own real path lies in the root's; what stands in between looks as a link is never read.
+ * is a regular file whose own real path is the root's with its name: what a link on the way leads to has another name.
  */
 import type { BigIntStats, Dirent } from "node:fs";
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { pathFault } from "@tributary/shared/path.ts";
-import { join, within } from "./bytes.ts";
+import { join, parent, within } from "./bytes.ts";
 import { type Disk, errorCode, inWords, isGone, realDisk, slashed } from "./disk.ts";
-import { openedFile } from "./folder-file.ts";
+import { LINKED, linked, openedFile } from "./folder-file.ts";
 import { folderWatch } from "./folder-watch.ts";
 import { isOwnName, rulesOf } from "./rules.ts";
 import type { FileState, Listing, Look, Opened, RootHealth, Sighting, Source, Unseen } from "./source.ts";
@@ -50,7 +50,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     };
   }
 
-  /** By rule: no problem, never looked at again. */
+  /** By its kind: no problem, and no file of the client whatever the rules say. */
   function skipped(path: Buffer, stats: BigIntStats | Dirent<Buffer>): Unseen | undefined {
     if (stats.isFile() || stats.isDirectory()) return undefined;
     const what = stats.isSymbolicLink()
@@ -60,7 +60,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         : stats.isSocket()
           ? "a socket"
           : "a device";
-    return { path, reason: what, code: undefined };
+    return { path, reason: what, code: undefined, absent: true };
   }
 
   function leftOut(path: Buffer, folder: boolean): Unseen | undefined {
@@ -81,7 +81,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
       const rootReal = await disk.realPath(root);
       const [real, before] = [await disk.realPath(at), await disk.stat(at)];
       if (!real.equals(folder.length === 0 ? rootReal : join(rootReal, folder)))
-        return unlisted(folder, "a link leads out of the way to it", undefined);
+        return { ...unlisted(folder, LINKED, undefined), vanished: true };
       if (!before.isDirectory()) return { ...unlisted(folder, "it is no folder", undefined), vanished: true };
       watching.cover(folder, before.ino);
       const listing = await look(folder, await disk.list(at), before.dev);
@@ -97,6 +97,13 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     }
   }
 
+  async function isBehindLink(path: Buffer): Promise<boolean> {
+    const folder = parent(path);
+    if (folder.length === 0) return false;
+    const [real, rootReal] = await Promise.all([disk.realPath(absolute(folder)), disk.realPath(root)]);
+    return !real.equals(join(rootReal, folder));
+  }
+
   async function parentDevice(at: Buffer): Promise<bigint> {
     return (await disk.stat(at.subarray(0, at.lastIndexOf(0x2f)))).dev;
   }
@@ -110,8 +117,10 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     const folders: Buffer[] = [];
     const unseen: Unseen[] = [];
     const own: Buffer[] = [];
+    // What is neither file nor folder is told by its kind before the rules are asked; Windows calls some files links here.
+    const odd = new Set<Buffer>();
     function judge(path: Buffer, stats: BigIntStats): void {
-      const skip = skipped(path, stats);
+      const skip = skipped(path, stats) ?? (odd.has(path) ? leftOut(path, stats.isDirectory()) : undefined);
       if (skip !== undefined) unseen.push(skip);
       else if (stats.isFile()) files.push({ path, state: stateOf(stats) });
       else if (stats.dev !== device && !options.crossMounts)
@@ -124,10 +133,15 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     const paths: Buffer[] = [];
     for (const entry of entries) {
       const path = join(folder, entry.name);
-      const rule = isOwnName(entry.name) ? undefined : leftOut(path, entry.isDirectory());
-      if (isOwnName(entry.name)) own.push(path);
-      else if (rule !== undefined) unseen.push(rule);
-      else paths.push(path);
+      if (isOwnName(entry.name)) {
+        own.push(path);
+        continue;
+      }
+      const plain = entry.isFile() || entry.isDirectory();
+      const rule = plain ? leftOut(path, entry.isDirectory()) : undefined;
+      if (!plain) odd.add(path);
+      if (rule === undefined) paths.push(path);
+      else unseen.push(rule);
     }
     if (options.share) await eachAsync(paths, judge, failed);
     else await eachNow(paths, judge, failed);
@@ -169,13 +183,11 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     takes: (path) => leftOut(path, false) === undefined,
     async look(path): Promise<Look> {
       try {
+        if (await isBehindLink(path)) return { kind: "unseen", unseen: linked(path) };
         const stats = await disk.lstat(absolute(path));
-        if (stats.isDirectory())
-          return leftOut(path, true) === undefined
-            ? { kind: "folder" }
-            : { kind: "unseen", unseen: leftOut(path, true) as Unseen };
-        const unseen = leftOut(path, false) ?? skipped(path, stats);
-        return unseen === undefined ? { kind: "file", state: stateOf(stats) } : { kind: "unseen", unseen };
+        const unseen = skipped(path, stats) ?? leftOut(path, stats.isDirectory());
+        if (unseen !== undefined) return { kind: "unseen", unseen };
+        return stats.isDirectory() ? { kind: "folder" } : { kind: "file", state: stateOf(stats) };
       } catch (error) {
         return isGone(error) ? { kind: "gone" } : { kind: "unseen", unseen: unreadable(path, error) };
       }
@@ -195,7 +207,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         if (errorCode(error) === "ELOOP")
           return {
             kind: "unseen",
-            unseen: { path, reason: "a link: links are not followed", code: undefined },
+            unseen: { path, reason: "a link: links are not followed", code: undefined, absent: true },
           };
         return { kind: "unseen", unseen: unreadable(path, error) };
       }

@@ -26,6 +26,8 @@ export interface Unseen {
   readonly path: Buffer;
   readonly reason: string;
   readonly code: ProblemCode | undefined;
+  /** By its kind it is neither a file nor a folder, whatever the rules are: what was captured under this path is there no more. */
+  readonly absent?: true;
 }
 
 /** One folder, listed once. `complete: false`: it could not be listed (any more), so nothing may be concluded from what is missing in it. */
