@@ -25,6 +25,7 @@ import { type Disk, realDisk } from "../source/disk.ts";
 import { folderSource } from "../source/folder.ts";
 import type { Source } from "../source/source.ts";
 import { acceptRoot, type Capture, startCapture } from "./capture.ts";
+import { TAKEN_BY_US } from "./removals.ts";
 
 const DELIVERED: ParcelEnd = {
   kind: "delivered",
@@ -34,6 +35,7 @@ const DELIVERED: ParcelEnd = {
   receivedAt: "2026-01-01T00:00:00.000Z",
   at: 1,
 };
+const OWN = ".tributary-0190a8c0-0000-7000-8000-000000000001~";
 const SUPERSEDED: ParcelEnd = { kind: "superseded", detail: "changed", at: 1 };
 
 describe("capture of a folder", () => {
@@ -398,11 +400,28 @@ describe("capture of a folder", () => {
       await until(() => expect(deliver().sort()).toEqual(["a", "b"]));
       await first.stop(10_000);
       running.length = 0;
-      renameSync(join(root, "a"), join(root, ".tributary-left~"));
+      renameSync(join(root, "a"), join(root, OWN));
       start({ after: "move:done" });
       await until(() => expect(readdirSync(join(root, "done")).sort()).toEqual(["a", "b"]));
       await until(() => expect(readdirSync(root)).toEqual(["done"]));
       expect(waiting()).toEqual([]);
+    });
+
+    test("a private name is put back when after: is configured no more; a name that looks alike is a client's file", async () => {
+      for (const name of ["a", "b"]) write(name, name);
+      const first = start();
+      await until(() => expect(deliver().sort()).toEqual(["a", "b"]));
+      await first.stop(10_000);
+      running.length = 0;
+      // Killed between the two steps of the action, and the operator took the line away.
+      queue.intake("acme", "pos").missed([Buffer.from("a")], TAKEN_BY_US);
+      renameSync(join(root, "a"), join(root, OWN));
+      rmSync(join(root, "b"));
+      write(".tributary-of-the-client~", "c");
+      start();
+      await until(() => expect(waiting().sort()).toEqual(["-b", ".tributary-of-the-client~"]));
+      expect(readdirSync(root).sort()).toEqual([".tributary-of-the-client~", "a"]);
+      expect(seen("a")).toMatchObject({ missed: 0 });
     });
   });
 

@@ -15,6 +15,7 @@ import type { Spool } from "../seal/spool.ts";
 import { parent, ROOT } from "../source/bytes.ts";
 import type { RootHealth, Source } from "../source/source.ts";
 import { AfterActions } from "./after-actions.ts";
+import { Asides } from "./asides.ts";
 import { Batch } from "./batch.ts";
 import { Looks } from "./looks.ts";
 import { Removals } from "./removals.ts";
@@ -106,11 +107,17 @@ export function startCapture(parts: CaptureParts): Capture {
     : undefined;
   const rule = afterRule(settings.after, settings.path);
   const after = rule && new AfterActions({ ...shared, rule, root: settings.path });
+  const asides = new Asides({
+    ...shared,
+    root: settings.path,
+    lookAgain: (path, ms) => looks.path(path, ms),
+  });
   const looks: Looks = new Looks({
     ...shared,
     sealer,
     removals,
     after,
+    asides,
     rescanMs: settings.rescan,
     rehashMs: settings.rehash,
     health: root.stands,

@@ -10,6 +10,7 @@ import { fromKey, key, parent, ROOT } from "../source/bytes.ts";
 import type { FileState, Listing, Source } from "../source/source.ts";
 import { walk } from "../source/walk.ts";
 import type { AfterActions } from "./after-actions.ts";
+import type { Asides } from "./asides.ts";
 import { decider, type Removals } from "./removals.ts";
 import { type Clocks, LONGEST_TIMER_MS, type Sealer } from "./sealer.ts";
 
@@ -20,6 +21,7 @@ export interface LookParts {
   readonly sealer: Sealer;
   readonly removals: Removals | undefined;
   readonly after: AfterActions | undefined;
+  readonly asides: Asides;
   readonly report: Report;
   readonly clocks: Clocks;
   readonly rescanMs: number;
@@ -162,7 +164,7 @@ export class Looks {
   /** What was listed is compared with what was sealed. */
   async #listed(listing: Listing): Promise<void> {
     if (this.#ended.signal.aborted) return;
-    const { intake, sealer, removals, after, book } = this.#parts;
+    const { intake, sealer, removals, after, asides, book } = this.#parts;
     const seen = intake.seenIn(listing.folder);
     const known = new Map(seen.map((one) => [key(one.path), one]));
     if (listing.mount !== undefined && listing.complete) book.recordMount(listing.folder, listing.mount);
@@ -174,7 +176,7 @@ export class Looks {
       this.#compare(path, state, known.get(key(path)));
     }
     for (const unseen of listing.unseen) this.#unseen(unseen);
-    await after?.recover(listing, seen);
+    if (!after?.isActingIn(listing.folder)) await asides.recover(listing, seen);
     await removals?.conclude(listing, seen);
     const decides = decider(listing);
     if (decides !== undefined) this.folder(decides, GATHER_MS);

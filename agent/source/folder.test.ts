@@ -214,12 +214,16 @@ describe("a folder as a source", () => {
       expect(of.takes(Buffer.from(path))).toBe(takes);
   });
 
-  test("our own temporary names and folders are no files of the client", async () => {
+  test("our own temporary names and folders are no files of the client; names that look alike are", async () => {
     mkdirSync(join(folder, "done"));
-    for (const name of ["a", "done/b", ".tributary-1~"]) write(name);
+    const own = ".tributary-0190a8c0-0000-7000-8000-000000000001~";
+    const alike = [".tributary-1~", ".tributary-~", `${own}~`, own.replace("0190a8c0", "0190A8C0")];
+    for (const name of ["a", "done/b", own, ...alike]) write(name);
     const of = source({ ignored: [join(folder, "done"), join(home, "data")] });
-    expect(await captured(of)).toEqual(["a"]);
-    expect((await of.list(ROOT)).own?.map(String)).toEqual([".tributary-1~"]);
+    expect(await captured(of)).toEqual(["a", ...alike].sort());
+    expect((await of.list(ROOT)).own?.map(String)).toEqual([own]);
+    for (const name of alike) expect(of.takes(Buffer.from(name))).toBe(true);
+    expect(of.takes(Buffer.from(own))).toBe(false);
   });
 
   // Permissions do not bite root, so the disk is made to refuse; as another account they are real.

@@ -10,7 +10,8 @@ import { join, parent, within } from "./bytes.ts";
 import { type Disk, errorCode, inWords, isGone, realDisk, slashed } from "./disk.ts";
 import { LINKED, linked, openedFile } from "./folder-file.ts";
 import { folderWatch } from "./folder-watch.ts";
-import { isOwnName, rulesOf } from "./rules.ts";
+import { isOwnName } from "./own-name.ts";
+import { rulesOf } from "./rules.ts";
 import type { FileState, Listing, Look, Opened, RootHealth, Sighting, Source, Unseen } from "./source.ts";
 
 export interface FolderOptions {
