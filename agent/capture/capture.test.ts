@@ -116,6 +116,22 @@ describe("capture of a folder", () => {
       },
     };
   }
+  /** A share that numbers its files anew at each look (CIFS with `noserverino`, some FUSE file systems). */
+  function renumbering(): Disk {
+    let last = 1_000_000n;
+    const anew = (stats: BigIntStats): BigIntStats => Object.assign(stats, { ino: ++last });
+    return {
+      ...realDisk,
+      stat: async (path) => anew(await realDisk.stat(path)),
+      lstat: async (path) => anew(await realDisk.lstat(path)),
+      lstatNow: (path) => anew(realDisk.lstatNow(path)),
+      async open(path) {
+        const handle = await realDisk.open(path);
+        const stat = handle.stat.bind(handle);
+        return Object.assign(handle, { stat: async () => anew(await stat({ bigint: true })) });
+      },
+    };
+  }
   const has = (kind: Fact["kind"]): boolean => facts.some((fact) => fact.kind === kind);
 
   test("what was there, what is dropped, and what changes becomes parcels", async () => {
@@ -504,6 +520,19 @@ describe("capture of a folder", () => {
         await new Promise((resolve) => setTimeout(resolve, 600));
       }
       expect(waiting()).toEqual([]);
+    });
+
+    test("on a share that numbers its files anew at each look everything goes on: seals, changes, removals", async () => {
+      for (const name of ["a", "d/b"]) write(name, name);
+      const capture = start({ share: true, rescan: 500 }, renumbering());
+      await delivered("a", "d/b");
+      write("a", "changed");
+      await delivered("a");
+      await capture.scanNow();
+      expect(facts.findLast(({ kind }) => kind === "ScanFinished")).toMatchObject({ complete: true });
+      rmSync(join(root, "d"), { recursive: true });
+      await until(() => expect(waiting()).toEqual(["-d/b"]));
+      expect(capture.state().problems).toBe(0);
     });
 
     test("what vanished while the agent was not running", async () => {

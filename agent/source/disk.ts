@@ -10,7 +10,7 @@ export interface Disk {
   /** Follows links. */
   stat(path: Buffer): Promise<BigIntStats>;
   realPath(path: Buffer): Promise<Buffer>;
-  /** Which share is mounted there. */
+  /** Which share is mounted there, and which of its folders this is. */
   shareOf(path: Buffer): Promise<string>;
   /** For reading; never through a link, never waiting for a writer. */
   open(path: Buffer): Promise<promises.FileHandle>;

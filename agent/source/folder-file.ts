@@ -10,6 +10,13 @@ interface Place {
   readonly absolute: Buffer;
 }
 
+/** What two looks at a file say to this source. */
+export interface Looking {
+  stateOf(stats: BigIntStats): FileState;
+  /** Whether both met one file. */
+  same(a: BigIntStats, b: BigIntStats): boolean;
+}
+
 export const LINKED = "a link is on the way to it: links are not followed";
 
 export function linked(path: Buffer): Unseen {
@@ -17,18 +24,14 @@ export function linked(path: Buffer): Unseen {
 }
 
 /** Throws what `open` throws; anything but a regular file that has this very name is closed again at once. */
-export async function openedFile(
-  disk: Disk,
-  place: Place,
-  stateOf: (stats: BigIntStats) => FileState,
-): Promise<Opened> {
+export async function openedFile(disk: Disk, place: Place, looking: Looking): Promise<Opened> {
   const handle = await disk.open(place.absolute);
   try {
     const stats = await handle.stat({ bigint: true });
     const refused: Opened | undefined = stats.isFile()
-      ? await elsewhere(disk, handle, stats, place)
+      ? await elsewhere(disk, handle, stats, place, looking)
       : { kind: "gone" };
-    if (refused === undefined) return { kind: "open", file: openFile(disk, handle, stats, place, stateOf) };
+    if (refused === undefined) return { kind: "open", file: openFile(disk, handle, stats, place, looking) };
     await handle.close();
     return refused;
   } catch (error) {
@@ -43,6 +46,7 @@ async function elsewhere(
   handle: promises.FileHandle,
   opened: BigIntStats,
   place: Place,
+  { same }: Looking,
 ): Promise<Opened | undefined> {
   const rootReal = await disk.realPath(place.root);
   const expected = join(rootReal, place.path);
@@ -52,8 +56,7 @@ async function elsewhere(
     return { kind: "unseen", unseen: linked(place.path) };
   // A file system that ignores case keeps the spelling that it was first asked by: the same file, in the same source.
   const named = await disk.lstat(place.absolute);
-  const same = within(real, rootReal) && named.ino === opened.ino && named.dev === opened.dev;
-  return same ? undefined : { kind: "gone" };
+  return within(real, rootReal) && same(named, opened) ? undefined : { kind: "gone" };
 }
 
 function openFile(
@@ -61,7 +64,7 @@ function openFile(
   handle: promises.FileHandle,
   opened: BigIntStats,
   place: Place,
-  stateOf: (stats: BigIntStats) => FileState,
+  { stateOf, same }: Looking,
 ): OpenFile {
   return {
     state: stateOf(opened),
@@ -70,8 +73,7 @@ function openFile(
         handle.stat({ bigint: true }),
         disk.lstat(place.absolute).catch(() => undefined),
       ]);
-      if (named === undefined || named.ino !== now.ino || named.dev !== now.dev) return undefined;
-      return stateOf(now);
+      return named !== undefined && same(named, now) ? stateOf(now) : undefined;
     },
     read: async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead,
     async cloneTo(target) {

@@ -187,6 +187,17 @@ describe("a folder as a source", () => {
     expect(await file.recheck()).toBeUndefined();
   });
 
+  test("recheck on a share goes by size and times: another file under the name is known by them", async () => {
+    const path = write("a", "one");
+    const opened = await source({ share: true }).open(path);
+    if (opened.kind !== "open") throw new Error(opened.kind);
+    await using file = opened.file;
+    expect(await file.recheck()).toEqual(file.state);
+    write("b", "two");
+    renameSync(join(folder, "b"), join(folder, "a"));
+    expect(await file.recheck()).toBeUndefined();
+  });
+
   test("what cannot be a path stays listed as a problem, with all that is in it", async () => {
     mkdirSync(join(folder, "C:"));
     write("C:/x");

@@ -51,6 +51,18 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     };
   }
 
+  /** One file at two looks. On a share ids may be new at each: there it is what would tell of a change. */
+  function same(a: BigIntStats, b: BigIntStats): boolean {
+    if (a.dev !== b.dev) return false;
+    if (!options.share) return a.ino === b.ino;
+    return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+  }
+
+  /** One folder; that something was added to it in between says nothing where its id stayed. */
+  function sameFolder(a: BigIntStats, b: BigIntStats): boolean {
+    return same(a, b) || (a.dev === b.dev && a.ino === b.ino);
+  }
+
   /** By its kind: no problem, and no file of the client whatever the rules say. */
   function skipped(path: Buffer, stats: BigIntStats | Dirent<Buffer>): Unseen | undefined {
     if (stats.isFile() || stats.isDirectory()) return undefined;
@@ -87,11 +99,10 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
       watching.cover(folder, before.ino);
       const listing = await look(folder, await disk.list(at), before.dev);
       const after = await disk.stat(at);
-      const same =
-        after.ino === before.ino && after.dev === before.dev && (await disk.realPath(at)).equals(real);
+      const complete = sameFolder(before, after) && (await disk.realPath(at)).equals(real);
       const mount =
         folder.length > 0 && before.dev !== (await parentDevice(at)) ? { mount: `${before.dev}` } : {};
-      return { ...listing, complete: same, ...mount };
+      return { ...listing, complete, ...mount };
     } catch (error) {
       if (isGone(error)) return { ...unlisted(folder, inWords(error), undefined), vanished: true };
       return unlisted(folder, `it cannot be listed: ${inWords(error)}`, "folder-unreadable");
@@ -202,7 +213,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         const skip = skipped(path, found);
         if (skip !== undefined) return { kind: "unseen", unseen: skip };
         if (!found.isFile()) return { kind: "gone" };
-        return await openedFile(disk, { root, path, absolute: absolute(path) }, stateOf);
+        return await openedFile(disk, { root, path, absolute: absolute(path) }, { stateOf, same });
       } catch (error) {
         if (isGone(error)) return { kind: "gone" };
         if (errorCode(error) === "ELOOP")
@@ -219,8 +230,8 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         if (!stats.isDirectory()) return sick(`${options.path} is not a folder`);
         await disk.list(root);
         // Stored and compared: another form of it makes every source "root-changed", once. Nothing is released yet.
-        const device = options.share ? `share-${await disk.shareOf(root)}` : `${stats.dev}`;
-        return { healthy: true, rootId: `${device}:${stats.ino}` };
+        const rootId = options.share ? `share-${await disk.shareOf(root)}` : `${stats.dev}:${stats.ino}`;
+        return { healthy: true, rootId };
       } catch (error) {
         return sick(`${options.path} cannot be reached: ${inWords(error)}`);
       }
