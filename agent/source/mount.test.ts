@@ -13,6 +13,8 @@ const MOUNTS = `26 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard
 44 43 0:55 / /mnt/stacked rw - nfs two:/b rw
 45 26 0:52 /sub /mnt/bound rw - nfs4 files.example.com:/export/pos rw,vers=4.2
 46 26 0:56 / /mnt/utf8 rw - cifs //nas/B\u00c3\u00bccher rw
+47 26 0:58 / /mnt/cifs rw - cifs //nas/Tills rw,vers=3.0,noserverino,uid=0
+48 26 0:59 / /mnt/fuse rw - fuse.sshfs till@pos:/export rw,user_id=0
 4 26 0:57 / /mnt/none rw - tmpfs  rw
 `;
 
@@ -40,6 +42,15 @@ test.for([
   ["45", "/mnt/bound/in", "/sub/in"],
 ] as const)("in mount %s, %s is its folder %s", ([id, path, folder]) => {
   expect(folderIn(mountOf(MOUNTS, id)!, path)).toBe(folder);
+});
+
+test.for([
+  ["41", true],
+  ["42", true],
+  ["47", false],
+  ["48", false],
+] as const)("whether the inodes of mount %s are the server's: %s", ([id, numbered]) => {
+  expect(mountOf(MOUNTS, id)?.numbered).toBe(numbered);
 });
 
 const mountable = process.platform === "linux" && process.getuid?.() === 0;
