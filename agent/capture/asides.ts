@@ -2,9 +2,9 @@
  * Private names that an interrupted `after:` action left: each gets its own name back, and takes its turn again. With or
  * without an `after:` in the configuration by now: the file is the client's.
  */
-import type { Seen, SourceBook } from "../queue/queue.ts";
+import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
 import { recoverAside } from "../seal/after.ts";
-import { key } from "../source/bytes.ts";
+import { fromKey } from "../source/bytes.ts";
 import { inWords } from "../source/disk.ts";
 import type { Listing } from "../source/source.ts";
 import type { Clocks } from "./sealer.ts";
@@ -12,6 +12,7 @@ import type { Clocks } from "./sealer.ts";
 export interface AsidesParts {
   /** The source's folder. */
   readonly root: string;
+  readonly intake: Intake;
   readonly book: SourceBook;
   readonly clocks: Clocks;
   readonly lookAgain: (path: Buffer, ms: number) => void;
@@ -26,12 +27,12 @@ export class Asides {
     this.#parts = parts;
   }
 
-  /** `seen`: what is known of the listed folder's files. */
-  async recover(listing: Listing, seen: readonly Seen[]): Promise<void> {
+  /** `missing`: keys of the known files that the listing did not meet. */
+  async recover(listing: Listing, missing: readonly string[]): Promise<void> {
     if (listing.own === undefined || !listing.complete) return;
-    const present = new Set(listing.files.map(({ path }) => key(path)));
-    const missing = seen.filter(({ path }) => !present.has(key(path)));
-    for (const aside of listing.own) await this.#recover(aside, missing);
+    const { intake } = this.#parts;
+    const known = missing.flatMap((path) => intake.seen(fromKey(path)) ?? []);
+    for (const aside of listing.own) await this.#recover(aside, known);
   }
 
   async #recover(aside: Buffer, missing: readonly Seen[]): Promise<void> {

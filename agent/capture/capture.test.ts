@@ -319,6 +319,31 @@ describe("capture of a folder", () => {
     expect(capture.state().problems).toBe(0);
   });
 
+  test("while a full spool holds up a scan, hints are looked at all the same, and nothing is left out in the end", async () => {
+    for (const name of ["gone", "stays"]) write(name, "1");
+    const first = start({ capture: "copy" });
+    await until(() => expect(waiting().sort()).toEqual(["gone", "stays"]));
+    deliver();
+    await first.stop(10_000);
+    running.length = 0;
+    spool = new Spool(join(home, "spool"), 5, new Set());
+    const names = Array.from({ length: 8 }, (_, i) => `new/${i}`);
+    for (const name of names) write(name, "1234");
+    start({ capture: "copy" }, undefined, undefined, 3);
+    await until(() => expect(queue.status.problems(9)).toHaveLength(3));
+    rmSync(join(root, "gone"));
+    write("also", "1234");
+    await until(() => expect(waiting()).toContain("-gone"));
+    const left = new Set([...names, "also"]);
+    await vi.waitFor(
+      () => {
+        for (const name of deliver()) left.delete(name);
+        expect([...left]).toEqual([]);
+      },
+      { timeout: 40_000, interval: 20 },
+    );
+  });
+
   test("a full disk holds everything back, visibly, and nothing is lost", async () => {
     const real = queue.intake("acme", "pos");
     let full = true;

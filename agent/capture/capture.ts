@@ -17,6 +17,7 @@ import type { RootHealth, Source } from "../source/source.ts";
 import { AfterActions } from "./after-actions.ts";
 import { Asides } from "./asides.ts";
 import { Batch } from "./batch.ts";
+import { Comparison } from "./comparison.ts";
 import { Looks } from "./looks.ts";
 import { Removals } from "./removals.ts";
 import { Root } from "./root.ts";
@@ -96,6 +97,7 @@ export function startCapture(parts: CaptureParts): Capture {
       restlessMs: Math.max(RESTLESS_MS, 10 * settings.settle),
     },
     lookAgain: (path, ms) => looks.path(path, ms),
+    roomAgain: () => looks.scanLater(),
   });
   const removals = settings.removals
     ? new Removals({
@@ -112,14 +114,19 @@ export function startCapture(parts: CaptureParts): Capture {
     root: settings.path,
     lookAgain: (path, ms) => looks.path(path, ms),
   });
-  const looks: Looks = new Looks({
+  const comparison = new Comparison({
     ...shared,
     sealer,
     removals,
     after,
     asides,
-    rescanMs: settings.rescan,
     rehashMs: settings.rehash,
+  });
+  const looks: Looks = new Looks({
+    ...shared,
+    sealer,
+    comparison,
+    rescanMs: settings.rescan,
     health: root.stands,
   });
 

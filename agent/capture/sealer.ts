@@ -1,6 +1,6 @@
 /**
  * From sighting to parcel, for one source: waits until a file holds still, seals it, puts it into the queue. At most
- * `most` files are waited for; a scan waits for room. Whatever fails is kept visible, tried again later, and blocks
+ * `most` files are waited for: a scan waits for room, what a hint brings meanwhile is left to a scan. Whatever fails is kept visible, tried again later, and blocks
  * nobody else.
  */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
@@ -49,6 +49,8 @@ export interface SealerParts {
   readonly lookAgain: (path: Buffer, ms: number) => void;
   /** Files that are waited for at most. */
   readonly most: number;
+  /** A file was turned away because too many are waited for, and there is room again. */
+  readonly roomAgain: () => void;
 }
 
 const FIRST_RETRY_MS = 1_000;
@@ -64,9 +66,12 @@ export class Sealer {
   /** Being sealed or stored: until then a new sighting is only noted, as true. */
   readonly #sealing = new Map<string, boolean>();
   readonly #failures = new Map<string, number>();
+  /** Those of `settling` that cannot be read, or never rest. */
+  readonly #hard = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #roomFor: (() => void)[] = [];
+  #turnedAway = false;
   readonly #stopping = new AbortController();
 
   constructor(parts: SealerParts) {
@@ -77,13 +82,14 @@ export class Sealer {
     return this.#settling.size;
   }
 
-  isWaitingFor(path: Buffer): boolean {
-    return this.#settling.has(key(path));
+  /** What cannot be read, and what never rests, takes no room from what can be sealed. */
+  get full(): boolean {
+    return this.#settling.size - this.#hard.size >= this.#parts.most;
   }
 
   /** For a scan: resolves when another file can be waited for. */
   async room(): Promise<void> {
-    while (this.#full() && !this.#stopping.signal.aborted)
+    while (this.full && !this.#stopping.signal.aborted)
       await new Promise<void>((resolve) => this.#roomFor.push(resolve));
   }
 
@@ -91,6 +97,7 @@ export class Sealer {
   sighted(path: Buffer, state: FileState): void {
     const at = key(path);
     if (this.#sealing.has(at)) this.#sealing.set(at, true);
+    else if (this.full && !this.#settling.has(at)) this.#turnedAway = true;
     else this.#take(at, state);
   }
 
@@ -111,6 +118,7 @@ export class Sealer {
     const step = settle(this.#settling.get(at), state, this.#parts.clocks.steady(), this.#parts.rules);
     this.#settling.set(at, step.next);
     if (step.restless) this.#restless(at, step.next);
+    if (step.next.reported && step.act === "wait" && this.#isTooHard(at)) return;
     if (step.act === "wait") {
       this.#wait(at, step.due);
       return;
@@ -268,22 +276,25 @@ export class Sealer {
     }
     const failures = (this.#failures.get(at) ?? 0) + 1;
     this.#failures.set(at, failures);
-    // Too many to remember: its problem stays visible, and each scan tries it again.
-    if (this.#failures.size > this.#parts.most) {
-      this.#forget(at);
-      return;
-    }
+    if (this.#isTooHard(at)) return;
     this.#wait(at, now + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10)));
-    this.#giveRoom();
   }
 
-  /** What cannot be read takes no room from what can. */
-  #full(): boolean {
-    return this.#settling.size - this.#failures.size >= this.#parts.most;
+  /** Too many to remember: its problem stays visible, and each scan tries it again. */
+  #isTooHard(at: string): boolean {
+    this.#hard.add(at);
+    const tooMany = this.#hard.size > this.#parts.most;
+    if (tooMany) this.#forget(at);
+    else this.#giveRoom();
+    return tooMany;
   }
 
   #giveRoom(): void {
-    if (!this.#full()) for (const resolve of this.#roomFor.splice(0)) resolve();
+    if (this.full) return;
+    for (const resolve of this.#roomFor.splice(0)) resolve();
+    if (!this.#turnedAway) return;
+    this.#turnedAway = false;
+    this.#parts.roomAgain();
   }
 
   #problem(at: string, code: ProblemCode, detail: string): void {
@@ -304,6 +315,7 @@ export class Sealer {
     this.#settling.delete(at);
     this.#agenda.delete(at);
     this.#failures.delete(at);
+    this.#hard.delete(at);
     this.#giveRoom();
   }
 }

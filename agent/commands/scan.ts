@@ -86,12 +86,12 @@ async function scan(
   if (!health.healthy) return `${health.reason} (${health.code})`;
   const counts = { capture: 0, waits: 0, held: 0, skipped: 0, gone: 0, unchanged: 0 };
   const progress = new Progress();
-  for await (const finding of findings(source, known, settle, Date.now)) {
+  await findings(source, known, settle, Date.now, (finding) => {
     counts[finding.what] += 1;
     if (finding.what !== "unchanged")
       result(json ? JSON.stringify(viewOf(name, finding)) : lineOf(name, finding));
     else progress.show(() => `${counts.unchanged} unchanged files so far`);
-  }
+  });
   const { capture, waits, held, skipped, gone, unchanged } = counts;
   say(
     `${name}: ${capture} to capture, ${waits} wait, ${held} cannot be captured now, ${skipped} left out, ${gone} gone, ${unchanged} unchanged`,

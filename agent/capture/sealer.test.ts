@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { uuidv7 } from "@tributary/shared/uuid.ts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Fact } from "../facts.ts";
+import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
+import { Lanes } from "../seal/lanes.ts";
+import { PartHasher } from "../seal/part-hasher.ts";
+import { Spool } from "../seal/spool.ts";
+import { folderSource } from "../source/folder.ts";
+import type { FileState } from "../source/source.ts";
+import { Batch } from "./batch.ts";
+import { Sealer } from "./sealer.ts";
+
+describe("how many files are waited for", () => {
+  let home: string;
+  let queue: SqliteQueue;
+  let sealer: Sealer;
+  let now = 0;
+  let roomAgain = 0;
+  const facts: Fact[] = [];
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "sealer-"));
+    queue = openQueue(join(home, "queue.sqlite"));
+    [now, roomAgain, facts.length] = [0, 0, 0];
+    const intake = queue.intake("acme", "pos");
+    sealer = new Sealer({
+      source: folderSource({
+        name: "pos",
+        path: home,
+        include: [],
+        exclude: [],
+        share: false,
+        crossMounts: false,
+        ignored: [],
+      }),
+      intake,
+      book: queue.book("acme", "pos"),
+      batch: new Batch(intake, { full: () => undefined, roomAgain: () => undefined }),
+      lanes: new Lanes(),
+      partHasher: new PartHasher(),
+      spool: new Spool(join(home, "spool"), 1e9, new Set()),
+      copy: false,
+      rules: { settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 },
+      report: (fact) => facts.push(fact),
+      clocks: { wall: Date.now, steady: () => now, corrected: Date.now },
+      makeUuid: uuidv7,
+      lookAgain: () => undefined,
+      most: 2,
+      roomAgain: () => {
+        roomAgain += 1;
+      },
+    });
+  });
+  afterEach(() => {
+    sealer.stop();
+    queue.close();
+    rmSync(home, { recursive: true, force: true });
+  });
+  const sight = (name: string, size: number): void => {
+    const state: FileState = { size, mtimeNs: 1n, ctimeNs: 1n, fileId: 1n };
+    sealer.sighted(Buffer.from(name), state);
+  };
+
+  test("what is too much is turned away, and asked for when there is room", () => {
+    for (const name of ["a", "b", "c"]) sight(name, 1);
+    expect([sealer.full, sealer.settling, roomAgain]).toEqual([true, 2, 0]);
+    // One that is waited for already takes no more room.
+    sight("b", 2);
+    sealer.drop(Buffer.from("a"));
+    expect([sealer.full, roomAgain]).toEqual([false, 1]);
+    sight("c", 1);
+    sealer.drop(Buffer.from("b"));
+    expect([sealer.settling, roomAgain]).toEqual([1, 1]);
+  });
+
+  test("files that never rest take no room from those that do", async () => {
+    for (const name of ["log 1", "log 2"]) sight(name, 1);
+    const room = sealer.room();
+    now = 60_000;
+    for (const name of ["log 1", "log 2"]) sight(name, 2);
+    await room;
+    expect(facts).toMatchObject([{ code: "file-restless" }, { code: "file-restless" }]);
+    for (const name of ["a", "b", "c"]) sight(name, 1);
+    expect([sealer.full, sealer.settling]).toEqual([true, 4]);
+    // Nor are more of them remembered than of the others.
+    now = 120_000;
+    for (const name of ["log 1", "a", "b"]) sight(name, 3);
+    expect([sealer.full, sealer.settling]).toEqual([false, 2]);
+  });
+});
