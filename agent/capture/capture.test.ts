@@ -169,6 +169,29 @@ describe("capture of a folder", () => {
     await until(() => expect(waiting()).toEqual(["late"]));
   });
 
+  test("a root that was away is watched anew when it is back: the old watches may be of what was unmounted", async () => {
+    const calls: string[] = [];
+    const capture = start({ rescan: 3_600_000 }, undefined, undefined, undefined, (source) => ({
+      ...source,
+      async watch(...asked) {
+        calls.push("watch");
+        const close = await source.watch(...asked);
+        return async () => {
+          calls.push("close");
+          await close();
+        };
+      },
+    }));
+    await until(() => expect(has("ScanFinished")).toBe(true));
+    renameSync(root, join(home, "away"));
+    await capture.health();
+    renameSync(join(home, "away"), root);
+    await capture.health();
+    await until(() => expect(calls).toEqual(["watch", "close", "watch"]));
+    write("a", "1");
+    await until(() => expect(waiting()).toEqual(["a"]));
+  });
+
   test("other times and the same bytes are no new parcel", async () => {
     write("a", "1");
     const capture = start();

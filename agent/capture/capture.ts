@@ -83,7 +83,7 @@ export function startCapture(parts: CaptureParts): Capture {
     roomAgain: () => void book.recovered(ROOT),
   });
   const shared = { source, intake, book, batch, report, clocks, makeUuid };
-  const root = new Root({ ...shared, back: () => looks.scanSoon() });
+  const root = new Root({ ...shared, back: () => void looks.rootIsBack() });
   const sealer = new Sealer({
     ...shared,
     lanes,
@@ -151,7 +151,7 @@ export function startCapture(parts: CaptureParts): Capture {
   const acceptedTimer = setInterval(() => {
     if (root.accepted()) check();
   }, ACCEPTED_MS);
-  const watching = settings.share ? undefined : looks.watch();
+  if (!settings.share) looks.watch();
   looks.scanSoon();
 
   return {
@@ -161,8 +161,7 @@ export function startCapture(parts: CaptureParts): Capture {
       clearInterval(acceptedTimer);
       sealer.stop();
       root.stop();
-      const closed = watching?.then((close) => close());
-      const ended = Promise.all([closed, looks.stop(), lanes.stop(), after?.stop()]).then(() => true);
+      const ended = Promise.all([looks.stop(), lanes.stop(), after?.stop()]).then(() => true);
       const inTime = await Promise.race([ended, sleep(graceMs, false, { ref: false })]);
       batch.stop();
       return inTime;

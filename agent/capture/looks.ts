@@ -37,6 +37,7 @@ export class Looks {
   readonly #paths = new Agenda();
   readonly #folders = new Agenda();
   readonly #ended = new AbortController();
+  #watching: Promise<() => Promise<void>> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #working: Promise<void> | undefined;
@@ -50,7 +51,23 @@ export class Looks {
     this.#parts = parts;
   }
 
-  async watch(): Promise<() => Promise<void>> {
+  watch(): void {
+    this.#watching = this.#watch();
+  }
+
+  /** The root is there again, or another one: what was watched may be gone with what was mounted. */
+  async rootIsBack(): Promise<void> {
+    if (this.#watching !== undefined) {
+      this.#watching = this.#watching.then(async (close) => {
+        await close();
+        return await this.#watch();
+      });
+      await this.#watching;
+    }
+    this.scanSoon();
+  }
+
+  async #watch(): Promise<() => Promise<void>> {
     const { source, report } = this.#parts;
     return await source.watch(
       (path) => {
@@ -90,7 +107,8 @@ export class Looks {
     this.#ended.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#scanTimer);
-    await Promise.all([this.#scanning, this.#working]);
+    const closed = this.#watching?.then((close) => close());
+    await Promise.all([closed, this.#scanning, this.#working]);
   }
 
   #arm(): void {

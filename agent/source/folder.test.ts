@@ -373,6 +373,53 @@ describe("a folder as a source", () => {
     },
   );
 
+  test.skipIf(!mountable)(
+    "hints go on after the folder was unmounted and mounted again (needs root and mount)",
+    async () => {
+      const mount = (): unknown => execFileSync("mount", ["-t", "tmpfs", "tmpfs", folder]);
+      const of = source();
+      const hints: string[] = [];
+      const stop = await of.watch(
+        (path) => hints.push(path?.toString("latin1") ?? "*"),
+        (reason) => hints.push(reason),
+      );
+      mount();
+      try {
+        mkdirSync(join(folder, "d"));
+        for (const at of [ROOT, Buffer.from("d")]) await list(of, at);
+        write("d/before");
+        await vi.waitFor(() => expect(hints).toContain("d/before"));
+        execFileSync("umount", [folder]);
+        await vi.waitFor(() => expect(hints).toContain("*"));
+        mount();
+        mkdirSync(join(folder, "d"));
+        for (const at of [ROOT, Buffer.from("d")]) await list(of, at);
+        write("after");
+        write("d/after");
+        await vi.waitFor(() => expect(hints).toEqual(expect.arrayContaining(["after", "d/after"])));
+      } finally {
+        await stop();
+        execFileSync("umount", ["-l", folder]);
+      }
+    },
+  );
+
+  test("a file named as its folder ends no watch and asks for no scan", async () => {
+    const of = source();
+    const hints: string[] = [];
+    const stop = await of.watch(
+      (path) => hints.push(path?.toString("latin1") ?? "*"),
+      (reason) => hints.push(reason),
+    );
+    await list(of);
+    write("root");
+    await vi.waitFor(() => expect(hints).toContain("root"));
+    write("other");
+    await vi.waitFor(() => expect(hints).toContain("other"));
+    expect(hints).not.toContain("*");
+    await stop();
+  });
+
   test.for([false, true])(
     "50,000 files in one folder (share: %s): all of them, a few at a time, in the order of their bytes",
     { timeout: 60_000 },

@@ -59,7 +59,14 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     .filter((path) => within(path, root) && path.length > root.length)
     .map((path) => path.subarray(root.at(-1) === 0x2f ? root.length : root.length + 1));
   const absolute = (path: Buffer): Buffer => (path.length === 0 ? root : join(root, path));
-  const watching = folderWatch(absolute);
+  const exists = (path: Buffer): boolean => {
+    try {
+      return disk.lstatNow(absolute(path)) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  const watching = folderWatch(absolute, exists);
 
   function stateOf(stats: BigIntStats): FileState {
     return {
@@ -116,7 +123,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
       if (!real.equals(folder.length === 0 ? rootReal : join(rootReal, folder)))
         return { ...unlisted(folder, LINKED, undefined), vanished: true };
       if (!before.isDirectory()) return { ...unlisted(folder, "it is no folder", undefined), vanished: true };
-      watching.cover(folder, before.ino);
+      watching.cover(folder, `${before.dev}:${before.ino}`);
       const names = await namesIn(disk, at, !options.share);
       const folders = await lookAtAll(folder, names, before.dev, async (found) => {
         taking = true;
