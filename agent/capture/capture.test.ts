@@ -394,6 +394,46 @@ describe("capture of a folder", () => {
     await until(() => expect(waiting()).toEqual(["a"]));
   });
 
+  test.for([-3_600_000, 0, 3_600_000])(
+    "on a share whose clock is off by %i ms, a file is read no sooner than one tick after it was first seen so",
+    async (ms) => {
+      write("a", "1");
+      const at: number[] = [];
+      const disk = timesOf(Date.now() + ms);
+      const looked = <R>(path: Buffer, look: (path: Buffer) => Promise<R>): Promise<R> => {
+        if (path.toString().endsWith("/a")) at.push(performance.now());
+        return look(path);
+      };
+      start(
+        { share: true, after: "delete" },
+        {
+          ...disk,
+          lstat: (path) => looked(path, disk.lstat),
+          open: (path) => looked(path, disk.open),
+        },
+      );
+      await until(() => expect(waiting()).toEqual(["a"]));
+      // Its last look is the one after the last byte.
+      expect(at.at(-1)! - at[0]!).toBeGreaterThanOrEqual(2_000);
+      deliver();
+      // What was read so is never read again for its times' sake: it is acted on at once.
+      await until(() =>
+        expect(facts).toContainEqual(expect.objectContaining({ kind: "AfterActionSkipped" })),
+      );
+      expect(facts.filter(({ kind }) => kind === "ParcelSealed")).toHaveLength(1);
+    },
+  );
+
+  test("a snapshot on a share is not the last word: the file is sealed again when it rests", async () => {
+    start({ share: true, settle: 200, rescan: 200, snapshotGrowing: 500 });
+    let size = 0;
+    const timer = setInterval(() => write("log", "x".repeat(++size)), 20);
+    await until(() => expect(has("ParcelSealed")).toBe(true));
+    expect(seen("log")?.state.size).toBe(-1);
+    clearInterval(timer);
+    await until(() => expect(seen("log")?.state.size).toBe(size));
+  });
+
   test("rehash finds a change that left no trace", async () => {
     write("a", "1");
     const capture = start({ rehash: 2000 }, timesOf(0));
@@ -628,11 +668,11 @@ describe("capture of a folder", () => {
       share = "6969 two:/export";
       rmSync(join(root, "a"));
       write("b", "2");
-      for (let i = 0; i < 3; i += 1) {
+      for (let i = 0; i < 5; i += 1) {
         await capture.scanNow();
         await new Promise((resolve) => setTimeout(resolve, 600));
       }
-      expect(waiting()).toEqual(["b"]);
+      await until(() => expect(waiting()).toEqual(["b"]));
       expect(queue.status.problems(9)).toMatchObject([{ code: "root-changed" }]);
     });
 

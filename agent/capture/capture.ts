@@ -12,6 +12,7 @@ import { afterRule } from "../seal/after.ts";
 import { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
 import type { Spool } from "../seal/spool.ts";
+import { settleTime } from "../settle/settle.ts";
 import { parent, ROOT } from "../source/bytes.ts";
 import type { RootHealth, Source } from "../source/source.ts";
 import { AfterActions } from "./after-actions.ts";
@@ -92,7 +93,7 @@ export function startCapture(parts: CaptureParts): Capture {
     copy: settings.capture === "copy",
     most: parts.most ?? MOST,
     rules: {
-      settleMs: settings.settle,
+      settleMs: settleTime(settings),
       snapshotMs: settings.snapshotGrowing,
       restlessMs: Math.max(RESTLESS_MS, 10 * settings.settle),
     },

@@ -1,40 +1,47 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Fact } from "../facts.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { Lanes } from "../seal/lanes.ts";
 import { PartHasher } from "../seal/part-hasher.ts";
 import { Spool } from "../seal/spool.ts";
+import { type Disk, realDisk } from "../source/disk.ts";
 import { folderSource } from "../source/folder.ts";
-import type { FileState } from "../source/source.ts";
+import type { FileState, Source } from "../source/source.ts";
 import { Batch } from "./batch.ts";
 import { Sealer } from "./sealer.ts";
 
-describe("how many files are waited for", () => {
+function folderSourceOf(path: string, disk: Disk = realDisk): Source {
+  const rules = { include: [], exclude: [], ignored: [] };
+  return folderSource({ name: "pos", path, share: false, crossMounts: false, ...rules }, disk);
+}
+
+describe("from sighting to parcel", () => {
   let home: string;
   let queue: SqliteQueue;
   let sealer: Sealer;
   let now = 0;
+  let wall = 0;
   let roomAgain = 0;
   const facts: Fact[] = [];
+  /** To read a file takes a minute. */
+  const slow: Disk = {
+    ...realDisk,
+    async open(path) {
+      wall += 60_000;
+      return await realDisk.open(path);
+    },
+  };
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), "sealer-"));
     queue = openQueue(join(home, "queue.sqlite"));
-    [now, roomAgain, facts.length] = [0, 0, 0];
+    [now, wall, roomAgain, facts.length] = [0, 0, 0, 0];
     const intake = queue.intake("acme", "pos");
     sealer = new Sealer({
-      source: folderSource({
-        name: "pos",
-        path: home,
-        include: [],
-        exclude: [],
-        share: false,
-        crossMounts: false,
-        ignored: [],
-      }),
+      source: folderSourceOf(home, slow),
       intake,
       book: queue.book("acme", "pos"),
       batch: new Batch(intake, { full: () => undefined, roomAgain: () => undefined }),
@@ -44,7 +51,7 @@ describe("how many files are waited for", () => {
       copy: false,
       rules: { settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 },
       report: (fact) => facts.push(fact),
-      clocks: { wall: Date.now, steady: () => now, corrected: Date.now },
+      clocks: { wall: () => wall, steady: () => now, corrected: Date.now },
       makeUuid: uuidv7,
       lookAgain: () => undefined,
       most: 2,
@@ -73,6 +80,17 @@ describe("how many files are waited for", () => {
     sight("c", 1);
     sealer.drop(Buffer.from("b"));
     expect([sealer.settling, roomAgain]).toEqual([1, 1]);
+  });
+
+  test("a file is known as of the beginning of its reading, however long that takes", async () => {
+    const path = Buffer.from("a");
+    writeFileSync(join(home, "a"), "1");
+    const look = await folderSourceOf(home).look(path);
+    if (look.kind !== "file") throw new Error(look.kind);
+    sealer.sighted(path, look.state);
+    [now, wall] = [60_000, 5_000];
+    sealer.sighted(path, look.state);
+    await vi.waitFor(() => expect(queue.intake("acme", "pos").seen(path)?.sealedAt).toBe(5_000));
   });
 
   test("files that never rest take no room from those that do", async () => {

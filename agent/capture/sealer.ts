@@ -18,6 +18,7 @@ import {
   type SettleRules,
   type Settling,
   settle,
+  stateAfterSnapshot,
 } from "../settle/settle.ts";
 import { fromKey, key, ROOT } from "../source/bytes.ts";
 import type { FileState, Source } from "../source/source.ts";
@@ -168,6 +169,8 @@ export class Sealer {
     this.#parts.lanes.add({
       size: order.state.size,
       run: async (buffer) => {
+        // What is changed once the reading has begun may be in it or not.
+        const began = this.#parts.clocks.wall();
         const spool = this.#parts.copy || order.snapshot ? this.#parts.spool : undefined;
         try {
           const result = await seal(this.#parts.source, order, spool, {
@@ -175,7 +178,7 @@ export class Sealer {
             partHasher: this.#parts.partHasher,
             stop: this.#stopping.signal,
           });
-          this.#sealed(at, order, result);
+          this.#sealed(at, order, result, began);
         } catch (error) {
           this.#sealing.delete(at);
           if ((error as { code?: unknown }).code !== "disk-full") throw error;
@@ -185,11 +188,11 @@ export class Sealer {
     });
   }
 
-  #sealed(at: string, order: SealOrder, result: SealResult): void {
+  #sealed(at: string, order: SealOrder, result: SealResult, began: number): void {
     switch (result.kind) {
       case "sealed":
         // The lane goes on: the more sealings meet in one commit, the fewer times the disk is waited for.
-        void this.#store(at, order, result);
+        void this.#store(at, order, result, began);
         return;
       case "changed":
         this.#sealing.delete(at);
@@ -225,12 +228,17 @@ export class Sealer {
     );
   }
 
-  async #store(at: string, order: SealOrder, result: SealResult & { kind: "sealed" }): Promise<void> {
+  async #store(
+    at: string,
+    order: SealOrder,
+    result: SealResult & { kind: "sealed" },
+    sealedAt: number,
+  ): Promise<void> {
     const { intake, clocks, report, source, spool } = this.#parts;
     const { path, snapshot } = order;
     const before = intake.seen(path);
-    const sealedAt = clocks.wall();
-    const seen: Seen = { path, state: result.state, sha256: result.sha256, sealedAt, missed: 0 };
+    const state = snapshot ? stateAfterSnapshot(result.state) : result.state;
+    const seen: Seen = { path, state, sha256: result.sha256, sealedAt, missed: 0 };
     const touched = before !== undefined && before.sha256 === result.sha256 && before.missed === 0;
     const parcel: VersionParcel | undefined = touched
       ? undefined
@@ -263,7 +271,7 @@ export class Sealer {
         snapshot,
       });
     // A clock that is coarse may hide a change; and what is as it was may have an action due.
-    if (moved || touched) this.#parts.lookAgain(path, 0);
+    if (moved || touched || state.size < 0) this.#parts.lookAgain(path, 0);
     if (mayHaveChangedUnseen(result.state, sealedAt)) this.#parts.lookAgain(path, COARSE_MS);
   }
 

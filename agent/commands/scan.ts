@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { type FolderSettings, loadAgentSettings } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import { afterRule } from "../seal/after.ts";
+import { settleTime } from "../settle/settle.ts";
 import { folderSource } from "../source/folder.ts";
 import { ignoredBy, owned } from "../source/owner.ts";
 import { type Finding, findings, type Known } from "./findings.ts";
@@ -78,7 +79,7 @@ async function scan(
   known: Known | undefined,
   json: boolean,
 ): Promise<string | undefined> {
-  const { name, path, include, exclude, share, crossMounts, after, settle, removals } = settings;
+  const { name, path, include, exclude, share, crossMounts, after, removals } = settings;
   const rule = afterRule(after, path);
   const ignored = ignoredBy(path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
   const source = folderSource({ name, path, include, exclude, share, crossMounts, ignored });
@@ -86,7 +87,7 @@ async function scan(
   if (!health.healthy) return `${health.reason} (${health.code})`;
   const counts = { capture: 0, waits: 0, held: 0, skipped: 0, gone: 0, unchanged: 0 };
   const progress = new Progress();
-  await findings(source, known, settle, Date.now, (finding) => {
+  await findings(source, known, settleTime(settings), Date.now, (finding) => {
     counts[finding.what] += 1;
     if (finding.what !== "unchanged")
       result(json ? JSON.stringify(viewOf(name, finding)) : lineOf(name, finding));
