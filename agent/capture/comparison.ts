@@ -2,7 +2,8 @@
 import type { Report } from "../facts.ts";
 import { Beside } from "../queue/beside.ts";
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
-import { mayHaveChangedUnseen, sameState } from "../settle/settle.ts";
+import { mayHaveChangedUnseen } from "../settle/settle.ts";
+import { sameState } from "../source/same-state.ts";
 import type { FileState, Found, Listing, Source, Unseen } from "../source/source.ts";
 import type { AfterActions } from "./after-actions.ts";
 import type { Asides } from "./asides.ts";

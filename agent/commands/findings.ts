@@ -2,8 +2,8 @@
 import { formatDuration } from "@tributary/shared/units.ts";
 import { Beside } from "../queue/beside.ts";
 import type { Intake, Seen } from "../queue/queue.ts";
-import { sameState } from "../settle/settle.ts";
 import { fromKey, ROOT } from "../source/bytes.ts";
+import { sameState } from "../source/same-state.ts";
 import type { Found, Listing, Sighting, Source } from "../source/source.ts";
 import { walk } from "../source/walk.ts";
 

@@ -50,9 +50,10 @@ export function addScan(program: Command, lookInto: LookInto): void {
           : `${config} has no source "${options.source}"`,
       );
     const clients = loadIdentity(data)?.clients;
+    const owners = clients && (await owned(all, clients, data));
     let failed = 0;
     for (const source of sources) {
-      const found = clients && owned(all, clients, data).find((one) => one.source === source);
+      const found = owners?.find((one) => one.source === source);
       // One that cannot be looked through says so; the others are shown all the same.
       const looked = found?.client === undefined ? undefined : lookInto(data, found.client, source.name);
       try {
@@ -81,7 +82,7 @@ async function scan(
 ): Promise<string | undefined> {
   const { name, path, include, exclude, share, crossMounts, after, removals } = settings;
   const rule = afterRule(after, path);
-  const ignored = ignoredBy(path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
+  const ignored = await ignoredBy(path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
   const source = folderSource({ name, path, include, exclude, share, crossMounts, ignored });
   const health = await source.health();
   if (!health.healthy) return `${health.reason} (${health.code})`;

@@ -44,7 +44,7 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
   const copies = sources.some((source) => source.capture === "copy");
   yield await checkSpace(patient.data, copies ? limits.spool : 0);
   const readable: string[] = [];
-  const refusals = identity === undefined ? [] : owned(sources, identity.clients, patient.data);
+  const refusals = identity === undefined ? [] : await owned(sources, identity.clients, patient.data);
   for (const [i, source] of sources.entries()) {
     const refused = refusals[i]?.refused;
     if (refused !== undefined) {

@@ -1,7 +1,9 @@
 /** Capture's side of the queue for one source: what was seen, and what is sealed, stored together. */
+
+import { join } from "../source/bytes.ts";
 import { diskFull, type QueueFile } from "./database.ts";
 import type { Intake, Sealing, Seen, Standing, VersionParcel } from "./queue.ts";
-import { below, joined, type SeenRow, split, toColumns, toSeen } from "./rows.ts";
+import { below, type SeenRow, split, toColumns, toSeen } from "./rows.ts";
 
 const SEEN = "s.name, s.size, s.mtime_ns, s.ctime_ns, s.file_id, s.sha256, s.sealed_at, s.missed";
 /** Folders and their files are read in pages: an open cursor would lock out every write of this connection. */
@@ -178,7 +180,7 @@ export function sqliteIntake(
         if (!last?.equals(name)) children.push(name);
         last = name;
         // "x-y" sorts between "x" and "x/y": only what lies below "x/" may be leapt over.
-        const next = slash === -1 ? Buffer.concat([at, Buffer.of(0)]) : below(joined(folder, name)).to;
+        const next = slash === -1 ? Buffer.concat([at, Buffer.of(0)]) : below(join(folder, name)).to;
         at = sql.nextFolder.get(next, to);
       }
       return [...new Map(children.map((name) => [name.toString("latin1"), name])).values()];

@@ -227,6 +227,18 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       expect(Array.from(intake().seenIn(Buffer.alloc(0)), (seen) => String(seen.path))).toEqual(["r"]);
     });
 
+    test("folders whose names are the first or the last of all bytes are found like all others", () => {
+      const names = [Buffer.of(1), Buffer.alloc(3, 0xff), Buffer.alloc(255, 0xff)];
+      const deep = Buffer.alloc(4_096, 0xff).fill(0x2f, 255, 256).fill(0x2f, 511, 512);
+      const folders = [...names, deep.subarray(0, 511)];
+      put(...folders.map((folder, i) => version(Buffer.concat([folder, Buffer.from("/x")]), `${i}`)));
+      put(version("in the root"));
+      const hex = (paths: Iterable<Buffer>): string[] => Array.from(paths, (path) => path.toString("hex"));
+      expect(hex(intake().childFolders(Buffer.alloc(0))).sort()).toEqual(hex(names).sort());
+      expect(hex(intake().foldersSeen(Buffer.alloc(0))).sort()).toEqual(["", ...hex(folders)].sort());
+      expect(hex(intake().childFolders(Buffer.alloc(255, 0xff)))).toEqual(["ff".repeat(255)]);
+    });
+
     test("the files of one folder come in byte order, however many, while others are stored and forgotten", () => {
       const names = Array.from({ length: 1_203 }, (_, i) => `d/${(i * 7919) % 1_203}`);
       put(...[...names, "d/\u00ff", "d2/x"].map((name) => version(name)));

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { sameState } from "../source/same-state.ts";
 import type { FileState } from "../source/source.ts";
 import {
   mayHaveChangedUnseen,
   type SettleRules,
   type Settling,
-  sameState,
   settle,
   settleTime,
   stateAfterSnapshot,

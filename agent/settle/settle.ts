@@ -3,6 +3,7 @@
  * at least `settleMs` apart. Pure: (before, what was seen, now, rules) -> what to keep and what to do. Times are ms of
  * a clock that never jumps.
  */
+import { sameState } from "../source/same-state.ts";
 import type { FileState } from "../source/source.ts";
 
 export interface SettleRules {
@@ -48,16 +49,6 @@ export function settle(before: Settling | undefined, seen: FileState, now: numbe
     due: since + rules.settleMs,
     restless,
   };
-}
-
-/** Not touched in between, as far as the system tells. A file id is compared only where both looks trust it. */
-export function sameState(a: FileState, b: FileState): boolean {
-  return (
-    a.size === b.size &&
-    a.mtimeNs === b.mtimeNs &&
-    a.ctimeNs === b.ctimeNs &&
-    (a.fileId === undefined || b.fileId === undefined || a.fileId === b.fileId)
-  );
 }
 
 /** Clocks of file systems are coarse: within this of its last change a file can change again without a trace. */
