@@ -172,7 +172,7 @@ async function live(
   };
 
   const takeSources = async (): Promise<void> => {
-    const wrong = unowned(settings.sources, identity.clients, data);
+    const wrong = await unowned(settings.sources, identity.clients, data);
     if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
     await sources.take(settings, identity.clients);
     dispatcher.retryAll();

@@ -1,13 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { agentSettings } from "./config.ts";
 import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
 import { type Disk, realDisk } from "./source/disk.ts";
-import { Sources } from "./sources.ts";
+import { Sources, type SourcesParts } from "./sources.ts";
 
 let home: string;
 let queue: SqliteQueue;
@@ -36,24 +37,52 @@ function hanging(): { readonly disk: Disk; calls(): number } {
   return { disk, calls: () => calls };
 }
 
+const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
+  queue,
+  spool: new Spool(join(home, "spool"), () => 1e9, new Set()),
+  partHasher: new PartHasher(),
+  report: () => undefined,
+  corrected: Date.now,
+  data: join(home, "data"),
+  ...more,
+});
+
+test("a change that fails is told, and the next one is taken all the same", async () => {
+  let full = true;
+  const sources = new Sources(
+    partsOf({
+      queue: {
+        ...queue,
+        intake(client, source) {
+          if (full) throw new ProblemError("disk-full", "no room");
+          return queue.intake(client, source);
+        },
+      },
+    }),
+  );
+  writeFileSync(join(home, "well", "a"), "1");
+  const settings = agentSettings.parse({
+    sources: [{ name: "well", path: join(home, "well"), settle: "50ms" }],
+  });
+  await expect(sources.take(settings, ["acme"])).rejects.toMatchObject({ code: "disk-full" });
+  full = false;
+  await sources.take(settings, ["acme"]);
+  await vi.waitFor(() => expect(queue.status.waiting(9).map(({ path }) => `${path}`)).toEqual(["a"]), 10_000);
+  expect(await sources.stop(10_000)).toEqual([]);
+});
+
 test("a share that hangs holds up neither the other sources nor a stop", async () => {
   const { disk, calls } = hanging();
-  const sources = new Sources({
-    queue,
-    spool: new Spool(join(home, "spool"), () => 1e9, new Set()),
-    partHasher: new PartHasher(),
-    report: () => undefined,
-    corrected: Date.now,
-    data: join(home, "data"),
-    disk,
-  });
+  const sources = new Sources(partsOf({ disk }));
   writeFileSync(join(home, "well", "a"), "1");
   const { sources: both } = agentSettings.parse({
     sources: ["well", "hung"].map((name) => ({ name, path: join(home, name), settle: "50ms", share: true })),
   });
   await sources.take({ ...agentSettings.parse({}), sources: both }, ["acme"]);
   await vi.waitFor(() => expect(queue.status.waiting(9).map(({ path }) => `${path}`)).toEqual(["a"]), 10_000);
-  await vi.waitFor(() => expect(calls()).toBe(1));
+  // Where it leads, and what it holds: each is asked once, however often the configuration changes.
+  await sources.take({ ...agentSettings.parse({}), sources: both }, ["acme"]);
+  await vi.waitFor(() => expect(calls()).toBe(2));
   const began = performance.now();
   expect(await sources.stop(200)).toEqual(["hung"]);
   expect(performance.now() - began).toBeLessThan(5_000);

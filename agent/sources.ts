@@ -8,9 +8,9 @@ import type { Intake, SourceBook } from "./queue/queue.ts";
 import { afterRule } from "./seal/after.ts";
 import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
-import type { Disk } from "./source/disk.ts";
+import { type Disk, realDisk } from "./source/disk.ts";
 import { folderSource } from "./source/folder.ts";
-import { ignoredBy, owned } from "./source/owner.ts";
+import { askedOnce, ignoredBy, owned, type RealPath } from "./source/owner.ts";
 import type { Source } from "./source/source.ts";
 
 export interface SourcesParts {
@@ -43,12 +43,14 @@ const GRACE_MS = 10_000;
 
 export class Sources {
   readonly #parts: SourcesParts;
+  readonly #realPath: RealPath;
   #running = new Map<string, Running>();
   /** One change after the other. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(parts: SourcesParts) {
     this.#parts = parts;
+    this.#realPath = askedOnce((parts.disk ?? realDisk).realPath);
     // A capture frees the copies of its own parcels; of those whose source is gone nobody else would.
     parts.queue.onEnd((ends) => {
       for (const { parcel, end } of ends)
@@ -66,8 +68,10 @@ export class Sources {
 
   /** Starts what is new, stops what is gone, restarts what changed. `clients`: whom this agent acts for. */
   take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#take(settings, clients));
-    return this.#turn;
+    const turn = this.#turn.then(() => this.#take(settings, clients));
+    // What fails is the caller's to hear; the next change has its own turn.
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   states(): SourceState[] {
@@ -104,7 +108,7 @@ export class Sources {
 
   async #take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
     const wanted = new Map<string, { client: string; source: FolderSettings }>();
-    for (const { source, client } of owned(settings.sources, clients, this.#parts.data))
+    for (const { source, client } of await owned(settings.sources, clients, this.#parts.data, this.#realPath))
       if (client !== undefined) wanted.set(identityOf(client, source.name), { client, source });
     const over = [...this.#running].filter(([identity, { settings }]) => {
       const next = wanted.get(identity);
@@ -112,14 +116,20 @@ export class Sources {
     });
     await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
     for (const [identity] of over) this.#running.delete(identity);
-    for (const [identity, { client, source }] of wanted)
-      if (!this.#running.has(identity)) this.#running.set(identity, this.#start(client, source));
+    const fresh = [...wanted].filter(([identity]) => !this.#running.has(identity));
+    const ignored = await Promise.all(fresh.map(([, { source }]) => this.#ignored(source)));
+    for (const [i, [identity, { client, source }]] of fresh.entries())
+      this.#running.set(identity, this.#start(client, source, ignored[i] as string[]));
   }
 
-  #start(client: string, settings: FolderSettings): Running {
-    const { queue, spool, partHasher, report, corrected, data } = this.#parts;
-    const rule = afterRule(settings.after, settings.path);
-    const ignored = ignoredBy(settings.path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
+  async #ignored({ after, path }: FolderSettings): Promise<string[]> {
+    const rule = afterRule(after, path);
+    const own = [this.#parts.data, ...(rule?.kind === "move" ? [rule.to] : [])];
+    return await ignoredBy(path, own, this.#realPath);
+  }
+
+  #start(client: string, settings: FolderSettings, ignored: readonly string[]): Running {
+    const { queue, spool, partHasher, report, corrected } = this.#parts;
     const source = folderSource({ ...settings, ignored }, this.#parts.disk);
     const intake = queue.intake(client, settings.name);
     const book = queue.book(client, settings.name);

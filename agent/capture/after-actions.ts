@@ -2,10 +2,10 @@
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
-import { type AfterRule, actAfter, recoverAside } from "../seal/after.ts";
+import { type AfterRule, actAfter } from "../seal/after.ts";
 import { mayHaveChangedUnseen } from "../settle/settle.ts";
 import { key, parent } from "../source/bytes.ts";
-import type { Listing, Source } from "../source/source.ts";
+import type { Source } from "../source/source.ts";
 import { TAKEN_BY_US } from "./removals.ts";
 import type { Clocks } from "./sealer.ts";
 
@@ -52,21 +52,9 @@ export class AfterActions {
     await work;
   }
 
-  /** Private names that a crash left: each gets its own name back, and takes its turn again. */
-  async recover(listing: Listing, seen: readonly Seen[]): Promise<void> {
-    const { own } = listing;
-    if (own === undefined || !listing.complete || this.#busyFolders.has(key(listing.folder))) return;
-    const present = new Set(listing.files.map(({ path }) => key(path)));
-    const missing = seen.filter(({ path }) => !present.has(key(path)));
-    for (const aside of own) {
-      const back = await recoverAside(this.#parts.root, aside, missing).catch(() => undefined);
-      if (back === undefined)
-        this.#problem(
-          aside,
-          "an interrupted after: action left this file, and it is not one that was delivered; look at it and rename it",
-        );
-      else this.#parts.book.recovered(aside);
-    }
+  /** Whether a private name in this folder may be one that is just being acted on. */
+  isActingIn(folder: Buffer): boolean {
+    return this.#busyFolders.has(key(folder));
   }
 
   async stop(): Promise<void> {

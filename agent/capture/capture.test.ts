@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -24,6 +25,7 @@ import { type Disk, realDisk } from "../source/disk.ts";
 import { folderSource } from "../source/folder.ts";
 import type { Source } from "../source/source.ts";
 import { acceptRoot, type Capture, startCapture } from "./capture.ts";
+import { TAKEN_BY_US } from "./removals.ts";
 
 const DELIVERED: ParcelEnd = {
   kind: "delivered",
@@ -33,6 +35,7 @@ const DELIVERED: ParcelEnd = {
   receivedAt: "2026-01-01T00:00:00.000Z",
   at: 1,
 };
+const OWN = ".tributary-0190a8c0-0000-7000-8000-000000000001~";
 const SUPERSEDED: ParcelEnd = { kind: "superseded", detail: "changed", at: 1 };
 
 describe("capture of a folder", () => {
@@ -113,6 +116,22 @@ describe("capture of a folder", () => {
       },
     };
   }
+  /** A share that numbers its files anew at each look (CIFS with `noserverino`, some FUSE file systems). */
+  function renumbering(): Disk {
+    let last = 1_000_000n;
+    const anew = (stats: BigIntStats): BigIntStats => Object.assign(stats, { ino: ++last });
+    return {
+      ...realDisk,
+      stat: async (path) => anew(await realDisk.stat(path)),
+      lstat: async (path) => anew(await realDisk.lstat(path)),
+      lstatNow: (path) => anew(realDisk.lstatNow(path)),
+      async open(path) {
+        const handle = await realDisk.open(path);
+        const stat = handle.stat.bind(handle);
+        return Object.assign(handle, { stat: async () => anew(await stat({ bigint: true })) });
+      },
+    };
+  }
   const has = (kind: Fact["kind"]): boolean => facts.some((fact) => fact.kind === kind);
 
   test("what was there, what is dropped, and what changes becomes parcels", async () => {
@@ -148,6 +167,29 @@ describe("capture of a folder", () => {
     await until(() => expect(facts.filter(({ kind }) => kind === "ScanFinished").length).toBeGreaterThan(2));
     write("late", "x");
     await until(() => expect(waiting()).toEqual(["late"]));
+  });
+
+  test("a root that was away is watched anew when it is back: the old watches may be of what was unmounted", async () => {
+    const calls: string[] = [];
+    const capture = start({ rescan: 3_600_000 }, undefined, undefined, undefined, (source) => ({
+      ...source,
+      async watch(...asked) {
+        calls.push("watch");
+        const close = await source.watch(...asked);
+        return async () => {
+          calls.push("close");
+          await close();
+        };
+      },
+    }));
+    await until(() => expect(has("ScanFinished")).toBe(true));
+    renameSync(root, join(home, "away"));
+    await capture.health();
+    renameSync(join(home, "away"), root);
+    await capture.health();
+    await until(() => expect(calls).toEqual(["watch", "close", "watch"]));
+    write("a", "1");
+    await until(() => expect(waiting()).toEqual(["a"]));
   });
 
   test("other times and the same bytes are no new parcel", async () => {
@@ -312,6 +354,31 @@ describe("capture of a folder", () => {
     await until(() => expect(waiting()).toEqual(["a", "b"]));
   });
 
+  test("while a full spool holds up a scan, hints are looked at all the same, and nothing is left out in the end", async () => {
+    for (const name of ["gone", "stays"]) write(name, "1");
+    const first = start({ capture: "copy" });
+    await until(() => expect(waiting().sort()).toEqual(["gone", "stays"]));
+    deliver();
+    await first.stop(10_000);
+    running.length = 0;
+    spool = new Spool(join(home, "spool"), () => 5, new Set());
+    const names = Array.from({ length: 8 }, (_, i) => `new/${i}`);
+    for (const name of names) write(name, "1234");
+    start({ capture: "copy" }, undefined, undefined, 3);
+    await until(() => expect(queue.status.problems(9)).toHaveLength(3));
+    rmSync(join(root, "gone"));
+    write("also", "1234");
+    await until(() => expect(waiting()).toContain("-gone"));
+    const left = new Set([...names, "also"]);
+    await vi.waitFor(
+      () => {
+        for (const name of deliver()) left.delete(name);
+        expect([...left]).toEqual([]);
+      },
+      { timeout: 40_000, interval: 20 },
+    );
+  });
+
   test("a full disk holds everything back, visibly, and nothing is lost", async () => {
     const real = queue.intake("acme", "pos");
     let full = true;
@@ -337,6 +404,46 @@ describe("capture of a folder", () => {
     await until(() => expect(deliver()).toEqual(["a"]));
     write("a", "2");
     await until(() => expect(waiting()).toEqual(["a"]));
+  });
+
+  test.for([-3_600_000, 0, 3_600_000])(
+    "on a share whose clock is off by %i ms, a file is read no sooner than one tick after it was first seen so",
+    async (ms) => {
+      write("a", "1");
+      const at: number[] = [];
+      const disk = timesOf(Date.now() + ms);
+      const looked = <R>(path: Buffer, look: (path: Buffer) => Promise<R>): Promise<R> => {
+        if (path.toString().endsWith("/a")) at.push(performance.now());
+        return look(path);
+      };
+      start(
+        { share: true, after: "delete" },
+        {
+          ...disk,
+          lstat: (path) => looked(path, disk.lstat),
+          open: (path) => looked(path, disk.open),
+        },
+      );
+      await until(() => expect(waiting()).toEqual(["a"]));
+      // Its last look is the one after the last byte.
+      expect(at.at(-1)! - at[0]!).toBeGreaterThanOrEqual(2_000);
+      deliver();
+      // What was read so is never read again for its times' sake: it is acted on at once.
+      await until(() =>
+        expect(facts).toContainEqual(expect.objectContaining({ kind: "AfterActionSkipped" })),
+      );
+      expect(facts.filter(({ kind }) => kind === "ParcelSealed")).toHaveLength(1);
+    },
+  );
+
+  test("a snapshot on a share is not the last word: the file is sealed again when it rests", async () => {
+    start({ share: true, settle: 200, rescan: 200, snapshotGrowing: 500 });
+    let size = 0;
+    const timer = setInterval(() => write("log", "x".repeat(++size)), 20);
+    await until(() => expect(has("ParcelSealed")).toBe(true));
+    expect(seen("log")?.state.size).toBe(-1);
+    clearInterval(timer);
+    await until(() => expect(seen("log")?.state.size).toBe(size));
   });
 
   test("rehash finds a change that left no trace", async () => {
@@ -409,11 +516,28 @@ describe("capture of a folder", () => {
       await until(() => expect(deliver().sort()).toEqual(["a", "b"]));
       await first.stop(10_000);
       running.length = 0;
-      renameSync(join(root, "a"), join(root, ".tributary-left~"));
+      renameSync(join(root, "a"), join(root, OWN));
       start({ after: "move:done" });
       await until(() => expect(readdirSync(join(root, "done")).sort()).toEqual(["a", "b"]));
       await until(() => expect(readdirSync(root)).toEqual(["done"]));
       expect(waiting()).toEqual([]);
+    });
+
+    test("a private name is put back when after: is configured no more; a name that looks alike is a client's file", async () => {
+      for (const name of ["a", "b"]) write(name, name);
+      const first = start();
+      await until(() => expect(deliver().sort()).toEqual(["a", "b"]));
+      await first.stop(10_000);
+      running.length = 0;
+      // Killed between the two steps of the action, and the operator took the line away.
+      queue.intake("acme", "pos").missed([Buffer.from("a")], TAKEN_BY_US);
+      renameSync(join(root, "a"), join(root, OWN));
+      rmSync(join(root, "b"));
+      write(".tributary-of-the-client~", "c");
+      start();
+      await until(() => expect(waiting().sort()).toEqual(["-b", ".tributary-of-the-client~"]));
+      expect(readdirSync(root).sort()).toEqual([".tributary-of-the-client~", "a"]);
+      expect(seen("a")).toMatchObject({ missed: 0 });
     });
   });
 
@@ -458,6 +582,57 @@ describe("capture of a folder", () => {
       await delivered("d/1");
       renameSync(join(root, "d"), join(root, "e"));
       await until(() => expect(waiting().sort()).toEqual(["-d/1", "e/1"]));
+    });
+
+    test("what becomes a link, a FIFO, or lies behind a link, is no longer there", async () => {
+      const names = ["link", "fifo", "dir/1", "dir/sub/2", "same", "out/x", "keep"];
+      for (const name of names) write(name, name);
+      const capture = start({ exclude: ["out"] });
+      await delivered(...names.filter((name) => name !== "out/x"));
+      renameSync(join(root, "dir"), join(home, "dir"));
+      symlinkSync(join(home, "dir"), join(root, "dir"));
+      for (const name of ["link", "fifo", "same"]) rmSync(join(root, name));
+      symlinkSync("keep", join(root, "link"));
+      execFileSync("mkfifo", [join(root, "fifo")]);
+      mkdirSync(join(root, "same"));
+      await until(() =>
+        expect(waiting().sort()).toEqual(["-dir/1", "-dir/sub/2", "-fifo", "-link", "-same"]),
+      );
+      deliver();
+      symlinkSync(".", join(root, "loop"));
+      await capture.scanNow();
+      expect(waiting()).toEqual([]);
+    });
+
+    test("what was captured and is excluded now is not removed, whatever it becomes", async () => {
+      write("a", "1");
+      write("d/b", "1");
+      const first = start();
+      await delivered("a", "d/b");
+      await first.stop(10_000);
+      running.length = 0;
+      rmSync(join(root, "a"));
+      rmSync(join(root, "d"), { recursive: true });
+      for (const name of ["a", "d"]) symlinkSync("/", join(root, name));
+      const capture = start({ exclude: ["a", "d"] });
+      for (let i = 0; i < 3; i += 1) {
+        await capture.scanNow();
+        await new Promise((resolve) => setTimeout(resolve, 600));
+      }
+      expect(waiting()).toEqual([]);
+    });
+
+    test("on a share that numbers its files anew at each look everything goes on: seals, changes, removals", async () => {
+      for (const name of ["a", "d/b"]) write(name, name);
+      const capture = start({ share: true, rescan: 500 }, renumbering());
+      await delivered("a", "d/b");
+      write("a", "changed");
+      await delivered("a");
+      await capture.scanNow();
+      expect(facts.findLast(({ kind }) => kind === "ScanFinished")).toMatchObject({ complete: true });
+      rmSync(join(root, "d"), { recursive: true });
+      await until(() => expect(waiting()).toEqual(["-d/b"]));
+      expect(capture.state().problems).toBe(0);
     });
 
     test("what vanished while the agent was not running", async () => {
@@ -505,11 +680,11 @@ describe("capture of a folder", () => {
       share = "6969 two:/export";
       rmSync(join(root, "a"));
       write("b", "2");
-      for (let i = 0; i < 3; i += 1) {
+      for (let i = 0; i < 5; i += 1) {
         await capture.scanNow();
         await new Promise((resolve) => setTimeout(resolve, 600));
       }
-      expect(waiting()).toEqual(["b"]);
+      await until(() => expect(waiting()).toEqual(["b"]));
       expect(queue.status.problems(9)).toMatchObject([{ code: "root-changed" }]);
     });
 

@@ -12,10 +12,13 @@ import { afterRule } from "../seal/after.ts";
 import { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
 import type { Spool } from "../seal/spool.ts";
+import { settleTime } from "../settle/settle.ts";
 import { parent, ROOT } from "../source/bytes.ts";
 import type { RootHealth, Source } from "../source/source.ts";
 import { AfterActions } from "./after-actions.ts";
+import { Asides } from "./asides.ts";
 import { Batch } from "./batch.ts";
+import { Comparison } from "./comparison.ts";
 import { Looks } from "./looks.ts";
 import { Removals } from "./removals.ts";
 import { Root } from "./root.ts";
@@ -81,7 +84,7 @@ export function startCapture(parts: CaptureParts): Capture {
     roomAgain: () => void book.recovered(ROOT),
   });
   const shared = { source, intake, book, batch, report, clocks, makeUuid };
-  const root = new Root({ ...shared, back: () => looks.scanSoon() });
+  const root = new Root({ ...shared, back: () => void looks.rootIsBack() });
   const sealer = new Sealer({
     ...shared,
     lanes,
@@ -90,11 +93,12 @@ export function startCapture(parts: CaptureParts): Capture {
     copy: settings.capture === "copy",
     most: parts.most ?? MOST,
     rules: {
-      settleMs: settings.settle,
+      settleMs: settleTime(settings),
       snapshotMs: settings.snapshotGrowing,
       restlessMs: Math.max(RESTLESS_MS, 10 * settings.settle),
     },
     lookAgain: (path, ms) => looks.path(path, ms),
+    roomAgain: () => looks.scanLater(),
   });
   const removals = settings.removals
     ? new Removals({
@@ -106,13 +110,24 @@ export function startCapture(parts: CaptureParts): Capture {
     : undefined;
   const rule = afterRule(settings.after, settings.path);
   const after = rule && new AfterActions({ ...shared, rule, root: settings.path });
-  const looks: Looks = new Looks({
+  const asides = new Asides({
+    ...shared,
+    root: settings.path,
+    lookAgain: (path, ms) => looks.path(path, ms),
+  });
+  const comparison = new Comparison({
     ...shared,
     sealer,
     removals,
     after,
-    rescanMs: settings.rescan,
+    asides,
     rehashMs: settings.rehash,
+  });
+  const looks: Looks = new Looks({
+    ...shared,
+    sealer,
+    comparison,
+    rescanMs: settings.rescan,
     health: root.stands,
   });
 
@@ -137,7 +152,7 @@ export function startCapture(parts: CaptureParts): Capture {
   const acceptedTimer = setInterval(() => {
     if (root.accepted()) check();
   }, ACCEPTED_MS);
-  const watching = settings.share ? undefined : looks.watch();
+  if (!settings.share) looks.watch();
   looks.scanSoon();
 
   return {
@@ -147,8 +162,7 @@ export function startCapture(parts: CaptureParts): Capture {
       clearInterval(acceptedTimer);
       sealer.stop();
       root.stop();
-      const closed = watching?.then((close) => close());
-      const ended = Promise.all([closed, looks.stop(), lanes.stop(), after?.stop()]).then(() => true);
+      const ended = Promise.all([looks.stop(), lanes.stop(), after?.stop()]).then(() => true);
       const inTime = await Promise.race([ended, sleep(graceMs, false, { ref: false })]);
       batch.stop();
       return inTime;

@@ -3,14 +3,13 @@
  * Every way ends in the same comparison of what is there with what was sealed.
  */
 import type { Report } from "../facts.ts";
-import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import type { Intake, SourceBook } from "../queue/queue.ts";
 import { Agenda } from "../settle/agenda.ts";
-import { mayHaveChangedUnseen, sameState } from "../settle/settle.ts";
 import { fromKey, key, parent, ROOT } from "../source/bytes.ts";
-import type { FileState, Listing, Source } from "../source/source.ts";
+import type { Found, Listing, Source } from "../source/source.ts";
 import { walk } from "../source/walk.ts";
-import type { AfterActions } from "./after-actions.ts";
-import { decider, type Removals } from "./removals.ts";
+import type { Comparison } from "./comparison.ts";
+import { decider } from "./removals.ts";
 import { type Clocks, LONGEST_TIMER_MS, type Sealer } from "./sealer.ts";
 
 export interface LookParts {
@@ -18,12 +17,10 @@ export interface LookParts {
   readonly intake: Intake;
   readonly book: SourceBook;
   readonly sealer: Sealer;
-  readonly removals: Removals | undefined;
-  readonly after: AfterActions | undefined;
+  readonly comparison: Comparison;
   readonly report: Report;
   readonly clocks: Clocks;
   readonly rescanMs: number;
-  readonly rehashMs: number | undefined;
   readonly health: () => Promise<boolean>;
 }
 
@@ -40,6 +37,7 @@ export class Looks {
   readonly #paths = new Agenda();
   readonly #folders = new Agenda();
   readonly #ended = new AbortController();
+  #watching: Promise<() => Promise<void>> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #working: Promise<void> | undefined;
@@ -53,7 +51,23 @@ export class Looks {
     this.#parts = parts;
   }
 
-  async watch(): Promise<() => Promise<void>> {
+  watch(): void {
+    this.#watching = this.#watch();
+  }
+
+  /** The root is there again, or another one: what was watched may be gone with what was mounted. */
+  async rootIsBack(): Promise<void> {
+    if (this.#watching !== undefined) {
+      this.#watching = this.#watching.then(async (close) => {
+        await close();
+        return await this.#watch();
+      });
+      await this.#watching;
+    }
+    this.scanSoon();
+  }
+
+  async #watch(): Promise<() => Promise<void>> {
     const { source, report } = this.#parts;
     return await source.watch(
       (path) => {
@@ -79,6 +93,11 @@ export class Looks {
     this.#scanWithin(0);
   }
 
+  /** Something was left to a scan. */
+  scanLater(): void {
+    this.#scanWithin(HINTED_SCAN_MS);
+  }
+
   async scanNow(): Promise<void> {
     await this.#scanning;
     await this.#scan();
@@ -88,7 +107,8 @@ export class Looks {
     this.#ended.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#scanTimer);
-    await Promise.all([this.#scanning, this.#working]);
+    const closed = this.#watching?.then((close) => close());
+    await Promise.all([closed, this.#scanning, this.#working]);
   }
 
   #arm(): void {
@@ -129,68 +149,43 @@ export class Looks {
     await Promise.all(Array.from({ length: Math.min(PARALLEL, paths.length) }, lane));
     for (const folder of this.#folders.take(now)) {
       if (this.#ended.signal.aborted) return;
-      await this.#listed(await this.#parts.source.list(fromKey(folder)));
+      await this.#listed(fromKey(folder), false);
     }
   }
 
   async #lookAt(path: Buffer): Promise<void> {
-    const { source, sealer, intake } = this.#parts;
+    const { source, sealer, intake, comparison } = this.#parts;
     const look = await source.look(path);
     switch (look.kind) {
       case "file":
-        return this.#compare(path, look.state, intake.seen(path));
+        return comparison.file(path, look.state, intake.seen(path));
       case "folder":
-        for await (const listing of walk(source, path, this.#ended.signal)) await this.#listed(listing);
+        for await (const _ of walk((folder) => this.#listed(folder, false), path, this.#ended.signal));
         // What lay there before may be missing now.
         return this.folder(parent(path), GATHER_MS);
       case "gone":
         sealer.drop(path);
         return this.folder(parent(path), GATHER_MS);
       case "unseen":
-        return this.#unseen(look.unseen);
+        comparison.unseen(look.unseen);
+        if (look.unseen.absent && this.#knows(path)) this.folder(parent(path), GATHER_MS);
+        return;
     }
   }
 
-  /** What was listed is compared with what was sealed. */
-  async #listed(listing: Listing): Promise<void> {
-    if (this.#ended.signal.aborted) return;
-    const { intake, sealer, removals, after, book } = this.#parts;
-    const seen = intake.seenIn(listing.folder);
-    const known = new Map(seen.map((one) => [key(one.path), one]));
-    if (listing.mount !== undefined && listing.complete) book.recordMount(listing.folder, listing.mount);
-    const away = book.mounts().some((m) => m.path.equals(listing.folder) && m.device !== listing.mount);
-    if (listing.complete && !away) sealer.recovered(listing.folder);
-    for (const { path, state } of listing.files) {
-      if (sealer.settling > 0) await sealer.room();
-      if (this.#ended.signal.aborted) return;
-      this.#compare(path, state, known.get(key(path)));
-    }
-    for (const unseen of listing.unseen) this.#unseen(unseen);
-    await after?.recover(listing, seen);
-    await removals?.conclude(listing, seen);
+  /** Whether anything of this path, or below it, was sealed. */
+  #knows(path: Buffer): boolean {
+    const { intake } = this.#parts;
+    return intake.seen(path) !== undefined || !intake.foldersSeen(path)[Symbol.iterator]().next().done;
+  }
+
+  /** Only a scan waits while too many files are waited for: a hint never does, what it cannot take is left to a scan. */
+  async #listed(folder: Buffer, patient: boolean, met?: (found: Found) => void): Promise<Listing> {
+    const look = { ended: this.#ended.signal, patient, ...(met === undefined ? {} : { met }) };
+    const listing = await this.#parts.comparison.folder(folder, look);
     const decides = decider(listing);
     if (decides !== undefined) this.folder(decides, GATHER_MS);
-  }
-
-  #compare(path: Buffer, state: FileState, seen: Seen | undefined): void {
-    const { sealer, clocks, rehashMs, after } = this.#parts;
-    const now = clocks.wall();
-    const asSealed = seen !== undefined && sameState(seen.state, state);
-    const stale = asSealed && rehashMs !== undefined && now - seen.sealedAt >= rehashMs;
-    if (!asSealed || stale || mayHaveChangedUnseen(state, seen.sealedAt)) {
-      sealer.sighted(path, state);
-      return;
-    }
-    sealer.drop(path);
-    if (after === undefined) sealer.recovered(path);
-    else void after.delivered(path);
-  }
-
-  #unseen({ path, code, reason }: Listing["unseen"][number]): void {
-    const { sealer, book, report, source, clocks } = this.#parts;
-    sealer.drop(path);
-    if (code !== undefined && book.problem(path, code, reason, clocks.wall()))
-      report({ kind: "FileHeldBack", source: source.name, path, code, detail: reason });
+    return listing;
   }
 
   #scanWithin(ms: number): void {
@@ -218,24 +213,25 @@ export class Looks {
   }
 
   async #scanAll(): Promise<void> {
-    const { source, report, clocks, book, health } = this.#parts;
+    const { source, sealer, report, clocks, book, health } = this.#parts;
     const began = clocks.steady();
     const problems = new Set([...book.problems()].map(({ path }) => key(path)));
     problems.delete(key(ROOT));
     await health();
     let [files, folders, complete] = [0, 0, true];
-    for await (const listing of walk(source, ROOT, this.#ended.signal)) {
-      files += listing.files.length;
+    const met = (found: Found): void => {
+      if (!("reason" in found)) files += 1;
+      if (problems.size > 0) problems.delete(key(found.path));
+    };
+    const list = (folder: Buffer): Promise<Listing> => this.#listed(folder, true, met);
+    for await (const listing of walk(list, ROOT, this.#ended.signal)) {
       folders += 1;
       complete &&= listing.complete;
-      for (const { path } of [...listing.files, ...listing.unseen]) problems.delete(key(path));
-      problems.delete(key(listing.folder));
-      for (const path of listing.own ?? []) problems.delete(key(path));
-      await this.#listed(listing);
+      for (const path of [listing.folder, ...(listing.own ?? [])]) problems.delete(key(path));
     }
     if (this.#ended.signal.aborted) return;
     // A whole scan did not meet them: with the file its problem is gone, too.
-    if (complete) for (const path of problems) this.#parts.sealer.recovered(fromKey(path));
+    if (complete) for (const path of problems) sealer.recovered(fromKey(path));
     for (const { path, code } of book.problems())
       if (path.length === 0 && code === "disk-full") book.recovered(ROOT);
     this.files = files;

@@ -5,14 +5,18 @@
  */
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
+import type { Beside } from "../queue/beside.ts";
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
-import { join, key, lastSegment, parent, within } from "../source/bytes.ts";
-import type { Listing, Source } from "../source/source.ts";
+import { fromKey, key, parent, within } from "../source/bytes.ts";
+import type { Found, Listing, Source } from "../source/source.ts";
 import type { Batch } from "./batch.ts";
 import type { Clocks } from "./sealer.ts";
 
 /** In place of a count of misses: an `after:` action of ours is taking the file away; when it is missing, that was us. */
 export const TAKEN_BY_US = 2;
+
+/** Files that are decided about at once; as many as one commit of removals takes. */
+const AT_ONCE = 500;
 
 export interface RemovalParts {
   readonly source: Source;
@@ -38,36 +42,25 @@ export class Removals {
     this.#parts = parts;
   }
 
-  /** What a complete listing says about what is not in it. `seen`: what is known of this folder's files. */
-  async conclude(listing: Listing, seen: readonly Seen[]): Promise<void> {
+  /** It is there, in whatever listing. */
+  met(found: Found): void {
+    if (this.#missedAt.size > 0 && !("reason" in found && found.absent))
+      this.#missedAt.delete(key(found.path));
+  }
+
+  /** What a complete listing says about what is not in it. `lost`: folders that hold known files, and are not there. */
+  async conclude(listing: Listing, { missing, back }: Beside, lost: readonly Buffer[]): Promise<void> {
     if (!listing.complete || (listing.own?.length ?? 0) > 0) return;
-    const present = new Set([...listing.files, ...listing.unseen].map(({ path }) => key(path)));
-    const back = seen.filter((known) => known.missed > 0 && present.has(key(known.path)));
-    this.#parts.intake.missed(
-      back.map(({ path }) => path),
-      0,
-    );
-    if (this.#missedAt.size > 0) for (const path of present) this.#missedAt.delete(path);
-    const missing = seen.filter((known) => !present.has(key(known.path)));
-    const lost = this.#lostFolders(listing);
+    this.#parts.intake.missed(back, 0);
     if (missing.length === 0 && lost.length === 0) return;
     if (!(await this.#parts.rootStands())) return;
     if (missing.length > 0 && (await this.#mountsStand(listing.folder, false)))
-      await this.#missed(listing.folder, missing);
+      await this.#allMissed(listing.folder, missing.map(fromKey));
     for (const child of lost) {
       if (!(await this.#mountsStand(child, true))) continue;
       for (const folder of this.#parts.intake.foldersSeen(child))
-        await this.#missed(listing.folder, this.#parts.intake.seenIn(folder));
+        await this.#allMissed(listing.folder, pathsOf(this.#parts.intake.seenIn(folder)));
     }
-  }
-
-  #lostFolders(listing: Listing): Buffer[] {
-    const names = (paths: readonly Buffer[]): string[] => paths.map((path) => key(lastSegment(path)));
-    const there = new Set([...names(listing.folders), ...names(listing.unseen.map(({ path }) => path))]);
-    return this.#parts.intake
-      .childFolders(listing.folder)
-      .filter((name) => !there.has(key(name)))
-      .map((name) => join(listing.folder, name));
   }
 
   /** Every file system that was mounted around this folder (or, for a folder that is missing, in it) is still the one that it was. */
@@ -75,7 +68,8 @@ export class Removals {
     const { book, source, clocks, report } = this.#parts;
     for (const { path, device } of book.mounts()) {
       if (!within(folder, path) && !(missing && within(path, folder))) continue;
-      if ((await source.list(path)).mount === device) continue;
+      const look = await source.look(path);
+      if (look.kind === "folder" && look.mount === device) continue;
       const detail =
         "what was mounted here is not there; nothing is removed until it is back, or add-folder is run again";
       if (book.problem(path, "root-changed", detail, clocks.wall()))
@@ -83,6 +77,19 @@ export class Removals {
       return false;
     }
     return true;
+  }
+
+  /** Some at a time, and as they are known now: what was sealed or taken away meanwhile says so. */
+  async #allMissed(listed: Buffer, paths: Iterable<Buffer>): Promise<void> {
+    let some: Seen[] = [];
+    for (const path of paths) {
+      const known = this.#parts.intake.seen(path);
+      if (known !== undefined) some.push(known);
+      if (some.length < AT_ONCE) continue;
+      await this.#missed(listed, some);
+      some = [];
+    }
+    await this.#missed(listed, some);
   }
 
   async #missed(listed: Buffer, missing: readonly Seen[]): Promise<void> {
@@ -132,6 +139,10 @@ export class Removals {
     if (await batch.put({ parcel, seen: undefined }))
       report({ kind: "RemovalSealed", source: source.name, path, captureId });
   }
+}
+
+function* pathsOf(seen: Iterable<Seen>): Generator<Buffer> {
+  for (const { path } of seen) yield path;
 }
 
 /** Whose listing decides about a folder that vanished. */

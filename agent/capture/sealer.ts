@@ -1,6 +1,6 @@
 /**
  * From sighting to parcel, for one source: waits until a file holds still, seals it, puts it into the queue. At most
- * `most` files are waited for; a scan waits for room. Whatever fails is kept visible, tried again later, and blocks
+ * `most` files are waited for: a scan waits for room, what a hint brings meanwhile is left to a scan. Whatever fails is kept visible, tried again later, and blocks
  * nobody else.
  */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
@@ -18,6 +18,7 @@ import {
   type SettleRules,
   type Settling,
   settle,
+  stateAfterSnapshot,
 } from "../settle/settle.ts";
 import { fromKey, key, ROOT } from "../source/bytes.ts";
 import type { FileState, Source } from "../source/source.ts";
@@ -49,6 +50,8 @@ export interface SealerParts {
   readonly lookAgain: (path: Buffer, ms: number) => void;
   /** Files that are waited for at most. */
   readonly most: number;
+  /** A file was turned away because too many are waited for, and there is room again. */
+  readonly roomAgain: () => void;
 }
 
 const FIRST_RETRY_MS = 1_000;
@@ -64,9 +67,12 @@ export class Sealer {
   /** Being sealed or stored: until then a new sighting is only noted, as true. */
   readonly #sealing = new Map<string, boolean>();
   readonly #failures = new Map<string, number>();
+  /** Those of `settling` that cannot be read, or never rest. */
+  readonly #hard = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #roomFor: (() => void)[] = [];
+  #turnedAway = false;
   readonly #stopping = new AbortController();
 
   constructor(parts: SealerParts) {
@@ -77,13 +83,14 @@ export class Sealer {
     return this.#settling.size;
   }
 
-  isWaitingFor(path: Buffer): boolean {
-    return this.#settling.has(key(path));
+  /** What cannot be read, and what never rests, takes no room from what can be sealed. */
+  get full(): boolean {
+    return this.#settling.size - this.#hard.size >= this.#parts.most;
   }
 
   /** For a scan: resolves when another file can be waited for. */
   async room(): Promise<void> {
-    while (this.#full() && !this.#stopping.signal.aborted)
+    while (this.full && !this.#stopping.signal.aborted)
       await new Promise<void>((resolve) => this.#roomFor.push(resolve));
   }
 
@@ -91,6 +98,7 @@ export class Sealer {
   sighted(path: Buffer, state: FileState): void {
     const at = key(path);
     if (this.#sealing.has(at)) this.#sealing.set(at, true);
+    else if (this.full && !this.#settling.has(at)) this.#turnedAway = true;
     else this.#take(at, state);
   }
 
@@ -111,6 +119,7 @@ export class Sealer {
     const step = settle(this.#settling.get(at), state, this.#parts.clocks.steady(), this.#parts.rules);
     this.#settling.set(at, step.next);
     if (step.restless) this.#restless(at, step.next);
+    if (step.next.reported && step.act === "wait" && this.#isTooHard(at)) return;
     if (step.act === "wait") {
       this.#wait(at, step.due);
       return;
@@ -160,6 +169,8 @@ export class Sealer {
     this.#parts.lanes.add({
       size: order.state.size,
       run: async (buffer) => {
+        // What is changed once the reading has begun may be in it or not.
+        const began = this.#parts.clocks.wall();
         const spool = this.#parts.copy || order.snapshot ? this.#parts.spool : undefined;
         try {
           const result = await seal(this.#parts.source, order, spool, {
@@ -167,7 +178,7 @@ export class Sealer {
             partHasher: this.#parts.partHasher,
             stop: this.#stopping.signal,
           });
-          this.#sealed(at, order, result);
+          this.#sealed(at, order, result, began);
         } catch (error) {
           this.#sealing.delete(at);
           if ((error as { code?: unknown }).code !== "disk-full") throw error;
@@ -177,11 +188,11 @@ export class Sealer {
     });
   }
 
-  #sealed(at: string, order: SealOrder, result: SealResult): void {
+  #sealed(at: string, order: SealOrder, result: SealResult, began: number): void {
     switch (result.kind) {
       case "sealed":
         // The lane goes on: the more sealings meet in one commit, the fewer times the disk is waited for.
-        void this.#store(at, order, result);
+        void this.#store(at, order, result, began);
         return;
       case "changed":
         this.#sealing.delete(at);
@@ -196,6 +207,7 @@ export class Sealer {
         this.#sealing.delete(at);
         if (result.unseen.code === undefined) this.#forget(at);
         else this.#retry(at, result.unseen.code, result.unseen.reason, undefined);
+        if (result.unseen.absent) this.#parts.lookAgain(order.path, 0);
         return;
       case "spool-full":
         this.#sealing.delete(at);
@@ -216,12 +228,17 @@ export class Sealer {
     );
   }
 
-  async #store(at: string, order: SealOrder, result: SealResult & { kind: "sealed" }): Promise<void> {
+  async #store(
+    at: string,
+    order: SealOrder,
+    result: SealResult & { kind: "sealed" },
+    sealedAt: number,
+  ): Promise<void> {
     const { intake, clocks, report, source, spool } = this.#parts;
     const { path, snapshot } = order;
     const before = intake.seen(path);
-    const sealedAt = clocks.wall();
-    const seen: Seen = { path, state: result.state, sha256: result.sha256, sealedAt, missed: 0 };
+    const state = snapshot ? stateAfterSnapshot(result.state) : result.state;
+    const seen: Seen = { path, state, sha256: result.sha256, sealedAt, missed: 0 };
     const touched = before !== undefined && before.sha256 === result.sha256 && before.missed === 0;
     const parcel: VersionParcel | undefined = touched
       ? undefined
@@ -254,7 +271,7 @@ export class Sealer {
         snapshot,
       });
     // A clock that is coarse may hide a change; and what is as it was may have an action due.
-    if (moved || touched) this.#parts.lookAgain(path, 0);
+    if (moved || touched || state.size < 0) this.#parts.lookAgain(path, 0);
     if (mayHaveChangedUnseen(result.state, sealedAt)) this.#parts.lookAgain(path, COARSE_MS);
   }
 
@@ -267,22 +284,25 @@ export class Sealer {
     }
     const failures = (this.#failures.get(at) ?? 0) + 1;
     this.#failures.set(at, failures);
-    // Too many to remember: its problem stays visible, and each scan tries it again.
-    if (this.#failures.size > this.#parts.most) {
-      this.#forget(at);
-      return;
-    }
+    if (this.#isTooHard(at)) return;
     this.#wait(at, now + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10)));
-    this.#giveRoom();
   }
 
-  /** What cannot be read takes no room from what can. */
-  #full(): boolean {
-    return this.#settling.size - this.#failures.size >= this.#parts.most;
+  /** Too many to remember: its problem stays visible, and each scan tries it again. */
+  #isTooHard(at: string): boolean {
+    this.#hard.add(at);
+    const tooMany = this.#hard.size > this.#parts.most;
+    if (tooMany) this.#forget(at);
+    else this.#giveRoom();
+    return tooMany;
   }
 
   #giveRoom(): void {
-    if (!this.#full()) for (const resolve of this.#roomFor.splice(0)) resolve();
+    if (this.full) return;
+    for (const resolve of this.#roomFor.splice(0)) resolve();
+    if (!this.#turnedAway) return;
+    this.#turnedAway = false;
+    this.#parts.roomAgain();
   }
 
   #problem(at: string, code: ProblemCode, detail: string): void {
@@ -303,6 +323,7 @@ export class Sealer {
     this.#settling.delete(at);
     this.#agenda.delete(at);
     this.#failures.delete(at);
+    this.#hard.delete(at);
     this.#giveRoom();
   }
 }

@@ -80,8 +80,13 @@ function deliverAll(): void {
 /** `later`: how much time passed since the files were written. */
 async function look(known: Intake | undefined, later = 60_000): Promise<string[]> {
   const found: string[] = [];
-  for await (const { path, what, reason } of findings(source(), known, 2000, () => Date.now() + later))
-    found.push(`${what} ${displayPath(path)}: ${reason}`);
+  await findings(
+    source(),
+    known,
+    2000,
+    () => Date.now() + later,
+    ({ path, what, reason }) => found.push(`${what} ${displayPath(path)}: ${reason}`),
+  );
   return found.sort();
 }
 

@@ -1,9 +1,10 @@
 /** What a look at every file says, beside what is known of it already. Pure but for the looking. */
 import { formatDuration } from "@tributary/shared/units.ts";
-import type { Intake } from "../queue/queue.ts";
-import { sameState } from "../settle/settle.ts";
-import { join } from "../source/bytes.ts";
-import type { Listing, Sighting, Source } from "../source/source.ts";
+import { Beside } from "../queue/beside.ts";
+import type { Intake, Seen } from "../queue/queue.ts";
+import { fromKey, ROOT } from "../source/bytes.ts";
+import { sameState } from "../source/same-state.ts";
+import type { Found, Listing, Sighting, Source } from "../source/source.ts";
 import { walk } from "../source/walk.ts";
 
 export interface Finding {
@@ -17,37 +18,52 @@ export interface Finding {
 /** What the queue knows of a source. */
 export type Known = Pick<Intake, "seenIn" | "standing" | "childFolders" | "foldersSeen">;
 
-/** Every file of the source. `known` undefined: nothing was ever captured. */
-export async function* findings(
+/** Tells every file of the source. `known` undefined: nothing was ever captured. */
+export async function findings(
   source: Pick<Source, "list">,
   known: Known | undefined,
   settleMs: number,
   now: () => number,
-): AsyncGenerator<Finding> {
-  for await (const listing of walk(source, Buffer.alloc(0), new AbortController().signal)) {
-    const seen = new Map(
-      (known?.seenIn(listing.folder) ?? []).map((one) => [one.path.toString("latin1"), one]),
-    );
-    for (const file of listing.files) {
-      const before = seen.get(file.path.toString("latin1"));
-      seen.delete(file.path.toString("latin1"));
-      const size = file.state.size;
-      if (before !== undefined && sameState(before.state, file.state))
-        yield { path: file.path, size, ...sealed(known?.standing(file.path).waiting) };
-      else yield { path: file.path, size, ...toSeal(file, before !== undefined, settleMs, now()) };
-    }
-    for (const { path, reason, code } of listing.unseen) {
-      seen.delete(path.toString("latin1"));
-      yield {
-        path,
-        what: code === undefined ? "skipped" : "held",
-        reason: code === undefined ? reason : `${code}: ${reason}`,
-      };
-    }
-    if (!listing.complete) continue;
-    for (const { path } of seen.values()) yield { path, what: "gone", reason: "it is no longer there" };
-    if (known) yield* goneFolders(listing, known);
-  }
+  tell: (finding: Finding) => void,
+): Promise<void> {
+  /** Both come in the order of their bytes: what is passed over is missing. */
+  const list = async (folder: Buffer): Promise<Listing> => {
+    const beside = new Beside(known ?? NOTHING, folder);
+    const listing = await source.list(folder, (found) => {
+      for (const one of found) tell(findingOf(one, beside.meet(one), known, settleMs, now()));
+    });
+    if (listing.unlisted !== undefined) tell(findingOf(listing.unlisted, undefined, known, settleMs, now()));
+    const lost = beside.end(listing.folders);
+    if (!listing.complete) return listing;
+    for (const path of beside.missing)
+      tell({ path: fromKey(path), what: "gone", reason: "it is no longer there" });
+    for (const child of lost)
+      for (const below of known?.foldersSeen(child) ?? [])
+        for (const { path } of known?.seenIn(below) ?? [])
+          tell({ path, what: "gone", reason: "its folder is no longer there" });
+    return listing;
+  };
+  for await (const _ of walk(list, ROOT, new AbortController().signal));
+}
+
+const NOTHING: Pick<Known, "seenIn" | "childFolders"> = { seenIn: () => [], childFolders: () => [] };
+
+function findingOf(
+  found: Found,
+  before: Seen | undefined,
+  known: Known | undefined,
+  settleMs: number,
+  now: number,
+): Finding {
+  const { path } = found;
+  if ("reason" in found)
+    return found.code === undefined
+      ? { path, what: "skipped", reason: found.reason }
+      : { path, what: "held", reason: `${found.code}: ${found.reason}` };
+  const { size } = found.state;
+  if (before !== undefined && sameState(before.state, found.state))
+    return { path, size, ...sealed(known?.standing(path).waiting) };
+  return { path, size, ...toSeal(found, before !== undefined, settleMs, now) };
 }
 
 function sealed(
@@ -69,17 +85,4 @@ function toSeal(
   if (age >= 0 && age < settleMs)
     return { what: "waits", reason: `must hold still for ${formatDuration(settleMs)}` };
   return { what: "capture", reason: known ? "changed" : "new" };
-}
-
-function* goneFolders({ folder, folders, unseen }: Listing, known: Known): Generator<Finding> {
-  const there = new Set(
-    [...folders, ...unseen.map(({ path }) => path)].map((path) => path.toString("latin1")),
-  );
-  for (const name of known.childFolders(folder)) {
-    const child = join(folder, name);
-    if (there.has(child.toString("latin1"))) continue;
-    for (const below of known.foldersSeen(child))
-      for (const { path } of known.seenIn(below))
-        yield { path, what: "gone", reason: "its folder is no longer there" };
-  }
 }

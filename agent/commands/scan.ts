@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { type FolderSettings, loadAgentSettings } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import { afterRule } from "../seal/after.ts";
+import { settleTime } from "../settle/settle.ts";
 import { folderSource } from "../source/folder.ts";
 import { ignoredBy, owned } from "../source/owner.ts";
 import { type Finding, findings, type Known } from "./findings.ts";
@@ -49,9 +50,10 @@ export function addScan(program: Command, lookInto: LookInto): void {
           : `${config} has no source "${options.source}"`,
       );
     const clients = loadIdentity(data)?.clients;
+    const owners = clients && (await owned(all, clients, data));
     let failed = 0;
     for (const source of sources) {
-      const found = clients && owned(all, clients, data).find((one) => one.source === source);
+      const found = owners?.find((one) => one.source === source);
       // One that cannot be looked through says so; the others are shown all the same.
       const looked = found?.client === undefined ? undefined : lookInto(data, found.client, source.name);
       try {
@@ -78,20 +80,20 @@ async function scan(
   known: Known | undefined,
   json: boolean,
 ): Promise<string | undefined> {
-  const { name, path, include, exclude, share, crossMounts, after, settle, removals } = settings;
+  const { name, path, include, exclude, share, crossMounts, after, removals } = settings;
   const rule = afterRule(after, path);
-  const ignored = ignoredBy(path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
+  const ignored = await ignoredBy(path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
   const source = folderSource({ name, path, include, exclude, share, crossMounts, ignored });
   const health = await source.health();
   if (!health.healthy) return `${health.reason} (${health.code})`;
   const counts = { capture: 0, waits: 0, held: 0, skipped: 0, gone: 0, unchanged: 0 };
   const progress = new Progress();
-  for await (const finding of findings(source, known, settle, Date.now)) {
+  await findings(source, known, settleTime(settings), Date.now, (finding) => {
     counts[finding.what] += 1;
     if (finding.what !== "unchanged")
       result(json ? JSON.stringify(viewOf(name, finding)) : lineOf(name, finding));
     else progress.show(() => `${counts.unchanged} unchanged files so far`);
-  }
+  });
   const { capture, waits, held, skipped, gone, unchanged } = counts;
   say(
     `${name}: ${capture} to capture, ${waits} wait, ${held} cannot be captured now, ${skipped} left out, ${gone} gone, ${unchanged} unchanged`,

@@ -50,7 +50,7 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
       );
   }
   const readable: string[] = [];
-  const refusals = identity === undefined ? [] : owned(sources, identity.clients, patient.data);
+  const refusals = identity === undefined ? [] : await owned(sources, identity.clients, patient.data);
   for (const [i, source] of sources.entries()) {
     const refused = refusals[i]?.refused;
     if (refused !== undefined) {

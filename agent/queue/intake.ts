@@ -1,17 +1,21 @@
 /** Capture's side of the queue for one source: what was seen, and what is sealed, stored together. */
+
+import { join } from "../source/bytes.ts";
 import { diskFull, type QueueFile } from "./database.ts";
 import type { Intake, Sealing, Seen, Standing, VersionParcel } from "./queue.ts";
-import { below, joined, type SeenRow, split, toColumns, toSeen } from "./rows.ts";
+import { below, type SeenRow, split, toColumns, toSeen } from "./rows.ts";
 
 const SEEN = "s.name, s.size, s.mtime_ns, s.ctime_ns, s.file_id, s.sha256, s.sealed_at, s.missed";
-/** Folders are read in pages: an open cursor would lock out every write of this connection. */
+/** Folders and their files are read in pages: an open cursor would lock out every write of this connection. */
 const PAGE = 500;
 
 function statements(db: QueueFile, sourceId: number) {
   const ofFolder = `(SELECT id FROM folders WHERE source_id = ${sourceId} AND path = ?)`;
   return {
     seenIn: db
-      .prepare<[Buffer], SeenRow>(`SELECT ${SEEN} FROM seen s WHERE s.folder_id = ${ofFolder}`)
+      .prepare<[Buffer, Buffer], SeenRow>(
+        `SELECT ${SEEN} FROM seen s WHERE s.folder_id = ${ofFolder} AND s.name > ? ORDER BY s.name LIMIT ${PAGE}`,
+      )
       .safeIntegers(true),
     seen: db
       .prepare<[Buffer, Buffer], SeenRow>(
@@ -152,7 +156,14 @@ export function sqliteIntake(
   return {
     client: names.client,
     source: names.source,
-    seenIn: (folder) => sql.seenIn.all(folder).map((row) => toSeen(folder, row)),
+    *seenIn(folder) {
+      for (let after: Buffer = Buffer.alloc(0); ; ) {
+        const page = sql.seenIn.all(folder, after);
+        for (const row of page) yield toSeen(folder, row);
+        if (page.length < PAGE) return;
+        after = (page.at(-1) as SeenRow).name;
+      }
+    },
     seen(path) {
       const { folder, name } = split(path);
       const row = sql.seen.get(folder, name);
@@ -169,7 +180,7 @@ export function sqliteIntake(
         if (!last?.equals(name)) children.push(name);
         last = name;
         // "x-y" sorts between "x" and "x/y": only what lies below "x/" may be leapt over.
-        const next = slash === -1 ? Buffer.concat([at, Buffer.of(0)]) : below(joined(folder, name)).to;
+        const next = slash === -1 ? Buffer.concat([at, Buffer.of(0)]) : below(join(folder, name)).to;
         at = sql.nextFolder.get(next, to);
       }
       return [...new Map(children.map((name) => [name.toString("latin1"), name])).values()];

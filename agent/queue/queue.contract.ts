@@ -85,7 +85,7 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       put(parcel);
       expect(queue.outbox.take(1, 0)).toEqual([{ parcel, attempts: 0, uploadId: undefined }]);
       expect(intake().seen(parcel.path)).toEqual(seenOf(parcel));
-      expect(intake().seenIn(Buffer.from("a"))).toEqual([seenOf(parcel)]);
+      expect([...intake().seenIn(Buffer.from("a"))]).toEqual([seenOf(parcel)]);
     });
 
     test("oldest first, one a path, none twice", () => {
@@ -224,11 +224,33 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       expect(names("x")).toEqual(["y", "y-z"]);
       expect([...intake().foldersSeen(Buffer.from("x"))].map(String)).toEqual(["x", "x/y", "x/y-z"]);
       expect([...intake().foldersSeen(Buffer.alloc(0))]).toHaveLength(8);
-      expect(
-        intake()
-          .seenIn(Buffer.alloc(0))
-          .map((s) => String(s.path)),
-      ).toEqual(["r"]);
+      expect(Array.from(intake().seenIn(Buffer.alloc(0)), (seen) => String(seen.path))).toEqual(["r"]);
+    });
+
+    test("folders whose names are the first or the last of all bytes are found like all others", () => {
+      const names = [Buffer.of(1), Buffer.alloc(3, 0xff), Buffer.alloc(255, 0xff)];
+      const deep = Buffer.alloc(4_096, 0xff).fill(0x2f, 255, 256).fill(0x2f, 511, 512);
+      const folders = [...names, deep.subarray(0, 511)];
+      put(...folders.map((folder, i) => version(Buffer.concat([folder, Buffer.from("/x")]), `${i}`)));
+      put(version("in the root"));
+      const hex = (paths: Iterable<Buffer>): string[] => Array.from(paths, (path) => path.toString("hex"));
+      expect(hex(intake().childFolders(Buffer.alloc(0))).sort()).toEqual(hex(names).sort());
+      expect(hex(intake().foldersSeen(Buffer.alloc(0))).sort()).toEqual(["", ...hex(folders)].sort());
+      expect(hex(intake().childFolders(Buffer.alloc(255, 0xff)))).toEqual(["ff".repeat(255)]);
+    });
+
+    test("the files of one folder come in byte order, however many, while others are stored and forgotten", () => {
+      const names = Array.from({ length: 1_203 }, (_, i) => `d/${(i * 7919) % 1_203}`);
+      put(...[...names, "d/\u00ff", "d2/x"].map((name) => version(name)));
+      const found: string[] = [];
+      for (const { path } of intake().seenIn(Buffer.from("d"))) {
+        found.push(String(path));
+        if (found.length === 3) {
+          intake().forget(Buffer.from("d/999"));
+          put(version("d/zzz"));
+        }
+      }
+      expect(found).toEqual([...names.filter((name) => name !== "d/999").sort(), "d/zzz", "d/\u00ff"]);
     });
 
     test("misses are counted, and forgotten", () => {

@@ -76,8 +76,8 @@ export interface Standing {
 export interface Intake {
   readonly client: string;
   readonly source: string;
-  /** What is known of the files directly in one folder. */
-  seenIn(folder: Buffer): Seen[];
+  /** What is known of the files directly in one folder, in byte order; read in pages, between which it may change. */
+  seenIn(folder: Buffer): Iterable<Seen>;
   seen(path: Buffer): Seen | undefined;
   /** Names (first segments below `folder`) under which seen files lie, at any depth. */
   childFolders(folder: Buffer): Buffer[];

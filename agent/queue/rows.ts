@@ -1,4 +1,5 @@
 /** Rows of the queue's file to nouns and back. 64-bit values travel as bigint; SQLite's integers are signed. */
+import { join, lastSegment, parent, SLASH } from "../source/bytes.ts";
 import type { FileState } from "../source/source.ts";
 import type { Parcel, Seen, Waiting } from "./queue.ts";
 
@@ -55,7 +56,7 @@ function toState(row: StateRow): FileState {
 
 export function toSeen(folder: Buffer, row: SeenRow): Seen {
   return {
-    path: joined(folder, row.name),
+    path: join(folder, row.name),
     state: toState(row),
     sha256: row.sha256.toString("hex"),
     sealedAt: Number(row.sealed_at),
@@ -90,23 +91,17 @@ export function toWaiting(row: ParcelRow): Waiting {
   };
 }
 
-const SLASH = 0x2f;
-
 /** The folder (empty for the root) and the last segment of a path. */
 export function split(path: Buffer): { readonly folder: Buffer; readonly name: Buffer } {
-  const at = path.lastIndexOf(SLASH);
-  return at === -1
-    ? { folder: path.subarray(0, 0), name: path }
-    : { folder: path.subarray(0, at), name: path.subarray(at + 1) };
+  return { folder: parent(path), name: lastSegment(path) };
 }
 
-export function joined(folder: Buffer, name: Buffer): Buffer {
-  return folder.length === 0 ? name : Buffer.concat([folder, Buffer.of(SLASH), name]);
-}
+/** More than every path: none has more than 4,096 bytes. Less than every path but the root's: no name holds a NUL. */
+const [LAST, FIRST] = [Buffer.alloc(4_097, 0xff), Buffer.of(0)];
 
-/** Everything below a folder sorts, as bytes, in [from, to); `to` undefined: to the end. */
+/** Everything below a folder sorts, as bytes, in (from, to). */
 export function below(folder: Buffer): { readonly from: Buffer; readonly to: Buffer } {
-  if (folder.length === 0) return { from: Buffer.of(1), to: Buffer.of(0xff, 0xff, 0xff, 0xff) };
+  if (folder.length === 0) return { from: FIRST, to: LAST };
   return {
     from: Buffer.concat([folder, Buffer.of(SLASH)]),
     to: Buffer.concat([folder, Buffer.of(SLASH + 1)]),

@@ -13,7 +13,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ownName } from "../source/own-name.ts";
 import { actAfter, afterRule, recoverAside, type SealedFile } from "./after.ts";
+
+const [OWN_X, OWN_Y, OWN_Z] = ["1", "2", "3"].map((end) =>
+  String(ownName(`0190a8c0-0000-7000-8000-00000000000${end}`)),
+) as [string, string, string];
 
 describe("after a receipt", () => {
   let root: string;
@@ -108,22 +113,26 @@ describe("after a receipt", () => {
 
   test("a private name that a crash left gets its own back, never over a newer file", async () => {
     const [a, b] = [seen("d/a", "1"), seen("d/b", "1")];
-    renameSync(join(root, "d/b"), join(root, "d/.tributary-x~"));
+    renameSync(join(root, "d/b"), join(root, `d/${OWN_X}`));
     rmSync(join(root, "d/a"));
-    expect(await recoverAside(root, Buffer.from("d/.tributary-x~"), [a, b])).toEqual(b.path);
+    expect(await recoverAside(root, Buffer.from(`d/${OWN_X}`), [a, b])).toEqual({
+      kind: "back",
+      path: b.path,
+    });
     expect(all()).toEqual(["d/b"]);
     const again = seen("d/b", "1");
-    renameSync(join(root, "d/b"), join(root, "d/.tributary-y~"));
+    renameSync(join(root, "d/b"), join(root, `d/${OWN_Y}`));
     writeFileSync(join(root, "d/b"), "newer");
-    await recoverAside(root, Buffer.from("d/.tributary-y~"), [again]);
+    await recoverAside(root, Buffer.from(`d/${OWN_Y}`), [again]);
     expect(readFileSync(join(root, "d/b"), "utf8")).toBe("newer");
     expect(all()).toHaveLength(2);
   });
 
   test("a private name whose bytes nobody knows is left alone", async () => {
     const known = seen("a", "1");
-    writeFileSync(join(root, ".tributary-z~"), "2");
-    expect(await recoverAside(root, Buffer.from(".tributary-z~"), [known])).toBeUndefined();
-    expect(all()).toContain(".tributary-z~");
+    writeFileSync(join(root, OWN_Z), "2");
+    expect(await recoverAside(root, Buffer.from(OWN_Z), [known])).toEqual({ kind: "unknown" });
+    expect(await recoverAside(root, Buffer.from(OWN_X), [known])).toEqual({ kind: "gone" });
+    expect(all()).toContain(OWN_Z);
   });
 });

@@ -9,6 +9,7 @@ import { chmod, copyFile, link, lstat, mkdir, open, rename, unlink, utimes } fro
 import { resolve } from "node:path";
 import { join, lastSegment, parent } from "../source/bytes.ts";
 import { errorCode, inWords, isGone } from "../source/disk.ts";
+import { ownName } from "../source/own-name.ts";
 import type { FileState } from "../source/source.ts";
 
 /** A file as it was sealed. */
@@ -32,7 +33,7 @@ export type AfterResult =
   | { readonly kind: "skipped"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** `unique` is in no other name: it makes the private name, and a second name where the target's is taken. */
+/** `unique`, a UUID, is in no other name: it makes the private name, and a second name where the target's is taken. */
 export async function actAfter(
   root: string,
   rule: AfterRule,
@@ -40,7 +41,7 @@ export async function actAfter(
   unique: string,
 ): Promise<AfterResult> {
   const at = join(Buffer.from(resolve(root)), seen.path);
-  const aside = join(parent(at), Buffer.from(`.tributary-${unique}~`));
+  const aside = join(parent(at), ownName(unique));
   try {
     if (!isStill(await lstat(at, { bigint: true }), seen.state, true))
       return { kind: "skipped", reason: "the file is not what was sealed any more" };
@@ -52,7 +53,7 @@ export async function actAfter(
   try {
     // The rename gave it a new ctime: everything else must still be what was sealed.
     if (!isStill(await lstat(aside, { bigint: true }), seen.state, false)) {
-      await putBack(aside, at, unique);
+      await place(aside, at, unique);
       return { kind: "skipped", reason: "the file was replaced at the last moment" };
     }
     if (rule.kind === "delete") {
@@ -64,29 +65,37 @@ export async function actAfter(
     await place(aside, target, unique);
     return { kind: "done", action: "move" };
   } catch (error) {
-    await putBack(aside, at, unique).catch(() => undefined);
+    await place(aside, at, unique).catch(() => undefined);
     return { kind: "failed", reason: inWords(error) };
   }
 }
 
-/**
- * A private name that a crash left behind gets its own back: it is the one missing file of its folder whose bytes it
- * holds. Undefined when there is none: then it stays, and is to be shown.
- */
+/** What became of a private name that a crash left behind. */
+export type Recovered =
+  | { readonly kind: "back"; readonly path: Buffer }
+  | { readonly kind: "gone" }
+  /** It is none of those that are missing: it stays as it is, and is to be shown. */
+  | { readonly kind: "unknown" };
+
+/** It gets its own name back: it is the one missing file of its folder whose bytes it holds. Throws when it cannot be read or renamed. */
 export async function recoverAside(
   root: string,
   aside: Buffer,
   missing: readonly SealedFile[],
-): Promise<Buffer | undefined> {
+): Promise<Recovered> {
   const at = join(Buffer.from(resolve(root)), aside);
-  const stats = await lstat(at, { bigint: true });
-  const alike = missing.filter(({ state }) => isStill(stats, state, false));
-  if (alike.length === 0) return undefined;
-  const sha256 = await digest(at);
-  const own = alike.find((known) => known.sha256 === sha256);
-  if (own === undefined) return undefined;
-  await putBack(at, join(parent(at), lastSegment(own.path)), lastSegment(aside).toString("hex").slice(-12));
-  return own.path;
+  try {
+    const stats = await lstat(at, { bigint: true });
+    const alike = missing.filter(({ state }) => isStill(stats, state, false));
+    const sha256 = alike.length === 0 ? undefined : await digest(at);
+    const own = alike.find((known) => known.sha256 === sha256);
+    if (own === undefined) return { kind: "unknown" };
+    await place(at, join(parent(at), lastSegment(own.path)), lastSegment(aside).toString("hex").slice(-12));
+    return { kind: "back", path: own.path };
+  } catch (error) {
+    if (isGone(error)) return { kind: "gone" };
+    throw error;
+  }
 }
 
 function isStill(stats: BigIntStats, state: FileState, withCtime: boolean): boolean {
@@ -99,11 +108,7 @@ function isStill(stats: BigIntStats, state: FileState, withCtime: boolean): bool
   );
 }
 
-/** Under its own name, or beside it when that is taken by a newer file: never over anything. */
-async function putBack(aside: Buffer, at: Buffer, unique: string): Promise<void> {
-  await place(aside, at, unique);
-}
-
+/** Under the name of `to`, or beside it when that is taken, perhaps by a newer file: never over anything. */
 async function place(from: Buffer, to: Buffer, unique: string): Promise<void> {
   const name = lastSegment(to);
   const suffix = Buffer.from(`~${unique}`);

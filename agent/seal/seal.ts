@@ -1,7 +1,7 @@
 /** To seal: read a file once, hash it, and know that it was the same before the first and after the last byte. */
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { sameState } from "../settle/settle.ts";
+import { sameState } from "../source/same-state.ts";
 import type { FileState, OpenFile, Source, Unseen } from "../source/source.ts";
 import type { PartDigests, PartHasher } from "./part-hasher.ts";
 import { type Draft, diskProblem, type Spool } from "./spool.ts";

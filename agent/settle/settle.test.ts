@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { sameState } from "../source/same-state.ts";
 import type { FileState } from "../source/source.ts";
-import { mayHaveChangedUnseen, type SettleRules, type Settling, sameState, settle } from "./settle.ts";
+import {
+  mayHaveChangedUnseen,
+  type SettleRules,
+  type Settling,
+  settle,
+  settleTime,
+  stateAfterSnapshot,
+} from "./settle.ts";
 
 const rules: SettleRules = { settleMs: 100, snapshotMs: undefined, restlessMs: 1000 };
 const state = (more: Partial<FileState> = {}): FileState => ({
@@ -150,5 +158,31 @@ describe("to settle", () => {
     const changed = 1_700_000_000_000;
     const of = state({ mtimeNs: BigInt(changed) * 1_000_000n, ctimeNs: 1n });
     expect(mayHaveChangedUnseen(of, changed + ms)).toBe(expected);
+    // A share's clock tells nothing here, however it agrees.
+    expect(mayHaveChangedUnseen({ ...of, fileId: undefined }, changed + ms)).toBe(false);
+  });
+
+  test("what holds still settles, and is no snapshot, however short a time snapshots are taken after", () => {
+    const early = { ...rules, snapshotMs: 10 };
+    const first = settle(undefined, state(), 0, early).next;
+    expect(settle(first, state(), 50, early).act).toBe("wait");
+    expect(settle(first, state(), 100, early).act).toBe("settled");
+    expect(settle(first, state({ size: 99 }), 50, early).act).toBe("snapshot");
+  });
+
+  test.for([
+    [50, true, 2_000],
+    [2_000, true, 2_000],
+    [60_000, true, 60_000],
+    [50, false, 50],
+  ] as const)("settle: %i ms, share: %s: a file holds still for %i ms", ([settle, share, ms]) => {
+    expect(settleTime({ settle, share })).toBe(ms);
+  });
+
+  test("a snapshot of a file on a share is not what the file is remembered by", () => {
+    const local = state({ fileId: 7n });
+    expect(sameState(stateAfterSnapshot(local), local)).toBe(true);
+    const shared = state({ fileId: undefined });
+    expect(sameState(stateAfterSnapshot(shared), shared)).toBe(false);
   });
 });

@@ -3,6 +3,7 @@
  * at least `settleMs` apart. Pure: (before, what was seen, now, rules) -> what to keep and what to do. Times are ms of
  * a clock that never jumps.
  */
+import { sameState } from "../source/same-state.ts";
 import type { FileState } from "../source/source.ts";
 
 export interface SettleRules {
@@ -40,7 +41,8 @@ export function settle(before: Settling | undefined, seen: FileState, now: numbe
   const settled = still && now - since >= rules.settleMs;
   const waited = now - first;
   const restless = !settled && before?.reported !== true && waited >= rules.restlessMs;
-  const snapshot = !settled && rules.snapshotMs !== undefined && waited >= rules.snapshotMs;
+  // Not while it holds still: then it settles.
+  const snapshot = !still && rules.snapshotMs !== undefined && waited >= rules.snapshotMs;
   return {
     next: { state: seen, since, first, reported: restless || before?.reported === true },
     act: settled ? "settled" : snapshot ? "snapshot" : "wait",
@@ -49,21 +51,29 @@ export function settle(before: Settling | undefined, seen: FileState, now: numbe
   };
 }
 
-/** Not touched in between, as far as the system tells. A file id is compared only where both looks trust it. */
-export function sameState(a: FileState, b: FileState): boolean {
-  return (
-    a.size === b.size &&
-    a.mtimeNs === b.mtimeNs &&
-    a.ctimeNs === b.ctimeNs &&
-    (a.fileId === undefined || b.fileId === undefined || a.fileId === b.fileId)
-  );
-}
-
 /** Clocks of file systems are coarse: within this of its last change a file can change again without a trace. */
 export const COARSE_MS = 2_000;
 
-/** Whether a change just after the sealing could have left no trace, so that the bytes must be read once more. Both of the host's clock. */
+/**
+ * How long files of a source must hold still, ms. A share's times are its server's, which no clock here may be compared
+ * with; so there no file is read before it was seen as it is for one tick: whatever changes it from then on gives it
+ * other times.
+ */
+export function settleTime(source: { readonly settle: number; readonly share: boolean }): number {
+  return source.share ? Math.max(source.settle, COARSE_MS) : source.settle;
+}
+
+/**
+ * Whether a change after the sealing could have left no trace, so that the bytes must be read once more. `sealedAt`: ms of
+ * the host's clock when the reading began. Never on a share (without a file id): see `settleTime`.
+ */
 export function mayHaveChangedUnseen(state: FileState, sealedAt: number): boolean {
+  if (state.fileId === undefined) return false;
   const changed = Number((state.mtimeNs > state.ctimeNs ? state.mtimeNs : state.ctimeNs) / 1_000_000n);
   return Math.abs(sealedAt - changed) < COARSE_MS;
+}
+
+/** What is remembered of a file that was read while it moved. On a share no clock tells whether it moved on: it equals nothing, and is read again. */
+export function stateAfterSnapshot(state: FileState): FileState {
+  return state.fileId === undefined ? { ...state, size: -1 } : state;
 }

@@ -1,6 +1,6 @@
 /** Paths as bytes: the only arithmetic that names need, without ever decoding them. */
 export const ROOT = Buffer.alloc(0);
-const SLASH = 0x2f;
+export const SLASH = 0x2f;
 
 export function join(folder: Buffer, name: Buffer): Buffer {
   if (folder.length === 0) return name;

@@ -1,8 +1,8 @@
 /** A file of a folder, opened for reading: the handle is what was checked, whatever happens to the name meanwhile. */
 import { type BigIntStats, constants, promises } from "node:fs";
-import { within } from "./bytes.ts";
+import { join, within } from "./bytes.ts";
 import type { Disk } from "./disk.ts";
-import type { FileState, Opened, OpenFile } from "./source.ts";
+import type { FileState, Opened, OpenFile, Unseen } from "./source.ts";
 
 interface Place {
   readonly root: Buffer;
@@ -10,29 +10,53 @@ interface Place {
   readonly absolute: Buffer;
 }
 
-/** Throws what `open` throws; anything but a regular file inside the root is closed again at once. */
-export async function openedFile(
-  disk: Disk,
-  place: Place,
-  stateOf: (stats: BigIntStats) => FileState,
-): Promise<Opened> {
+/** What two looks at a file say to this source. */
+export interface Looking {
+  stateOf(stats: BigIntStats): FileState;
+  /** Whether both met one file. */
+  same(a: BigIntStats, b: BigIntStats): boolean;
+}
+
+export const LINKED = "a link is on the way to it: links are not followed";
+
+export function linked(path: Buffer): Unseen {
+  return { path, reason: LINKED, code: undefined, absent: true };
+}
+
+/** Throws what `open` throws; anything but a regular file that has this very name is closed again at once. */
+export async function openedFile(disk: Disk, place: Place, looking: Looking): Promise<Opened> {
   const handle = await disk.open(place.absolute);
   try {
     const stats = await handle.stat({ bigint: true });
-    const reason = !stats.isFile()
-      ? "it is not a regular file"
-      : within(await realPathOf(disk, handle, place), await disk.realPath(place.root))
-        ? undefined
-        : "a link on the way leads out of the source";
-    if (reason !== undefined) {
-      await handle.close();
-      return { kind: "unseen", unseen: { path: place.path, reason, code: undefined } };
-    }
-    return { kind: "open", file: openFile(disk, handle, stats, place, stateOf) };
+    const refused: Opened | undefined = stats.isFile()
+      ? await elsewhere(disk, handle, stats, place, looking)
+      : { kind: "gone" };
+    if (refused === undefined) return { kind: "open", file: openFile(disk, handle, stats, place, looking) };
+    await handle.close();
+    return refused;
   } catch (error) {
     await handle.close().catch(() => undefined);
     throw error;
   }
+}
+
+/** What was opened is not what stands under this name: another name led to it, or it was taken away meanwhile. */
+async function elsewhere(
+  disk: Disk,
+  handle: promises.FileHandle,
+  opened: BigIntStats,
+  place: Place,
+  { same }: Looking,
+): Promise<Opened | undefined> {
+  const rootReal = await disk.realPath(place.root);
+  const expected = join(rootReal, place.path);
+  const real = await realPathOf(disk, handle, place);
+  if (real.equals(expected)) return undefined;
+  if (!(await disk.realPath(place.absolute)).equals(expected))
+    return { kind: "unseen", unseen: linked(place.path) };
+  // A file system that ignores case keeps the spelling that it was first asked by: the same file, in the same source.
+  const named = await disk.lstat(place.absolute);
+  return within(real, rootReal) && same(named, opened) ? undefined : { kind: "gone" };
 }
 
 function openFile(
@@ -40,7 +64,7 @@ function openFile(
   handle: promises.FileHandle,
   opened: BigIntStats,
   place: Place,
-  stateOf: (stats: BigIntStats) => FileState,
+  { stateOf, same }: Looking,
 ): OpenFile {
   return {
     state: stateOf(opened),
@@ -49,8 +73,7 @@ function openFile(
         handle.stat({ bigint: true }),
         disk.lstat(place.absolute).catch(() => undefined),
       ]);
-      if (named === undefined || named.ino !== now.ino || named.dev !== now.dev) return undefined;
-      return stateOf(now);
+      return named !== undefined && same(named, now) ? stateOf(now) : undefined;
     },
     read: async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead,
     async cloneTo(target) {

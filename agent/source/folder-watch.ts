@@ -3,13 +3,13 @@
  * nothing), one recursive watch elsewhere. Only hints: what is lost here, the next scan finds.
  */
 import { type FSWatcher, watch } from "node:fs";
-import { fromKey, join, key, parent, ROOT } from "./bytes.ts";
+import { fromKey, join, key, lastSegment, parent, ROOT } from "./bytes.ts";
 import { errorCode, inWords, slashed } from "./disk.ts";
 import type { Hint } from "./source.ts";
 
 export interface FolderWatch {
-  /** Before a folder is listed, so that nothing falls between. Another `id` than before: it is another folder now. */
-  cover(folder: Buffer, id: bigint): void;
+  /** Before a folder is listed, so that nothing falls between. Another `id` (device and inode) than before: it is another folder now. */
+  cover(folder: Buffer, id: string): void;
   start(hint: Hint, failed: (reason: string) => void): () => Promise<void>;
 }
 
@@ -19,12 +19,15 @@ const BURST_MS = 1_000;
 /** After a failure no new watch is tried for this long, doubling. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 300_000;
+/** No folder's id. */
+const UNKNOWN = "";
 
 export function folderWatch(
   absolute: (path: Buffer) => Buffer,
+  exists: (path: Buffer) => boolean,
   recursive = process.platform !== "linux",
 ): FolderWatch {
-  const watchers = new Map<string, { readonly id: bigint; readonly watcher: FSWatcher }>();
+  const watchers = new Map<string, { readonly id: string; readonly watcher: FSWatcher }>();
   let hint: Hint | undefined;
   let failed: (reason: string) => void = () => undefined;
   let pausedUntil = 0;
@@ -50,17 +53,30 @@ export function folderWatch(
     for (const folder of watchers.keys()) if (folder === at || folder.startsWith(`${at}/`)) close(folder);
   }
 
+  /**
+   * Removed, moved or unmounted, a folder tells so once, as a change of its own name, and never anything again; a file of
+   * that name in it does alike. Watched anew, whichever it was: the next listing knows which folder it is by now.
+   */
+  function maybeEnded(folder: Buffer, path: Buffer): void {
+    close(key(folder));
+    cover(folder, UNKNOWN);
+    if (folder.length === 0 && !exists(path)) hint?.(undefined);
+  }
+
   function happened(folder: Buffer, event: string, name: Buffer | null): void {
     const now = performance.now();
     if (now - burst.since > BURST_MS) burst = { since: now, events: 0 };
     burst.events += 1;
     if (burst.events === BURST) hint?.(undefined);
     const path = name === null ? folder : join(folder, name);
-    if (name !== null && event === "rename") renamed(path);
+    if (name !== null && event === "rename") {
+      renamed(path);
+      if (!recursive && name.equals(lastSegment(absolute(folder)))) maybeEnded(folder, path);
+    }
     hint?.(path.length === 0 ? undefined : path);
   }
 
-  function cover(folder: Buffer, id: bigint): void {
+  function cover(folder: Buffer, id: string): void {
     if (hint === undefined || performance.now() < pausedUntil) return;
     const at = recursive ? ROOT : folder;
     const before = watchers.get(key(at));

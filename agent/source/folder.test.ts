@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Disk, realDisk } from "./disk.ts";
 import { type FolderOptions, folderSource } from "./folder.ts";
-import type { Listing, Source } from "./source.ts";
+import type { Listing, Sighting, Source, Unseen } from "./source.ts";
 import { walk } from "./walk.ts";
 
 const ROOT = Buffer.alloc(0);
@@ -50,16 +50,39 @@ describe("a folder as a source", () => {
     writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), bytes]), text);
     return bytes;
   };
-  const walked = (of: Source): AsyncIterable<Listing> => walk(of, ROOT, new AbortController().signal);
+  interface Listed extends Listing {
+    readonly files: Sighting[];
+    readonly unseen: Unseen[];
+  }
+  async function list(of: Source, at: Buffer = ROOT): Promise<Listed> {
+    const [files, unseen]: [Sighting[], Unseen[]] = [[], []];
+    const listing = await of.list(at, (found) => {
+      for (const one of found)
+        if ("reason" in one) unseen.push(one);
+        else files.push(one);
+    });
+    if (listing.unlisted !== undefined) unseen.push(listing.unlisted);
+    return { ...listing, files, unseen };
+  }
+  async function walked(of: Source): Promise<Listed[]> {
+    const listings: Listed[] = [];
+    const listed = async (at: Buffer): Promise<Listed> => {
+      const listing = await list(of, at);
+      listings.push(listing);
+      return listing;
+    };
+    for await (const _ of walk(listed, ROOT, new AbortController().signal));
+    return listings;
+  }
   const captured = async (of: Source): Promise<string[]> => {
     const names: string[] = [];
-    for await (const listing of walked(of))
+    for (const listing of await walked(of))
       names.push(...listing.files.map((f) => f.path.toString("latin1")));
     return names.sort();
   };
   const skipped = async (of: Source): Promise<Record<string, string | undefined>> => {
     const found: Record<string, string | undefined> = {};
-    for await (const listing of walked(of))
+    for (const listing of await walked(of))
       for (const one of listing.unseen) found[one.path.toString()] = one.code ?? one.reason;
     return found;
   };
@@ -82,7 +105,7 @@ describe("a folder as a source", () => {
     ["CON.txt.", Buffer.from("CON.txt.")],
   ] as const)("an odd name (%s) is listed, seen and read byte for byte", async ([, name]) => {
     write(name, "content");
-    const listing = await source().list(ROOT);
+    const listing = await list(source(), ROOT);
     expect(listing).toMatchObject({ complete: true, files: [{ path: name }] });
     expect(await source().look(name)).toMatchObject({ kind: "file", state: { size: 7 } });
     expect(await text(source(), name)).toBe("content");
@@ -113,7 +136,12 @@ describe("a folder as a source", () => {
           kind: "unseen",
           unseen: { code: undefined },
         });
-      expect(await text(source(), Buffer.from("loop/real"))).toBe("x");
+      for (const name of ["loop/real", "loop/loop/real"]) {
+        const unseen = { kind: "unseen", unseen: { code: undefined, absent: true } };
+        expect(await source().open(Buffer.from(name))).toMatchObject(unseen);
+        expect(await source().look(Buffer.from(name))).toMatchObject(unseen);
+      }
+      expect(await list(source(), Buffer.from("loop"))).toMatchObject({ complete: false, vanished: true });
       await new Promise((resolve) => server.close(resolve));
     },
   );
@@ -124,9 +152,9 @@ describe("a folder as a source", () => {
     symlinkSync(join(home, "other"), join(folder, "dir"));
     expect(await source().open(Buffer.from("dir/secret"))).toMatchObject({
       kind: "unseen",
-      unseen: { reason: "a link on the way leads out of the source" },
+      unseen: { reason: "a link is on the way to it: links are not followed", absent: true },
     });
-    expect(await source().list(Buffer.from("dir"))).toMatchObject({ complete: false, files: [] });
+    expect(await list(source(), Buffer.from("dir"))).toMatchObject({ complete: false, files: [] });
   });
 
   test("a file that is swapped for a link between look and open is not read", async () => {
@@ -143,6 +171,32 @@ describe("a folder as a source", () => {
     expect(await source({}, disk).open(path)).toMatchObject({ kind: "unseen", unseen: { code: undefined } });
   });
 
+  test.for(["removed", "moved away", "replaced"])(
+    "a file that is %s just after it was opened is gone, not read under a name that it has no more",
+    async (how) => {
+      const path = write("a (deleted)");
+      const disk: Disk = {
+        ...realDisk,
+        async open(at) {
+          const handle = await realDisk.open(at);
+          if (how === "moved away") renameSync(at, join(folder, "b"));
+          else unlinkSync(at);
+          if (how === "replaced") write("a (deleted)", "another");
+          return handle;
+        },
+      };
+      expect(await source({}, disk).open(path)).toMatchObject({ kind: "gone" });
+      expect(await text(source(), write("a (deleted)", "new"))).toBe("new");
+    },
+  );
+
+  test("a link is told by its kind before the rules are asked, so that they cannot hide that a folder is gone", async () => {
+    symlinkSync("/", join(folder, "d"));
+    expect((await list(source({ include: ["**/*.csv"] }), ROOT)).unseen).toMatchObject([
+      { path: Buffer.from("d"), absent: true },
+    ]);
+  });
+
   test("recheck knows another file under the same name, and a change of the same", async () => {
     const path = write("a", "one");
     const opened = await source().open(path);
@@ -151,6 +205,17 @@ describe("a folder as a source", () => {
     expect(await file.recheck()).toEqual(file.state);
     write("a", "longer");
     expect((await file.recheck())?.size).toBe(6);
+    write("b", "two");
+    renameSync(join(folder, "b"), join(folder, "a"));
+    expect(await file.recheck()).toBeUndefined();
+  });
+
+  test("recheck on a share goes by size and times: another file under the name is known by them", async () => {
+    const path = write("a", "one");
+    const opened = await source({ share: true }).open(path);
+    if (opened.kind !== "open") throw new Error(opened.kind);
+    await using file = opened.file;
+    expect(await file.recheck()).toEqual(file.state);
     write("b", "two");
     renameSync(join(folder, "b"), join(folder, "a"));
     expect(await file.recheck()).toBeUndefined();
@@ -183,12 +248,16 @@ describe("a folder as a source", () => {
       expect(of.takes(Buffer.from(path))).toBe(takes);
   });
 
-  test("our own temporary names and folders are no files of the client", async () => {
+  test("our own temporary names and folders are no files of the client; names that look alike are", async () => {
     mkdirSync(join(folder, "done"));
-    for (const name of ["a", "done/b", ".tributary-1~"]) write(name);
+    const own = ".tributary-0190a8c0-0000-7000-8000-000000000001~";
+    const alike = [".tributary-1~", ".tributary-~", `${own}~`, own.replace("0190a8c0", "0190A8C0")];
+    for (const name of ["a", "done/b", own, ...alike]) write(name);
     const of = source({ ignored: [join(folder, "done"), join(home, "data")] });
-    expect(await captured(of)).toEqual(["a"]);
-    expect((await of.list(ROOT)).own?.map(String)).toEqual([".tributary-1~"]);
+    expect(await captured(of)).toEqual(["a", ...alike].sort());
+    expect((await list(of)).own?.map(String)).toEqual([own]);
+    for (const name of alike) expect(of.takes(Buffer.from(name))).toBe(true);
+    expect(of.takes(Buffer.from(own))).toBe(false);
   });
 
   // Permissions do not bite root, so the disk is made to refuse; as another account they are real.
@@ -197,12 +266,12 @@ describe("a folder as a source", () => {
     write("good/x");
     const disk: Disk = {
       ...realDisk,
-      async list(at) {
+      async *list(at, now) {
         if (at.toString().endsWith("/bad")) throw Object.assign(new Error("denied"), { code: "EACCES" });
-        return await realDisk.list(at);
+        yield* realDisk.list(at, now);
       },
     };
-    expect(await source({}, disk).list(Buffer.from("bad"))).toMatchObject({ complete: false });
+    expect(await list(source({}, disk), Buffer.from("bad"))).toMatchObject({ complete: false });
     expect(await captured(source({}, disk))).toEqual(["good/x"]);
     expect(await skipped(source({}, disk))).toEqual({ bad: "folder-unreadable" });
   });
@@ -238,15 +307,14 @@ describe("a folder as a source", () => {
       write("d/x");
       const disk: Disk = {
         ...realDisk,
-        async list(at) {
-          const entries = await realDisk.list(at);
+        async *list(at, now) {
+          yield* realDisk.list(at, now);
           if (how === "removed") rmSync(join(folder, "d"), { recursive: true });
           else renameSync(join(folder, "d"), join(folder, "e"));
           if (how === "replaced") mkdirSync(join(folder, "d"));
-          return entries;
         },
       };
-      expect(await source({}, disk).list(Buffer.from("d"))).toMatchObject({ complete: false });
+      expect(await list(source({}, disk), Buffer.from("d"))).toMatchObject({ complete: false });
     },
   );
 
@@ -288,13 +356,13 @@ describe("a folder as a source", () => {
         expect(await captured(source())).toEqual([]);
         expect(await skipped(source())).toEqual({ mnt: "another file system is mounted here" });
         expect(await captured(source({ crossMounts: true }))).toEqual(["mnt/x"]);
-        expect(await source({ crossMounts: true }).list(Buffer.from("mnt"))).toMatchObject({
+        expect(await list(source({ crossMounts: true }), Buffer.from("mnt"))).toMatchObject({
           mount: expect.any(String),
         });
         const mounted = await source({ path: at }).health();
         execFileSync("umount", [at]);
         expect(await source({ path: at }).health()).not.toEqual(mounted);
-        expect((await source({ crossMounts: true }).list(Buffer.from("mnt"))).mount).toBeUndefined();
+        expect((await list(source({ crossMounts: true }), Buffer.from("mnt"))).mount).toBeUndefined();
       } finally {
         try {
           execFileSync("umount", [at], { stdio: "ignore" });
@@ -305,11 +373,70 @@ describe("a folder as a source", () => {
     },
   );
 
-  test("50,000 files in one folder", async () => {
-    for (let i = 0; i < 50_000; i += 1) writeFileSync(join(folder, `f${i}`), "");
-    const listing = await source().list(ROOT);
-    expect([listing.files.length, listing.complete]).toEqual([50_000, true]);
-  }, 60_000);
+  test.skipIf(!mountable)(
+    "hints go on after the folder was unmounted and mounted again (needs root and mount)",
+    async () => {
+      const mount = (): unknown => execFileSync("mount", ["-t", "tmpfs", "tmpfs", folder]);
+      const of = source();
+      const hints: string[] = [];
+      const stop = await of.watch(
+        (path) => hints.push(path?.toString("latin1") ?? "*"),
+        (reason) => hints.push(reason),
+      );
+      mount();
+      try {
+        mkdirSync(join(folder, "d"));
+        for (const at of [ROOT, Buffer.from("d")]) await list(of, at);
+        write("d/before");
+        await vi.waitFor(() => expect(hints).toContain("d/before"));
+        execFileSync("umount", [folder]);
+        await vi.waitFor(() => expect(hints).toContain("*"));
+        mount();
+        mkdirSync(join(folder, "d"));
+        for (const at of [ROOT, Buffer.from("d")]) await list(of, at);
+        write("after");
+        write("d/after");
+        await vi.waitFor(() => expect(hints).toEqual(expect.arrayContaining(["after", "d/after"])));
+      } finally {
+        await stop();
+        execFileSync("umount", ["-l", folder]);
+      }
+    },
+  );
+
+  test("a file named as its folder ends no watch and asks for no scan", async () => {
+    const of = source();
+    const hints: string[] = [];
+    const stop = await of.watch(
+      (path) => hints.push(path?.toString("latin1") ?? "*"),
+      (reason) => hints.push(reason),
+    );
+    await list(of);
+    write("root");
+    await vi.waitFor(() => expect(hints).toContain("root"));
+    write("other");
+    await vi.waitFor(() => expect(hints).toContain("other"));
+    expect(hints).not.toContain("*");
+    await stop();
+  });
+
+  test.for([false, true])(
+    "50,000 files in one folder (share: %s): all of them, a few at a time, in the order of their bytes",
+    { timeout: 60_000 },
+    async (share) => {
+      for (let i = 0; i < 50_000; i += 1) writeFileSync(join(folder, `f${i}`), "");
+      write(Buffer.from([0xff]));
+      const paths: Buffer[] = [];
+      let most = 0;
+      const listing = await source({ share }).list(ROOT, (found) => {
+        most = Math.max(most, found.length);
+        paths.push(...found.map(({ path }) => path));
+      });
+      expect([paths.length, listing.complete]).toEqual([50_001, true]);
+      expect(most).toBeLessThanOrEqual(1_000);
+      expect(paths.every((path, i) => i === 0 || Buffer.compare(paths[i - 1]!, path) < 0)).toBe(true);
+    },
+  );
 
   test("hints: files, new folders, names that are not UTF-8, and nothing after the stop", async () => {
     const of = source();
@@ -318,18 +445,18 @@ describe("a folder as a source", () => {
       (path) => hints.push(path?.toString("latin1") ?? "*"),
       (reason) => hints.push(reason),
     );
-    await of.list(ROOT);
+    await list(of);
     write("a");
     write(Buffer.from([0xff]));
     mkdirSync(join(folder, "d"));
     await vi.waitFor(() => expect(hints).toEqual(expect.arrayContaining(["a", "\xff", "d"])));
-    await of.list(Buffer.from("d"));
+    await list(of, Buffer.from("d"));
     write("d/x");
     await vi.waitFor(() => expect(hints).toContain("d/x"));
     renameSync(join(folder, "d"), join(folder, "e"));
     await vi.waitFor(() => expect(hints).toContain("e"));
     mkdirSync(join(folder, "d"));
-    await of.list(Buffer.from("d"));
+    await list(of, Buffer.from("d"));
     write("d/y");
     await vi.waitFor(() => expect(hints).toContain("d/y"));
     await stop();

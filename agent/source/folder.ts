@@ -1,17 +1,28 @@
 /**
  * A folder on this host or on a mounted share. Nothing is followed: not links, not mounts unless asked. What is opened
- * is a regular file whose own real path lies in the root's; what stands in between looks as a link is never read.
+ * is a regular file whose own real path is the root's with its name: what a link on the way leads to has another name.
  */
 import type { BigIntStats, Dirent } from "node:fs";
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { pathFault } from "@tributary/shared/path.ts";
-import { join, within } from "./bytes.ts";
+import { fromKey, join, parent, within } from "./bytes.ts";
 import { type Disk, errorCode, inWords, isGone, realDisk, slashed } from "./disk.ts";
-import { openedFile } from "./folder-file.ts";
+import { LINKED, linked, openedFile } from "./folder-file.ts";
 import { folderWatch } from "./folder-watch.ts";
-import { isOwnName, rulesOf } from "./rules.ts";
-import type { FileState, Listing, Look, Opened, RootHealth, Sighting, Source, Unseen } from "./source.ts";
+import { type Names, namesIn } from "./names.ts";
+import { rulesOf } from "./rules.ts";
+import type {
+  FileState,
+  Found,
+  Listing,
+  Look,
+  Opened,
+  RootHealth,
+  Source,
+  TakeFound,
+  Unseen,
+} from "./source.ts";
 
 export interface FolderOptions {
   readonly name: string;
@@ -28,8 +39,17 @@ export interface FolderOptions {
 /** Looks on their way at once: enough to hide a share's latency, few enough to disturb nobody. */
 const PARALLEL = 32;
 const SLICE = 100;
+/** What memory holds of a folder: its names, and this many files. */
+const AT_ONCE = 1_000;
 /** Times beyond this (year 2262) do not fit 64 bits of nanoseconds. */
 const LATEST = 2n ** 63n - 1n;
+
+/** A name, looked at; neither `stats` nor `unseen`: it is gone. */
+interface NameLook {
+  readonly path: Buffer;
+  readonly stats?: BigIntStats;
+  readonly unseen?: Unseen;
+}
 
 export function folderSource(options: FolderOptions, disk: Disk = realDisk): Source {
   const root = slashed(Buffer.from(resolve(options.path)));
@@ -39,7 +59,14 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     .filter((path) => within(path, root) && path.length > root.length)
     .map((path) => path.subarray(root.at(-1) === 0x2f ? root.length : root.length + 1));
   const absolute = (path: Buffer): Buffer => (path.length === 0 ? root : join(root, path));
-  const watching = folderWatch(absolute);
+  const exists = (path: Buffer): boolean => {
+    try {
+      return disk.lstatNow(absolute(path)) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  const watching = folderWatch(absolute, exists);
 
   function stateOf(stats: BigIntStats): FileState {
     return {
@@ -50,7 +77,19 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     };
   }
 
-  /** By rule: no problem, never looked at again. */
+  /** One file at two looks. On a share ids may be new at each: there it is what would tell of a change. */
+  function same(a: BigIntStats, b: BigIntStats): boolean {
+    if (a.dev !== b.dev) return false;
+    if (!options.share) return a.ino === b.ino;
+    return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+  }
+
+  /** One folder; that something was added to it in between says nothing where its id stayed. */
+  function sameFolder(a: BigIntStats, b: BigIntStats): boolean {
+    return same(a, b) || (a.dev === b.dev && a.ino === b.ino);
+  }
+
+  /** By its kind: no problem, and no file of the client whatever the rules say. */
   function skipped(path: Buffer, stats: BigIntStats | Dirent<Buffer>): Unseen | undefined {
     if (stats.isFile() || stats.isDirectory()) return undefined;
     const what = stats.isSymbolicLink()
@@ -60,7 +99,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         : stats.isSocket()
           ? "a socket"
           : "a device";
-    return { path, reason: what, code: undefined };
+    return { path, reason: what, code: undefined, absent: true };
   }
 
   function leftOut(path: Buffer, folder: boolean): Unseen | undefined {
@@ -75,92 +114,126 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     return reason === undefined ? undefined : { path, reason, code: undefined };
   }
 
-  async function list(folder: Buffer): Promise<Listing> {
+  async function list(folder: Buffer, take: TakeFound): Promise<Listing> {
     const at = absolute(folder);
+    let taking = false;
     try {
       const rootReal = await disk.realPath(root);
       const [real, before] = [await disk.realPath(at), await disk.stat(at)];
       if (!real.equals(folder.length === 0 ? rootReal : join(rootReal, folder)))
-        return unlisted(folder, "a link leads out of the way to it", undefined);
+        return { ...unlisted(folder, LINKED, undefined), vanished: true };
       if (!before.isDirectory()) return { ...unlisted(folder, "it is no folder", undefined), vanished: true };
-      watching.cover(folder, before.ino);
-      const listing = await look(folder, await disk.list(at), before.dev);
+      watching.cover(folder, `${before.dev}:${before.ino}`);
+      const names = await namesIn(disk, at, !options.share);
+      const folders = await lookAtAll(folder, names, before.dev, async (found) => {
+        taking = true;
+        await take(found);
+        taking = false;
+      });
       const after = await disk.stat(at);
-      const same =
-        after.ino === before.ino && after.dev === before.dev && (await disk.realPath(at)).equals(real);
-      const mount =
-        folder.length > 0 && before.dev !== (await parentDevice(at)) ? { mount: `${before.dev}` } : {};
-      return { ...listing, complete: same, ...mount };
+      const complete = sameFolder(before, after) && (await disk.realPath(at)).equals(real);
+      const mounted = folder.length > 0 && before.dev !== (await parentDevice(at));
+      const own = names.own.map((name) => join(folder, fromKey(name)));
+      return {
+        folder,
+        folders,
+        complete,
+        ...(mounted ? { mount: `${before.dev}` } : {}),
+        ...(own.length > 0 ? { own } : {}),
+      };
     } catch (error) {
+      if (taking) throw error;
       if (isGone(error)) return { ...unlisted(folder, inWords(error), undefined), vanished: true };
       return unlisted(folder, `it cannot be listed: ${inWords(error)}`, "folder-unreadable");
     }
+  }
+
+  async function isBehindLink(path: Buffer): Promise<boolean> {
+    const folder = parent(path);
+    if (folder.length === 0) return false;
+    const [real, rootReal] = await Promise.all([disk.realPath(absolute(folder)), disk.realPath(root)]);
+    return !real.equals(join(rootReal, folder));
   }
 
   async function parentDevice(at: Buffer): Promise<bigint> {
     return (await disk.stat(at.subarray(0, at.lastIndexOf(0x2f)))).dev;
   }
 
-  async function look(
-    folder: Buffer,
-    entries: Dirent<Buffer>[],
-    device: bigint,
-  ): Promise<Omit<Listing, "complete">> {
-    const files: Sighting[] = [];
+  /** Some at a time; answers with the subfolders. */
+  async function lookAtAll(folder: Buffer, names: Names, device: bigint, take: TakeFound): Promise<Buffer[]> {
     const folders: Buffer[] = [];
-    const unseen: Unseen[] = [];
-    const own: Buffer[] = [];
-    function judge(path: Buffer, stats: BigIntStats): void {
-      const skip = skipped(path, stats);
-      if (skip !== undefined) unseen.push(skip);
-      else if (stats.isFile()) files.push({ path, state: stateOf(stats) });
-      else if (stats.dev !== device && !options.crossMounts)
-        unseen.push({ path, reason: "another file system is mounted here", code: undefined });
-      else folders.push(path);
+    for (let i = 0; i < names.all.length; i += AT_ONCE) {
+      const some = names.all.slice(i, i + AT_ONCE);
+      const looks = options.share
+        ? await looksAsync(folder, some, names)
+        : await looksNow(folder, some, names);
+      const found: Found[] = [];
+      for (const { path, stats, unseen } of looks) {
+        if (unseen !== undefined) found.push(unseen);
+        else if (stats?.isFile()) found.push({ path, state: stateOf(stats) });
+        else if (stats !== undefined && stats.dev !== device && !options.crossMounts)
+          found.push(elsewhere(path));
+        else if (stats !== undefined) folders.push(path);
+      }
+      await take(found);
     }
-    function failed(path: Buffer, error: unknown): void {
-      if (!isGone(error)) unseen.push(unreadable(path, error));
-    }
-    const paths: Buffer[] = [];
-    for (const entry of entries) {
-      const path = join(folder, entry.name);
-      const rule = isOwnName(entry.name) ? undefined : leftOut(path, entry.isDirectory());
-      if (isOwnName(entry.name)) own.push(path);
-      else if (rule !== undefined) unseen.push(rule);
-      else paths.push(path);
-    }
-    if (options.share) await eachAsync(paths, judge, failed);
-    else await eachNow(paths, judge, failed);
-    return { folder, files, folders, unseen, ...(own.length > 0 ? { own } : {}) };
+    return folders;
   }
 
-  type Judge = (path: Buffer, stats: BigIntStats) => void;
-  type Failed = (path: Buffer, error: unknown) => void;
+  /** What is left out by rule is not looked at; what is neither file nor folder is told by its kind first. */
+  function ruledOut(path: Buffer, name: string, names: Names): Unseen | undefined {
+    return names.odd.has(name) ? undefined : leftOut(path, names.folders.has(name));
+  }
+
+  function judged(path: Buffer, stats: BigIntStats, odd: boolean): NameLook {
+    const unseen = skipped(path, stats) ?? (odd ? leftOut(path, stats.isDirectory()) : undefined);
+    return unseen === undefined ? { path, stats } : { path, unseen };
+  }
+
+  function failed(path: Buffer, error: unknown): NameLook {
+    return isGone(error) ? { path } : { path, unseen: unreadable(path, error) };
+  }
 
   /** On a share each look is a round trip: many at once. */
-  async function eachAsync(paths: readonly Buffer[], judge: Judge, failed: Failed): Promise<void> {
+  async function looksAsync(folder: Buffer, some: readonly string[], names: Names): Promise<NameLook[]> {
+    const looks: NameLook[] = [];
     let next = 0;
     async function lane(): Promise<void> {
-      for (let path = paths[next++]; path !== undefined; path = paths[next++]) {
-        const stats = await disk
-          .lstat(absolute(path))
-          .catch((error: unknown) => failed(path as Buffer, error));
-        if (stats !== undefined) judge(path, stats);
+      for (let i = next++; i < some.length; i = next++) {
+        const name = some[i] as string;
+        const path = join(folder, fromKey(name));
+        const unseen = ruledOut(path, name, names);
+        looks[i] =
+          unseen !== undefined
+            ? { path, unseen }
+            : await disk.lstat(absolute(path)).then(
+                (stats) => judged(path, stats, names.odd.has(name)),
+                (error: unknown) => failed(path, error),
+              );
       }
     }
-    await Promise.all(Array.from({ length: Math.min(PARALLEL, paths.length) }, lane));
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, some.length) }, lane));
+    return looks;
   }
 
-  /** On a local disk the answer comes from memory: in slices of about a millisecond, between which others get their turn. */
-  async function eachNow(paths: readonly Buffer[], judge: Judge, failed: Failed): Promise<void> {
-    for (const [i, path] of paths.entries()) {
+  /** On a local disk the answer comes from memory: for about a millisecond at once, between which others get their turn. */
+  async function looksNow(folder: Buffer, some: readonly string[], names: Names): Promise<NameLook[]> {
+    const looks: NameLook[] = [];
+    for (const [i, name] of some.entries()) {
       if (i % SLICE === SLICE - 1) await setImmediate();
+      const path = join(folder, fromKey(name));
+      const unseen = ruledOut(path, name, names);
       try {
-        judge(path, disk.lstatNow(absolute(path)));
+        looks.push(
+          unseen === undefined
+            ? judged(path, disk.lstatNow(absolute(path)), names.odd.has(name))
+            : { path, unseen },
+        );
       } catch (error) {
-        failed(path, error);
+        looks.push(failed(path, error));
       }
     }
+    return looks;
   }
 
   return {
@@ -169,13 +242,16 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     takes: (path) => leftOut(path, false) === undefined,
     async look(path): Promise<Look> {
       try {
+        if (await isBehindLink(path)) return { kind: "unseen", unseen: linked(path) };
         const stats = await disk.lstat(absolute(path));
-        if (stats.isDirectory())
-          return leftOut(path, true) === undefined
-            ? { kind: "folder" }
-            : { kind: "unseen", unseen: leftOut(path, true) as Unseen };
-        const unseen = leftOut(path, false) ?? skipped(path, stats);
-        return unseen === undefined ? { kind: "file", state: stateOf(stats) } : { kind: "unseen", unseen };
+        const unseen = skipped(path, stats) ?? leftOut(path, stats.isDirectory());
+        if (unseen !== undefined) return { kind: "unseen", unseen };
+        if (!stats.isDirectory()) return { kind: "file", state: stateOf(stats) };
+        if (path.length === 0 || stats.dev === (await parentDevice(absolute(path))))
+          return { kind: "folder" };
+        return options.crossMounts
+          ? { kind: "folder", mount: `${stats.dev}` }
+          : { kind: "unseen", unseen: elsewhere(path) };
       } catch (error) {
         return isGone(error) ? { kind: "gone" } : { kind: "unseen", unseen: unreadable(path, error) };
       }
@@ -189,13 +265,13 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         const skip = skipped(path, found);
         if (skip !== undefined) return { kind: "unseen", unseen: skip };
         if (!found.isFile()) return { kind: "gone" };
-        return await openedFile(disk, { root, path, absolute: absolute(path) }, stateOf);
+        return await openedFile(disk, { root, path, absolute: absolute(path) }, { stateOf, same });
       } catch (error) {
         if (isGone(error)) return { kind: "gone" };
         if (errorCode(error) === "ELOOP")
           return {
             kind: "unseen",
-            unseen: { path, reason: "a link: links are not followed", code: undefined },
+            unseen: { path, reason: "a link: links are not followed", code: undefined, absent: true },
           };
         return { kind: "unseen", unseen: unreadable(path, error) };
       }
@@ -204,10 +280,10 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
       try {
         const stats = await disk.stat(root);
         if (!stats.isDirectory()) return sick(`${options.path} is not a folder`);
-        await disk.list(root);
+        for await (const _ of disk.list(root, false)) break;
         // Stored and compared: another form of it makes every source "root-changed", once. Nothing is released yet.
-        const device = options.share ? `share-${await disk.shareOf(root)}` : `${stats.dev}`;
-        return { healthy: true, rootId: `${device}:${stats.ino}` };
+        const rootId = options.share ? `share-${await disk.shareOf(root)}` : `${stats.dev}:${stats.ino}`;
+        return { healthy: true, rootId };
       } catch (error) {
         return sick(`${options.path} cannot be reached: ${inWords(error)}`);
       }
@@ -220,6 +296,10 @@ function sick(reason: string): RootHealth {
   return { healthy: false, code: "source-unreachable", reason };
 }
 
+function elsewhere(path: Buffer): Unseen {
+  return { path, reason: "another file system is mounted here", code: undefined };
+}
+
 function clamp(ns: bigint): bigint {
   return ns > LATEST ? LATEST : ns < -LATEST ? -LATEST : ns;
 }
@@ -229,5 +309,5 @@ function unreadable(path: Buffer, error: unknown): Unseen {
 }
 
 function unlisted(folder: Buffer, reason: string, code: Unseen["code"]): Listing {
-  return { folder, files: [], folders: [], unseen: [{ path: folder, reason, code }], complete: false };
+  return { folder, folders: [], unlisted: { path: folder, reason, code }, complete: false };
 }

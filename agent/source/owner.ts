@@ -1,7 +1,14 @@
 /** Whose files a source holds, and what of it is the agent's own: decided alike by `run`, which captures, and by what only looks. */
-import { realpathSync } from "node:fs";
 import { isAbsolute, relative, resolve, sep } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FolderSettings } from "../config.ts";
+import { key } from "./bytes.ts";
+import { type Disk, realDisk } from "./disk.ts";
+
+export type RealPath = Disk["realPath"];
+
+/** How long a share may take to say where a path leads. */
+const ANSWER_MS = 2_000;
 
 /** A source with the client whose files it holds, or with why it cannot be captured. */
 export type Owned =
@@ -15,9 +22,15 @@ export interface Refused {
 }
 
 /** Every source in the order of agent.yaml. `clients`: whom this agent acts for; `data`: the agent's own folder. */
-export function owned(sources: readonly FolderSettings[], clients: readonly string[], data: string): Owned[] {
+export async function owned(
+  sources: readonly FolderSettings[],
+  clients: readonly string[],
+  data: string,
+  realPath: RealPath = realDisk.realPath,
+): Promise<Owned[]> {
   const names = new Set<string>();
-  return sources.map((source) => {
+  const inside = await Promise.all(sources.map(({ path }) => isInside(data, path, realPath)));
+  return sources.map((source, i) => {
     const client = source.client ?? (clients.length === 1 ? clients[0] : undefined);
     if (client === undefined)
       return {
@@ -35,7 +48,7 @@ export function owned(sources: readonly FolderSettings[], clients: readonly stri
           todo: "correct its client, or have the agent invited anew for that client",
         },
       };
-    if (isInside(data, source.path))
+    if (inside[i])
       return {
         source,
         refused: {
@@ -58,12 +71,12 @@ export function owned(sources: readonly FolderSettings[], clients: readonly stri
 }
 
 /** One sentence for each source that cannot be captured. */
-export function unowned(
+export async function unowned(
   sources: readonly FolderSettings[],
   clients: readonly string[],
   data: string,
-): string[] {
-  return owned(sources, clients, data).flatMap(({ source, refused }) =>
+): Promise<string[]> {
+  return (await owned(sources, clients, data)).flatMap(({ source, refused }) =>
     refused === undefined ? [] : [`source "${source.name}" ${refused.says}; ${refused.todo}`],
   );
 }
@@ -72,19 +85,36 @@ export function unowned(
  * `own`, as a walk that begins at `root` meets it, whatever links lead there: the agent's own key and queue must not
  * be captured under another name.
  */
-export function ignoredBy(root: string, own: readonly string[]): string[] {
-  return own.map((path) => resolve(root, relative(real(root), real(path))));
+export async function ignoredBy(
+  root: string,
+  own: readonly string[],
+  realPath: RealPath = realDisk.realPath,
+): Promise<string[]> {
+  const [from, ...to] = await Promise.all([root, ...own].map((path) => real(path, realPath)));
+  return to.map((path) => resolve(root, relative(from as string, path)));
 }
 
-function isInside(outer: string, path: string): boolean {
-  const inside = relative(real(outer), real(path));
+async function isInside(outer: string, path: string, realPath: RealPath): Promise<boolean> {
+  const inside = relative(...(await Promise.all([real(outer, realPath), real(path, realPath)])));
   return inside === "" || !(inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside));
 }
 
-function real(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path);
-  }
+/** As it is written where no link can be asked: what is not there, and a share that hangs. */
+async function real(path: string, realPath: RealPath): Promise<string> {
+  const written = resolve(path);
+  const answer = realPath(Buffer.from(written)).then(String, () => written);
+  return await Promise.race([answer, sleep(ANSWER_MS, written, { ref: false })]);
+}
+
+/** One question at a time about a path: on a share that hangs each keeps the thread that asks. */
+export function askedOnce(realPath: RealPath): RealPath {
+  const asked = new Map<string, Promise<Buffer>>();
+  return (path) => {
+    const at = key(path);
+    const before = asked.get(at);
+    if (before !== undefined) return before;
+    const answer = realPath(path).finally(() => asked.delete(at));
+    asked.set(at, answer);
+    return answer;
+  };
 }

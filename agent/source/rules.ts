@@ -2,17 +2,13 @@
 import { displayPath } from "@tributary/shared/path.ts";
 import picomatch from "picomatch";
 import { lastSegment, parent } from "./bytes.ts";
+import { isOwnName } from "./own-name.ts";
 
 export interface Rules {
   /** Why this file is left out, or undefined when it is taken. Its folders are looked at, too. */
   leavesOut(path: Buffer): string | undefined;
   /** Why nothing below this folder is taken; undefined: look inside. Only the folder's own name is judged. */
   leavesOutFolder(folder: Buffer): string | undefined;
-}
-
-/** Names that we make ourselves for an instant, in an `after:` action. */
-export function isOwnName(name: Buffer): boolean {
-  return name[0] === 0x2e && /^\.tributary-.*~$/s.test(name.toString("latin1"));
 }
 
 /** `s`: a newline in a name is a character like any other. */

@@ -26,15 +26,24 @@ export interface Unseen {
   readonly path: Buffer;
   readonly reason: string;
   readonly code: ProblemCode | undefined;
+  /** By its kind it is neither a file nor a folder, whatever the rules are: what was captured under this path is there no more. */
+  readonly absent?: true;
 }
+
+/** What lies in a folder under one name; subfolders are told by the listing. */
+export type Found = Sighting | Unseen;
+
+/** Takes some of what lies in a folder. From call to call in the order of the bytes of the names. */
+export type TakeFound = (found: readonly Found[]) => Promise<void> | void;
 
 /** One folder, listed once. `complete: false`: it could not be listed (any more), so nothing may be concluded from what is missing in it. */
 export interface Listing {
   readonly folder: Buffer;
-  readonly files: readonly Sighting[];
+  /** In the order of their bytes. */
   readonly folders: readonly Buffer[];
-  readonly unseen: readonly Unseen[];
   readonly complete: boolean;
+  /** Why it was not listed. */
+  readonly unlisted?: Unseen;
   /** The folder itself is not there (any more): its parent knows whether that is a removal. */
   readonly vanished?: boolean;
   /** Set where another file system is mounted here: which one. Another one, or none, next time: nothing may be concluded. */
@@ -45,7 +54,8 @@ export interface Listing {
 
 export type Look =
   | { readonly kind: "file"; readonly state: FileState }
-  | { readonly kind: "folder" }
+  /** `mount` as with a listing. */
+  | { readonly kind: "folder"; readonly mount?: string }
   | { readonly kind: "gone" }
   | { readonly kind: "unseen"; readonly unseen: Unseen };
 
@@ -75,8 +85,11 @@ export type Hint = (path: Buffer | undefined) => void;
 
 export interface Source {
   readonly name: string;
-  /** One folder (empty: the root), and only that. Never throws. Begins to watch it where watching is by folder. */
-  list(folder: Buffer): Promise<Listing>;
+  /**
+   * One folder (empty: the root), and only that; its files go to `take`, each call awaited, so that memory holds few of
+   * them. Throws only what `take` throws. Begins to watch it where watching is by folder.
+   */
+  list(folder: Buffer, take: TakeFound): Promise<Listing>;
   look(path: Buffer): Promise<Look>;
   open(path: Buffer): Promise<Opened>;
   health(): Promise<RootHealth>;

@@ -17,7 +17,7 @@ CREATE TABLE folders (
   UNIQUE (source_id, path)
 ) STRICT;
 
--- What was last sealed of each path. size -1: the sealed bytes were lost, seal anew. Times in ns, sealed_at in ms of the host's clock.
+-- What was last sealed of each path. size -1: the sealed bytes were lost, or are an instant of a file that moved on: seal anew. Times in ns, sealed_at in ms of the host's clock.
 -- delivered 1: the receiver holds, or may hold, a version of this path, so its vanishing is a removal; 2: it holds exactly these bytes.
 CREATE TABLE seen (
   folder_id INTEGER NOT NULL REFERENCES folders (id),

@@ -1,0 +1,94 @@
+/** What is there is compared with what was sealed: what differs is to be sealed, what is missing may be a removal. */
+import type { Report } from "../facts.ts";
+import { Beside } from "../queue/beside.ts";
+import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { mayHaveChangedUnseen } from "../settle/settle.ts";
+import { sameState } from "../source/same-state.ts";
+import type { FileState, Found, Listing, Source, Unseen } from "../source/source.ts";
+import type { AfterActions } from "./after-actions.ts";
+import type { Asides } from "./asides.ts";
+import type { Removals } from "./removals.ts";
+import type { Clocks, Sealer } from "./sealer.ts";
+
+export interface ComparisonParts {
+  readonly source: Source;
+  readonly intake: Intake;
+  readonly book: SourceBook;
+  readonly sealer: Sealer;
+  readonly removals: Removals | undefined;
+  readonly after: AfterActions | undefined;
+  readonly asides: Asides;
+  readonly report: Report;
+  readonly clocks: Clocks;
+  readonly rehashMs: number | undefined;
+}
+
+export interface FolderLook {
+  /** Nothing more is compared. */
+  readonly ended: AbortSignal;
+  /** Waits while too many files are waited for: for a scan. Without, those are left to a scan. */
+  readonly patient: boolean;
+  readonly met?: (found: Found) => void;
+}
+
+export class Comparison {
+  readonly #parts: ComparisonParts;
+
+  constructor(parts: ComparisonParts) {
+    this.#parts = parts;
+  }
+
+  async folder(folder: Buffer, look: FolderLook): Promise<Listing> {
+    const { source, intake, removals, after, asides } = this.#parts;
+    const beside = new Beside(intake, folder);
+    const listing = await source.list(folder, (found) => this.#found(found, beside, look));
+    if (look.ended.aborted) return listing;
+    if (listing.unlisted !== undefined) this.unseen(listing.unlisted);
+    const lost = beside.end(listing.folders);
+    this.#mounted(listing);
+    if (!after?.isActingIn(folder)) await asides.recover(listing, beside.missing);
+    await removals?.conclude(listing, beside, lost);
+    return listing;
+  }
+
+  file(path: Buffer, state: FileState, seen: Seen | undefined): void {
+    const { sealer, clocks, rehashMs, after } = this.#parts;
+    const asSealed = seen !== undefined && sameState(seen.state, state);
+    const stale = asSealed && rehashMs !== undefined && clocks.wall() - seen.sealedAt >= rehashMs;
+    if (!asSealed || stale || mayHaveChangedUnseen(state, seen.sealedAt)) {
+      sealer.sighted(path, state);
+      return;
+    }
+    sealer.drop(path);
+    if (after === undefined) sealer.recovered(path);
+    else void after.delivered(path);
+  }
+
+  unseen({ path, code, reason }: Unseen): void {
+    const { sealer, book, report, source, clocks } = this.#parts;
+    sealer.drop(path);
+    if (code !== undefined && book.problem(path, code, reason, clocks.wall()))
+      report({ kind: "FileHeldBack", source: source.name, path, code, detail: reason });
+  }
+
+  async #found(found: readonly Found[], beside: Beside, { ended, patient, met }: FolderLook): Promise<void> {
+    const { sealer, removals } = this.#parts;
+    for (const one of found) {
+      if (patient && sealer.full) await sealer.room();
+      if (ended.aborted) return;
+      met?.(one);
+      const seen = beside.meet(one);
+      if ("reason" in one) this.unseen(one);
+      else this.file(one.path, one.state, seen);
+      removals?.met(one);
+    }
+  }
+
+  #mounted(listing: Listing): void {
+    const { book, sealer } = this.#parts;
+    if (!listing.complete) return;
+    if (listing.mount !== undefined) book.recordMount(listing.folder, listing.mount);
+    const away = book.mounts().some((m) => m.path.equals(listing.folder) && m.device !== listing.mount);
+    if (!away) sealer.recovered(listing.folder);
+  }
+}

@@ -1,0 +1,11 @@
+import type { FileState } from "./source.ts";
+
+/** Not touched in between, as far as the system tells. A file id is compared only where both looks trust it. */
+export function sameState(a: FileState, b: FileState): boolean {
+  return (
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.ctimeNs === b.ctimeNs &&
+    (a.fileId === undefined || b.fileId === undefined || a.fileId === b.fileId)
+  );
+}
