@@ -92,7 +92,7 @@ async function live(
     tally = tallied(tally, fact, new Date());
     log.report(fact);
     if (fact.kind === "RootTaken" || (fact.kind === "SourceHealthChanged" && fact.healthy))
-      dispatcher.retryAll();
+      dispatcher.sourceBack(fact.source);
   };
   log.level(settings.log);
 
@@ -114,7 +114,6 @@ async function live(
       sleep: async (ms) => await sleep(ms, undefined, { ref: false }),
     }),
     slots: new Slots(SLOTS, RING_BYTES),
-    uploadBegun: (captureId, uploadId) => queue.outbox.uploadBegun(captureId, uploadId),
     random: Math.random,
   });
   const dispatcher = new Dispatcher({
@@ -167,7 +166,7 @@ async function live(
     const wrong = unowned(settings.sources, identity.clients, data);
     if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
     await sources.take(settings, identity.clients);
-    dispatcher.retryAll();
+    for (const { name } of settings.sources) dispatcher.sourceBack(name);
   };
   const takeSettings = (fresh: AgentSettings): void => {
     const newCa = readAuthority(fresh.tls.ca);
@@ -208,6 +207,7 @@ async function live(
       startedAt,
       trouble: tally.trouble,
       refused: tally.refused,
+      held: dispatcher.held(),
       skewMs: clock.skewMs(),
       delivered: tally.delivered,
       bytes: tally.bytes,

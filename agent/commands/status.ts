@@ -34,15 +34,21 @@ export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsR
     const { agentId, name, url, clients } = requireIdentity(data);
     const configured = loadAgentSettings(config).sources;
     const running = isRunning(data);
+    // What a run of before said is no news.
+    const live = running ? readLive(data) : undefined;
     const report = readQueue(data, (status) => ({
       agentId,
       name,
       receiver: url,
       clients,
       running,
-      // What a run of before said is no news.
-      trouble: running ? (readLive(data)?.trouble ?? null) : null,
-      refused: running ? (readLive(data)?.refused ?? null) : null,
+      trouble: live?.trouble ?? null,
+      refused: live?.refused ?? null,
+      held: (live?.held ?? []).map(({ since, until, ...one }) => ({
+        ...one,
+        since: new Date(since).toISOString(),
+        until: new Date(until).toISOString(),
+      })),
       ...stateOf(status),
       configured: configured.map((source) => ({
         name: source.name,
@@ -95,6 +101,16 @@ type StatusReport = ReturnType<typeof stateOf> & {
   readonly trouble: { readonly code: string; readonly detail: string; readonly since: string } | null;
   /** Why a changed agent.yaml is not taken. */
   readonly refused: string | null;
+  /** Clients and sources of which nothing goes now. */
+  readonly held: readonly {
+    readonly client: string;
+    readonly source: string | null;
+    readonly code: string;
+    readonly detail: string;
+    readonly since: string;
+    /** When the next parcel of it is tried. */
+    readonly until: string;
+  }[];
   readonly configured: readonly {
     readonly name: string;
     readonly client: string | undefined;
@@ -110,6 +126,8 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   if (report.trouble !== null)
     yield `trouble   ${report.trouble.code}, ${printable(report.trouble.detail)} (${ago(report.trouble.since)})`;
   if (report.refused !== null) yield `settings  a change is not taken: ${printable(report.refused)}`;
+  for (const { client, source, code, detail, since, until } of report.held)
+    yield `held      ${source === null ? `all of ${client}` : `source ${source} of ${client}`}: ${code}, ${printable(detail)} (${ago(since)}; tried again ${within(until, now)})`;
   const { depth, bytes, oldestSealedAt, aside } = report.queue;
   const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;
@@ -127,4 +145,9 @@ function* lines(report: StatusReport, now: number): Generator<string> {
     yield `problem   ${source}/${printable(path)}: ${code}, ${printable(detail)} (for ${formatDuration(Math.max(0, now - Date.parse(since)))})`;
   const more = report.problemCount - report.problems.length;
   if (more > 0) yield `          and ${more} more problems`;
+}
+
+function within(time: string, now: number): string {
+  const ms = Date.parse(time) - now;
+  return ms <= 0 ? "now" : `in ${formatDuration(ms)}`;
 }

@@ -2,6 +2,7 @@
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import { diskFull, type QueueFile } from "./database.ts";
 import type { Outbox, Parcel, ParcelEnd } from "./queue.ts";
+import { readyParcels } from "./ready.ts";
 import { type ParcelRow, split, toColumns, toParcel, toWaiting } from "./rows.ts";
 
 /** What the log of deliveries keeps at most. */
@@ -17,26 +18,26 @@ const PRUNE_EVERY = 500;
 const PRUNE_ROWS = 2_000;
 
 const PARCEL =
-  "p.capture_id, p.kind, q.client, q.name AS source, p.path, p.sealed_at, p.size, p.mtime_ns, p.ctime_ns, p.file_id, p.sha256, p.part_digests, p.spooled, p.attempts, p.upload_id";
+  "p.capture_id, p.kind, q.client, q.name AS source, p.path, p.sealed_at, p.size, p.mtime_ns, p.ctime_ns, p.file_id, p.sha256, p.part_digests, p.spooled, p.attempts";
 const ONE = `SELECT ${PARCEL} FROM parcels p JOIN sources q ON q.id = p.source_id`;
 
 function statements(db: QueueFile) {
   return {
-    ready: db.prepare<[number], { seq: number; capture_id: string }>(
-      "SELECT seq, capture_id FROM parcels WHERE head = 1 AND due = 0 ORDER BY seq LIMIT ?",
-    ),
     bySeq: db.prepare<[number], ParcelRow>(`${ONE} WHERE p.seq = ?`).safeIntegers(true),
     byCapture: db.prepare<[string], ParcelRow>(`${ONE} WHERE p.capture_id = ?`).safeIntegers(true),
     anyDue: db
       .prepare<[number], number>("SELECT 1 FROM parcels WHERE head = 1 AND due > 0 AND due <= ? LIMIT 1")
       .pluck(),
     wake: db.prepare("UPDATE parcels SET due = 0 WHERE head = 1 AND due > 0 AND due <= ?"),
+    wakeSource: db.prepare(
+      `UPDATE parcels SET due = 0 WHERE head = 1 AND due > 0 AND problem_code IN ('source-unreachable', 'root-changed')
+       AND source_id IN (SELECT id FROM sources WHERE name = ?)`,
+    ),
     nextDue: db.prepare<[], number | null>("SELECT MIN(due) FROM parcels WHERE head = 1 AND due > 0").pluck(),
     postpone: db.prepare(
       `UPDATE parcels SET attempts = attempts + 1, due = ?, problem_code = ?, problem_detail = ?,
        problem_since = COALESCE(problem_since, ?) WHERE capture_id = ?`,
     ),
-    upload: db.prepare("UPDATE parcels SET upload_id = ? WHERE capture_id = ?"),
     remove: db.prepare("DELETE FROM parcels WHERE capture_id = ?"),
     aside: db.prepare(
       `UPDATE parcels SET head = 0, due = 0, aside_at = @at, problem_code = @code, problem_detail = @detail,
@@ -86,8 +87,9 @@ export function sqliteOutbox(
   ended: (ends: readonly Ended[]) => void,
 ): Outbox {
   const sql = statements(db);
+  const ready = readyParcels(db);
   const handedOut = new Set<string>();
-  const held = new Map<string, number>();
+  const unstored = new Map<string, number>();
   let sincePrune = PRUNE_EVERY;
 
   function endOne(captureId: string, end: ParcelEnd): Ended | undefined {
@@ -147,7 +149,7 @@ export function sqliteOutbox(
       const done = diskFull(() => endMany.immediate(ends));
       for (const { captureId } of ends) {
         handedOut.delete(captureId);
-        held.delete(captureId);
+        unstored.delete(captureId);
       }
       ended(done);
     } catch (error) {
@@ -160,7 +162,7 @@ export function sqliteOutbox(
 
   function hold(captureId: string, until: number): void {
     handedOut.delete(captureId);
-    held.set(captureId, until);
+    unstored.set(captureId, until);
   }
 
   /** In memory only when it cannot be stored: a full disk must not stop what needs no disk. */
@@ -175,20 +177,26 @@ export function sqliteOutbox(
   }
 
   return {
-    take(limit, at) {
-      for (const [captureId, until] of held) if (until <= at) held.delete(captureId);
+    take(limit, at, admit = () => true) {
+      for (const [captureId, until] of unstored) if (until <= at) unstored.delete(captureId);
       if (sql.anyDue.get(at) !== undefined) stored(() => sql.wake.run(at));
-      const taken = [];
-      for (const { seq, capture_id } of sql.ready.all(limit + handedOut.size + held.size)) {
-        if (taken.length >= limit) break;
-        if (handedOut.has(capture_id) || held.has(capture_id)) continue;
-        handedOut.add(capture_id);
-        taken.push(toWaiting(sql.bySeq.get(seq) as ParcelRow));
-      }
-      return taken;
+      const out = (captureId: string): boolean => handedOut.has(captureId) || unstored.has(captureId);
+      const taken = ready(limit, out, admit);
+      for (const { capture_id } of taken) handedOut.add(capture_id);
+      return taken.map(({ seq }) => toWaiting(sql.bySeq.get(seq) as ParcelRow));
+    },
+    giveBack(captureIds) {
+      for (const captureId of captureIds) handedOut.delete(captureId);
+    },
+    wakeAll() {
+      unstored.clear();
+      stored(() => sql.wake.run(Number.MAX_SAFE_INTEGER));
+    },
+    wakeSource(name) {
+      stored(() => sql.wakeSource.run(name));
     },
     nextDue() {
-      const times = [...held.values()];
+      const times = [...unstored.values()];
       const stored = sql.nextDue.get();
       if (stored !== null && stored !== undefined) times.push(stored);
       return times.length === 0 ? undefined : Math.min(...times);
@@ -204,8 +212,5 @@ export function sqliteOutbox(
     },
     end: (captureId, end) => endAll([{ captureId, end }]),
     endAll,
-    uploadBegun(captureId, uploadId) {
-      stored(() => sql.upload.run(uploadId ?? null, captureId));
-    },
   };
 }

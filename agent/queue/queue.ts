@@ -39,8 +39,6 @@ export type Parcel = VersionParcel | RemovalParcel;
 export interface Waiting {
   readonly parcel: Parcel;
   readonly attempts: number;
-  /** Upload in parts that was begun for it. */
-  readonly uploadId: string | undefined;
 }
 
 /** What was last sealed of a path, and whether a removal candidate is known. */
@@ -119,10 +117,22 @@ export interface ProblemRecord {
   readonly since: string;
 }
 
+/** Whether a parcel of this place may leave now; asked once for each that is handed out. */
+export type Admit = (captureId: string, place: Pick<Parcel, "client" | "source">) => boolean;
+
 /** What the courier needs. */
 export interface Outbox {
-  /** The oldest waiting parcels, at most one a path, due at `now` (ms), not handed out already; hands them out. */
-  take(limit: number, now: number): Waiting[];
+  /**
+   * Waiting parcels, at most one a path, due at `now` (ms), not handed out already; hands them out. The oldest of each
+   * source in turn, so that none waits for another; a source ends its turns with the first that `admit` refuses.
+   */
+  take(limit: number, now: number, admit?: Admit): Waiting[];
+  /** Not begun after all: they wait as before. */
+  giveBack(captureIds: readonly string[]): void;
+  /** All that was postponed is due. */
+  wakeAll(): void;
+  /** What was postponed because its source, of this name, could not be read or is not allowed is due. */
+  wakeSource(name: string): void;
   /** ms at which the next parcel that was postponed becomes due, or undefined. */
   nextDue(): number | undefined;
   /** Gives it back to try again at `until` (ms). */
@@ -131,7 +141,6 @@ export interface Outbox {
   end(captureId: string, end: ParcelEnd): void;
   /** Many ends in one commit: fsync decides how many small files a second can leave. Throws `disk-full`: then all of them wait again. */
   endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void;
-  uploadBegun(captureId: string, uploadId: string | undefined): void;
 }
 
 export type ParcelEnd =

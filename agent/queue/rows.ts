@@ -31,7 +31,6 @@ export interface ParcelRow {
   readonly part_digests: Buffer | null;
   readonly spooled: string | null;
   readonly attempts: bigint;
-  readonly upload_id: string | null;
 }
 
 /** File ids are unsigned on disk; the column is signed. */
@@ -83,11 +82,7 @@ export function toParcel(row: ParcelRow): Parcel {
 }
 
 export function toWaiting(row: ParcelRow): Waiting {
-  return {
-    parcel: toParcel(row),
-    attempts: Number(row.attempts),
-    uploadId: row.upload_id ?? undefined,
-  };
+  return { parcel: toParcel(row), attempts: Number(row.attempts) };
 }
 
 const SLASH = 0x2f;

@@ -31,7 +31,6 @@ export interface PartsOptions {
   readonly bandwidth: Bandwidth;
   /** RING_BYTES each, shared by all parcels: bounds parts on their way, and so the memory of the whole agent. */
   readonly slots: Slots;
-  readonly uploadBegun: (captureId: string, uploadId: string | undefined) => void;
   readonly random: () => number;
 }
 
@@ -111,13 +110,12 @@ async function create(
     throw new ProblemError("receiver-unreachable", "the answer to beginning an upload cannot be read", {
       cause: state.error,
     });
-  const { partSize, partCount, uploadId } = state.data;
+  const { partSize, partCount } = state.data;
   if (partSize < 1 || Math.ceil(parcel.state.size / partSize) !== partCount)
     throw new ProblemError(
       "receiver-unreachable",
       `the upload that was begun has ${partCount} parts of ${partSize} bytes, which is not this file`,
     );
-  options.uploadBegun(parcel.captureId, uploadId);
   return { upload: state.data };
 }
 
@@ -246,7 +244,6 @@ async function abandon(
   upload: UploadState,
   signal: AbortSignal,
 ): Promise<void> {
-  options.uploadBegun(parcel.captureId, undefined);
   const path = `${ROUTE.uploads}/${upload.uploadId}`;
   await options.receiver
     .call({ method: "DELETE", path, headers: { [HEADER.client]: parcel.client }, signal })
