@@ -23,7 +23,7 @@ import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
 import { unowned } from "./source/owner.ts";
 import { Sources } from "./sources.ts";
-import { bandwidthOf, rateAt } from "./upload/bandwidth.ts";
+import { bandwidthOf, rateAt, streamsAt } from "./upload/bandwidth.ts";
 import { contentOpener } from "./upload/content.ts";
 import { courier } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
@@ -103,6 +103,7 @@ async function live(
   const partHasher = new PartHasher();
   const sources = new Sources({ queue, spool, partHasher, report, data, corrected: () => clock.now() });
   const limits = () => settings.limits;
+  const rate = (): number | undefined => rateAt(settings.limits, new Date());
   const carry = courier({
     receiver,
     open: contentOpener(spool.folder, (client, name) => sources.find(client, name)),
@@ -113,15 +114,15 @@ async function live(
       wall: () => new Date(),
       sleep: async (ms) => await sleep(ms, undefined, { ref: false }),
     }),
-    slots: new Slots(SLOTS, RING_BYTES),
+    slots: new Slots(SLOTS, RING_BYTES, () => streamsAt(rate())),
     random: Math.random,
   });
   const dispatcher = new Dispatcher({
     outbox: queue.outbox,
     carry,
     probe: () => heartbeat.beat(),
-    parallel: () => settings.limits.parallel,
-    open: () => rateAt(settings.limits, new Date()) !== 0,
+    parallel: () => Math.min(settings.limits.parallel, streamsAt(rate())),
+    open: () => rate() !== 0,
     report,
     random: Math.random,
     now,

@@ -106,7 +106,7 @@ function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
     open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),
     site: () => receiver.site,
     jwks: () => jwks,
-    bandwidth: { pass: () => Promise.resolve() },
+    bandwidth: { take: (most) => Promise.resolve(most) },
     slots: new Slots(4, RING_BYTES),
     random: () => 0,
   });

@@ -186,6 +186,7 @@ async function sendPart(
             from,
             to,
             sha256: sealed === undefined ? sha256 : undefined,
+            signal,
             ring,
           }),
         signal,

@@ -10,19 +10,24 @@ const REST_MS = 5_000;
 export class Slots {
   readonly count: number;
   readonly #bytes: number;
+  readonly #most: () => number;
   readonly #idle: Buffer[] = [];
   readonly #waiting: (() => void)[] = [];
   #taken = 0;
 
-  /** Buffers are made when they are first needed, so an agent of small files never has them. */
-  constructor(count: number, bytes: number) {
+  /**
+   * Buffers are made when they are first needed, so an agent of small files never has them. `most`: how many may be
+   * taken now, where that is fewer.
+   */
+  constructor(count: number, bytes: number, most: () => number = () => count) {
     this.count = count;
+    this.#most = most;
     this.#bytes = bytes;
   }
 
   async take(signal: AbortSignal): Promise<Slot> {
     signal.throwIfAborted();
-    while (this.#taken === this.count) await this.#turn(signal);
+    while (this.#taken >= Math.min(this.count, this.#most())) await this.#turn(signal);
     this.#taken += 1;
     const buffer = this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
     let given = false;
@@ -33,7 +38,8 @@ export class Slots {
         given = true;
         this.#taken -= 1;
         this.#idle.push(buffer);
-        this.#waiting.shift()?.();
+        for (let free = Math.min(this.count, this.#most()) - this.#taken; free > 0; free -= 1)
+          this.#waiting.shift()?.();
         this.#rest();
       },
     };
