@@ -1,5 +1,6 @@
 /** What came back over the line: an answer, or a named problem. */
 import { isProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import { MOST_HEADER_BYTES } from "@tributary/shared/protocol.ts";
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -29,6 +30,13 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
       ...(retryAfter === undefined ? {} : { retryAfter }),
     });
   }
+  // Of all that waits only this request is too long for whatever stands in between.
+  if (status === 414 || status === 431)
+    throw new ProblemError(
+      "headers-too-large",
+      `something between this host and the receiver answered ${status}: the file's path is too long for it; have the proxy or load balancer take request lines and headers of ${MOST_HEADER_BYTES / 1024} KiB`,
+      { retryAfter: TOO_LONG_S },
+    );
   const what = header(headers, "content-type") ?? "no content type";
   throw new ProblemError(
     status === 503 || status === 429 ? "busy" : "receiver-unreachable",
@@ -37,6 +45,8 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
   );
 }
 
+/** Somebody has to change a setting first. */
+const TOO_LONG_S = 600;
 /** Whatever it says, a day later is asked again; and timers take no more than 24 days: beyond they fire at once. */
 const LONGEST_RETRY_AFTER = 86_400;
 

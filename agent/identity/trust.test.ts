@@ -63,6 +63,15 @@ test("a problem keeps its name, its time and its request; a stranger's page is n
     );
 });
 
+test.for([414, 431])(
+  "%i of a proxy concerns the one path that is too long for it, and is tried again",
+  (status) => {
+    expect(() => readAnswer(status, { "content-type": "text/html" }, "<html>", 0)).toThrow(
+      expect.objectContaining({ code: "headers-too-large", message: expect.stringContaining("64 KiB") }),
+    );
+  },
+);
+
 test("tls.ca that is not there, or holds no certificate, is refused by name", () => {
   expect(() => readAuthority("/no/ca.pem")).toThrow(
     /^tls.ca: cannot read the authority \/no\/ca.pem: ENOENT/,

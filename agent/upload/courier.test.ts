@@ -153,6 +153,15 @@ beforeEach(() => {
   onRead = () => {};
 });
 
+test("a path of 4,096 bytes, all of them escaped", async () => {
+  const path = Buffer.alloc(4096, 0xff);
+  for (let at = 255; at < path.length; at += 256) path[at] = 0x2f;
+  path[4095] = 0xfe;
+  const parcel = { ...version(Buffer.from("x")), path };
+  expect(await carry(parcel)).toMatchObject({ kind: "delivered" });
+  expect(receiver.taken[0]?.answer.pathEncoded).toBe(encodePath(path));
+});
+
 test.for([0, 1, 4096, 128 * 1024, 128 * 1024 + 1, 3_000_000])(
   "a file of %i bytes in one request",
   async (size) => {

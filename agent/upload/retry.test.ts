@@ -48,6 +48,7 @@ test.for([
   ["source-unreachable", "source"],
   ["root-changed", "source"],
   ["quota-file", "path"],
+  ["headers-too-large", "path"],
   ["file-unreadable", "path"],
   ["receipt-invalid", "path"],
   ["source-not-allowed", "source"],
