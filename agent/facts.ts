@@ -78,6 +78,13 @@ export type Fact =
       readonly code: ProblemCode;
       readonly detail: string;
     }
+  /** It was set aside, and a younger capture of its path is delivered: it is dropped with its copy. */
+  | {
+      readonly kind: "ParcelOvertaken";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly captureId: string;
+    }
   | {
       readonly kind: "AfterActionDone";
       readonly source: string;

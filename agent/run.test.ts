@@ -16,6 +16,8 @@ import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Fact } from "./facts.ts";
 import { enrol } from "./identity/enrol.ts";
 import { requireIdentity } from "./identity/identity.ts";
+import { askRetry } from "./queue/aside.ts";
+import { openQueueFile } from "./queue/database.ts";
 import { readLive } from "./report/live.ts";
 import { run } from "./run.ts";
 import { FakeReceiver } from "./upload/fake-receiver.ts";
@@ -231,6 +233,22 @@ test("a proxy that is none sets nothing aside: all waits until it is mended", as
     JSON.stringify(facts, (_key, value) => (typeof value === "bigint" ? `${value}` : value)),
   ).not.toContain("secret");
   start();
+  await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
+});
+
+test("what was set aside goes again beside the running agent, when it is asked for", async () => {
+  receiver.intercept = (request, response, path) => {
+    if (!path.startsWith("/v1/files")) return false;
+    request.resume().on("end", () => response.writeHead(422).end('{"code":"path-invalid","detail":"no"}'));
+    return true;
+  };
+  start();
+  drop("pos1.csv", "A");
+  await expect.poll(() => facts.map((fact) => fact.kind), soon).toContain("ParcelSetAside");
+  receiver.intercept = () => false;
+  const db = openQueueFile(join(data, "queue.sqlite"));
+  expect(askRetry(db, () => true)).toBe(1);
+  db.close();
   await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
 });
 

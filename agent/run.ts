@@ -27,6 +27,7 @@ import { bandwidthOf, rateAt, streamsAt } from "./upload/bandwidth.ts";
 import { contentOpener } from "./upload/content.ts";
 import { courier } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
+import { placeOf } from "./upload/ends.ts";
 import { type Bearing, HttpReceiver } from "./upload/http.ts";
 import { reachOf } from "./upload/retry.ts";
 import { Slots } from "./upload/slots.ts";
@@ -196,6 +197,8 @@ async function live(
   const enrolment = identityChanges(data);
   const tellLive = liveWriter(data);
   const tick = setInterval(() => {
+    // Asked for by `retry`, beside the running agent or before it.
+    if (queue.outbox.retake() > 0) dispatcher.wake();
     const stored = enrolment();
     // Beside the running agent it got a new key, as after a fork.
     if (stored?.agentId === identity.agentId && stored.publicKey !== identity.publicKey) {
@@ -220,6 +223,10 @@ async function live(
   );
   report({ kind: "ConfigurationTaken", sources: settings.sources.map((source) => source.name) });
   queue.onPut(() => dispatcher.wake());
+  queue.onEnd((ends) => {
+    for (const { parcel, end } of ends)
+      if (end.kind === "overtaken") report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+  });
   heartbeat.start();
   dispatcher.start();
   await takeSources();

@@ -131,7 +131,8 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   const { depth, bytes, oldestSealedAt, aside } = report.queue;
   const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;
-  if (aside > 0) yield `set aside ${aside}: not sent again by themselves, see the problems`;
+  if (aside > 0)
+    yield `set aside ${aside}: not sent again by themselves; when the reason is gone: tributary-agent retry`;
   for (const { name, client, path } of report.configured) {
     const seen = report.sources.find((source) => source.name === name && source.client === client);
     const scan = seen?.lastScanAt

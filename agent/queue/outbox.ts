@@ -1,5 +1,6 @@
 /** The courier's side of the queue. Handing out lives in memory only: after a crash everything without a receipt waits again. */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
+import { retakeAside } from "./aside.ts";
 import { diskFull, type QueueFile } from "./database.ts";
 import type { Outbox, Parcel, ParcelEnd } from "./queue.ts";
 import { readyParcels } from "./ready.ts";
@@ -43,6 +44,12 @@ function statements(db: QueueFile) {
       `UPDATE parcels SET head = 0, due = 0, aside_at = @at, problem_code = @code, problem_detail = @detail,
        problem_since = COALESCE(problem_since, @at) WHERE capture_id = @captureId`,
     ),
+    olderAside: db
+      .prepare<[string], ParcelRow>(
+        `${ONE} JOIN parcels y ON y.source_id = p.source_id AND y.path = p.path AND y.seq > p.seq
+       WHERE y.capture_id = ? AND p.aside_at IS NOT NULL`,
+      )
+      .safeIntegers(true),
     next: db.prepare(
       `UPDATE parcels SET head = 1 WHERE seq = (SELECT MIN(p.seq) FROM parcels p JOIN sources q ON q.id = p.source_id
        WHERE q.client = ? AND q.name = ? AND p.path = ? AND p.aside_at IS NULL)`,
@@ -88,13 +95,15 @@ export function sqliteOutbox(
 ): Outbox {
   const sql = statements(db);
   const ready = readyParcels(db);
+  const retake = retakeAside(db);
   const handedOut = new Set<string>();
   const unstored = new Map<string, number>();
   let sincePrune = PRUNE_EVERY;
 
-  function endOne(captureId: string, end: ParcelEnd): Ended | undefined {
+  function endOne(captureId: string, end: ParcelEnd): readonly Ended[] {
     const row = sql.byCapture.get(captureId);
-    if (row === undefined) return undefined;
+    if (row === undefined) return [];
+    const overtaken = end.kind === "delivered" ? overtake(captureId, end.at) : [];
     const parcel = toParcel(row);
     const { folder, name } = split(parcel.path);
     const place = { client: parcel.client, source: parcel.source, folder, name, sha256: row.sha256 };
@@ -111,9 +120,19 @@ export function sqliteOutbox(
       case "aside":
         sql.aside.run({ at: end.at, code: end.code, detail: end.detail, captureId });
         break;
+      case "overtaken":
+        sql.remove.run(captureId);
+        break;
     }
     sql.next.run(parcel.client, parcel.source, parcel.path);
-    return { parcel, end };
+    return [...overtaken, { parcel, end }];
+  }
+
+  /** Of the path of a parcel that is delivered: what was set aside before it. */
+  function overtake(captureId: string, at: number): readonly Ended[] {
+    const older = sql.olderAside.all(captureId).map(toParcel);
+    for (const parcel of older) sql.remove.run(parcel.captureId);
+    return older.map((parcel) => ({ parcel, end: { kind: "overtaken", at } }));
   }
 
   function log(parcel: Parcel, end: ParcelEnd & { kind: "delivered" }): void {
@@ -140,7 +159,7 @@ export function sqliteOutbox(
   }
 
   const endMany = db.transaction((ends: readonly { captureId: string; end: ParcelEnd }[]) =>
-    ends.map(({ captureId, end }) => endOne(captureId, end)).filter((done) => done !== undefined),
+    ends.flatMap(({ captureId, end }) => endOne(captureId, end)),
   );
 
   function endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void {
@@ -176,12 +195,13 @@ export function sqliteOutbox(
     }
   }
 
+  const isOut = (captureId: string): boolean => handedOut.has(captureId) || unstored.has(captureId);
+
   return {
     take(limit, at, admit = () => true) {
       for (const [captureId, until] of unstored) if (until <= at) unstored.delete(captureId);
       if (sql.anyDue.get(at) !== undefined) stored(() => sql.wake.run(at));
-      const out = (captureId: string): boolean => handedOut.has(captureId) || unstored.has(captureId);
-      const taken = ready(limit, out, admit);
+      const taken = ready(limit, isOut, admit);
       for (const { capture_id } of taken) handedOut.add(capture_id);
       return taken.map(({ seq }) => toWaiting(sql.bySeq.get(seq) as ParcelRow));
     },
@@ -191,6 +211,13 @@ export function sqliteOutbox(
     wakeAll() {
       unstored.clear();
       stored(() => sql.wake.run(Number.MAX_SAFE_INTEGER));
+    },
+    retake() {
+      let count = 0;
+      stored(() => {
+        count = retake(isOut);
+      });
+      return count;
     },
     wakeSource(name) {
       stored(() => sql.wakeSource.run(name));

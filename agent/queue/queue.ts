@@ -131,6 +131,8 @@ export interface Outbox {
   giveBack(captureIds: readonly string[]): void;
   /** All that was postponed is due. */
   wakeAll(): void;
+  /** Puts back what `retry` asked for; how many parcels. While something of their path is on its way, later. */
+  retake(): number;
   /** What was postponed because its source, of this name, could not be read or is not allowed is due. */
   wakeSource(name: string): void;
   /** ms at which the next parcel that was postponed becomes due, or undefined. */
@@ -156,7 +158,9 @@ export type ParcelEnd =
   /** The sealed bytes are gone; the file is to be sealed anew. */
   | { readonly kind: "superseded"; readonly detail: string; readonly at: number }
   /** A permanent problem: kept, visible, not sent again by itself; the next parcel of the path may go. */
-  | { readonly kind: "aside"; readonly code: ProblemCode; readonly detail: string; readonly at: number };
+  | { readonly kind: "aside"; readonly code: ProblemCode; readonly detail: string; readonly at: number }
+  /** It was set aside, and a younger capture of its path is delivered: there is no turn for it any more. */
+  | { readonly kind: "overtaken"; readonly at: number };
 
 export interface QueueDepth {
   readonly depth: number;

@@ -56,6 +56,7 @@ function levelOf(fact: Fact): LogLevel {
     case "RootChanged":
     case "FileHeldBack":
     case "ParcelPostponed":
+    case "ParcelOvertaken":
     case "ReceiverLost":
     case "ClockSkewed":
     case "AfterActionSkipped":
@@ -114,6 +115,8 @@ function words(fact: Fact): string {
       return `${file} was changed before it was sent; it is sealed anew`;
     case "ParcelSetAside":
       return `${file} set aside, it is not sent again by itself: ${fact.detail} (${fact.code})`;
+    case "ParcelOvertaken":
+      return `${file}: a younger version is delivered; the one that was set aside is dropped`;
     case "AfterActionDone":
       return `${file}: ${fact.action} done`;
     case "AfterActionSkipped":

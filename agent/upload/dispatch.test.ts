@@ -56,6 +56,10 @@ class MemoryOutbox implements Outbox {
     for (const captureId of captureIds) this.#find(captureId).out = false;
   }
 
+  retake(): number {
+    return 0;
+  }
+
   wakeAll(): void {
     for (const one of this.waiting) one.due = 0;
   }
