@@ -87,6 +87,7 @@ function stateOf(status: QueueStatus) {
       detail: problem.detail,
       since: problem.since,
       aside: problem.aside,
+      until: problem.until ?? null,
     })),
   };
 }
@@ -142,8 +143,11 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   }
   for (const { source, path, status, receivedAt } of report.deliveries)
     yield `delivered ${source}/${printable(path)} (${status}, ${ago(receivedAt)})`;
-  for (const { source, path, code, detail, since } of report.problems)
-    yield `problem   ${source}/${printable(path)}: ${code}, ${printable(detail)} (for ${formatDuration(Math.max(0, now - Date.parse(since)))})`;
+  for (const { source, path, code, detail, since, until } of report.problems) {
+    const lasting = formatDuration(Math.max(0, now - Date.parse(since)));
+    const again = until === null ? "" : `; tried again ${within(until, now)}`;
+    yield `problem   ${source}/${printable(path)}: ${code}, ${printable(detail)} (for ${lasting}${again})`;
+  }
   const more = report.problemCount - report.problems.length;
   if (more > 0) yield `          and ${more} more problems`;
 }

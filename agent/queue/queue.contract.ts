@@ -299,6 +299,8 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
         ["late", "busy", false],
         ["off", "quota-file", true],
       ]);
+      const tried = queue.status.problems(9).map(({ until }) => until);
+      expect(tried).toEqual([undefined, "1970-01-01T00:00:00.500Z", undefined]);
       expect(queue.status.problems(1)[0]).toMatchObject({
         since: "1970-01-01T00:00:01.000Z",
         detail: "EACCES",

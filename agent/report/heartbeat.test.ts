@@ -68,6 +68,7 @@ beforeEach(() => {
           since: "2026-01-01T00:00:00.000Z",
           captureId: undefined,
           aside: false,
+          until: undefined,
         })),
     },
     sources: () => [

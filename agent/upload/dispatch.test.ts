@@ -199,6 +199,18 @@ test("a new parcel goes at once", async () => {
   await emptied();
 });
 
+test.for([[undefined], [1], [7200]])(
+  "a file that is too large waits an hour at least, Retry-After %s",
+  async ([retryAfter]) => {
+    outbox.put("large");
+    start(() => {
+      throw problem("quota-file", retryAfter);
+    });
+    await expect.poll(() => facts.length).toBe(1);
+    expect(outbox.waiting[0]?.due).toBeGreaterThanOrEqual(now + Math.max(3600, retryAfter ?? 0) * 1000);
+  },
+);
+
 test("what keeps one path back lets the others go", async () => {
   outbox.put("bad#1", "bad#2", "good#1", "good#2");
   let mended = false;

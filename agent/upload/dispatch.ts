@@ -10,7 +10,7 @@ import type { Carry } from "./courier.ts";
 import { Ends, placeOf } from "./ends.ts";
 import { type Held, Holds } from "./holds.ts";
 import { named, Outage } from "./outage.ts";
-import { backoffMs, reachOf } from "./retry.ts";
+import { backoffMs, floorOf, reachOf } from "./retry.ts";
 
 export interface DispatchOptions {
   readonly outbox: Outbox;
@@ -178,7 +178,7 @@ export class Dispatcher {
   #postpone({ parcel, attempts }: Waiting, problem: ProblemError, tell: boolean): void {
     const { outbox, report, now, random } = this.#options;
     const { code, message } = problem;
-    const forMs = backoffMs(attempts + 1, problem.retryAfter, random);
+    const forMs = backoffMs(attempts + 1, floorOf(problem), random);
     outbox.postpone(parcel.captureId, now() + forMs, { code, detail: message });
     if (tell) report({ kind: "ParcelPostponed", ...placeOf(parcel), code, detail: message, forMs });
   }

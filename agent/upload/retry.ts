@@ -1,5 +1,5 @@
 /** When to try again, and what a problem means for the rest of the queue. Pure: chance is a parameter. */
-import { PROBLEMS, type ProblemCode } from "@tributary/shared/problems.ts";
+import { PROBLEMS, type ProblemCode, type ProblemError } from "@tributary/shared/problems.ts";
 
 const BASE_MS = 500;
 const CAP_MS = 60_000;
@@ -14,6 +14,18 @@ export function backoffMs(attempt: number, retryAfter: number | undefined, rando
   if (retryAfter === undefined) return Math.ceil(random() * bound);
   const floor = Math.max(0, retryAfter * 1000);
   return Math.ceil(floor + random() * Math.min(bound, Math.max(1000, floor / 10)));
+}
+
+/** Seconds that a problem lasts at least, whatever its answer says. */
+const LASTS_S: Partial<Record<ProblemCode, number>> = {
+  // Until somebody agrees on another quota: each try may send the whole file.
+  "quota-file": 3600,
+};
+
+/** The floor under the next try, in seconds; undefined where there is none. */
+export function floorOf({ code, retryAfter }: Pick<ProblemError, "code" | "retryAfter">): number | undefined {
+  const lasts = LASTS_S[code];
+  return lasts === undefined ? retryAfter : Math.max(lasts, retryAfter ?? 0);
 }
 
 /**
