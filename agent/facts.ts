@@ -98,6 +98,8 @@ export type Fact =
       readonly action: string;
       readonly reason: string;
     }
+  /** A fault of this program; `detail` with its stack. What it was doing goes on. */
+  | { readonly kind: "FaultFound"; readonly where: string; readonly detail: string }
   | { readonly kind: "ReceiverLost"; readonly code: ProblemCode; readonly detail: string }
   | { readonly kind: "ReceiverBack" }
   | { readonly kind: "AgentStopped"; readonly code: ProblemCode; readonly detail: string }

@@ -153,6 +153,10 @@ async function live(
         log.say(`the heartbeat was refused: ${problem.message} (${problem.code})`);
       dispatcher.refused(problem);
     },
+    fault: (cause) => {
+      const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+      report({ kind: "FaultFound", where: "the heartbeat", detail: text });
+    },
     random: Math.random,
   });
 

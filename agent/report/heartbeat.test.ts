@@ -11,6 +11,7 @@ let standing: Standing;
 let sent: HeartbeatRequest[];
 let steps: string[];
 let answer: Partial<HeartbeatAnswer>;
+let take: () => void;
 let refusal: ProblemError | undefined;
 let commands: Command[];
 let heartbeat: Heartbeat;
@@ -27,6 +28,7 @@ beforeEach(() => {
   sent = [];
   steps = [];
   answer = {};
+  take = () => {};
   refusal = undefined;
   commands = [];
   heartbeat = new Heartbeat({
@@ -53,6 +55,7 @@ beforeEach(() => {
     clock: new ReceiverClock(),
     standing: () => standing,
     take: (fresh) => {
+      take();
       steps.push(`stored ${fresh.nonce}`);
       standing = fresh;
     },
@@ -81,6 +84,7 @@ beforeEach(() => {
     command: (command) => commands.push(command),
     heard: () => steps.push("heard"),
     refused: (problem) => steps.push(`refused ${problem.code}`),
+    fault: (cause) => steps.push(`fault ${(cause as Error).message}`),
     random: () => 0.5,
   });
 });
@@ -123,6 +127,20 @@ test("a refusal is told and changes nothing; the old nonce is kept", async () =>
   refusal = undefined;
   await heartbeat.beat();
   expect(standing.nonce).toBe("n2");
+});
+
+test("a fault of ours is told, and the next beat comes", async () => {
+  let broken = true;
+  take = () => {
+    if (broken) throw new TypeError("take is broken");
+  };
+  heartbeat.start();
+  await expect.poll(() => steps).toContain("fault take is broken");
+  broken = false;
+  await expect.poll(() => steps).toContain("heard");
+  await heartbeat.stop();
+  expect(steps.filter((step) => step.startsWith("refused"))).toEqual([]);
+  expect(steps.at(-1)).not.toMatch(/^fault the agent stops/);
 });
 
 test("an answer that is none changes nothing", async () => {

@@ -31,6 +31,8 @@ export interface HeartbeatOptions {
   readonly command: (command: Command) => void;
   readonly heard: () => void;
   readonly refused: (problem: ProblemError) => void;
+  /** What no problem names: a fault of this program. The next beat comes all the same. */
+  readonly fault: (cause: unknown) => void;
   readonly random: () => number;
 }
 
@@ -70,7 +72,7 @@ export class Heartbeat {
   }
 
   async #once(): Promise<void> {
-    const { heard, refused, standing, random } = this.#options;
+    const { heard, refused, fault, standing, random } = this.#options;
     clearTimeout(this.#timer);
     let waitMs = standing().heartbeatSeconds * 1000;
     try {
@@ -81,7 +83,7 @@ export class Heartbeat {
       if (cause instanceof ProblemError) {
         waitMs = Math.max(waitMs, cause.retry ? (cause.retryAfter ?? 0) * 1000 : REFUSED_MS);
         refused(cause);
-      }
+      } else if (!this.#stop.signal.aborted) fault(cause);
       throw cause;
     } finally {
       // Spread by a tenth, so that a fleet that was switched on together does not stay together.

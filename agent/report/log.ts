@@ -51,6 +51,7 @@ function levelOf(fact: Fact): LogLevel {
     case "ParcelSetAside":
     case "AgentStopped":
     case "ConfigurationRefused":
+    case "FaultFound":
       return "error";
     case "WatchFailed":
     case "RootChanged":
@@ -121,6 +122,8 @@ function words(fact: Fact): string {
       return `${file}: ${fact.action} done`;
     case "AfterActionSkipped":
       return `${file}: ${fact.action} not done: ${fact.reason}`;
+    case "FaultFound":
+      return `a fault in this agent, in ${fact.where}; it goes on: ${fact.detail}`;
     case "ReceiverLost":
       return `the receiver takes nothing now, everything waits: ${fact.detail} (${fact.code})`;
     case "ReceiverBack":
