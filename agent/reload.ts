@@ -24,8 +24,13 @@ export function watchSettings(
   };
   const take = (now: string): void => {
     known = now;
+    // Taken as empty it would end every source for a slip of the hand.
+    if (now === ABSENT) {
+      refused(`${file} is gone; put it back, or one without sources if that is meant`);
+      return;
+    }
     try {
-      taken(loadAgentSettings(file));
+      taken(loadAgentSettings(file, true));
     } catch (cause) {
       if (!(cause instanceof ProblemError)) throw cause;
       refused(cause.message);
@@ -50,8 +55,10 @@ export function watchSettings(
   };
 }
 
-/** Differs whenever the file was written; one that is gone counts as empty. */
+const ABSENT = "absent";
+
+/** Differs whenever the file was written. */
 function mark(file: string): string {
   const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? "absent" : `${found.mtimeNs} ${found.size} ${found.ino}`;
+  return found === undefined ? ABSENT : `${found.mtimeNs} ${found.size} ${found.ino}`;
 }

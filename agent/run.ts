@@ -180,6 +180,7 @@ async function live(
     settings = fresh;
     ca = newCa;
     log.level(fresh.log);
+    spool.bound(fresh.limits.spool);
     report({ kind: "ConfigurationTaken", sources: fresh.sources.map((source) => source.name) });
     // Lines that are open go on over the old way otherwise.
     if (newWay) void receiver.close();

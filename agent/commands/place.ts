@@ -1,6 +1,8 @@
 /** `--data` and `--config`, which every command takes. */
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { dataFolder } from "@tributary/shared/place.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Command, Option } from "commander";
 
 export interface Place {
@@ -24,4 +26,15 @@ export function withPlace(command: Command): Command {
 export function placeOf(options: PlaceOptions): Place {
   const data = dataFolder("agent", options.data);
   return { data, config: options.config === undefined ? join(data, "agent.yaml") : resolve(options.config) };
+}
+
+/** As `placeOf`, for commands that work by the settings: a file that was named must be there. Throws `usage`. */
+export function placeToRead(options: PlaceOptions): Place {
+  const place = placeOf(options);
+  if (options.config !== undefined && !existsSync(place.config))
+    throw new ProblemError(
+      "usage",
+      `--config ${place.config}: there is no such file; correct its name, or add a folder with the same --config first`,
+    );
+  return place;
 }

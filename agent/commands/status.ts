@@ -7,7 +7,7 @@ import { loadAgentSettings } from "../config.ts";
 import { requireIdentity } from "../identity/identity.ts";
 import type { QueueStatus } from "../queue/status.ts";
 import { readLive } from "../report/live.ts";
-import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
+import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 import type { ReadQueue } from "./receipt.ts";
 
 interface Options extends PlaceOptions {
@@ -30,7 +30,7 @@ export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsR
       )
       .option("--json", "the same as one JSON object"),
   ).action((options: Options) => {
-    const { data, config } = placeOf(options);
+    const { data, config } = placeToRead(options);
     const { agentId, name, url, clients } = requireIdentity(data);
     const configured = loadAgentSettings(config).sources;
     const running = isRunning(data);

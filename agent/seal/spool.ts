@@ -19,7 +19,7 @@ export interface Draft {
 
 export class Spool {
   readonly folder: string;
-  readonly #most: number;
+  #most: number;
   #used = 0;
   readonly #sizes = new Map<string, number>();
 
@@ -32,6 +32,11 @@ export class Spool {
       if (!keep.has(name)) rmSync(join(folder, name), { force: true });
       else this.#count(name, statSync(join(folder, name)).size);
     }
+  }
+
+  /** Another bound from now on, in bytes; what is over it already stays until it has left. */
+  bound(mostBytes: number): void {
+    this.#most = mostBytes;
   }
 
   get used(): number {
