@@ -13,6 +13,7 @@ import { ReceiverClock } from "./identity/clock.ts";
 import { type Identity, identityChanges, requireIdentity, storeStanding } from "./identity/identity.ts";
 import { readAuthority } from "./identity/trust.ts";
 import { lockDataFolder } from "./queue/lock.ts";
+import { openWhenRoom } from "./queue/opening.ts";
 import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
 import { watchSettings } from "./reload.ts";
 import { Heartbeat } from "./report/heartbeat.ts";
@@ -62,7 +63,12 @@ export async function run(options: RunOptions): Promise<number> {
   const lock = lockDataFolder(data);
   try {
     lowerPriority(log);
-    const queue = openQueue(join(data, "queue.sqlite"));
+    const queue = await openWhenRoom(
+      () => openQueue(join(data, "queue.sqlite")),
+      ({ message }) => log.say(`nothing can be captured yet, it is tried again: ${message} (disk-full)`),
+      options.stop,
+    );
+    if (queue === undefined) return EXIT.done;
     try {
       await live(options, queue, identity, settings);
     } finally {
