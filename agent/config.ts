@@ -125,9 +125,12 @@ export const agentSettings = z.strictObject({
 });
 export type AgentSettings = z.output<typeof agentSettings>;
 
-/** Reads `agent.yaml`; throws `config-invalid`. Names must be unique per client. All paths are absolute then. */
-export function loadAgentSettings(file: string): AgentSettings {
-  return placed(loadSettings(file, agentSettings.superRefine(uniqueNames), true), file);
+/**
+ * Reads `agent.yaml`; throws `config-invalid`. Names must be unique per client. All paths are absolute then. A file that
+ * is not there counts as empty, as on a host that was just enrolled, unless it is `required`.
+ */
+export function loadAgentSettings(file: string, required = false): AgentSettings {
+  return placed(loadSettings(file, agentSettings.superRefine(uniqueNames), !required), file);
 }
 
 /** Relative paths begin at the folder of agent.yaml: a service and an administrator's shell stand in different ones. */

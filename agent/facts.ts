@@ -78,6 +78,13 @@ export type Fact =
       readonly code: ProblemCode;
       readonly detail: string;
     }
+  /** It was set aside, and a younger capture of its path is delivered: it is dropped with its copy. */
+  | {
+      readonly kind: "ParcelOvertaken";
+      readonly source: string;
+      readonly path: Buffer;
+      readonly captureId: string;
+    }
   | {
       readonly kind: "AfterActionDone";
       readonly source: string;
@@ -91,6 +98,8 @@ export type Fact =
       readonly action: string;
       readonly reason: string;
     }
+  /** A fault of this program; `detail` with its stack. What it was doing goes on. */
+  | { readonly kind: "FaultFound"; readonly where: string; readonly detail: string }
   | { readonly kind: "ReceiverLost"; readonly code: ProblemCode; readonly detail: string }
   | { readonly kind: "ReceiverBack" }
   | { readonly kind: "AgentStopped"; readonly code: ProblemCode; readonly detail: string }

@@ -5,7 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fail } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
 import type { ReadQueue } from "./commands/receipt.ts";
+import type { AskRetry } from "./commands/retry.ts";
 import type { LookInto } from "./commands/scan.ts";
+import { askRetry as askRetryIn } from "./queue/aside.ts";
+import { openQueueFile } from "./queue/database.ts";
 import { isDataFolderLocked } from "./queue/lock.ts";
 import { lookInto as lookIntoQueue, openQueue } from "./queue/sqlite.ts";
 
@@ -36,12 +39,22 @@ function acceptRoot(data: string, client: string, source: string): void {
   }
 }
 
+const askRetry: AskRetry = (data, wanted) => {
+  const file = openQueueFile(join(data, "queue.sqlite"));
+  try {
+    return askRetryIn(file, wanted);
+  } finally {
+    file.close();
+  }
+};
+
 const program = createProgram({
   // Loaded only here: the short commands need none of it.
   run: async (options) => await (await import("./run.ts")).run(options),
   readQueue,
   lookInto,
   acceptRoot,
+  askRetry,
   isRunning: isDataFolderLocked,
 });
 

@@ -24,13 +24,13 @@ export function watchSettings(
   };
   const take = (now: string): void => {
     known = now;
-    // An agent that forgot all its sources would look healthy, and bring nothing any more.
+    // Taken as empty it would end every source for a slip of the hand.
     if (now === ABSENT) {
-      refused(`${file} is gone; what it said before stays in force while the agent runs. Put it back`);
+      refused(`${file} is gone; put it back, or one without sources if that is meant`);
       return;
     }
     try {
-      taken(loadAgentSettings(file));
+      taken(loadAgentSettings(file, true));
     } catch (cause) {
       if (!(cause instanceof ProblemError)) throw cause;
       refused(cause.message);
@@ -57,7 +57,7 @@ export function watchSettings(
 
 const ABSENT = "absent";
 
-/** Differs whenever the file was written, or is gone. */
+/** Differs whenever the file was written. */
 function mark(file: string): string {
   const found = statSync(file, { bigint: true, throwIfNoEntry: false });
   return found === undefined ? ABSENT : `${found.mtimeNs} ${found.size} ${found.ino}`;

@@ -16,6 +16,8 @@ import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Fact } from "./facts.ts";
 import { enrol } from "./identity/enrol.ts";
 import { requireIdentity } from "./identity/identity.ts";
+import { askRetry } from "./queue/aside.ts";
+import { openQueueFile } from "./queue/database.ts";
 import { readLive } from "./report/live.ts";
 import { run } from "./run.ts";
 import { FakeReceiver } from "./upload/fake-receiver.ts";
@@ -127,6 +129,49 @@ test("a changed agent.yaml counts; a broken one is refused with its line, a lost
   expect(receiver.taken.some(({ answer }) => answer.status === "removed")).toBe(false);
 });
 
+test("agent.yaml that is taken away is refused, and the sources go on; the first start without one has none", async () => {
+  rmSync(join(data, "agent.yaml"));
+  start();
+  drop("pos1.csv", "A");
+  await expect.poll(() => facts, soon).toContainEqual({ kind: "ConfigurationTaken", sources: [] });
+  configure("pos");
+  await expect.poll(arrived, soon).toHaveLength(1);
+  rmSync(join(data, "agent.yaml"));
+  await expect
+    .poll(() => facts, soon)
+    .toContainEqual({
+      kind: "ConfigurationRefused",
+      detail: expect.stringContaining("agent.yaml is gone"),
+    });
+  drop("pos2.csv", "B");
+  await expect.poll(arrived, soon).toHaveLength(2);
+});
+
+test("a larger spool counts for the running agent", async () => {
+  const yaml = (spool: string) =>
+    writeFileSync(
+      join(data, "agent.yaml"),
+      `limits: { spool: ${spool} }\nsources:\n  - { name: pos, path: ${join(home, "inbox")}, settle: 50ms, rescan: 1s, capture: copy }\n`,
+    );
+  // Nothing leaves: what is captured stays in the spool.
+  receiver.intercept = (request, response, path) => {
+    if (!path.startsWith("/v1/files")) return false;
+    request.resume().on("end", () => response.writeHead(429).end('{"code":"quota-day","detail":"full"}'));
+    return true;
+  };
+  yaml("10B");
+  start();
+  drop("pos1.csv", "12345678");
+  const sealed = () => facts.filter(({ kind }) => kind === "ParcelSealed").length;
+  await expect.poll(sealed, soon).toBe(1);
+  drop("pos2.csv", "12345678");
+  await expect
+    .poll(() => JSON.stringify(facts, (_, v) => (typeof v === "bigint" ? `${v}` : v)), soon)
+    .toContain("spool-full");
+  yaml("1MB");
+  await expect.poll(sealed, { ...soon, timeout: 20_000 }).toBe(2);
+}, 40_000);
+
 test("a source of a client for whom it does not act is told, the others work", async () => {
   writeFileSync(
     join(data, "agent.yaml"),
@@ -237,6 +282,22 @@ test("a proxy that is none sets nothing aside: all waits until it is mended", as
     JSON.stringify(facts, (_key, value) => (typeof value === "bigint" ? `${value}` : value)),
   ).not.toContain("secret");
   start();
+  await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
+});
+
+test("what was set aside goes again beside the running agent, when it is asked for", async () => {
+  receiver.intercept = (request, response, path) => {
+    if (!path.startsWith("/v1/files")) return false;
+    request.resume().on("end", () => response.writeHead(422).end('{"code":"path-invalid","detail":"no"}'));
+    return true;
+  };
+  start();
+  drop("pos1.csv", "A");
+  await expect.poll(() => facts.map((fact) => fact.kind), soon).toContain("ParcelSetAside");
+  receiver.intercept = () => false;
+  const db = openQueueFile(join(data, "queue.sqlite"));
+  expect(askRetry(db, () => true)).toBe(1);
+  db.close();
   await expect.poll(arrived, soon).toEqual(["pos/pos1.csv created A"]);
 });
 

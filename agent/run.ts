@@ -13,6 +13,7 @@ import { ReceiverClock } from "./identity/clock.ts";
 import { type Identity, identityChanges, requireIdentity, storeStanding } from "./identity/identity.ts";
 import { readAuthority } from "./identity/trust.ts";
 import { lockDataFolder } from "./queue/lock.ts";
+import { openWhenRoom } from "./queue/opening.ts";
 import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
 import { watchSettings } from "./reload.ts";
 import { Heartbeat } from "./report/heartbeat.ts";
@@ -23,10 +24,11 @@ import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
 import { unowned } from "./source/owner.ts";
 import { Sources } from "./sources.ts";
-import { bandwidthOf, rateAt } from "./upload/bandwidth.ts";
+import { bandwidthOf, rateAt, streamsAt } from "./upload/bandwidth.ts";
 import { contentOpener } from "./upload/content.ts";
 import { courier } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
+import { placeOf } from "./upload/ends.ts";
 import { type Bearing, HttpReceiver } from "./upload/http.ts";
 import { reachOf } from "./upload/retry.ts";
 import { Slots } from "./upload/slots.ts";
@@ -64,7 +66,12 @@ export async function run(options: RunOptions): Promise<number> {
   const lock = lockDataFolder(data);
   try {
     lowerPriority(log);
-    const queue = openQueue(join(data, "queue.sqlite"));
+    const queue = await openWhenRoom(
+      () => openQueue(join(data, "queue.sqlite")),
+      ({ message }) => log.say(`nothing can be captured yet, it is tried again: ${message} (disk-full)`),
+      options.stop,
+    );
+    if (queue === undefined) return EXIT.done;
     try {
       await live(options, queue, identity, settings);
     } finally {
@@ -95,17 +102,18 @@ async function live(
     tally = tallied(tally, fact, new Date());
     log.report(fact);
     if (fact.kind === "RootTaken" || (fact.kind === "SourceHealthChanged" && fact.healthy))
-      dispatcher.retryAll();
+      dispatcher.sourceBack(fact.source);
   };
   log.level(settings.log);
 
   const clock = new ReceiverClock();
   const bearing = (): Bearing => ({ ...identity, proxy: settings.proxy, ca });
   const receiver = new HttpReceiver({ bearing, clock, connections: CONNECTIONS, env });
-  const spool = new Spool(join(data, "spool"), () => settings.limits.spool, queue.status.spooled());
+  const spool = new Spool(join(data, "spool"), settings.limits.spool, queue.status.spooled());
   const partHasher = new PartHasher();
   const sources = new Sources({ queue, spool, partHasher, report, data, corrected: () => clock.now() });
   const limits = () => settings.limits;
+  const rate = (): number | undefined => rateAt(settings.limits, new Date());
   const carry = courier({
     receiver,
     open: contentOpener(spool.folder, (client, name) => sources.find(client, name)),
@@ -117,16 +125,19 @@ async function live(
       sleep: async (ms) => await sleep(ms, undefined, { ref: false }),
     }),
     underway: new Slots(UNDERWAY, () => undefined),
-    rings: new Slots(RINGS, () => Buffer.allocUnsafeSlow(RING_BYTES)),
-    uploadBegun: (captureId, uploadId) => queue.outbox.uploadBegun(captureId, uploadId),
+    rings: new Slots(
+      RINGS,
+      () => Buffer.allocUnsafeSlow(RING_BYTES),
+      () => streamsAt(rate()),
+    ),
     random: Math.random,
   });
   const dispatcher = new Dispatcher({
     outbox: queue.outbox,
     carry,
     probe: () => heartbeat.beat(),
-    parallel: () => settings.limits.parallel,
-    open: () => rateAt(settings.limits, new Date()) !== 0,
+    parallel: () => Math.min(settings.limits.parallel, streamsAt(rate())),
+    open: () => rate() !== 0,
     report,
     random: Math.random,
     now,
@@ -156,10 +167,10 @@ async function live(
         log.say(`the heartbeat was refused: ${problem.message} (${problem.code})`);
       dispatcher.refused(problem);
     },
-    fault: (cause) =>
-      log.say(
-        `a fault in this agent keeps its heartbeat back: ${cause instanceof Error ? cause.stack : cause}`,
-      ),
+    fault: (cause) => {
+      const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+      report({ kind: "FaultFound", where: "the heartbeat", detail: text });
+    },
     random: Math.random,
   });
 
@@ -175,7 +186,7 @@ async function live(
     const wrong = await unowned(settings.sources, identity.clients, data);
     if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
     await sources.take(settings, identity.clients);
-    dispatcher.retryAll();
+    for (const { name } of settings.sources) dispatcher.sourceBack(name);
   };
   const takeSettings = (fresh: AgentSettings): void => {
     const newCa = readAuthority(fresh.tls.ca);
@@ -183,6 +194,7 @@ async function live(
     settings = fresh;
     ca = newCa;
     log.level(fresh.log);
+    spool.bound(fresh.limits.spool);
     report({ kind: "ConfigurationTaken", sources: fresh.sources.map((source) => source.name) });
     // Lines that are open go on over the old way otherwise.
     if (newWay) void receiver.close();
@@ -204,6 +216,8 @@ async function live(
   const enrolment = identityChanges(data);
   const tellLive = liveWriter(data);
   const tick = setInterval(() => {
+    // Asked for by `retry`, beside the running agent or before it.
+    if (queue.outbox.retake() > 0) dispatcher.wake();
     const stored = enrolment();
     // Beside the running agent it got a new key, as after a fork.
     if (stored?.agentId === identity.agentId && stored.publicKey !== identity.publicKey) {
@@ -216,6 +230,7 @@ async function live(
       startedAt,
       trouble: tally.trouble,
       refused: tally.refused,
+      held: dispatcher.held(),
       skewMs: clock.skewMs(),
       delivered: tally.delivered,
       bytes: tally.bytes,
@@ -227,6 +242,10 @@ async function live(
   );
   report({ kind: "ConfigurationTaken", sources: settings.sources.map((source) => source.name) });
   queue.onPut(() => dispatcher.wake());
+  queue.onEnd((ends) => {
+    for (const { parcel, end } of ends)
+      if (end.kind === "overtaken") report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+  });
   const stopped = aborted(stop);
   // What is sealed carries the receiver's time, so the receiver is heard first, if it is there.
   await Promise.race([heartbeat.start(), sleep(FIRST_BEAT_MS, undefined, { ref: false }), stopped]);

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { agentSettings } from "./config.ts";
-import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
+import type { Fact } from "./facts.ts";
+import { openQueueFile } from "./queue/database.ts";
+import { openQueue, queueOn, type SqliteQueue } from "./queue/sqlite.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
 import { type Disk, realDisk } from "./source/disk.ts";
@@ -39,7 +41,7 @@ function hanging(): { readonly disk: Disk; calls(): number } {
 
 const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
   queue,
-  spool: new Spool(join(home, "spool"), () => 1e9, new Set()),
+  spool: new Spool(join(home, "spool"), 1e9, new Set()),
   partHasher: new PartHasher(),
   report: () => undefined,
   corrected: Date.now,
@@ -86,4 +88,44 @@ test("a share that hangs holds up neither the other sources nor a stop", async (
   const began = performance.now();
   expect(await sources.stop(200)).toEqual(["hung"]);
   expect(performance.now() - began).toBeLessThan(5_000);
+});
+
+test("a source that finds no room on the disk is told, keeps no other from its work, and begins when there is room", async () => {
+  const db = openQueueFile(join(home, "full.sqlite"));
+  const full = queueOn(db);
+  full.intake("acme", "well");
+  const facts: Fact[] = [];
+  const sources = new Sources({
+    queue: full,
+    spool: new Spool(join(home, "spool"), 1e9, new Set()),
+    partHasher: new PartHasher(),
+    report: (fact) => facts.push(fact),
+    corrected: Date.now,
+    data: join(home, "data"),
+    againMs: 20,
+  });
+  db.pragma(`max_page_count = ${db.pragma("page_count", { simple: true })}`);
+  // The page of the sources has room for some: the first that finds none.
+  const name = Array.from({ length: 400 }, (_, i) => `${"n".repeat(59)}${i}`).find((one) => {
+    try {
+      return full.intake("acme", one) === undefined;
+    } catch {
+      return true;
+    }
+  }) as string;
+  const parsed = agentSettings.parse({
+    sources: [
+      { name, path: join(home, "hung"), settle: "50ms" },
+      { name: "well", path: join(home, "well"), settle: "50ms" },
+    ],
+  });
+  await sources.take(parsed, ["acme"]);
+  const states = () => sources.states().map((one) => `${one.name} ${one.reachable}`);
+  expect(states()).toEqual(["well true", `${name} false`]);
+  expect(sources.states().at(-1)?.reason).toContain("disk-full");
+  expect(facts.filter(({ kind }) => kind === "SourceHealthChanged")).toHaveLength(1);
+  db.pragma("max_page_count = 1000000");
+  await vi.waitFor(() => expect(states()).toEqual(["well true", `${name} true`]), 10_000);
+  await sources.stop(200);
+  full.close();
 });

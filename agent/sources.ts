@@ -1,4 +1,5 @@
 /** The captures that run, kept equal to the configuration: added, changed and removed without a restart. */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Command, SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
 import type { AgentSettings, FolderSettings } from "./config.ts";
@@ -27,6 +28,8 @@ export interface SourcesParts {
   /** The agent's own folder: never captured. */
   readonly data: string;
   readonly disk?: Disk;
+  /** How long a source that found no room waits. */
+  readonly againMs?: number;
 }
 
 interface Running {
@@ -38,13 +41,23 @@ interface Running {
   readonly capture: Capture;
 }
 
+/** A source that could not be begun: without room on the disk nothing can be remembered of it. */
+interface Unbegun {
+  readonly client: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
 /** A changed configuration waits for what is being captured no longer than this: a share that hangs may do so for days. */
 const GRACE_MS = 10_000;
+const AGAIN_MS = 10_000;
 
 export class Sources {
   readonly #parts: SourcesParts;
   readonly #realPath: RealPath;
   #running = new Map<string, Running>();
+  #unbegun = new Map<string, Unbegun>();
+  #again: NodeJS.Timeout | undefined;
   /** One change after the other. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -66,7 +79,10 @@ export class Sources {
     return running && { ...running.source, health: () => running.capture.health() };
   }
 
-  /** Starts what is new, stops what is gone, restarts what changed. `clients`: whom this agent acts for. */
+  /**
+   * Starts what is new, stops what is gone, restarts what changed. `clients`: whom this agent acts for. For what finds no
+   * room on the disk it is tried again, later.
+   */
   take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
     const turn = this.#turn.then(() => this.#take(settings, clients));
     // What fails is the caller's to hear; the next change has its own turn.
@@ -75,7 +91,10 @@ export class Sources {
   }
 
   states(): SourceState[] {
-    return [...this.#running.values()].map(({ client, name, capture }) => {
+    const unbegun = [...this.#unbegun.values()].map((one): SourceState => {
+      return { ...one, kind: "folder", reachable: false, files: 0, settling: 0, problems: 0 };
+    });
+    const running = [...this.#running.values()].map(({ client, name, capture }) => {
       const { reachable, reason, files, settling, lastScanAt, problems } = capture.state();
       return {
         name,
@@ -87,8 +106,9 @@ export class Sources {
         problems,
         ...(reason === undefined ? {} : { reason }),
         ...(lastScanAt === undefined ? {} : { lastScanAt: new Date(lastScanAt).toISOString() }),
-      };
+      } satisfies SourceState;
     });
+    return [...running, ...unbegun];
   }
 
   /** What the centre asks for, out of the closed list. */
@@ -100,6 +120,7 @@ export class Sources {
   /** Names of the sources that hang: a call of theirs is on its way in the system and keeps its thread. */
   async stop(graceMs: number): Promise<readonly string[]> {
     await this.#turn;
+    clearTimeout(this.#again);
     const all = [...this.#running.values()];
     this.#running.clear();
     const ended = await Promise.all(all.map(({ capture }) => capture.stop(graceMs)));
@@ -116,10 +137,31 @@ export class Sources {
     });
     await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
     for (const [identity] of over) this.#running.delete(identity);
+    for (const identity of this.#unbegun.keys()) if (!wanted.has(identity)) this.#unbegun.delete(identity);
     const fresh = [...wanted].filter(([identity]) => !this.#running.has(identity));
     const ignored = await Promise.all(fresh.map(([, { source }]) => this.#ignored(source)));
     for (const [i, [identity, { client, source }]] of fresh.entries())
-      this.#running.set(identity, this.#start(client, source, ignored[i] as string[]));
+      this.#begin(identity, client, source, ignored[i] as string[]);
+    clearTimeout(this.#again);
+    if (this.#unbegun.size > 0)
+      this.#again = setTimeout(() => void this.take(settings, clients), this.#parts.againMs ?? AGAIN_MS);
+  }
+
+  /** One that finds no room says so, and keeps none of the others from its work. */
+  #begin(identity: string, client: string, source: FolderSettings, ignored: readonly string[]): void {
+    const { report } = this.#parts;
+    const { name } = source;
+    try {
+      this.#running.set(identity, this.#start(client, source, ignored));
+      if (this.#unbegun.delete(identity))
+        report({ kind: "SourceHealthChanged", source: name, healthy: true, reason: "" });
+    } catch (cause) {
+      if (!(cause instanceof ProblemError) || cause.code !== "disk-full") throw cause;
+      const reason = `${cause.message} (${cause.code}); it is tried again`;
+      if (!this.#unbegun.has(identity))
+        report({ kind: "SourceHealthChanged", source: name, healthy: false, reason });
+      this.#unbegun.set(identity, { client, name, reason });
+    }
   }
 
   async #ignored({ after, path }: FolderSettings): Promise<string[]> {

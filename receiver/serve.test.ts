@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { formatDigest } from "@tributary/shared/digest.ts";
+import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setQuotas } from "./ledger/clients.ts";
 import { type Rig, startRig } from "./rig.ts";
 
 let rig: Rig;
@@ -125,6 +127,29 @@ describe("refused before the body", () => {
     expect(await rig.entries()).toBe(1);
   });
 
+  test("a file that is larger than agreed: before its body, and not to come again within the hour", async () => {
+    await setQuotas(rig.database.db, "acme", { file: 3 });
+    const expects = { "Content-Length": "4", Expect: "100-continue" };
+    const tooLarge = await dial();
+    tooLarge.socket.write(head("PUT /v1/files/pos/x", expects));
+    await expect.poll(tooLarge.text).toMatch(/^HTTP\/1.1 413 [\s\S]*quota-file/);
+    expect(tooLarge.text()).toMatch(/retry-after: 3600/i);
+    tooLarge.socket.destroy();
+    const request = { source: "pos", pathEncoded: "x", size: 4, sha256: "0".repeat(64), captureId: uuidv7() };
+    const upload = await rig.ask(
+      "POST",
+      "/v1/uploads",
+      { authorization: "Bearer key", "content-type": "application/json" },
+      JSON.stringify(request),
+    );
+    expect([upload.status, upload.json["code"], upload.headers["retry-after"]]).toEqual([
+      413,
+      "quota-file",
+      "3600",
+    ]);
+    await nothing();
+  });
+
   test("a sender of gigabytes sees the answer, and is not read to the end", async () => {
     const { socket, text, closed } = await dial();
     socket.write(head("PUT /v1/files/pos/..", { "Content-Length": String(2 ** 33) }));
@@ -144,7 +169,7 @@ describe("refused before the body", () => {
 
   test("headers that are too large, and what is not HTTP", async () => {
     const large = await dial();
-    large.socket.write(head("GET /healthz", { "X-Much": "x".repeat(70_000) }));
+    large.socket.write(head("GET /healthz", { "X-Much": "x".repeat(65_536) }));
     await expect.poll(large.text).toMatch(/^HTTP\/1.1 431 [\s\S]*headers-too-large/);
     const garbage = await dial();
     garbage.socket.write("\u0016\u0003 hello\r\n\r\n");

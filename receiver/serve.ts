@@ -8,6 +8,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { MOST_HEADER_BYTES } from "@tributary/shared/protocol.ts";
 import type { Hono } from "hono";
 import type { DoorEnv } from "./doors/door.ts";
 import { lingerAfterRefusal } from "./doors/linger.ts";
@@ -30,9 +31,6 @@ export interface Listening {
   stop(withinMs: number): Promise<void>;
 }
 
-/** The longest path is 12 KiB when all of it is escaped, and the token that is bound to it a third more once again. */
-const HEADER_BYTES = 64 * 2 ** 10;
-
 export async function listen(options: ListenOptions): Promise<Listening> {
   const { app, host, port, tls, stopping } = options;
   const answer = getRequestListener(
@@ -45,7 +43,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   );
   const server = createServer({
     ...tls,
-    maxHeaderSize: HEADER_BYTES,
+    maxHeaderSize: MOST_HEADER_BYTES,
     headersTimeout: 15_000,
     // A large body may take hours; `doors/body.ts` sees to it that it keeps moving.
     requestTimeout: 0,
@@ -168,7 +166,7 @@ function clientProblem(error: NodeJS.ErrnoException): ProblemError {
     case "HPE_HEADER_OVERFLOW":
       return new ProblemError(
         "headers-too-large",
-        `request line and headers may have ${HEADER_BYTES} bytes together`,
+        `request line and headers may have ${MOST_HEADER_BYTES} bytes together`,
       );
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return new ProblemError("body-too-slow", "the headers did not come in time");

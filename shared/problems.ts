@@ -84,7 +84,6 @@ export const PROBLEMS = {
   },
   "file-unreadable": { status: 0, retry: true, title: "The file cannot be read" },
   "file-restless": { status: 0, retry: true, title: "The file does not hold still" },
-  "file-superseded": { status: 0, retry: false, title: "The bytes that were sealed are no longer there" },
   "folder-unreadable": { status: 0, retry: true, title: "The folder cannot be read" },
   "source-unreachable": { status: 0, retry: true, title: "The source cannot be reached" },
   "root-changed": { status: 0, retry: true, title: "The source's root is not the folder it was" },

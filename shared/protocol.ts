@@ -5,6 +5,9 @@
  */
 import { z } from "zod";
 
+/** Bytes of a request line and headers together: a path of 4,096 bytes, escaped, stands in both the line and the token. */
+export const MOST_HEADER_BYTES = 64 * 2 ** 10;
+
 export const HEADER = {
   client: "tributary-client",
   idempotencyKey: "idempotency-key",

@@ -51,7 +51,7 @@ describe("capture of a folder", () => {
     root = join(home, "root");
     mkdirSync(root);
     queue = openQueue(join(home, "queue.sqlite"));
-    spool = new Spool(join(home, "spool"), () => 1e9, new Set());
+    spool = new Spool(join(home, "spool"), 1e9, new Set());
     facts = [];
   });
   afterEach(async () => {
@@ -331,7 +331,7 @@ describe("capture of a folder", () => {
   });
 
   test("a full spool is visible, waits, and goes on when copies have left", async () => {
-    spool = new Spool(join(home, "spool"), () => 5, new Set());
+    spool = new Spool(join(home, "spool"), 5, new Set());
     write("a", "1234");
     const capture = start({ capture: "copy" });
     await until(() => expect(waiting()).toEqual(["a"]));
@@ -343,14 +343,13 @@ describe("capture of a folder", () => {
   });
 
   test("a spool that is full goes on when its bound is raised, without a restart", async () => {
-    let most = 5;
-    spool = new Spool(join(home, "spool"), () => most, new Set());
+    spool = new Spool(join(home, "spool"), 5, new Set());
     write("a", "1234");
     start({ capture: "copy" });
     await until(() => expect(waiting()).toEqual(["a"]));
     write("b", "1234");
     await until(() => expect(queue.status.problems(9)).toMatchObject([{ code: "spool-full" }]));
-    most = 8;
+    spool.bound(8);
     await until(() => expect(waiting()).toEqual(["a", "b"]));
   });
 
@@ -361,7 +360,7 @@ describe("capture of a folder", () => {
     deliver();
     await first.stop(10_000);
     running.length = 0;
-    spool = new Spool(join(home, "spool"), () => 5, new Set());
+    spool = new Spool(join(home, "spool"), 5, new Set());
     const names = Array.from({ length: 8 }, (_, i) => `new/${i}`);
     for (const name of names) write(name, "1234");
     start({ capture: "copy" }, undefined, undefined, 3);

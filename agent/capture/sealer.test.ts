@@ -47,7 +47,7 @@ describe("from sighting to parcel", () => {
       batch: new Batch(intake, { full: () => undefined, roomAgain: () => undefined }),
       lanes: new Lanes(),
       partHasher: new PartHasher(),
-      spool: new Spool(join(home, "spool"), () => 1e9, new Set()),
+      spool: new Spool(join(home, "spool"), 1e9, new Set()),
       copy: false,
       rules: { settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 },
       report: (fact) => facts.push(fact),

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { loadIdentity } from "../identity/identity.ts";
-import { type PlaceOptions, settledPlaceOf, withPlace } from "./place.ts";
+import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 
 interface Options extends PlaceOptions {
   readonly json?: boolean;
@@ -22,7 +22,7 @@ export function addDoctor(program: Command): void {
   ).action(async (options: Options) => {
     // Loaded only here: what runs for months need not hold it.
     const { examine } = await import("../doctor/doctor.ts");
-    const { data, config } = settledPlaceOf(options);
+    const { data, config } = placeToRead(options);
     const identity = loadIdentity(data);
     const settings = loadAgentSettings(config);
     let failed = 0;

@@ -1,23 +1,32 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Command } from "commander";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { placeOf, settledPlaceOf } from "./place.ts";
+import { placeToRead } from "./place.ts";
+import { addRun } from "./run.ts";
 
-let data: string;
+let dir: string;
 beforeEach(() => {
-  data = mkdtempSync(join(tmpdir(), "tributary-place-"));
+  dir = mkdtempSync(join(tmpdir(), "tributary-place-"));
 });
-afterEach(() => rmSync(data, { recursive: true, force: true }));
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-test("no settings yet is a beginning", () => {
-  expect(settledPlaceOf({ data })).toEqual({ data, config: join(data, "agent.yaml") });
+test("a --config that is not there is refused by name, before anything runs", async () => {
+  const program = new Command().exitOverride();
+  addRun(program, () => expect.fail("it runs"));
+  const config = join(dir, "agnet.yaml");
+  await expect(
+    program.parseAsync(["run", "--data", dir, "--config", config], { from: "user" }),
+  ).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining(`${config}: there is no such file`),
+  });
 });
 
-test("settings that were named must be there, except for who makes them", () => {
-  const config = join(data, "agnet.yaml");
-  expect(() => settledPlaceOf({ data, config })).toThrow(/agnet.yaml, which does not exist.*add-folder/);
-  expect(placeOf({ data, config }).config).toBe(config);
+test("without --config a file that is not there yet is none that was mistyped", () => {
+  expect(placeToRead({ data: dir }).config).toBe(join(dir, "agent.yaml"));
+  const config = join(dir, "other.yaml");
   writeFileSync(config, "");
-  expect(settledPlaceOf({ data, config }).config).toBe(config);
+  expect(placeToRead({ data: dir, config }).config).toBe(config);
 });

@@ -28,16 +28,13 @@ export function placeOf(options: PlaceOptions): Place {
   return { data, config: options.config === undefined ? join(data, "agent.yaml") : resolve(options.config) };
 }
 
-/**
- * For commands that read the settings. No settings yet is a beginning, and no mistake; a file that was named and is
- * not there is one: an agent without a single source would seem to be at work.
- */
-export function settledPlaceOf(options: PlaceOptions): Place {
+/** As `placeOf`, for commands that work by the settings: a file that was named must be there. Throws `usage`. */
+export function placeToRead(options: PlaceOptions): Place {
   const place = placeOf(options);
   if (options.config !== undefined && !existsSync(place.config))
     throw new ProblemError(
-      "config-invalid",
-      `--config names ${place.config}, which does not exist. "tributary-agent add-folder --config …" makes it; without --config it is agent.yaml in the data folder`,
+      "usage",
+      `--config ${place.config}: there is no such file; correct its name, or add a folder with the same --config first`,
     );
   return place;
 }

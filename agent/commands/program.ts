@@ -5,6 +5,7 @@ import { type AcceptRoot, addAddFolder } from "./add-folder.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEnroll } from "./enroll.ts";
 import { addReceipt, type ReadQueue } from "./receipt.ts";
+import { type AskRetry, addRetry } from "./retry.ts";
 import { addRun, type Run } from "./run.ts";
 import { addScan, type LookInto } from "./scan.ts";
 import { addStatus, type IsRunning } from "./status.ts";
@@ -14,6 +15,7 @@ export interface AgentParts {
   readonly readQueue: ReadQueue;
   readonly lookInto: LookInto;
   readonly acceptRoot: AcceptRoot;
+  readonly askRetry: AskRetry;
   readonly isRunning: IsRunning;
 }
 
@@ -30,6 +32,7 @@ export function createProgram(parts: AgentParts): Command {
   addRun(program, parts.run);
   addScan(program, parts.lookInto);
   addStatus(program, parts.readQueue, parts.isRunning);
+  addRetry(program, parts.askRetry, parts.isRunning);
   addReceipt(program, parts.readQueue);
   addDoctor(program);
   return program;

@@ -2,7 +2,7 @@
 import { say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { Log } from "../report/log.ts";
-import { type PlaceOptions, settledPlaceOf, withPlace } from "./place.ts";
+import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 
 /** The agent's loop; resolves with the exit code. */
 export type Run = (options: {
@@ -22,7 +22,7 @@ export function addRun(program: Command, run: Run): void {
         "Watches the configured folders and sends what it finds, until it is stopped (SIGTERM, Ctrl-C). A changed agent.yaml counts within 5 s. Logs to standard error: one line per event on a terminal, JSON lines elsewhere.",
       ),
   ).action(async (options: PlaceOptions) => {
-    const { data, config } = settledPlaceOf(options);
+    const { data, config } = placeToRead(options);
     // Loaded only here: the short commands need none of it.
     const [{ pino }, { logTo }] = await Promise.all([import("pino"), import("../report/log.ts")]);
     const terminal = process.stderr.isTTY === true;

@@ -12,7 +12,7 @@ import { settleTime } from "../settle/settle.ts";
 import { folderSource } from "../source/folder.ts";
 import { ignoredBy, owned } from "../source/owner.ts";
 import { type Finding, findings, type Known } from "./findings.ts";
-import { type PlaceOptions, settledPlaceOf, withPlace } from "./place.ts";
+import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 
 interface Options extends PlaceOptions {
   readonly dryRun: true;
@@ -39,7 +39,7 @@ export function addScan(program: Command, lookInto: LookInto): void {
       .option("--source <source>", "only this source")
       .option("--json", "one JSON object a line: source, path, pathEncoded, what, reason, size"),
   ).action(async (options: Options) => {
-    const { data, config } = settledPlaceOf(options);
+    const { data, config } = placeToRead(options);
     const all = loadAgentSettings(config).sources;
     const sources = all.filter(({ name }) => options.source === undefined || name === options.source);
     if (sources.length === 0)

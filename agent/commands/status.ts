@@ -7,7 +7,7 @@ import { loadAgentSettings } from "../config.ts";
 import { requireIdentity } from "../identity/identity.ts";
 import type { QueueStatus } from "../queue/status.ts";
 import { readLive } from "../report/live.ts";
-import { type PlaceOptions, settledPlaceOf, withPlace } from "./place.ts";
+import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 import type { ReadQueue } from "./receipt.ts";
 
 interface Options extends PlaceOptions {
@@ -30,19 +30,25 @@ export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsR
       )
       .option("--json", "the same as one JSON object"),
   ).action((options: Options) => {
-    const { data, config } = settledPlaceOf(options);
+    const { data, config } = placeToRead(options);
     const { agentId, name, url, clients } = requireIdentity(data);
     const configured = loadAgentSettings(config).sources;
     const running = isRunning(data);
+    // What a run of before said is no news.
+    const live = running ? readLive(data) : undefined;
     const report = readQueue(data, (status) => ({
       agentId,
       name,
       receiver: url,
       clients,
       running,
-      // What a run of before said is no news.
-      trouble: running ? (readLive(data)?.trouble ?? null) : null,
-      refused: running ? (readLive(data)?.refused ?? null) : null,
+      trouble: live?.trouble ?? null,
+      refused: live?.refused ?? null,
+      held: (live?.held ?? []).map(({ since, until, ...one }) => ({
+        ...one,
+        since: new Date(since).toISOString(),
+        until: new Date(until).toISOString(),
+      })),
       ...stateOf(status),
       configured: configured.map((source) => ({
         name: source.name,
@@ -81,6 +87,7 @@ function stateOf(status: QueueStatus) {
       detail: problem.detail,
       since: problem.since,
       aside: problem.aside,
+      until: problem.until ?? null,
     })),
   };
 }
@@ -95,6 +102,16 @@ type StatusReport = ReturnType<typeof stateOf> & {
   readonly trouble: { readonly code: string; readonly detail: string; readonly since: string } | null;
   /** Why a changed agent.yaml is not taken. */
   readonly refused: string | null;
+  /** Clients and sources of which nothing goes now. */
+  readonly held: readonly {
+    readonly client: string;
+    readonly source: string | null;
+    readonly code: string;
+    readonly detail: string;
+    readonly since: string;
+    /** When the next parcel of it is tried. */
+    readonly until: string;
+  }[];
   readonly configured: readonly {
     readonly name: string;
     readonly client: string | undefined;
@@ -110,10 +127,13 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   if (report.trouble !== null)
     yield `trouble   ${report.trouble.code}, ${printable(report.trouble.detail)} (${ago(report.trouble.since)})`;
   if (report.refused !== null) yield `settings  a change is not taken: ${printable(report.refused)}`;
+  for (const { client, source, code, detail, since, until } of report.held)
+    yield `held      ${source === null ? `all of ${client}` : `source ${source} of ${client}`}: ${code}, ${printable(detail)} (${ago(since)}; tried again ${within(until, now)})`;
   const { depth, bytes, oldestSealedAt, aside } = report.queue;
   const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;
-  if (aside > 0) yield `set aside ${aside}: not sent again by themselves, see the problems`;
+  if (aside > 0)
+    yield `set aside ${aside}: not sent again by themselves; when the reason is gone: tributary-agent retry`;
   for (const { name, client, path } of report.configured) {
     const seen = report.sources.find((source) => source.name === name && source.client === client);
     const scan = seen?.lastScanAt
@@ -123,8 +143,16 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   }
   for (const { source, path, status, receivedAt } of report.deliveries)
     yield `delivered ${source}/${printable(path)} (${status}, ${ago(receivedAt)})`;
-  for (const { source, path, code, detail, since } of report.problems)
-    yield `problem   ${source}/${printable(path)}: ${code}, ${printable(detail)} (for ${formatDuration(Math.max(0, now - Date.parse(since)))})`;
+  for (const { source, path, code, detail, since, until } of report.problems) {
+    const lasting = formatDuration(Math.max(0, now - Date.parse(since)));
+    const again = until === null ? "" : `; tried again ${within(until, now)}`;
+    yield `problem   ${source}/${printable(path)}: ${code}, ${printable(detail)} (for ${lasting}${again})`;
+  }
   const more = report.problemCount - report.problems.length;
   if (more > 0) yield `          and ${more} more problems`;
+}
+
+function within(time: string, now: number): string {
+  const ms = Date.parse(time) - now;
+  return ms <= 0 ? "now" : `in ${formatDuration(ms)}`;
 }

@@ -1,5 +1,6 @@
 /** What came back over the line: an answer, or a named problem. */
 import { isProblemCode, type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import { MOST_HEADER_BYTES } from "@tributary/shared/protocol.ts";
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -44,6 +45,7 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
   );
 }
 
+const HEADERS = `let it pass ${MOST_HEADER_BYTES / 1024} KiB (nginx: large_client_header_buffers)`;
 /** What stands in between and lets one request through and another not: no sign that the receiver is away. */
 const BOUNDS: Readonly<Record<number, { readonly code: ProblemCode; readonly words: string }>> = {
   413: {
@@ -52,11 +54,11 @@ const BOUNDS: Readonly<Record<number, { readonly code: ProblemCode; readonly wor
   },
   414: {
     code: "headers-too-large",
-    words: "it takes no address of this length; let it pass 64 KiB (nginx: large_client_header_buffers)",
+    words: `it takes no address of this length; ${HEADERS}`,
   },
   431: {
     code: "headers-too-large",
-    words: "it takes no headers of this length; let it pass 64 KiB (nginx: large_client_header_buffers)",
+    words: `it takes no headers of this length; ${HEADERS}`,
   },
 };
 /** Seconds: somebody has to change its settings first. */

@@ -92,6 +92,11 @@ test("the queue is a list of parcels with one head a path, over any crash", () =
               if (at.how.kind === "aside") m.aside = true;
               else model = model.filter((other) => other !== m);
               if (at.how.kind === "delivered") {
+                // What was set aside before it has no turn any more.
+                const { path: of, captureId } = m.parcel;
+                model = model.filter(
+                  (o) => !(o.aside && o.parcel.path.equals(of) && o.parcel.captureId < captureId),
+                );
                 const path = m.parcel.path.toString();
                 sentOf.set(path, [...(sentOf.get(path) ?? []), m.parcel.captureId]);
               }

@@ -1,7 +1,9 @@
 /** The courier's side of the queue. Handing out lives in memory only: after a crash everything without a receipt waits again. */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
+import { retakeAside } from "./aside.ts";
 import { diskFull, type QueueFile } from "./database.ts";
 import type { Outbox, Parcel, ParcelEnd } from "./queue.ts";
+import { readyParcels } from "./ready.ts";
 import { type ParcelRow, split, toColumns, toParcel, toWaiting } from "./rows.ts";
 
 /** What the log of deliveries keeps at most. */
@@ -17,31 +19,37 @@ const PRUNE_EVERY = 500;
 const PRUNE_ROWS = 2_000;
 
 const PARCEL =
-  "p.capture_id, p.kind, q.client, q.name AS source, p.path, p.sealed_at, p.size, p.mtime_ns, p.ctime_ns, p.file_id, p.sha256, p.part_digests, p.spooled, p.attempts, p.upload_id";
+  "p.capture_id, p.kind, q.client, q.name AS source, p.path, p.sealed_at, p.size, p.mtime_ns, p.ctime_ns, p.file_id, p.sha256, p.part_digests, p.spooled, p.attempts";
 const ONE = `SELECT ${PARCEL} FROM parcels p JOIN sources q ON q.id = p.source_id`;
 
 function statements(db: QueueFile) {
   return {
-    ready: db.prepare<[number], { seq: number; capture_id: string }>(
-      "SELECT seq, capture_id FROM parcels WHERE head = 1 AND due = 0 ORDER BY seq LIMIT ?",
-    ),
     bySeq: db.prepare<[number], ParcelRow>(`${ONE} WHERE p.seq = ?`).safeIntegers(true),
     byCapture: db.prepare<[string], ParcelRow>(`${ONE} WHERE p.capture_id = ?`).safeIntegers(true),
     anyDue: db
       .prepare<[number], number>("SELECT 1 FROM parcels WHERE head = 1 AND due > 0 AND due <= ? LIMIT 1")
       .pluck(),
     wake: db.prepare("UPDATE parcels SET due = 0 WHERE head = 1 AND due > 0 AND due <= ?"),
+    wakeSource: db.prepare(
+      `UPDATE parcels SET due = 0 WHERE head = 1 AND due > 0 AND problem_code IN ('source-unreachable', 'root-changed')
+       AND source_id IN (SELECT id FROM sources WHERE name = ?)`,
+    ),
     nextDue: db.prepare<[], number | null>("SELECT MIN(due) FROM parcels WHERE head = 1 AND due > 0").pluck(),
     postpone: db.prepare(
       `UPDATE parcels SET attempts = attempts + 1, due = ?, problem_code = ?, problem_detail = ?,
        problem_since = COALESCE(problem_since, ?) WHERE capture_id = ?`,
     ),
-    upload: db.prepare("UPDATE parcels SET upload_id = ? WHERE capture_id = ?"),
     remove: db.prepare("DELETE FROM parcels WHERE capture_id = ?"),
     aside: db.prepare(
       `UPDATE parcels SET head = 0, due = 0, aside_at = @at, problem_code = @code, problem_detail = @detail,
        problem_since = COALESCE(problem_since, @at) WHERE capture_id = @captureId`,
     ),
+    olderAside: db
+      .prepare<[string], ParcelRow>(
+        `${ONE} JOIN parcels y ON y.source_id = p.source_id AND y.path = p.path AND y.seq > p.seq
+       WHERE y.capture_id = ? AND p.aside_at IS NOT NULL`,
+      )
+      .safeIntegers(true),
     next: db.prepare(
       `UPDATE parcels SET head = 1 WHERE seq = (SELECT MIN(p.seq) FROM parcels p JOIN sources q ON q.id = p.source_id
        WHERE q.client = ? AND q.name = ? AND p.path = ? AND p.aside_at IS NULL)`,
@@ -86,13 +94,16 @@ export function sqliteOutbox(
   ended: (ends: readonly Ended[]) => void,
 ): Outbox {
   const sql = statements(db);
+  const ready = readyParcels(db);
+  const retake = retakeAside(db);
   const handedOut = new Set<string>();
-  const held = new Map<string, number>();
+  const unstored = new Map<string, number>();
   let sincePrune = PRUNE_EVERY;
 
-  function endOne(captureId: string, end: ParcelEnd): Ended | undefined {
+  function endOne(captureId: string, end: ParcelEnd): readonly Ended[] {
     const row = sql.byCapture.get(captureId);
-    if (row === undefined) return undefined;
+    if (row === undefined) return [];
+    const overtaken = end.kind === "delivered" ? overtake(captureId, end.at) : [];
     const parcel = toParcel(row);
     const { folder, name } = split(parcel.path);
     const place = { client: parcel.client, source: parcel.source, folder, name, sha256: row.sha256 };
@@ -109,9 +120,19 @@ export function sqliteOutbox(
       case "aside":
         sql.aside.run({ at: end.at, code: end.code, detail: end.detail, captureId });
         break;
+      case "overtaken":
+        sql.remove.run(captureId);
+        break;
     }
     sql.next.run(parcel.client, parcel.source, parcel.path);
-    return { parcel, end };
+    return [...overtaken, { parcel, end }];
+  }
+
+  /** Of the path of a parcel that is delivered: what was set aside before it. */
+  function overtake(captureId: string, at: number): readonly Ended[] {
+    const older = sql.olderAside.all(captureId).map(toParcel);
+    for (const parcel of older) sql.remove.run(parcel.captureId);
+    return older.map((parcel) => ({ parcel, end: { kind: "overtaken", at } }));
   }
 
   function log(parcel: Parcel, end: ParcelEnd & { kind: "delivered" }): void {
@@ -138,7 +159,7 @@ export function sqliteOutbox(
   }
 
   const endMany = db.transaction((ends: readonly { captureId: string; end: ParcelEnd }[]) =>
-    ends.map(({ captureId, end }) => endOne(captureId, end)).filter((done) => done !== undefined),
+    ends.flatMap(({ captureId, end }) => endOne(captureId, end)),
   );
 
   function endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void {
@@ -147,7 +168,7 @@ export function sqliteOutbox(
       const done = diskFull(() => endMany.immediate(ends));
       for (const { captureId } of ends) {
         handedOut.delete(captureId);
-        held.delete(captureId);
+        unstored.delete(captureId);
       }
       ended(done);
     } catch (error) {
@@ -160,7 +181,7 @@ export function sqliteOutbox(
 
   function hold(captureId: string, until: number): void {
     handedOut.delete(captureId);
-    held.set(captureId, until);
+    unstored.set(captureId, until);
   }
 
   /** In memory only when it cannot be stored: a full disk must not stop what needs no disk. */
@@ -174,21 +195,35 @@ export function sqliteOutbox(
     }
   }
 
+  const isOut = (captureId: string): boolean => handedOut.has(captureId) || unstored.has(captureId);
+
   return {
-    take(limit, at) {
-      for (const [captureId, until] of held) if (until <= at) held.delete(captureId);
+    take(limit, at, admit = () => true) {
+      for (const [captureId, until] of unstored) if (until <= at) unstored.delete(captureId);
       if (sql.anyDue.get(at) !== undefined) stored(() => sql.wake.run(at));
-      const taken = [];
-      for (const { seq, capture_id } of sql.ready.all(limit + handedOut.size + held.size)) {
-        if (taken.length >= limit) break;
-        if (handedOut.has(capture_id) || held.has(capture_id)) continue;
-        handedOut.add(capture_id);
-        taken.push(toWaiting(sql.bySeq.get(seq) as ParcelRow));
-      }
-      return taken;
+      const taken = ready(limit, isOut, admit);
+      for (const { capture_id } of taken) handedOut.add(capture_id);
+      return taken.map(({ seq }) => toWaiting(sql.bySeq.get(seq) as ParcelRow));
+    },
+    giveBack(captureIds) {
+      for (const captureId of captureIds) handedOut.delete(captureId);
+    },
+    wakeAll() {
+      unstored.clear();
+      stored(() => sql.wake.run(Number.MAX_SAFE_INTEGER));
+    },
+    retake() {
+      let count = 0;
+      stored(() => {
+        count = retake(isOut);
+      });
+      return count;
+    },
+    wakeSource(name) {
+      stored(() => sql.wakeSource.run(name));
     },
     nextDue() {
-      const times = [...held.values()];
+      const times = [...unstored.values()];
       const stored = sql.nextDue.get();
       if (stored !== null && stored !== undefined) times.push(stored);
       return times.length === 0 ? undefined : Math.min(...times);
@@ -204,8 +239,5 @@ export function sqliteOutbox(
     },
     end: (captureId, end) => endAll([{ captureId, end }]),
     endAll,
-    uploadBegun(captureId, uploadId) {
-      stored(() => sql.upload.run(uploadId ?? null, captureId));
-    },
   };
 }

@@ -83,7 +83,7 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
         spooled: "s1",
       });
       put(parcel);
-      expect(queue.outbox.take(1, 0)).toEqual([{ parcel, attempts: 0, uploadId: undefined }]);
+      expect(queue.outbox.take(1, 0)).toEqual([{ parcel, attempts: 0 }]);
       expect(intake().seen(parcel.path)).toEqual(seenOf(parcel));
       expect([...intake().seenIn(Buffer.from("a"))]).toEqual([seenOf(parcel)]);
     });
@@ -114,6 +114,50 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
         { attempts: 1, parcel: { captureId: first.captureId } },
       ]);
       expect(queue.outbox.nextDue()).toBeUndefined();
+    });
+
+    test("sources take turns, oldest first in each; one that may not go holds up no other, and can be given back", () => {
+      put(...["a1", "a2", "a3", "a4"].map((path) => version(path)));
+      for (const [client, source] of [
+        ["acme", "till"],
+        ["bell", "pos"],
+      ] as const)
+        queue.intake(client, source).put(
+          ["1", "2"].map((path) => {
+            const parcel = version(`${source[0]}${path}`, "a", { client, source });
+            return { parcel, seen: seenOf(parcel) };
+          }),
+        );
+      const look = (limit: number, held?: string) => {
+        const asked: string[] = [];
+        const waiting = queue.outbox.take(limit, 0, (_captureId, { client, source }) => {
+          asked.push(`${client}/${source}`);
+          return `${client}/${source}` !== held;
+        });
+        return { asked, waiting, paths: waiting.map(({ parcel }) => `${parcel.client} ${parcel.path}`) };
+      };
+      const first = look(4);
+      expect(first.paths).toEqual(["acme a1", "acme t1", "bell p1", "acme a2"]);
+      queue.outbox.giveBack(first.waiting.map(({ parcel }) => parcel.captureId));
+      const second = look(9, "acme/pos");
+      expect(second.paths).toEqual(["acme t1", "bell p1", "acme t2", "bell p2"]);
+      expect(second.asked.filter((place) => place === "acme/pos")).toHaveLength(1);
+      expect(look(9).paths).toEqual(["acme a1", "acme a2", "acme a3", "acme a4"]);
+    });
+
+    test("a source that is back wakes what it held back, and nothing else", () => {
+      const parcels = ["away", "locked", "root"].map((path) => version(path));
+      put(...parcels);
+      const till = version("till", "a", { source: "till" });
+      queue.intake("acme", "till").put([{ parcel: till, seen: seenOf(till) }]);
+      taken();
+      const codes = ["source-unreachable", "file-unreadable", "root-changed", "source-unreachable"] as const;
+      for (const [i, { captureId }] of [...parcels, till].entries())
+        queue.outbox.postpone(captureId, 500, { code: codes[i] as (typeof codes)[number], detail: "" });
+      queue.outbox.wakeSource("pos");
+      expect(taken()).toEqual(["away", "root"]);
+      queue.outbox.wakeAll();
+      expect(taken().sort()).toEqual(["locked", "till"]);
     });
 
     test("one name in two folders, two sources and two clients is four paths", () => {
@@ -277,6 +321,8 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
         ["late", "busy", false],
         ["off", "quota-file", true],
       ]);
+      const tried = queue.status.problems(9).map(({ until }) => until);
+      expect(tried).toEqual([undefined, "1970-01-01T00:00:00.500Z", undefined]);
       expect(queue.status.problems(1)[0]).toMatchObject({
         since: "1970-01-01T00:00:01.000Z",
         detail: "EACCES",

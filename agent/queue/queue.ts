@@ -39,8 +39,6 @@ export type Parcel = VersionParcel | RemovalParcel;
 export interface Waiting {
   readonly parcel: Parcel;
   readonly attempts: number;
-  /** Upload in parts that was begun for it. */
-  readonly uploadId: string | undefined;
 }
 
 /** What was last sealed of a path, and whether a removal candidate is known. */
@@ -119,10 +117,24 @@ export interface ProblemRecord {
   readonly since: string;
 }
 
+/** Whether a parcel of this place may leave now; asked once for each that is handed out. */
+export type Admit = (captureId: string, place: Pick<Parcel, "client" | "source">) => boolean;
+
 /** What the courier needs. */
 export interface Outbox {
-  /** The oldest waiting parcels, at most one a path, due at `now` (ms), not handed out already; hands them out. */
-  take(limit: number, now: number): Waiting[];
+  /**
+   * Waiting parcels, at most one a path, due at `now` (ms), not handed out already; hands them out. The oldest of each
+   * source in turn, so that none waits for another; a source ends its turns with the first that `admit` refuses.
+   */
+  take(limit: number, now: number, admit?: Admit): Waiting[];
+  /** Not begun after all: they wait as before. */
+  giveBack(captureIds: readonly string[]): void;
+  /** All that was postponed is due. */
+  wakeAll(): void;
+  /** Puts back what `retry` asked for; how many parcels. While something of their path is on its way, later. */
+  retake(): number;
+  /** What was postponed because its source, of this name, could not be read or is not allowed is due. */
+  wakeSource(name: string): void;
   /** ms at which the next parcel that was postponed becomes due, or undefined. */
   nextDue(): number | undefined;
   /** Gives it back to try again at `until` (ms). */
@@ -131,7 +143,6 @@ export interface Outbox {
   end(captureId: string, end: ParcelEnd): void;
   /** Many ends in one commit: fsync decides how many small files a second can leave. Throws `disk-full`: then all of them wait again. */
   endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void;
-  uploadBegun(captureId: string, uploadId: string | undefined): void;
 }
 
 export type ParcelEnd =
@@ -147,7 +158,9 @@ export type ParcelEnd =
   /** The sealed bytes are gone; the file is to be sealed anew. */
   | { readonly kind: "superseded"; readonly detail: string; readonly at: number }
   /** A permanent problem: kept, visible, not sent again by itself; the next parcel of the path may go. */
-  | { readonly kind: "aside"; readonly code: ProblemCode; readonly detail: string; readonly at: number };
+  | { readonly kind: "aside"; readonly code: ProblemCode; readonly detail: string; readonly at: number }
+  /** It was set aside, and a younger capture of its path is delivered: there is no turn for it any more. */
+  | { readonly kind: "overtaken"; readonly at: number };
 
 export interface QueueDepth {
   readonly depth: number;

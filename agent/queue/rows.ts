@@ -32,7 +32,6 @@ export interface ParcelRow {
   readonly part_digests: Buffer | null;
   readonly spooled: string | null;
   readonly attempts: bigint;
-  readonly upload_id: string | null;
 }
 
 /** File ids are unsigned on disk; the column is signed. */
@@ -84,11 +83,7 @@ export function toParcel(row: ParcelRow): Parcel {
 }
 
 export function toWaiting(row: ParcelRow): Waiting {
-  return {
-    parcel: toParcel(row),
-    attempts: Number(row.attempts),
-    uploadId: row.upload_id ?? undefined,
-  };
+  return { parcel: toParcel(row), attempts: Number(row.attempts) };
 }
 
 /** The folder (empty for the root) and the last segment of a path. */

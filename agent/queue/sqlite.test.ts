@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { askRetry } from "./aside.ts";
 import { openQueueFile } from "./database.ts";
 import { lockDataFolder } from "./lock.ts";
-import { delivered, queueContract, seenOf, version } from "./queue.contract.ts";
+import { aside, delivered, queueContract, seenOf, version } from "./queue.contract.ts";
 import { openQueue, queueOn } from "./sqlite.ts";
 
 queueContract("the queue in SQLite", () => {
@@ -20,6 +21,87 @@ queueContract("the queue in SQLite", () => {
   };
 });
 
+describe("what was set aside", () => {
+  let folder: string;
+  let db: ReturnType<typeof openQueueFile>;
+  let queue: ReturnType<typeof queueOn>;
+  let ended: string[];
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "queue-"));
+    db = openQueueFile(join(folder, "queue.sqlite"));
+    queue = queueOn(db);
+    ended = [];
+    queue.onEnd((ends) => ended.push(...ends.map(({ parcel, end }) => `${parcel.captureId} ${end.kind}`)));
+  });
+  afterEach(() => {
+    queue.close();
+    rmSync(folder, { recursive: true });
+  });
+  const put = (path: string, content: string, spooled?: string) => {
+    const parcel = version(path, content, { spooled });
+    queue.intake("acme", "pos").put([{ parcel, seen: seenOf(parcel) }]);
+    return parcel;
+  };
+  const taken = () => queue.outbox.take(9, 0).map(({ parcel, attempts }) => [parcel.captureId, attempts]);
+  const setAside = (...parcels: { captureId: string }[]) => {
+    for (const { captureId } of parcels) queue.outbox.end(captureId, aside);
+  };
+
+  test("goes again when it is asked for, as if it were new, and no longer stands as a problem", () => {
+    const [a, b] = [put("a", "1", "copy-a"), put("b", "1")];
+    setAside(a, b);
+    expect(queue.outbox.retake()).toBe(0);
+    expect(askRetry(db, ({ path }) => path.toString() === "a")).toBe(1);
+    expect([...queue.status.spooled()]).toEqual(["copy-a"]);
+    expect(taken()).toEqual([]);
+    expect(queue.outbox.retake()).toBe(1);
+    expect(taken()).toEqual([[a.captureId, 0]]);
+    expect(queue.status.problems(9).map(({ captureId }) => captureId)).toEqual([b.captureId]);
+    expect(askRetry(db, ({ client, source }) => client === "acme" && source === "pos")).toBe(1);
+    expect(askRetry(db, ({ source }) => source === "till")).toBe(0);
+  });
+
+  test("takes its turn before what was sealed of its path since, all of it in order", () => {
+    const [a, b, c] = [put("p", "1"), put("p", "2"), put("p", "3")];
+    setAside(a, b);
+    queue.outbox.postpone(c.captureId, 500, { code: "file-unreadable", detail: "" });
+    askRetry(db, () => true);
+    queue.outbox.retake();
+    for (const { captureId } of [a, b]) {
+      expect(taken()).toEqual([[captureId, 0]]);
+      queue.outbox.end(captureId, delivered);
+    }
+    expect(taken()).toEqual([]);
+    expect(queue.outbox.take(9, 500)).toMatchObject([{ parcel: { captureId: c.captureId } }]);
+  });
+
+  test("waits while something of its path is on its way; when that is delivered it is dropped, never sent after it", () => {
+    const [a, b] = [put("p", "1", "copy-a"), put("p", "2")];
+    const other = put("q", "1");
+    setAside(a, other);
+    expect(taken()).toEqual([[b.captureId, 0]]);
+    askRetry(db, () => true);
+    expect(queue.outbox.retake()).toBe(1);
+    expect(taken()).toEqual([[other.captureId, 0]]);
+    queue.outbox.end(b.captureId, delivered);
+    expect(ended.slice(-2)).toEqual([`${a.captureId} overtaken`, `${b.captureId} delivered`]);
+    expect(queue.outbox.retake()).toBe(0);
+    expect(queue.status.depth()).toMatchObject({ depth: 1, aside: 0 });
+    expect([...queue.status.spooled()]).toEqual([]);
+    expect(queue.intake("acme", "pos").standing(b.path)).toMatchObject({ current: true });
+  });
+
+  test("was asked for before a stop: it goes after the next start", () => {
+    const a = put("a", "1");
+    setAside(a);
+    askRetry(db, () => true);
+    const next = openQueue(join(folder, "queue.sqlite"));
+    expect(next.outbox.retake()).toBe(1);
+    expect(next.outbox.take(9, 0)).toHaveLength(1);
+    next.close();
+  });
+});
+
 describe("the file of the queue", () => {
   let folder: string;
   beforeEach(() => {
@@ -28,15 +110,14 @@ describe("the file of the queue", () => {
   afterEach(() => rmSync(folder, { recursive: true }));
   const file = (): string => join(folder, "queue.sqlite");
 
-  test("what was handed out waits again after a reopen, with its upload and attempts", () => {
+  test("what was handed out waits again after a reopen", () => {
     const first = openQueue(file());
     const parcel = version("a");
     first.intake("acme", "pos").put([{ parcel, seen: seenOf(parcel) }]);
     first.outbox.take(1, 0);
-    first.outbox.uploadBegun(parcel.captureId, "u1");
     first.close();
     const second = openQueue(file());
-    expect(second.outbox.take(1, 0)).toEqual([{ parcel, attempts: 0, uploadId: "u1" }]);
+    expect(second.outbox.take(1, 0)).toEqual([{ parcel, attempts: 0 }]);
     second.close();
   });
 

@@ -1,7 +1,7 @@
 /** The queue in one SQLite file: composed of the courier's side, capture's side per source, and what `status` reads. */
 
 import { sqliteBook } from "./book.ts";
-import { openQueueFile, openToRead, type QueueFile } from "./database.ts";
+import { diskFull, openQueueFile, openToRead, type QueueFile } from "./database.ts";
 import { sqliteIntake } from "./intake.ts";
 import { type Ended, type Retention, sqliteOutbox } from "./outbox.ts";
 import type { Intake, Outbox, SourceBook } from "./queue.ts";
@@ -10,7 +10,7 @@ import { type QueueStatus, queueStatus } from "./status.ts";
 export interface SqliteQueue {
   readonly outbox: Outbox;
   readonly status: QueueStatus;
-  /** Capture's side for one source. */
+  /** Capture's side for one source. Throws `disk-full` for one that is new. */
   intake(client: string, source: string): Intake;
   book(client: string, source: string): SourceBook;
   /** `put` brought something to send. The answer unsubscribes. */
@@ -86,6 +86,7 @@ function sourceId(db: QueueFile, client: string, source: string): number {
     .pluck();
   const found = find.get(client, source);
   if (found !== undefined) return found;
-  db.prepare("INSERT INTO sources (client, name) VALUES (?, ?) ON CONFLICT DO NOTHING").run(client, source);
+  const insert = db.prepare("INSERT INTO sources (client, name) VALUES (?, ?) ON CONFLICT DO NOTHING");
+  diskFull(() => insert.run(client, source));
   return find.get(client, source) as number;
 }

@@ -10,6 +10,8 @@ export interface ListedProblem extends ProblemRecord {
   readonly captureId: string | undefined;
   /** Set aside: not sent again by itself. */
   readonly aside: boolean;
+  /** RFC 3339; when it is tried again, where that is not at once. */
+  readonly until: string | undefined;
 }
 
 export interface ListedParcel {
@@ -74,13 +76,14 @@ interface ProblemRow {
   since: number;
   captureId: string | null;
   aside: number;
+  due: number;
 }
 
 const ALL_PROBLEMS = `
-  SELECT q.client, q.name AS source, p.path, p.code, p.detail, p.since, NULL AS captureId, 0 AS aside
+  SELECT q.client, q.name AS source, p.path, p.code, p.detail, p.since, NULL AS captureId, 0 AS aside, 0 AS due
     FROM problems p JOIN sources q ON q.id = p.source_id
   UNION ALL
-  SELECT q.client, q.name, p.path, p.problem_code, p.problem_detail, p.problem_since, p.capture_id, p.aside_at IS NOT NULL
+  SELECT q.client, q.name, p.path, p.problem_code, p.problem_detail, p.problem_since, p.capture_id, p.aside_at IS NOT NULL, p.due
     FROM parcels p JOIN sources q ON q.id = p.source_id WHERE p.problem_code IS NOT NULL`;
 
 export function queueStatus(db: QueueFile): QueueStatus {
@@ -120,12 +123,13 @@ export function queueStatus(db: QueueFile): QueueStatus {
       return { ...row, oldestSealedAt: oldest.get(), aside: aside.get() ?? 0 };
     },
     problems: (limit) =>
-      problems.all(limit).map((row) => ({
+      problems.all(limit).map(({ due, ...row }) => ({
         ...row,
         code: row.code as ProblemCode,
         since: new Date(row.since).toISOString(),
         captureId: row.captureId ?? undefined,
         aside: row.aside === 1,
+        until: due === 0 ? undefined : new Date(due).toISOString(),
       })),
     problemCount: () => problemCount.get() ?? 0,
     waiting: (limit) => waiting.all(limit),

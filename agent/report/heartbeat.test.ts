@@ -11,6 +11,7 @@ let standing: Standing;
 let sent: HeartbeatRequest[];
 let steps: string[];
 let answer: Partial<HeartbeatAnswer>;
+let take: () => void;
 let refusal: ProblemError | undefined;
 let commands: Command[];
 let heartbeat: Heartbeat;
@@ -27,6 +28,7 @@ beforeEach(() => {
   sent = [];
   steps = [];
   answer = {};
+  take = () => {};
   refusal = undefined;
   commands = [];
   heartbeat = new Heartbeat({
@@ -53,6 +55,7 @@ beforeEach(() => {
     clock: new ReceiverClock(),
     standing: () => standing,
     take: (fresh) => {
+      take();
       steps.push(`stored ${fresh.nonce}`);
       standing = fresh;
     },
@@ -68,6 +71,7 @@ beforeEach(() => {
           since: "2026-01-01T00:00:00.000Z",
           captureId: undefined,
           aside: false,
+          until: undefined,
         })),
     },
     sources: () => [
@@ -125,15 +129,18 @@ test("a refusal is told and changes nothing; the old nonce is kept", async () =>
   expect(standing.nonce).toBe("n2");
 });
 
-test("a mistake of ours is told, and the next beat comes", async () => {
+test("a fault of ours is told, and the next beat comes", async () => {
+  let broken = true;
+  take = () => {
+    if (broken) throw new TypeError("take is broken");
+  };
   void heartbeat.start();
-  await expect.poll(() => sent.length).toBeGreaterThan(0);
-  Object.defineProperty(standing, "nonce", {
-    get: () => {
-      throw new TypeError("ours");
-    },
-  });
-  await expect.poll(() => steps.filter((step) => step === "fault ours").length).toBeGreaterThan(1);
+  await expect.poll(() => steps).toContain("fault take is broken");
+  broken = false;
+  await expect.poll(() => steps).toContain("heard");
+  await heartbeat.stop();
+  expect(steps.filter((step) => step.startsWith("refused"))).toEqual([]);
+  expect(steps.at(-1)).not.toMatch(/^fault the agent stops/);
 });
 
 test("an answer that is none changes nothing", async () => {

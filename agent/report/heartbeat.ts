@@ -31,7 +31,7 @@ export interface HeartbeatOptions {
   readonly command: (command: Command) => void;
   readonly heard: () => void;
   readonly refused: (problem: ProblemError) => void;
-  /** A mistake of this program, which keeps it from saying how it is; the next beat comes as always. */
+  /** What no problem names: a fault of this program. The next beat comes all the same. */
   readonly fault: (cause: unknown) => void;
   readonly random: () => number;
 }
@@ -84,9 +84,7 @@ export class Heartbeat {
       if (cause instanceof ProblemError) {
         waitMs = Math.max(waitMs, cause.retry ? (cause.retryAfter ?? 0) * 1000 : REFUSED_MS);
         refused(cause);
-      } else if (!this.#stop.signal.aborted) {
-        fault(cause);
-      }
+      } else if (!this.#stop.signal.aborted) fault(cause);
       throw cause;
     } finally {
       // Spread by a tenth, so that a fleet that was switched on together does not stay together.

@@ -15,6 +15,7 @@ const state = {
   startedAt: "then",
   trouble: null,
   refused: null,
+  held: [],
   skewMs: 120,
   delivered: 0,
   bytes: 0,

@@ -12,6 +12,19 @@ const live = z.object({
   trouble: z.object({ code: z.string(), detail: z.string(), since: z.string() }).nullable(),
   /** A changed agent.yaml that is not taken. */
   refused: z.string().nullable(),
+  /** Clients and sources of which nothing goes now; `source` null: the whole client. `until` in ms since 1970. */
+  held: z
+    .array(
+      z.object({
+        client: z.string(),
+        source: z.string().nullable(),
+        code: z.string(),
+        detail: z.string(),
+        since: z.number(),
+        until: z.number(),
+      }),
+    )
+    .readonly(),
   skewMs: z.number(),
   delivered: z.number(),
   bytes: z.number(),

@@ -51,11 +51,13 @@ function levelOf(fact: Fact): LogLevel {
     case "ParcelSetAside":
     case "AgentStopped":
     case "ConfigurationRefused":
+    case "FaultFound":
       return "error";
     case "WatchFailed":
     case "RootChanged":
     case "FileHeldBack":
     case "ParcelPostponed":
+    case "ParcelOvertaken":
     case "ReceiverLost":
     case "ClockSkewed":
     case "AfterActionSkipped":
@@ -114,10 +116,14 @@ function words(fact: Fact): string {
       return `${file} was changed before it was sent; it is sealed anew`;
     case "ParcelSetAside":
       return `${file} set aside, it is not sent again by itself: ${fact.detail} (${fact.code})`;
+    case "ParcelOvertaken":
+      return `${file}: a younger version is delivered; the one that was set aside is dropped`;
     case "AfterActionDone":
       return `${file}: ${fact.action} done`;
     case "AfterActionSkipped":
       return `${file}: ${fact.action} not done: ${fact.reason}`;
+    case "FaultFound":
+      return `a fault in this agent, in ${fact.where}; it goes on: ${fact.detail}`;
     case "ReceiverLost":
       return `the receiver takes nothing now, everything waits: ${fact.detail} (${fact.code})`;
     case "ReceiverBack":

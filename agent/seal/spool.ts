@@ -19,12 +19,12 @@ export interface Draft {
 
 export class Spool {
   readonly folder: string;
-  readonly #most: () => number;
+  #most: number;
   #used = 0;
   readonly #sizes = new Map<string, number>();
 
-  /** `mostBytes` is asked each time: a changed configuration counts for the next copy. `keep` names the copies that parcels still need; everything else here is the leftover of a crash and goes. */
-  constructor(folder: string, mostBytes: () => number, keep: ReadonlySet<string>) {
+  /** `keep` names the copies that parcels still need; everything else here is the leftover of a crash and goes. */
+  constructor(folder: string, mostBytes: number, keep: ReadonlySet<string>) {
     this.folder = folder;
     this.#most = mostBytes;
     mkdirSync(folder, { recursive: true });
@@ -32,6 +32,11 @@ export class Spool {
       if (!keep.has(name)) rmSync(join(folder, name), { force: true });
       else this.#count(name, statSync(join(folder, name)).size);
     }
+  }
+
+  /** Another bound from now on, in bytes; what is over it already stays until it has left. */
+  bound(mostBytes: number): void {
+    this.#most = mostBytes;
   }
 
   get used(): number {
@@ -44,7 +49,7 @@ export class Spool {
 
   /** Whether a copy of this size has room now. */
   fits(size: number): boolean {
-    return this.#used === 0 || this.#used + size <= this.#most();
+    return this.#used === 0 || this.#used + size <= this.#most;
   }
 
   /** Undefined when the bound would be passed: wait until parcels have left. One copy always has room, however large. */

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { bandwidthOf, daysOf, type Limits, rateAt, takeFrom } from "./bandwidth.ts";
+import { version } from "../queue/queue.contract.ts";
+import { bandwidthOf, daysOf, type Limits, rateAt, streamsAt, takeAll, takeFrom } from "./bandwidth.ts";
+import { bodyOf, PIECE } from "./stream.ts";
 
 /** Monday 2026-01-05 and the days after it, local time. */
 const at = (day: number, time: string): Date => {
@@ -62,6 +64,8 @@ test("a bucket lets no more through than its rate, whatever the pieces", () => {
   expect(passed).toBeLessThanOrEqual(10_000 + 250 + 300);
 });
 
+const live = new AbortController().signal;
+
 /** A clock that moves when somebody sleeps. */
 function fake(start: Date) {
   let now = 0;
@@ -79,14 +83,14 @@ function fake(start: Date) {
 test("all senders share the one bucket", async () => {
   const { timing, elapsed } = fake(at(1, "20:00"));
   const bandwidth = bandwidthOf(() => ({ bandwidth: 1000, schedule: [] }), timing);
-  await Promise.all(Array.from({ length: 10 }, () => bandwidth.pass(500)));
+  await Promise.all(Array.from({ length: 10 }, () => takeAll(bandwidth, 500, live)));
   expect(elapsed()).toBeGreaterThan(4_000);
   expect(elapsed()).toBeLessThan(5_500);
 });
 
 test("a rate of 0 pauses until the window ends", async () => {
   const { timing, elapsed } = fake(at(6, "23:59"));
-  await bandwidthOf(() => limits, timing).pass(1);
+  await bandwidthOf(() => limits, timing).take(1, live);
   expect(elapsed()).toBeGreaterThanOrEqual(60_000);
   expect(elapsed()).toBeLessThan(62_000);
 });
@@ -101,7 +105,80 @@ test("a changed configuration counts for what already waits", async () => {
       if (elapsed() > 3_000) rate = undefined;
     },
   });
-  await bandwidth.pass(1_000);
-  await bandwidth.pass(1_000);
+  await takeAll(bandwidth, 1_000, live);
+  await takeAll(bandwidth, 1_000, live);
   expect(elapsed()).toBeLessThan(5_000);
 });
+
+/** As a receiver does: what it has of each body, and the longest that it waited for the next byte of one (virtual ms). */
+async function silences(rate: number, streams: number, size: number) {
+  const { timing, elapsed } = fake(at(1, "20:00"));
+  const bandwidth = bandwidthOf(() => ({ bandwidth: rate, schedule: [] }), timing);
+  const content = {
+    fill: () => Promise.resolve(),
+    check: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const receive = async (): Promise<{ longest: number; ended: number }> => {
+    const body = { bandwidth, content, parcel: version("f"), from: 0, to: size, signal: live };
+    let last = elapsed();
+    let longest = 0;
+    for await (const _piece of bodyOf({ ...body, sha256: undefined, ring: undefined })) {
+      longest = Math.max(longest, elapsed() - last);
+      last = elapsed();
+    }
+    return { longest, ended: last };
+  };
+  const all = await Promise.all(Array.from({ length: streams }, receive));
+  return {
+    longest: Math.max(...all.map((one) => one.longest)),
+    first: Math.min(...all.map((one) => one.ended)),
+    last: elapsed(),
+  };
+}
+
+test.for([
+  [1_000, 14],
+  [10_000, 14],
+  [50_000, 20],
+  [280_000, 70],
+] as const)(
+  "at %i bytes a second %i streams are never silent for long, and come on alike",
+  async ([rate, streams]) => {
+    const { longest, first, last } = await silences(rate, streams, 8 * PIECE);
+    expect(longest).toBeLessThan(20_000);
+    expect(first / last).toBeGreaterThan(0.9);
+  },
+);
+
+test("few streams where the rate is low, as many as there may be where there is none", () => {
+  expect([0, 100, 16_000, 40_000, 280_000].map(streamsAt)).toEqual([1, 1, 1, 2, 17]);
+  expect(streamsAt(undefined)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test.for([0, 1])(
+  "who waits at %i bytes a second goes at once when it is stopped, the others stay in turn",
+  async (rate) => {
+    let asleep = (): void => {};
+    const bandwidth = bandwidthOf(() => ({ bandwidth: rate, schedule: [] }), {
+      now: () => 0,
+      wall: () => new Date(0),
+      sleep: () =>
+        new Promise((resolve) => {
+          asleep = resolve;
+        }),
+    });
+    const stop = new AbortController();
+    const stopped = bandwidth.take(100, stop.signal);
+    let patient: number | undefined;
+    void bandwidth.take(100, live).then((bytes) => {
+      patient = bytes;
+    });
+    stop.abort(new Error("the agent stops"));
+    await expect(stopped).rejects.toThrow("the agent stops");
+    await expect(bandwidth.take(100, stop.signal)).rejects.toThrow("the agent stops");
+    asleep();
+    await new Promise(setImmediate);
+    expect(patient).toBeUndefined();
+  },
+);

@@ -7,8 +7,8 @@ import type { AgentSettings } from "../config.ts";
 export type Limits = Pick<AgentSettings["limits"], "bandwidth" | "schedule">;
 
 export interface Bandwidth {
-  /** Resolves when this many bytes may leave; rejects when the signal ends the waiting. */
-  pass(bytes: number): Promise<void>;
+  /** How many of `most` bytes may leave now, at least one; waits for its turn. Rejects with the signal's reason, at once. */
+  take(most: number, signal: AbortSignal): Promise<number>;
 }
 
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
@@ -87,35 +87,84 @@ export interface Timing {
 
 /** Longest nap: a window that begins, or a new configuration, counts within it. */
 const NAP_MS = 500;
+/** Bytes of one turn: as many as leave in this time, so that none of many streams falls silent for long. */
+const TURN_MS = 250;
+const SMALLEST_TURN = 256;
 
-/** The one bucket; `limits` are read for every piece, so a changed configuration counts at once. */
+interface Waiter {
+  readonly most: number;
+  readonly grant: (bytes: number) => void;
+}
+
+/** The one bucket; `limits` are read for every turn, so a changed configuration counts at once. */
 export function bandwidthOf(limits: () => Limits, timing: Timing): Bandwidth {
   let bucket: Bucket = { tokens: 0, at: timing.now() };
-  let turn: Promise<void> = Promise.resolve();
-  const wait = async (bytes: number): Promise<void> => {
-    while (true) {
+  let serving = false;
+  const waiting: Waiter[] = [];
+
+  /** One turn for each in the order in which they came; who wants more comes again behind the others. */
+  const serve = async (): Promise<void> => {
+    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
       const rate = rateAt(limits(), timing.wall());
-      if (rate === undefined) {
-        bucket = { tokens: 0, at: timing.now() };
-        return;
-      }
+      if (rate === undefined || rate === 0) bucket = { tokens: 0, at: timing.now() };
       if (rate === 0) {
         await timing.sleep(NAP_MS);
-        bucket = { tokens: 0, at: timing.now() };
         continue;
       }
-      const took = takeFrom(bucket, rate, bytes, timing.now());
-      bucket = took.bucket;
-      if (took.waitMs === 0) return;
-      await timing.sleep(Math.min(NAP_MS, took.waitMs));
+      const bytes = rate === undefined ? first.most : Math.min(first.most, turnOf(rate));
+      if (rate !== undefined) {
+        const took = takeFrom(bucket, rate, bytes, timing.now());
+        bucket = took.bucket;
+        if (took.waitMs > 0) {
+          await timing.sleep(Math.min(NAP_MS, took.waitMs));
+          continue;
+        }
+      }
+      waiting.shift();
+      first.grant(bytes);
     }
+    serving = false;
   };
+
   return {
-    pass: async (bytes) => {
-      if (rateAt(limits(), timing.wall()) === undefined) return;
-      // One after the other, so that nobody starves.
-      turn = turn.then(() => wait(bytes));
-      await turn;
+    take(most, signal) {
+      if (signal.aborted) return Promise.reject(signal.reason as Error);
+      if (waiting.length === 0 && rateAt(limits(), timing.wall()) === undefined) return Promise.resolve(most);
+      return new Promise((resolve, reject) => {
+        const waiter: Waiter = {
+          most,
+          grant: (bytes) => {
+            signal.removeEventListener("abort", leave);
+            resolve(bytes);
+          },
+        };
+        const leave = (): void => {
+          waiting.splice(waiting.indexOf(waiter), 1);
+          reject(signal.reason as Error);
+        };
+        signal.addEventListener("abort", leave, { once: true });
+        waiting.push(waiter);
+        if (serving) return;
+        serving = true;
+        void serve();
+      });
     },
   };
+}
+
+/** Takes all of these bytes, in as many turns as it needs. Throws the reason of an aborted signal. */
+export async function takeAll(bandwidth: Bandwidth, bytes: number, signal: AbortSignal): Promise<void> {
+  for (let left = bytes; left > 0; ) left -= await bandwidth.take(left, signal);
+}
+
+function turnOf(rate: number): number {
+  return Math.max(SMALLEST_TURN, Math.floor((rate * TURN_MS) / 1000));
+}
+
+/** What one stream should have at least, in bytes a second: receivers cut what is slower than 1 KB/s. */
+const STREAM_RATE = 16_000;
+
+/** How many streams this rate is enough for: few quick ones end sooner than many slow ones. At least one. */
+export function streamsAt(rate: number | undefined): number {
+  return rate === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(rate / STREAM_RATE));
 }

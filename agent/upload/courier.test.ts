@@ -54,7 +54,6 @@ beforeEach(async () => {
     env: {},
   });
   folder.clear();
-  begun.length = 0;
 });
 
 afterEach(async () => {
@@ -99,7 +98,6 @@ const source: Source = {
   watch: () => Promise.resolve(() => Promise.resolve()),
 };
 let onRead: (position: number) => void = () => {};
-const begun: (string | undefined)[] = [];
 
 function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
   onRead ??= () => {};
@@ -108,13 +106,12 @@ function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
     open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),
     site: () => receiver.site,
     jwks: () => jwks,
-    bandwidth: { pass: () => Promise.resolve() },
+    bandwidth: { take: (most) => Promise.resolve(most) },
     underway: new Slots(4, () => undefined),
     rings: new Slots(2, () => Buffer.alloc(RING_BYTES)),
-    uploadBegun: (_captureId, uploadId) => begun.push(uploadId),
     random: () => 0,
   });
-  return run({ parcel, attempts: 0, uploadId: undefined }, signal);
+  return run({ parcel, attempts: 0 }, signal);
 }
 
 function version(bytes: Buffer, path = "a b/ü%.csv", spooled = true): VersionParcel {
@@ -155,6 +152,15 @@ const change = (path: string, bytes: Buffer, mtimeNs = 5n): void => {
 beforeEach(() => {
   healthy = true;
   onRead = () => {};
+});
+
+test("a path of 4,096 bytes, all of them escaped", async () => {
+  const path = Buffer.alloc(4096, 0xff);
+  for (let at = 255; at < path.length; at += 256) path[at] = 0x2f;
+  path[4095] = 0xfe;
+  const parcel = { ...version(Buffer.from("x")), path };
+  expect(await carry(parcel)).toMatchObject({ kind: "delivered" });
+  expect(receiver.taken[0]?.answer.pathEncoded).toBe(encodePath(path));
 });
 
 test.for([0, 1, 4096, 128 * 1024, 128 * 1024 + 1, 3_000_000])(
@@ -211,9 +217,9 @@ test.for([
   receiver.intercept = () => false;
   receiver.requests.length = 0;
   expect(await carry(parcel)).toMatchObject({ kind: "delivered", claims: { size: bytes.length } });
-  expect(receiver.requests.filter((line) => line.includes("/parts/"))).toHaveLength(4 - 2);
+  const rest = receiver.requests.filter((line) => line.includes(`${upload?.id}/parts/`));
+  expect(rest).toHaveLength(4 - 2);
   expect(receiver.taken[0]?.bytes.equals(bytes)).toBe(true);
-  expect(begun[0]).toBe(upload?.id);
 });
 
 test("a part that fails goes again; an upload that was swept begins anew", async () => {

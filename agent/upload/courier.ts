@@ -18,6 +18,7 @@ import type { ReceiptClaims } from "@tributary/shared/receipt.ts";
 import type { Answer } from "../identity/answer.ts";
 import type { Parcel, RemovalParcel, VersionParcel, Waiting } from "../queue/queue.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
+import { takeAll } from "./bandwidth.ts";
 import { type Content, type OpenContent, Superseded } from "./content.ts";
 import { modifiedAt } from "./modified.ts";
 import { carryInParts, type PartsOptions } from "./parts.ts";
@@ -99,7 +100,7 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
     },
     body:
       size <= PIECE
-        ? await whole(options, parcel, content)
+        ? await whole(options, parcel, content, signal)
         : () =>
             bodyOf({
               bandwidth: options.bandwidth,
@@ -108,6 +109,7 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
               from: 0,
               to: size,
               sha256: parcel.sha256,
+              signal,
               ring: undefined,
             }),
     signal,
@@ -115,13 +117,18 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
 }
 
 /** A small file is read and compared before the first byte leaves. */
-async function whole(options: CourierOptions, parcel: VersionParcel, content: Content): Promise<Buffer> {
+async function whole(
+  options: CourierOptions,
+  parcel: VersionParcel,
+  content: Content,
+  signal: AbortSignal,
+): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(parcel.state.size);
   await content.fill(bytes, 0);
   await content.check();
   if (hash("sha256", bytes, "hex") !== parcel.sha256)
     throw new Superseded("the bytes are not those that were sealed");
-  await options.bandwidth.pass(bytes.length);
+  await takeAll(options.bandwidth, bytes.length, signal);
   return bytes;
 }
 

@@ -1,7 +1,7 @@
 import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Fact } from "../facts.ts";
-import type { Outbox, ParcelEnd, RemovalParcel, Waiting } from "../queue/queue.ts";
+import type { Admit, Outbox, ParcelEnd, RemovalParcel, Waiting } from "../queue/queue.ts";
 import type { Carried } from "./courier.ts";
 import { Dispatcher } from "./dispatch.ts";
 
@@ -13,13 +13,17 @@ class MemoryOutbox implements Outbox {
   full = false;
 
   put(...names: string[]): void {
+    this.putOf("acme", "pos", ...names);
+  }
+
+  putOf(client: string, source: string, ...names: string[]): void {
     for (const name of names) {
       const [path = "", number = "1"] = name.split("#");
       const parcel: RemovalParcel = {
         kind: "removal",
         captureId: `${path}#${number}`,
-        client: "acme",
-        source: "pos",
+        client,
+        source,
         path: Buffer.from(path),
         sealedAt: "2026-01-01T00:00:00Z",
       };
@@ -37,13 +41,31 @@ class MemoryOutbox implements Outbox {
     });
   }
 
-  take(limit: number, now: number): Waiting[] {
-    if (now === Number.MAX_SAFE_INTEGER) for (const one of this.waiting) one.due = 0;
-    const taken = this.#heads()
-      .filter((one) => !one.out && one.due <= now)
-      .slice(0, limit);
-    for (const one of taken) one.out = true;
-    return taken.map(({ parcel, attempts }) => ({ parcel, attempts, uploadId: undefined }));
+  take(limit: number, now: number, admit: Admit = () => true): Waiting[] {
+    const taken: Waiting[] = [];
+    for (const one of this.#heads()) {
+      const { parcel, attempts } = one;
+      if (taken.length === limit || one.out || one.due > now || !admit(parcel.captureId, parcel)) continue;
+      one.out = true;
+      taken.push({ parcel, attempts });
+    }
+    return taken;
+  }
+
+  giveBack(captureIds: readonly string[]): void {
+    for (const captureId of captureIds) this.#find(captureId).out = false;
+  }
+
+  retake(): number {
+    return 0;
+  }
+
+  wakeAll(): void {
+    for (const one of this.waiting) one.due = 0;
+  }
+
+  wakeSource(name: string): void {
+    for (const one of this.waiting) if (one.parcel.source === name) one.due = 0;
   }
 
   nextDue(): number | undefined {
@@ -74,8 +96,6 @@ class MemoryOutbox implements Outbox {
     }
   }
 
-  uploadBegun(): void {}
-
   #find(captureId: string) {
     const found = this.waiting.find((one) => one.parcel.captureId === captureId);
     if (found === undefined) throw new Error(`${captureId} ended twice`);
@@ -91,6 +111,7 @@ let down: ProblemCode | undefined;
 let probes: number;
 let most: number;
 let now: number;
+let open: boolean;
 
 beforeEach(() => {
   outbox = new MemoryOutbox();
@@ -100,6 +121,7 @@ beforeEach(() => {
   probes = 0;
   most = 8;
   now = 1_000;
+  open = true;
 });
 afterEach(() => dispatcher.stop(0));
 
@@ -138,7 +160,7 @@ function start(
       if (down !== undefined) throw new ProblemError(down, "down");
     },
     parallel: () => most,
-    open: () => true,
+    open: () => open,
     report: (fact) => facts.push(fact),
     random: () => 0.01,
     now: () => now,
@@ -176,6 +198,18 @@ test("a new parcel goes at once", async () => {
   dispatcher.wake();
   await emptied();
 });
+
+test.for([[undefined], [1], [7200]])(
+  "a file that is too large waits an hour at least, Retry-After %s",
+  async ([retryAfter]) => {
+    outbox.put("large");
+    start(() => {
+      throw problem("quota-file", retryAfter);
+    });
+    await expect.poll(() => facts.length).toBe(1);
+    expect(outbox.waiting[0]?.due).toBeGreaterThanOrEqual(now + Math.max(3600, retryAfter ?? 0) * 1000);
+  },
+);
 
 test("what keeps one path back lets the others go", async () => {
   outbox.put("bad#1", "bad#2", "good#1", "good#2");
@@ -226,7 +260,6 @@ test("without a receiver one probe asks, not every parcel; told once, and once w
   await expect.poll(() => probes).toBeGreaterThan(4);
   expect(carried.length).toBeLessThanOrEqual(8);
   expect(kinds()).toEqual(["ReceiverLost"]);
-  expect(dispatcher.lost).toBe("receiver-unreachable");
   down = undefined;
   dispatcher.heard();
   now += 60_000;
@@ -326,4 +359,123 @@ test("stopping lets what is on its way finish, and cuts it when it does not", as
   expect(outbox.ends.map(({ captureId }) => captureId)).toEqual(["quick#1"]);
   expect(carried).toHaveLength(2);
   expect(facts.map((fact) => fact.kind)).toEqual(["ParcelDelivered"]);
+});
+
+const thousand = (letter: string) => Array.from({ length: 1000 }, (_, i) => `${letter}${i}`);
+const quiet = async () => {
+  let before: number;
+  do {
+    before = carried.length;
+    for (let i = 0; i < 20; i += 1) await new Promise(setImmediate);
+  } while (carried.length > before);
+};
+
+test.for([
+  ["client-suspended", 15],
+  ["quota-day", 3600],
+  ["client-not-allowed", undefined],
+] as const)(
+  "%s holds the client: one parcel is tried, the other client's all go",
+  async ([code, retryAfter]) => {
+    let shut = true;
+    outbox.put(...thousand("a"));
+    outbox.putOf("bell", "pos", ...thousand("b"));
+    start((name) => {
+      if (shut && name.startsWith("a")) throw problem(code, retryAfter);
+      return delivered;
+    });
+    await expect.poll(() => outbox.ends.length).toBe(1000);
+    await quiet();
+    const tried = () => carried.filter((name) => name.startsWith("a")).length;
+    const first = tried();
+    expect(first).toBeLessThanOrEqual(8 + 3);
+    expect(dispatcher.held()).toMatchObject([{ client: "acme", source: null, code, since: 1000 }]);
+    now += (retryAfter ?? 0) * 1000 - 1;
+    dispatcher.wake();
+    await quiet();
+    if (retryAfter !== undefined) expect(tried()).toBe(first);
+    now += (retryAfter ?? 60) * 200 + 2000;
+    dispatcher.wake();
+    await quiet();
+    expect(tried()).toBe(first + 1);
+    shut = false;
+    now += 2 * 86_400_000;
+    dispatcher.wake();
+    await emptied();
+    expect(dispatcher.held()).toEqual([]);
+  },
+);
+
+test("one large file that does not fit into what is left of a quota lets the small ones go", async () => {
+  outbox.put("large", ...thousand("small"));
+  start((name) => {
+    if (name.startsWith("large")) throw problem("quota-stored", 3600);
+    return delivered;
+  });
+  await expect.poll(() => outbox.ends.length).toBe(1000);
+  expect(carried.filter((name) => name.startsWith("large"))).toHaveLength(1);
+});
+
+test("a source that is away holds its own parcels; when it is back one is tried, then all go", async () => {
+  let away = true;
+  outbox.put(...thousand("a"));
+  outbox.putOf("acme", "till", ...thousand("b"));
+  start((name) => {
+    if (away && name.startsWith("a")) throw problem("source-unreachable", 120);
+    return delivered;
+  });
+  await expect.poll(() => outbox.ends.length).toBe(1000);
+  await quiet();
+  const first = carried.length;
+  dispatcher.sourceBack("till");
+  await quiet();
+  expect(carried).toHaveLength(first);
+  dispatcher.sourceBack("pos");
+  await quiet();
+  expect(carried).toHaveLength(first + 1);
+  away = false;
+  dispatcher.sourceBack("pos");
+  await emptied();
+});
+
+test("a receiver that is busy is asked by one parcel, not before its Retry-After, until one gets through", async () => {
+  outbox.put(...thousand("f"));
+  let busy = true;
+  let atOnce = 0;
+  let peak = 0;
+  const began = performance.now();
+  start(async () => {
+    atOnce += 1;
+    peak = Math.max(peak, atOnce);
+    await new Promise(setImmediate);
+    atOnce -= 1;
+    if (busy) throw problem("busy", 0.3);
+    return delivered;
+  });
+  await quiet();
+  expect(carried).toHaveLength(8);
+  peak = 0;
+  // What the heartbeat brings says nothing about room for files.
+  dispatcher.heard();
+  await expect.poll(() => carried.length, { timeout: 5_000 }).toBe(9);
+  expect(performance.now() - began).toBeGreaterThan(290);
+  expect(peak).toBe(1);
+  busy = false;
+  now += 60_000;
+  await expect.poll(() => outbox.ends.length, { timeout: 5_000 }).toBe(1000);
+  expect(peak).toBe(8);
+});
+
+test("while the schedule lets nothing leave, a stop cuts at once", async () => {
+  outbox.put("endless");
+  start(
+    (_name, signal) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+      }),
+  );
+  await expect.poll(() => carried.length).toBe(1);
+  open = false;
+  await dispatcher.stop(2 ** 30);
+  expect(outbox.waiting).toHaveLength(1);
 });

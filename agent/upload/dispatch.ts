@@ -1,14 +1,16 @@
 /**
- * Takes parcels from the queue and has them carried, several at once. Whatever keeps one parcel back keeps back its
- * path alone; what keeps all back (no receiver, no right to act) stops everything until one probe gets through, so
- * that an outage costs neither side thousands of tries.
+ * Takes parcels from the queue and has them carried, several at once. What keeps a parcel back reaches as far as its
+ * reason: its path, its source, its client, or everything. Whatever is held is asked for with one parcel or one probe,
+ * so that an outage costs neither side thousands of tries.
  */
-import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import type { ProblemError } from "@tributary/shared/problems.ts";
 import type { Report } from "../facts.ts";
 import type { Outbox, Waiting } from "../queue/queue.ts";
 import type { Carry } from "./courier.ts";
 import { Ends, placeOf } from "./ends.ts";
-import { backoffMs, reachOf } from "./retry.ts";
+import { type Held, Holds } from "./holds.ts";
+import { named, Outage } from "./outage.ts";
+import { backoffMs, floorOf, reachOf } from "./retry.ts";
 
 export interface DispatchOptions {
   readonly outbox: Outbox;
@@ -24,101 +26,104 @@ export interface DispatchOptions {
   readonly now: () => number;
 }
 
-/** With no right to act a look now and then is enough. */
-const STOPPED_MS = 60_000;
-/** Failures in a row, the receiver answering in between, after which it counts as lost. */
-const SUSPECT = 3;
 const LONGEST_NAP_MS = 30_000;
 const CLOSED_NAP_MS = 1_000;
 
 export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #ends: Ends;
+  readonly #holds: Holds;
+  readonly #outage: Outage;
   readonly #underway = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   /** Taken from the queue, not begun. */
   #ready: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running = false;
-  #recovering = false;
-  #nudge: () => void = () => {};
-  /** The receiver was heard since the last probe began. */
-  #heard = false;
-  /** Receiver-wide failures since anything was carried. */
-  #suspicion = 0;
-  #lost: ProblemCode | undefined;
 
   constructor(options: DispatchOptions) {
+    const { outbox, report, probe, random, now } = options;
     this.#options = options;
-    this.#ends = new Ends(options.outbox, options.report, () => this.wake());
-  }
-
-  /** What stands between this agent and the receiver; undefined when nothing does. */
-  get lost(): ProblemCode | undefined {
-    return this.#lost;
+    this.#ends = new Ends(outbox, report, () => this.wake());
+    this.#holds = new Holds(now, random);
+    this.#outage = new Outage({ probe, report, random, over: () => this.wake() });
   }
 
   start(): void {
     this.#running = true;
     // Due times were written with a clock that may have been wrong: after a start each parcel has a try.
-    this.retryAll();
+    this.#options.outbox.wakeAll();
+    this.wake();
   }
 
-  /** What many waited for may be there again, a source: each has a try now. */
-  retryAll(): void {
+  /** A source of this name is there again: what it held back, and nothing else, has a try now. */
+  sourceBack(name: string): void {
     if (!this.#running) return;
-    this.#options.outbox.take(0, Number.MAX_SAFE_INTEGER);
+    this.#holds.sourceBack(name);
+    this.#options.outbox.wakeSource(name);
     this.wake();
+  }
+
+  /** Clients and sources of which nothing goes now. */
+  held(): readonly Held[] {
+    return this.#holds.list();
   }
 
   /** New parcels, a due time, a slot that is free. */
   wake(): void {
-    if (!this.#running || this.#recovering) return;
+    if (!this.#running || this.#outage.holdsAll) return;
     clearTimeout(this.#timer);
-    const { outbox, parallel, now, open } = this.#options;
+    const { parallel, now, open } = this.#options;
     if (!open()) {
       this.#timer = setTimeout(() => this.wake(), CLOSED_NAP_MS);
       return;
     }
-    const most = this.#suspicion > 0 ? 1 : parallel();
+    const most = this.#outage.suspected ? 1 : parallel();
     while (this.#underway.size < most) {
-      // More than can begin now: one look into the queue serves several.
-      if (this.#ready.length === 0) this.#ready = outbox.take(most * 4, now());
-      const waiting = this.#ready.shift();
+      const waiting = this.#next(most);
       if (waiting === undefined) break;
       this.#begin(waiting);
     }
     if (this.#underway.size >= most) return;
-    const due = outbox.nextDue();
+    const due = earliest(this.#options.outbox.nextDue(), this.#holds.nextAt());
     if (due !== undefined)
       this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(0, due - now()), LONGEST_NAP_MS));
   }
 
   /** The heartbeat got through: try now instead of later. */
   heard(): void {
-    this.#heard = true;
-    this.#nudge();
+    this.#outage.heard();
     this.wake();
   }
 
   /** The heartbeat did not get through, or learned that this agent may not act. */
   refused(problem: ProblemError): void {
-    const reach = reachOf(problem.code);
-    if (!this.#running || this.#recovering || (reach !== "agent" && reach !== "receiver")) return;
-    this.#lose(problem);
-    this.#recover(problem);
+    if (this.#running) this.#outage.refused(problem);
   }
 
-  /** What is on its way may finish for this long; then it is cut, and goes on after the next start. */
+  /**
+   * What is on its way may finish for this long; then it is cut, and goes on after the next start. While the schedule
+   * lets nothing leave it cannot finish, and is cut at once.
+   */
   async stop(graceMs: number): Promise<void> {
     this.#running = false;
     clearTimeout(this.#timer);
-    this.#nudge();
-    const late = setTimeout(() => this.#stop.abort(new Error("the agent stops")), graceMs);
+    this.#outage.stop();
+    const cut = (): void => this.#stop.abort(new Error("the agent stops"));
+    const late = setTimeout(cut, this.#options.open() ? graceMs : 0);
     while (this.#underway.size > 0) await Promise.all(this.#underway);
     clearTimeout(late);
-    this.#stop.abort(new Error("the agent stops"));
+    cut();
     this.#ends.flush();
+  }
+
+  /** More than can begin now are taken: one look into the queue serves several. */
+  #next(most: number): Waiting | undefined {
+    if (this.#ready.length === 0)
+      this.#ready = this.#options.outbox.take(most * 4, this.#options.now(), (captureId, place) =>
+        this.#holds.admit(captureId, place),
+      );
+    return this.#ready.shift();
   }
 
   #begin(waiting: Waiting): void {
@@ -133,116 +138,65 @@ export class Dispatcher {
     const { carry, now } = this.#options;
     const { parcel } = waiting;
     const from = performance.now();
+    const { age } = this.#outage;
     try {
       const carried = await carry(waiting, this.#stop.signal);
       const ms = performance.now() - from;
-      this.#trust();
       if (carried.kind === "superseded") {
+        this.#holds.ended(parcel.captureId);
         this.#ends.add(parcel, { kind: "superseded", detail: carried.detail, at: now() }, ms);
         return;
       }
+      this.#outage.worked(age);
+      this.#holds.passed(parcel.captureId);
       const { versionId, status, receivedAt } = carried.claims;
       const { receipt } = carried;
       this.#ends.add(parcel, { kind: "delivered", receipt, versionId, status, receivedAt, at: now() }, ms);
     } catch (cause) {
       if (this.#stop.signal.aborted) return;
-      this.#failed(waiting, named(cause));
+      this.#failed(waiting, named(cause), age);
     }
   }
 
-  #failed(waiting: Waiting, problem: ProblemError): void {
-    const { outbox, report, now, random } = this.#options;
-    const { parcel, attempts } = waiting;
+  #failed(waiting: Waiting, problem: ProblemError, age: number): void {
+    const { parcel } = waiting;
     const { code, message } = problem;
     const reach = reachOf(code);
+    const everywhere = reach === "receiver" || reach === "agent";
+    if (reach === "client" || reach === "source") this.#hold(parcel, reach, problem);
+    else this.#holds.ended(parcel.captureId);
+    // The receiver was asked and answered.
+    if (!everywhere && problem.status > 0) this.#outage.worked(age);
     if (reach === "aside") {
-      this.#trust();
-      this.#ends.add(parcel, { kind: "aside", code, detail: message, at: now() }, 0);
+      this.#ends.add(parcel, { kind: "aside", code, detail: message, at: this.#options.now() }, 0);
       return;
     }
-    const forMs = backoffMs(attempts + 1, problem.retryAfter, random);
+    this.#postpone(waiting, problem, !everywhere);
+    if (everywhere) this.#outage.failed(problem, age);
+  }
+
+  #postpone({ parcel, attempts }: Waiting, problem: ProblemError, tell: boolean): void {
+    const { outbox, report, now, random } = this.#options;
+    const { code, message } = problem;
+    const forMs = backoffMs(attempts + 1, floorOf(problem), random);
     outbox.postpone(parcel.captureId, now() + forMs, { code, detail: message });
-    if (reach !== "path") {
-      this.#suspicion += 1;
-      this.#recover(problem);
-      return;
-    }
-    this.#trust();
-    report({ kind: "ParcelPostponed", ...placeOf(parcel), code, detail: message, forMs });
+    if (tell) report({ kind: "ParcelPostponed", ...placeOf(parcel), code, detail: message, forMs });
   }
 
-  /** The receiver did what it is for. */
-  #trust(): void {
-    this.#suspicion = 0;
-    this.#found();
-  }
-
-  #found(): void {
-    if (this.#lost === undefined) return;
-    this.#lost = undefined;
-    this.#options.report({ kind: "ReceiverBack" });
-  }
-
-  /** One probe at a time until one gets through; what is on its way meanwhile goes on. */
-  #recover(problem: ProblemError): void {
-    if (this.#recovering || !this.#running) return;
-    this.#recovering = true;
-    void this.#probe(problem).finally(() => {
-      this.#recovering = false;
-      this.wake();
-    });
-  }
-
-  async #probe(first: ProblemError): Promise<void> {
-    const { probe, random } = this.#options;
-    let problem = first;
-    this.#heard = false;
-    // Nobody there, or it answers and still takes nothing: the same outage for those who wait.
-    if (reachOf(problem.code) === "agent" || this.#suspicion >= SUSPECT) this.#lose(problem);
-    if (this.#suspicion > 1) await this.#nap(backoffMs(this.#suspicion, problem.retryAfter, random));
-    for (let attempt = 1; this.#running; attempt += 1) {
-      this.#heard = false;
-      try {
-        await probe();
-        if (!this.#running) return;
-        if (this.#suspicion < SUSPECT || reachOf(problem.code) === "agent") this.#found();
-        return;
-      } catch (cause) {
-        if (!this.#running) return;
-        problem = named(cause);
-        const reach = reachOf(problem.code);
-        // It answered, or what is wrong is on this side (a full disk): parcels may go.
-        if (reach === "path" || reach === "aside") return;
-        this.#lose(problem);
-        const agent = reach === "agent";
-        await this.#nap(agent ? STOPPED_MS : backoffMs(attempt, problem.retryAfter, random));
-      }
-    }
-  }
-
-  #lose(problem: ProblemError): void {
-    if (this.#lost === problem.code) return;
-    this.#lost = problem.code;
-    const kind = reachOf(problem.code) === "agent" ? "AgentStopped" : "ReceiverLost";
-    this.#options.report({ kind, code: problem.code, detail: problem.message });
-  }
-
-  /** Ended early by `heard` and `stop`. */
-  #nap(ms: number): Promise<void> {
-    if (this.#heard) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#nudge = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  /** What was taken before of the place that is held now goes back. */
+  #hold(parcel: Waiting["parcel"], reach: "client" | "source", problem: ProblemError): void {
+    this.#holds.failed(parcel, reach, problem);
+    const back = this.#ready.filter(
+      (one) =>
+        one.parcel.client === parcel.client && (reach === "client" || one.parcel.source === parcel.source),
+    );
+    if (back.length === 0) return;
+    this.#ready = this.#ready.filter((one) => !back.includes(one));
+    for (const one of back) this.#holds.ended(one.parcel.captureId);
+    this.#options.outbox.giveBack(back.map((one) => one.parcel.captureId));
   }
 }
 
-/** A fault of ours must not lose a parcel either: it waits, and the fault is shown. */
-function named(cause: unknown): ProblemError {
-  if (cause instanceof ProblemError) return cause;
-  const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-  return new ProblemError("internal", `a fault in this agent: ${text}`, { cause });
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

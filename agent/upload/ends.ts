@@ -77,6 +77,9 @@ export class Ends {
       case "aside":
         this.#report({ kind: "ParcelSetAside", ...place, code: end.code, detail: end.detail });
         return;
+      case "overtaken":
+        // Told by whoever hears the queue's ends: no courier brings it here.
+        return;
     }
   }
 }

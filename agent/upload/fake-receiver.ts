@@ -6,7 +6,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { formatCode } from "@tributary/shared/code.ts";
 import { parseDigest } from "@tributary/shared/digest.ts";
-import { encodePath, percentDecode } from "@tributary/shared/path.ts";
+import { displayPath, encodePath, percentDecode } from "@tributary/shared/path.ts";
 import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
 import {
   type DeliveryAnswer,
@@ -16,6 +16,7 @@ import {
   type HeartbeatAnswer,
   type HeartbeatRequest,
   type Jwks,
+  MOST_HEADER_BYTES,
   type RemovalRequest,
   type UploadRequest,
   type UploadState,
@@ -62,20 +63,26 @@ export class FakeReceiver {
 
   constructor(credentials: { readonly cert: string; readonly key: string }, authority: string) {
     this.#authority = authority;
-    this.#server = createServer({ ...credentials, keepAliveTimeout: 5_000 }, (request, response) => {
-      response.setHeader("date", new Date(this.now()).toUTCString());
-      this.requests.push(`${request.method} ${request.url}`);
-      if (this.intercept(request, response, request.url ?? "")) return;
-      this.#handle(request).then(
-        ({ status, body }) => send(response, status, body),
-        (cause: unknown) => {
-          const problem =
-            cause instanceof ProblemError ? cause : new ProblemError("internal", `${(cause as Error).stack}`);
-          if (problem.retryAfter !== undefined) response.setHeader("retry-after", String(problem.retryAfter));
-          send(response, problem.status, problemBody(problem));
-        },
-      );
-    });
+    this.#server = createServer(
+      { ...credentials, maxHeaderSize: MOST_HEADER_BYTES, keepAliveTimeout: 5_000 },
+      (request, response) => {
+        response.setHeader("date", new Date(this.now()).toUTCString());
+        this.requests.push(`${request.method} ${request.url}`);
+        if (this.intercept(request, response, request.url ?? "")) return;
+        this.#handle(request).then(
+          ({ status, body }) => send(response, status, body),
+          (cause: unknown) => {
+            const problem =
+              cause instanceof ProblemError
+                ? cause
+                : new ProblemError("internal", `${(cause as Error).stack}`);
+            if (problem.retryAfter !== undefined)
+              response.setHeader("retry-after", String(problem.retryAfter));
+            send(response, problem.status, problemBody(problem));
+          },
+        );
+      },
+    );
   }
 
   async start(): Promise<this> {
@@ -275,7 +282,7 @@ export class FakeReceiver {
     const kid = this.jwks().keys[0]?.kid as string;
     const { iss: _iss, channel: _channel, agentId: _agentId, ...shared } = claims;
     const receipt = signReceipt(claims, this.#receiptKey.privateKey, kid);
-    const answer = { ...shared, path: decodeURIComponent(pathEncoded), receipt };
+    const answer = { ...shared, path: displayPath(percentDecode(pathEncoded)), receipt };
     this.#byCapture.set(captureId, answer);
     this.taken.push({ answer, bytes: bytes ?? Buffer.alloc(0), headers });
     return { status: 201, body: answer };

@@ -23,7 +23,7 @@ import type { Bandwidth } from "./bandwidth.ts";
 import { type Content, Superseded } from "./content.ts";
 import { modifiedAt } from "./modified.ts";
 import { backoffMs } from "./retry.ts";
-import type { Slots } from "./slots.ts";
+import type { Slot, Slots } from "./slots.ts";
 import { bodyOf, PIECE, type Stretch } from "./stream.ts";
 
 export interface PartsOptions {
@@ -33,7 +33,6 @@ export interface PartsOptions {
   readonly underway: Slots<undefined>;
   /** RING_BYTES each, for the parts of all parcels whose bytes leave now: bounds the memory of the whole agent. */
   readonly rings: Slots<Buffer>;
-  readonly uploadBegun: (captureId: string, uploadId: string | undefined) => void;
   readonly random: () => number;
 }
 
@@ -113,13 +112,12 @@ async function create(
     throw new ProblemError("receiver-unreachable", "the answer to beginning an upload cannot be read", {
       cause: state.error,
     });
-  const { partSize, partCount, uploadId } = state.data;
+  const { partSize, partCount } = state.data;
   if (partSize < 1 || Math.ceil(parcel.state.size / partSize) !== partCount)
     throw new ProblemError(
       "receiver-unreachable",
       `the upload that was begun has ${partCount} parts of ${partSize} bytes, which is not this file`,
     );
-  options.uploadBegun(parcel.captureId, uploadId);
   return { upload: state.data };
 }
 
@@ -170,8 +168,10 @@ async function sendPart(
   const { bandwidth, rings } = options;
   const sealed = sealedDigest(parcel, upload, number);
   const sha256 = sealed ?? (await digestOf(content, rings, from, to, signal));
-  const compared = sealed === undefined ? sha256 : undefined;
+  const stretch = { bandwidth, content, parcel, from, to, signal, sha256: sealed ? undefined : sha256 };
   for (let attempt = 1; ; attempt += 1) {
+    // Before the line is opened: one on which nothing comes is closed by the receiver.
+    const turn = new Turn(rings, await rings.take(signal));
     try {
       await options.receiver.call({
         method: "PUT",
@@ -182,7 +182,7 @@ async function sendPart(
           [HEADER.client]: parcel.client,
           [HEADER.contentDigest]: formatDigest(sha256),
         },
-        body: () => inTurn(rings, signal, { bandwidth, content, parcel, from, to, sha256: compared }),
+        body: () => turn.body(stretch),
         signal,
       });
       return;
@@ -193,22 +193,41 @@ async function sendPart(
         cause.code !== "agent-forked" &&
         (cause.retryAfter ?? 0) <= PART_PATIENCE_S;
       if (!again || attempt === PART_TRIES) throw cause;
+      turn.end();
       await sleep(backoffMs(attempt, cause.retryAfter, options.random), undefined, { signal });
+    } finally {
+      turn.end();
     }
   }
 }
 
 /**
- * The ring is given back when the last byte has left. While the receiver makes a part durable the next ones travel:
- * parts that keep their turn until they are answered end all at once, and wait for its disk all at once.
+ * A ring for the time in which a part's bytes leave, and no longer. While the receiver makes one durable the next ones
+ * travel: parts that keep theirs until they are answered end all at once, and wait for its disk all at once.
  */
-async function* inTurn(
-  rings: Slots<Buffer>,
-  signal: AbortSignal,
-  stretch: Omit<Stretch, "ring">,
-): AsyncGenerator<Buffer> {
-  using ring = await rings.take(signal);
-  yield* bodyOf({ ...stretch, ring: ring.value });
+class Turn {
+  readonly #rings: Slots<Buffer>;
+  #ring: Slot<Buffer> | undefined;
+
+  constructor(rings: Slots<Buffer>, ring: Slot<Buffer>) {
+    this.#rings = rings;
+    this.#ring = ring;
+  }
+
+  /** Asked for again when the line broke: it waits for another ring then. */
+  async *body(stretch: Omit<Stretch, "ring">): AsyncGenerator<Buffer> {
+    this.#ring ??= await this.#rings.take(stretch.signal);
+    try {
+      yield* bodyOf({ ...stretch, ring: this.#ring.value });
+    } finally {
+      this.end();
+    }
+  }
+
+  end(): void {
+    this.#ring?.[Symbol.dispose]();
+    this.#ring = undefined;
+  }
 }
 
 /** The part's digest as it was found when the file was sealed, if the receiver's parts are the ones that were hashed then. */
@@ -260,7 +279,6 @@ async function abandon(
   upload: UploadState,
   signal: AbortSignal,
 ): Promise<void> {
-  options.uploadBegun(parcel.captureId, undefined);
   const path = `${ROUTE.uploads}/${upload.uploadId}`;
   await options.receiver
     .call({ method: "DELETE", path, headers: { [HEADER.client]: parcel.client }, signal })

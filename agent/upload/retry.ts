@@ -1,5 +1,5 @@
 /** When to try again, and what a problem means for the rest of the queue. Pure: chance is a parameter. */
-import { PROBLEMS, type ProblemCode } from "@tributary/shared/problems.ts";
+import { PROBLEMS, type ProblemCode, type ProblemError } from "@tributary/shared/problems.ts";
 
 const BASE_MS = 500;
 const CAP_MS = 60_000;
@@ -16,12 +16,24 @@ export function backoffMs(attempt: number, retryAfter: number | undefined, rando
   return Math.ceil(floor + random() * Math.min(bound, Math.max(1000, floor / 10)));
 }
 
+/** Seconds that a problem lasts at least, whatever its answer says. */
+const LASTS_S: Partial<Record<ProblemCode, number>> = {
+  // Until somebody agrees on another quota: each try may send the whole file.
+  "quota-file": 3600,
+};
+
+/** The floor under the next try, in seconds; undefined where there is none. */
+export function floorOf({ code, retryAfter }: Pick<ProblemError, "code" | "retryAfter">): number | undefined {
+  const lasts = LASTS_S[code];
+  return lasts === undefined ? retryAfter : Math.max(lasts, retryAfter ?? 0);
+}
+
 /**
- * receiver: nothing gets through now; the whole dispatcher asks, once at a time, until the receiver is back.
- * agent: this agent may not act; everything stops, the queue is kept.
- * path: this parcel waits, and its path with it. aside: it will never be taken as it is.
+ * How far a problem reaches. receiver: nothing gets through now; the whole dispatcher asks, once at a time, until the
+ * receiver is back. agent: this agent may not act; everything stops, the queue is kept. client, source: what else waits
+ * of it would fail for the same reason. path: this parcel waits, and its path with it. aside: it will never be taken as it is.
  */
-export type Reach = "receiver" | "agent" | "path" | "aside";
+export type Reach = "receiver" | "agent" | "client" | "source" | "path" | "aside";
 
 const RECEIVER: readonly ProblemCode[] = [
   "receiver-unreachable",
@@ -30,17 +42,27 @@ const RECEIVER: readonly ProblemCode[] = [
   "lake-unavailable",
   "ledger-unavailable",
   "internal",
+  // Whoever is at its limit is not helped by the next of ten thousand.
+  "busy",
+  "disk-reserve",
   // The way there as this host has it, a proxy that is none: nothing a parcel could be blamed for.
   "config-invalid",
 ];
 const AGENT: readonly ProblemCode[] = ["agent-forked", "agent-revoked", "unauthenticated"];
+const CLIENT: readonly ProblemCode[] = [
+  "client-suspended",
+  "client-not-allowed",
+  "client-required",
+  "quota-day",
+  "quota-stored",
+];
+const SOURCE: readonly ProblemCode[] = ["source-not-allowed", "source-unreachable", "root-changed"];
 /** Permanent for the request, but an administrator of the receiver mends them: the bytes are fine and must not be lost. */
 const MENDED_ELSEWHERE: readonly ProblemCode[] = [
   "forbidden",
-  "client-not-allowed",
-  "source-not-allowed",
-  "client-required",
   "quota-file",
+  // The limit is one of a proxy in between, or of an older receiver.
+  "headers-too-large",
   "not-found",
   "method-not-allowed",
   "upload-unknown",
@@ -56,5 +78,7 @@ const MENDED_ELSEWHERE: readonly ProblemCode[] = [
 export function reachOf(code: ProblemCode): Reach {
   if (AGENT.includes(code)) return "agent";
   if (RECEIVER.includes(code)) return "receiver";
+  if (CLIENT.includes(code)) return "client";
+  if (SOURCE.includes(code)) return "source";
   return PROBLEMS[code].retry || MENDED_ELSEWHERE.includes(code) ? "path" : "aside";
 }

@@ -39,3 +39,21 @@ test("who gives up waiting does not keep its place", async () => {
   held[Symbol.dispose]();
   expect((await patient).value).toBe(held.value);
 });
+
+test("fewer than there are, while fewer may be taken", async () => {
+  let most = 1;
+  const slots = new Slots(
+    3,
+    () => Buffer.alloc(16),
+    () => most,
+  );
+  const first = await slots.take(live);
+  const waiting = [slots.take(live), slots.take(live)];
+  let got = 0;
+  for (const one of waiting) void one.then(() => (got += 1));
+  await new Promise(setImmediate);
+  expect(got).toBe(0);
+  most = 3;
+  first[Symbol.dispose]();
+  await Promise.all(waiting);
+});

@@ -10,19 +10,24 @@ const REST_MS = 5_000;
 export class Slots<T> {
   readonly count: number;
   readonly #make: () => T;
+  readonly #most: () => number;
   readonly #idle: T[] = [];
   readonly #waiting: (() => void)[] = [];
   #taken = 0;
 
-  /** Made when they are first needed, so an agent of small files never has them. */
-  constructor(count: number, make: () => T) {
+  /**
+   * Made when they are first needed, so an agent of small files never has them. `most`: how many may be taken now, where
+   * that is fewer.
+   */
+  constructor(count: number, make: () => T, most: () => number = () => count) {
     this.count = count;
+    this.#most = most;
     this.#make = make;
   }
 
   async take(signal: AbortSignal): Promise<Slot<T>> {
     signal.throwIfAborted();
-    while (this.#taken === this.count) await this.#turn(signal);
+    while (this.#taken >= Math.min(this.count, this.#most())) await this.#turn(signal);
     this.#taken += 1;
     const value = this.#idle.length > 0 ? (this.#idle.pop() as T) : this.#make();
     let given = false;
@@ -33,7 +38,8 @@ export class Slots<T> {
         given = true;
         this.#taken -= 1;
         this.#idle.push(value);
-        this.#waiting.shift()?.();
+        for (let free = Math.min(this.count, this.#most()) - this.#taken; free > 0; free -= 1)
+          this.#waiting.shift()?.();
         this.#rest();
       },
     };

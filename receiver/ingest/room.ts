@@ -45,6 +45,8 @@ const MOST_CLIENTS = 10_000;
 const IN_MEMORY = 512 * 2 ** 10;
 /** When only others of the same client that are under way stand in between. */
 const SOON_SECONDS = 2;
+/** Nothing changes before somebody agrees on another quota. */
+const AGREED_ANEW_SECONDS = 3600;
 
 interface Free {
   readonly bodies: number | undefined;
@@ -182,6 +184,7 @@ export class Room {
       return new ProblemError(
         "quota-file",
         `the largest file that ${client} may send is ${formatBytes(file)}; this one has ${formatBytes(whole)} or more`,
+        { retryAfter: AGREED_ANEW_SECONDS },
       );
     // What takes nothing of its own is not refused for what others take.
     const others = size === 0 ? 0 : underWay;
@@ -190,7 +193,7 @@ export class Room {
       return new ProblemError(
         "quota-stored",
         `${client} has stored ${formatBytes(usedStored)} of its ${formatBytes(stored)}${more}`,
-        { retryAfter: usedStored + size > stored ? 3600 : SOON_SECONDS },
+        { retryAfter: usedStored + size > stored ? AGREED_ANEW_SECONDS : SOON_SECONDS },
       );
     if (day !== undefined && usedToday + others + size > day)
       return new ProblemError(

@@ -102,6 +102,9 @@ export function conflict(capture: Pick<Capture, "client" | "captureId">): Refuse
   };
 }
 
+/** Nothing changes before somebody agrees on another quota. */
+const AGREED_ANEW_SECONDS = 3600;
+
 function quotaFault(
   capture: Extract<Capture, { kind: "version" }>,
   client: ClientRow,
@@ -115,7 +118,11 @@ function quotaFault(
   });
   const file = client.quota_file ?? defaults.file;
   if (file !== null && capture.size > file)
-    return refused("quota-file", `the largest file of the client "${client.name}" is ${formatBytes(file)}`);
+    return refused(
+      "quota-file",
+      `the largest file of the client "${client.name}" is ${formatBytes(file)}`,
+      AGREED_ANEW_SECONDS,
+    );
   const today = new Date(now).toISOString().slice(0, 10);
   const dayBytes = usage?.day === today ? usage.day_bytes : 0;
   const day = client.quota_day ?? defaults.day;
@@ -131,7 +138,7 @@ function quotaFault(
     return refused(
       "quota-stored",
       `the client "${client.name}" has stored ${formatBytes(storedBytes)} of ${formatBytes(stored)}`,
-      3600,
+      AGREED_ANEW_SECONDS,
     );
   return undefined;
 }

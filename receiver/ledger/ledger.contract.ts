@@ -238,7 +238,10 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       const bounds = { file: 10, day: null, stored: null };
       const outcome = async (text: string, quotas: Quotas) =>
         (await commit([version(`q/${text.length}`, text)], quotas))[0];
-      expect(await outcome("x".repeat(11), bounds)).toMatchObject({ code: "quota-file" });
+      expect(await outcome("x".repeat(11), bounds)).toMatchObject({
+        code: "quota-file",
+        retryAfter: 3600,
+      });
       expect(word(await outcome("x".repeat(10), bounds))).toBe("committed");
       const day = await outcome("x".repeat(5), { file: null, day: 14, stored: null });
       expect(day).toMatchObject({ code: "quota-day", retryAfter: expect.any(Number) });

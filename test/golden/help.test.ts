@@ -27,6 +27,7 @@ const agent = createAgent({
   readQueue: never,
   lookInto: never,
   acceptRoot: never,
+  askRetry: never,
   isRunning: never,
 });
 const receiver = createReceiver({ open: never, openLedger: never, serve: never, sweep: never });

@@ -144,6 +144,18 @@ describe("awkward, and delivered", () => {
     expect((await get(site, entry?.versionId as string)).toString()).toBe("deep");
   });
 
+  test("the longest path that the system takes, each byte of it escaped", async () => {
+    let path = Buffer.from(folder);
+    while (path.length + 256 < 4090) {
+      path = Buffer.concat([path, Buffer.from("/"), Buffer.alloc(255, 0xff)]);
+      mkdirSync(path);
+    }
+    const file = Buffer.concat([path, Buffer.from("/"), Buffer.alloc(4094 - path.length, 0xff)]);
+    writeFileSync(file, "long");
+    const [entry] = await arrived(encodePath(file.subarray(folder.length + 1)));
+    expect((await get(site, entry?.versionId as string)).toString()).toBe("long");
+  }, 60_000);
+
   test("a link that leaves, a loop, a FIFO and a socket beside a file: only the file goes", async () => {
     mkdirSync(join(folder, "mixed"));
     writeFileSync(join(site.dir, "secret.txt"), "not yours");

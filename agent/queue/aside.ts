@@ -1,0 +1,58 @@
+/**
+ * What was set aside, and how it comes back: `retry` asks for it in the queue's file, the running agent, which alone
+ * knows what is on its way, puts it back into its turn. Once a younger capture of the path is delivered there is no
+ * turn for it any more: it is dropped with its copy, so copies of what is set aside are as few as the paths.
+ */
+import { diskFull, type QueueFile } from "./database.ts";
+
+export interface Aside {
+  readonly client: string;
+  readonly source: string;
+  readonly path: Buffer;
+}
+
+/** Asks that the agent sends again what `wanted` picks out of all that is set aside. How many that are. Throws `disk-full`. */
+export function askRetry(db: QueueFile, wanted: (aside: Aside) => boolean): number {
+  const all = db.prepare<[], Aside & { seq: number }>(
+    `SELECT p.seq, q.client, q.name AS source, p.path FROM parcels p JOIN sources q ON q.id = p.source_id
+     WHERE p.aside_at IS NOT NULL ORDER BY p.seq`,
+  );
+  const ask = db.prepare("UPDATE parcels SET retry_asked = 1 WHERE seq = ? AND aside_at IS NOT NULL");
+  const askAll = db.transaction(() => {
+    const picked = all.all().filter(wanted);
+    for (const { seq } of picked) ask.run(seq);
+    return picked.length;
+  });
+  return diskFull(() => askAll.immediate());
+}
+
+/** Puts back what was asked for, before what was sealed of its path since. While something of the path is on its way, later. */
+export function retakeAside(db: QueueFile): (out: (captureId: string) => boolean) => number {
+  const asked = db.prepare<[], { source_id: number; path: Buffer }>(
+    "SELECT DISTINCT source_id, path FROM parcels WHERE retry_asked = 1",
+  );
+  const head = db
+    .prepare<[number, Buffer], string>(
+      "SELECT capture_id FROM parcels WHERE source_id = ? AND path = ? AND head = 1",
+    )
+    .pluck();
+  const back = db.prepare(
+    `UPDATE parcels SET retry_asked = 0, aside_at = NULL, due = 0, attempts = 0, problem_code = NULL,
+     problem_detail = NULL, problem_since = NULL WHERE source_id = ? AND path = ? AND retry_asked = 1`,
+  );
+  const oldest = db.prepare(
+    `UPDATE parcels SET head = (seq = (SELECT MIN(p.seq) FROM parcels p WHERE p.source_id = parcels.source_id
+       AND p.path = parcels.path AND p.aside_at IS NULL)) WHERE source_id = ? AND path = ?`,
+  );
+  const retake = db.transaction((out: (captureId: string) => boolean) => {
+    let count = 0;
+    for (const { source_id, path } of asked.all()) {
+      const first = head.get(source_id, path);
+      if (first !== undefined && out(first)) continue;
+      count += back.run(source_id, path).changes;
+      oldest.run(source_id, path);
+    }
+    return count;
+  });
+  return (out) => (asked.get() === undefined ? 0 : retake.immediate(out));
+}
