@@ -6,7 +6,8 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { VersionParcel } from "../queue/queue.ts";
-import type { FileState, Source } from "../source/source.ts";
+import { sameState } from "../source/same-state.ts";
+import type { Source } from "../source/source.ts";
 
 /** Thousands may wait for one source: each is tried rarely, and all of them at once when it is back. */
 const AWAY_S = 120;
@@ -99,9 +100,4 @@ async function fillFrom(
     if (got === 0) throw new Superseded("the file is shorter than it was when it was sealed");
     at += got;
   }
-}
-
-function sameState(a: FileState, b: FileState): boolean {
-  const sameFile = a.fileId === undefined || b.fileId === undefined || a.fileId === b.fileId;
-  return sameFile && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
 }
