@@ -1,6 +1,7 @@
 /** `add-folder`: a folder becomes a source, written into agent.yaml; a running agent takes it up within seconds. */
-import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { makeFolder } from "@tributary/shared/folder.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { slug } from "@tributary/shared/protocol.ts";
 import { parseSettings } from "@tributary/shared/settings.ts";
@@ -93,7 +94,7 @@ function addFolder(path: string, options: Options, acceptRoot: AcceptRoot): void
 
 /** A link stays a link: the file behind it is replaced. */
 function write(config: string, text: string): void {
-  mkdirSync(dirname(config), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(config), { mode: 0o700, fresh: false });
   writeDurably(existsSync(config) ? realpathSync(config) : config, text);
 }
 

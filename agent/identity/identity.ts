@@ -8,8 +8,9 @@
  *    a running agent and an enrolment beside it never overwrite each other.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeFolder } from "@tributary/shared/folder.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { jwks, slug, uuid } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
@@ -100,7 +101,7 @@ export function pendingKey(data: string): KeyObject {
   const known = readKey(file);
   if (known !== undefined) return known;
   const { privateKey } = generateKeyPairSync("ed25519");
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file), { mode: 0o700, fresh: false });
   writeDurably(file, privateKey.export({ type: "pkcs8", format: "pem" }).toString(), 0o600);
   return privateKey;
 }

@@ -2,8 +2,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { describeWithS3, freshBucket } from "@tributary/test/servers/servers.ts";
 import { afterAll, expect, test } from "vitest";
+import { CLAIM } from "./claim.ts";
 import { chunked, lakeContract, someKey } from "./lake.contract.ts";
 import type { AnyLake, PartUpload, StoredPart } from "./lake.ts";
 import { openS3Lake } from "./s3.ts";
@@ -24,9 +26,20 @@ describeWithS3("S3", (s3) => {
     const spool = await freshSpool();
     const bucket = await freshBucket(s3);
     const reopen = () => openS3Lake({ ...s3, site, bucket, prefix: "lake/", forcePathStyle: true, spool });
+    const store = openStore({ ...s3, bucket, prefix: "lake/", forcePathStyle: true, spool });
+    const claim = store.at(CLAIM);
     return {
       lake: await reopen(),
       reopen,
+      async setClaim(text) {
+        const there = await store.client.send(new GetObjectCommand(claim)).catch(() => undefined);
+        await store.client.send(
+          text === undefined
+            ? new DeleteObjectCommand(claim)
+            : new PutObjectCommand({ ...claim, Body: text }),
+        );
+        return (await there?.Body?.transformToString()) ?? "";
+      },
       leftovers: async () =>
         (await readdir(spool, { recursive: true })).filter((name) => /\/\d+$/.test(name)).length,
     };
