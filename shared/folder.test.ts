@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -36,4 +36,16 @@ test("what it made must be synced; of what was there, only what may be opened", 
   };
   expect(() => makeFolder(join(top, "x"), { fresh: true }, denied(top))).toThrow("denied");
   makeFolder(join(top, "y"), { fresh: true }, denied(dirname(top)));
+});
+
+test("where no folder can be made it ends, and says which one", () => {
+  const top = mkdtempSync(join(tmpdir(), "tributary-folder-"));
+  onTestFinished(() => rmSync(top, { recursive: true, force: true }));
+  writeFileSync(join(top, "file"), "");
+  const make = (folder: string) => () => makeFolder(folder, { fresh: false });
+  expect(make(join(top, "file"))).toThrow(/^EEXIST.*file'$/);
+  expect(make(join(top, "file", "below"))).toThrow(/^ENOTDIR/);
+  // The kernel answers ENOENT there although /proc exists.
+  if (process.platform === "linux")
+    expect(make("/proc/tributary/data")).toThrow(/^ENOENT.*'\/proc\/tributary'$/);
 });

@@ -12,7 +12,7 @@ export function makeFolder(
   { mode, fresh }: { readonly mode?: number; readonly fresh: boolean },
   sync: (folder: string) => void = syncFolder,
 ): void {
-  const first = makeAll(resolve(folder), mode);
+  const first = makeMissing(resolve(folder), mode);
   let ours = first !== undefined;
   if (!ours && !fresh) return;
   for (let at = resolve(folder); at !== dirname(at) && (ours || fresh); at = dirname(at)) {
@@ -26,25 +26,27 @@ export function makeFolder(
 }
 
 /**
- * The topmost folder that was made, or undefined. Node's own `recursive` never returns where a file system says of a
- * folder that is there that it is not (`/proc`).
+ * Makes the folder and what is missing above it; gives the first that it made, undefined when all was there. Not by Node's
+ * `recursive`: that never returns where a folder that is there takes no other (ENOENT in /proc). Throws the system's error.
  */
-function makeAll(folder: string, mode: number | undefined): string | undefined {
-  if (isFolder(folder)) return undefined;
-  const above = dirname(folder);
-  const first = above === folder ? undefined : makeAll(above, mode);
+function makeMissing(folder: string, mode: number | undefined): string | undefined {
+  const make = (): void => mkdirSync(folder, mode === undefined ? {} : { mode });
+  let above: string | undefined;
   try {
-    mkdirSync(folder, mode);
+    make();
+    return folder;
   } catch (error) {
-    // Another process was faster.
-    if (!isFolder(folder)) throw error;
-    return first;
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return undefined;
+    if ((error as { code?: unknown }).code !== "ENOENT" || dirname(folder) === folder) throw error;
+    above = makeMissing(dirname(folder), mode);
   }
-  return first ?? folder;
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  try {
+    make();
+  } catch (error) {
+    // Another process made it meanwhile.
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
+  }
+  return above ?? folder;
 }
 
 /** fsync of a folder: what was created in it or renamed into it is there after a power cut. */

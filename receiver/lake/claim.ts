@@ -55,6 +55,13 @@ export function requireOurs(found: Claim, owner: LakeOwner, where: string): void
   );
 }
 
+/** Says that what was the lake is so no more; `hint` is what to look at when nothing is there. */
+export function strangeClaim(found: Claim | undefined, where: string, hint: string): string {
+  return found === undefined
+    ? `there is no lake in ${where} any more (no ${CLAIM}): ${hint}`
+    : `the lake in ${where} is another one now (${found.lake}, of the site ${found.site})`;
+}
+
 /** Throws when the ledger knows that there must be a claim. `hint` says what to look at first. */
 export function refuseAbsent(owner: LakeOwner, where: string, hint: string): void {
   if (owner.lake === undefined && owner.begun !== true) return;

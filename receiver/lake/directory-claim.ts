@@ -58,7 +58,7 @@ export async function claimRoot(root: string, host: string, owner: LakeOwner, di
  * names that a process made which died before this; of those above it that nobody lets us open, others have taken care.
  */
 async function makeRoot(root: string, disk: Disk): Promise<void> {
-  const first = await disk.mkdir(root, { recursive: true });
+  const first = await makeMissing(resolve(root), disk);
   let ours = first !== undefined;
   for (let at = resolve(root); at !== dirname(at); at = dirname(at)) {
     try {
@@ -68,6 +68,26 @@ async function makeRoot(root: string, disk: Disk): Promise<void> {
     }
     if (at === first) ours = false;
   }
+}
+
+/** As `makeFolder` of shared, on the lake's disk: gives the first folder that it made. */
+async function makeMissing(folder: string, disk: Disk): Promise<string | undefined> {
+  const there = async (): Promise<boolean> =>
+    (await disk.stat(folder).catch(() => undefined))?.isDirectory() === true;
+  try {
+    await disk.mkdir(folder);
+    return folder;
+  } catch (error) {
+    if (await there()) return undefined;
+    if (!hasCode(error, "ENOENT") || dirname(folder) === folder) throw error;
+  }
+  const above = await makeMissing(dirname(folder), disk);
+  try {
+    await disk.mkdir(folder);
+  } catch (error) {
+    if (!(await there())) throw error;
+  }
+  return above ?? folder;
 }
 
 /** By rename, so that a process that dies here leaves no half a claim. */

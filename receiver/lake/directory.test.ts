@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { CLAIM } from "./claim.ts";
 import { openDirectoryLake } from "./directory.ts";
 import { chunked, lakeContract, someKey } from "./lake.contract.ts";
 
@@ -21,6 +22,13 @@ lakeContract("directory", async () => {
   return {
     lake,
     reopen,
+    async setClaim(text) {
+      const file = join(root, CLAIM);
+      const there = await readFile(file, "utf8").catch(() => "");
+      if (text === undefined) await rm(file);
+      else await writeFile(file, text);
+      return there;
+    },
     leftovers: async () => {
       await lake.check();
       return (await readdir(join(root, ".staging"), { recursive: true })).filter((name) =>

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { LakeOwner } from "./claim.ts";
+import { type LakeOwner, strangeClaim } from "./claim.ts";
 import { claimRoot, readClaim, thisHost } from "./directory-claim.ts";
 import { directoryParts } from "./directory-parts.ts";
 import { digestOf, openTree, type Tree } from "./directory-tree.ts";
@@ -106,12 +106,7 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
     async check() {
       const claim = await readClaim(root, disk);
       if (claim?.site !== site || claim.lake !== id) {
-        throw new ProblemError(
-          "lake-unavailable",
-          claim === undefined
-            ? `there is no lake in ${root} any more: is the disk mounted there?`
-            : `the lake in ${root} is another one now (${claim.lake}, of the site ${claim.site})`,
-        );
+        throw new ProblemError("lake-unavailable", strangeClaim(claim, root, "is the disk mounted there?"));
       }
     },
 

@@ -12,6 +12,8 @@ export interface LakeUnderTest {
   readonly reopen?: () => Promise<AnyLake>;
   /** Staged bytes that are still held: files, or counted. */
   readonly leftovers: () => Promise<number>;
+  /** Takes the claim away (undefined) or writes another; gives what stood there. Undefined where there is none. */
+  readonly setClaim?: (text: string | undefined) => Promise<string>;
 }
 
 const KiB = 1024;
@@ -61,6 +63,30 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
       await lake.check();
       expect((await lake.free()) ?? 1).toBeGreaterThan(0);
       expect(await keys(lake, "")).toEqual([]);
+    });
+
+    test("it is not healthy while its claim is gone or is another's, and is again when that is back", async () => {
+      const { setClaim } = made;
+      if (setClaim === undefined) return;
+      const own = await setClaim(undefined);
+      await expect(lake.check()).rejects.toMatchObject({
+        code: "lake-unavailable",
+        message: expect.stringMatching(/no lake in/),
+      });
+      for (const other of [{ site: "another" }, { lake: "another" }]) {
+        await setClaim(JSON.stringify({ ...JSON.parse(own), ...other }));
+        await expect(lake.check()).rejects.toMatchObject({
+          code: "lake-unavailable",
+          message: expect.stringMatching(/another one now/),
+        });
+      }
+      await setClaim("{");
+      await expect(lake.check()).rejects.toMatchObject({
+        code: "lake-unavailable",
+        message: expect.stringMatching(/is damaged/),
+      });
+      await setClaim(own);
+      await lake.check();
     });
 
     test.for([0, 1, 256 * KiB - 1, 256 * KiB, 256 * KiB + 1, 20 * MiB])(

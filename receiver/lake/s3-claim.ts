@@ -2,12 +2,20 @@
 import { randomUUID } from "node:crypto";
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { CLAIM, type Claim, type LakeOwner, parseClaim, refuseAbsent, requireOurs } from "./claim.ts";
+import {
+  CLAIM,
+  type Claim,
+  type LakeOwner,
+  parseClaim,
+  refuseAbsent,
+  requireOurs,
+  strangeClaim,
+} from "./claim.ts";
 import { failure, type Store } from "./s3-store.ts";
 
 /** Takes the prefix when it is nobody's, or throws when it is another's. Gives the lake's id. */
 export async function claimStore(store: Store, owner: LakeOwner): Promise<string> {
-  const where = placeOf(store);
+  const where = whereOf(store);
   let found = await read(store, where);
   if (found === undefined) {
     // Lakes of before had no claim: a ledger that has entries but knows no lake may well be one of those.
@@ -27,15 +35,21 @@ export async function claimStore(store: Store, owner: LakeOwner): Promise<string
   return lake;
 }
 
-/** Throws when the prefix is not, or no longer, the lake that was claimed. */
-export async function requireClaimed(store: Store, owner: LakeOwner, lake: string): Promise<void> {
-  const where = placeOf(store);
+/** Throws `lake-unavailable` unless the prefix still holds this site's lake. Writes nothing. */
+export async function requireClaim(
+  store: Store,
+  ours: { readonly site: string; readonly lake: string },
+): Promise<void> {
+  const where = whereOf(store);
   const found = await read(store, where);
-  if (found === undefined) refuseAbsent({ ...owner, lake }, where, "was the bucket emptied or replaced?");
-  requireOurs(found ?? {}, { ...owner, lake }, where);
+  if (found?.site === ours.site && found.lake === ours.lake) return;
+  throw new ProblemError(
+    "lake-unavailable",
+    strangeClaim(found, where, "was the bucket emptied, or the prefix moved?"),
+  );
 }
 
-const placeOf = (store: Store): string => `bucket ${store.bucket}, prefix "${store.prefix}"`;
+const whereOf = (store: Store): string => `bucket ${store.bucket}, prefix "${store.prefix}"`;
 
 async function read(store: Store, where: string): Promise<Claim | undefined> {
   return await store.call(`read ${CLAIM}`, async () => {

@@ -1,13 +1,14 @@
 /** A lake in any S3. Bodies are staged in a local spool, hashed there, and sent with the hash that we found. */
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { makeFolder } from "@tributary/shared/folder.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { freeBytes, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
 import type { OwnLake } from "./lake.ts";
-import { claimStore, requireClaimed } from "./s3-claim.ts";
+import { claimStore, requireClaim } from "./s3-claim.ts";
 import { s3Parts } from "./s3-parts.ts";
 import { probeStore } from "./s3-probe.ts";
 import { publishObject } from "./s3-publish.ts";
@@ -20,9 +21,11 @@ const KEEP_MS = 5 * 60_000;
 /** Makes the spool and takes the prefix for this site; refuses one that is another's, or not the ledger's lake. */
 export async function openS3Lake(options: S3LakeOptions): Promise<OwnLake> {
   const { spool } = options;
-  await mkdir(spool, { recursive: true }).catch((error: unknown) => {
+  try {
+    makeFolder(spool, { fresh: false });
+  } catch (error) {
     throw lakeFault(error, spool);
-  });
+  }
   const store = openStore(options);
   const id = await claimStore(store, options);
   const staging = openStaging(join(spool, "bodies"), realDisk);
@@ -99,7 +102,7 @@ export async function openS3Lake(options: S3LakeOptions): Promise<OwnLake> {
         : [...findings.lines, `removed what ${swept} earlier process(es) left in the spool`];
     },
 
-    check: () => requireClaimed(store, options, id),
+    check: () => requireClaim(store, { site: options.site, lake: id }),
 
     free: () => freeBytes(spool, realDisk),
   };
