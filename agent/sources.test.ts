@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ProblemError } from "@tributary/shared/problems.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { agentSettings } from "./config.ts";
 import type { Fact } from "./facts.ts";
