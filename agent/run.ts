@@ -1,14 +1,11 @@
 /** `tributary-agent run`: every room, wired together, until it is told to stop. */
-import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { EXIT } from "@tributary/shared/terminal.ts";
 import { type AgentSettings, loadAgentSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
+import { lowerPriority, staySmall } from "./footprint.ts";
 import { ReceiverClock } from "./identity/clock.ts";
 import { type Identity, identityChanges, requireIdentity, storeStanding } from "./identity/identity.ts";
 import { readAuthority } from "./identity/trust.ts";
@@ -104,6 +101,10 @@ async function live(
     if (fact.kind === "RootTaken" || (fact.kind === "SourceHealthChanged" && fact.healthy))
       dispatcher.sourceBack(fact.source);
   };
+  const faultIn = (where: string) => (cause: unknown) => {
+    const detail = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    report({ kind: "FaultFound", where, detail });
+  };
   log.level(settings.log);
 
   const clock = new ReceiverClock();
@@ -152,7 +153,7 @@ async function live(
       storeStanding(data, { publicKey, clients, trust, jwks, nonce, heartbeatSeconds });
       if (publicKey !== identity.publicKey) return;
       identity = { ...identity, clients, trust, jwks, nonce, heartbeatSeconds };
-      if (changed) void takeSources();
+      if (changed) changeSources();
     },
     queue: queue.status,
     sources: () => sources.states(),
@@ -167,10 +168,7 @@ async function live(
         log.say(`the heartbeat was refused: ${problem.message} (${problem.code})`);
       dispatcher.refused(problem);
     },
-    fault: (cause) => {
-      const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-      report({ kind: "FaultFound", where: "the heartbeat", detail: text });
-    },
+    fault: faultIn("the heartbeat"),
     random: Math.random,
   });
 
@@ -188,6 +186,7 @@ async function live(
     await sources.take(settings, identity.clients);
     for (const { name } of settings.sources) dispatcher.sourceBack(name);
   };
+  const changeSources = (): void => void takeSources().catch(faultIn("the sources"));
   const takeSettings = (fresh: AgentSettings): void => {
     const newCa = readAuthority(fresh.tls.ca);
     const newWay = fresh.proxy !== settings.proxy || newCa !== ca;
@@ -198,7 +197,7 @@ async function live(
     report({ kind: "ConfigurationTaken", sources: fresh.sources.map((source) => source.name) });
     // Lines that are open go on over the old way otherwise.
     if (newWay) void receiver.close();
-    void takeSources();
+    changeSources();
   };
   const refuse = (detail: string): void => report({ kind: "ConfigurationRefused", detail });
   const watching = watchSettings(
@@ -260,45 +259,6 @@ async function live(
   for (const name of hanging) log.say(`source ${name} does not answer, and is left as it is`);
   await heartbeat.stop();
   await receiver.close();
-}
-
-/**
- * V8 lets its young generation grow to tens of MiB when much is made and dropped; with a small one 10,000 files cost
- * a third less memory and no more time (measured with Node 24). It counts for what is allocated from now on.
- */
-function staySmall(): void {
-  setFlagsFromString("--max-semi-space-size=2");
-  setFlagsFromString("--semi-space-growth-factor=1");
-}
-
-/**
- * Other work on this host goes first, at the processor and at the disk. On Linux both belong to each thread: those that
- * are there get it one by one, those still to come inherit it. Node has no call for the disk; `ionice` has.
- */
-function lowerPriority(log: Log): void {
-  const threads = threadIds();
-  for (const id of threads) {
-    try {
-      setPriority(id, constants.priority.PRIORITY_BELOW_NORMAL);
-    } catch (cause) {
-      if (id === threads[0])
-        log.say(`the priority of this process stays as it is: ${(cause as Error).message}`);
-    }
-  }
-  if (process.platform === "linux")
-    spawnSync("ionice", ["-c", "2", "-n", "7", "-p", ...threads.map(String)], {
-      stdio: "ignore",
-      timeout: 2_000,
-    });
-}
-
-function threadIds(): readonly number[] {
-  if (process.platform !== "linux") return [0];
-  try {
-    return readdirSync("/proc/self/task").map(Number);
-  } catch {
-    return [0];
-  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

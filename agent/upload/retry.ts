@@ -61,8 +61,6 @@ const SOURCE: readonly ProblemCode[] = ["source-not-allowed", "source-unreachabl
 const MENDED_ELSEWHERE: readonly ProblemCode[] = [
   "forbidden",
   "quota-file",
-  // The limit is one of a proxy in between, or of an older receiver.
-  "headers-too-large",
   "not-found",
   "method-not-allowed",
   "upload-unknown",
