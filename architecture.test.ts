@@ -35,6 +35,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "agent/identity",
   ],
   "agent/reload.ts": [],
+  "agent/footprint.ts": ["agent/report"],
   "agent/sources.ts": ["agent/*"],
   "agent/run.ts": ["agent/*"],
   "agent/main.ts": ["agent/*"],
