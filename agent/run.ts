@@ -182,6 +182,7 @@ async function live(
 
   const takeSources = async (): Promise<void> => {
     const wrong = await unowned(settings.sources, identity.clients, data);
+    if (stop.aborted) return;
     if (wrong.length > 0) report({ kind: "ConfigurationRefused", detail: wrong.join("; ") });
     await sources.take(settings, identity.clients);
     for (const { name } of settings.sources) dispatcher.sourceBack(name);
@@ -212,11 +213,18 @@ async function live(
     },
     refuse,
   );
+  /** Asked for by `retry`, beside the running agent or before it. What holds the queue's file meanwhile, a backup for one, lets it go again. */
+  const retake = (): void => {
+    try {
+      if (queue.outbox.retake() > 0) dispatcher.wake();
+    } catch (cause) {
+      faultIn("taking back what was set aside")(cause);
+    }
+  };
   const enrolment = identityChanges(data);
   const tellLive = liveWriter(data);
   const tick = setInterval(() => {
-    // Asked for by `retry`, beside the running agent or before it.
-    if (queue.outbox.retake() > 0) dispatcher.wake();
+    retake();
     const stored = enrolment();
     // Beside the running agent it got a new key, as after a fork.
     if (stored?.agentId === identity.agentId && stored.publicKey !== identity.publicKey) {
@@ -248,8 +256,9 @@ async function live(
   const stopped = aborted(stop);
   // What is sealed carries the receiver's time, so the receiver is heard first, if it is there.
   await Promise.race([heartbeat.start(), sleep(FIRST_BEAT_MS, undefined, { ref: false }), stopped]);
-  dispatcher.start();
+  // Nothing leaves before its source is there: it would seem to be taken out of agent.yaml.
   await takeSources();
+  dispatcher.start();
   await stopped;
 
   log.say("stopping: what is on its way may finish");

@@ -58,6 +58,7 @@ export class Sources {
   #running = new Map<string, Running>();
   #unbegun = new Map<string, Unbegun>();
   #again: NodeJS.Timeout | undefined;
+  #stopped = false;
   /** One change after the other. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -119,6 +120,7 @@ export class Sources {
 
   /** Names of the sources that hang: a call of theirs is on its way in the system and keeps its thread. */
   async stop(graceMs: number): Promise<readonly string[]> {
+    this.#stopped = true;
     await this.#turn;
     clearTimeout(this.#again);
     const all = [...this.#running.values()];
@@ -135,11 +137,14 @@ export class Sources {
       const next = wanted.get(identity);
       return next === undefined || JSON.stringify(next.source) !== settings;
     });
+    const ended = new Set(over.map(([identity]) => identity));
+    const fresh = [...wanted].filter(([identity]) => ended.has(identity) || !this.#running.has(identity));
+    const ignored = await Promise.all(fresh.map(([, { source }]) => this.#ignored(source)));
     await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
+    if (this.#stopped) return;
+    // From here on nothing is waited for: what is on its way finds a source that changed, and not one that is gone.
     for (const [identity] of over) this.#running.delete(identity);
     for (const identity of this.#unbegun.keys()) if (!wanted.has(identity)) this.#unbegun.delete(identity);
-    const fresh = [...wanted].filter(([identity]) => !this.#running.has(identity));
-    const ignored = await Promise.all(fresh.map(([, { source }]) => this.#ignored(source)));
     for (const [i, [identity, { client, source }]] of fresh.entries())
       this.#begin(identity, client, source, ignored[i] as string[]);
     clearTimeout(this.#again);

@@ -36,12 +36,15 @@ export class Asides {
   }
 
   async #recover(aside: Buffer, missing: readonly Seen[]): Promise<void> {
-    const { root, book, lookAgain } = this.#parts;
+    const { root, book, intake, lookAgain } = this.#parts;
     try {
       const recovered = await recoverAside(root, aside, missing);
       if (recovered.kind === "unknown") return this.#left(aside, UNKNOWN);
       book.recovered(aside);
-      if (recovered.kind === "back") lookAgain(recovered.path, 0);
+      if (recovered.kind !== "back") return;
+      // It is there again: sealed as if it had come back it would leave a second time.
+      intake.missed([recovered.path], 0);
+      lookAgain(recovered.path, 0);
     } catch (error) {
       this.#left(aside, inWords(error));
     }

@@ -39,8 +39,8 @@ export class Comparison {
   }
 
   async folder(folder: Buffer, look: FolderLook): Promise<Listing> {
-    const { source, intake, removals, after, asides } = this.#parts;
-    const beside = new Beside(intake, folder);
+    const { source, intake, removals, after, asides, clocks } = this.#parts;
+    const beside = new Beside(intake, folder, clocks.steady());
     const listing = await source.list(folder, (found) => this.#found(found, beside, look));
     if (look.ended.aborted) return listing;
     if (listing.unlisted !== undefined) this.unseen(listing.unlisted);

@@ -49,17 +49,17 @@ export class Removals {
   }
 
   /** What a complete listing says about what is not in it. `lost`: folders that hold known files, and are not there. */
-  async conclude(listing: Listing, { missing, back }: Beside, lost: readonly Buffer[]): Promise<void> {
+  async conclude(listing: Listing, { missing, back, began }: Beside, lost: readonly Buffer[]): Promise<void> {
     if (!listing.complete || (listing.own?.length ?? 0) > 0) return;
     this.#parts.intake.missed(back, 0);
     if (missing.length === 0 && lost.length === 0) return;
     if (!(await this.#parts.rootStands())) return;
     if (missing.length > 0 && (await this.#mountsStand(listing.folder, false)))
-      await this.#allMissed(listing.folder, missing.map(fromKey));
+      await this.#allMissed(listing.folder, began, missing.map(fromKey));
     for (const child of lost) {
       if (!(await this.#mountsStand(child, true))) continue;
       for (const folder of this.#parts.intake.foldersSeen(child))
-        await this.#allMissed(listing.folder, pathsOf(this.#parts.intake.seenIn(folder)));
+        await this.#allMissed(listing.folder, began, pathsOf(this.#parts.intake.seenIn(folder)));
     }
   }
 
@@ -80,19 +80,19 @@ export class Removals {
   }
 
   /** Some at a time, and as they are known now: what was sealed or taken away meanwhile says so. */
-  async #allMissed(listed: Buffer, paths: Iterable<Buffer>): Promise<void> {
+  async #allMissed(listed: Buffer, began: number, paths: Iterable<Buffer>): Promise<void> {
     let some: Seen[] = [];
     for (const path of paths) {
       const known = this.#parts.intake.seen(path);
       if (known !== undefined) some.push(known);
       if (some.length < AT_ONCE) continue;
-      await this.#missed(listed, some);
+      await this.#missed(listed, began, some);
       some = [];
     }
-    await this.#missed(listed, some);
+    await this.#missed(listed, began, some);
   }
 
-  async #missed(listed: Buffer, missing: readonly Seen[]): Promise<void> {
+  async #missed(listed: Buffer, began: number, missing: readonly Seen[]): Promise<void> {
     const { intake, source, clocks, gapMs } = this.#parts;
     const now = clocks.steady();
     const first: Buffer[] = [];
@@ -107,7 +107,8 @@ export class Removals {
       const since = this.#missedAt.get(key(known.path));
       // Sealed since it was last missed: it was there in between, and the two looks begin anew.
       if (since === undefined || known.missed === 0) first.push(known.path);
-      else if (now - since >= gapMs) decided.push(known);
+      // The second look must have begun after the first was over: two that overlap may both be older than the file.
+      else if (began - since >= gapMs) decided.push(known);
       else again = Math.min(again, since + gapMs - now);
     }
     for (const path of first) this.#missedAt.set(key(path), now);

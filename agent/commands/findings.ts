@@ -28,7 +28,7 @@ export async function findings(
 ): Promise<void> {
   /** Both come in the order of their bytes: what is passed over is missing. */
   const list = async (folder: Buffer): Promise<Listing> => {
-    const beside = new Beside(known ?? NOTHING, folder);
+    const beside = new Beside(known ?? NOTHING, folder, performance.now());
     const listing = await source.list(folder, (found) => {
       for (const one of found) tell(findingOf(one, beside.meet(one), known, settleMs, now()));
     });

@@ -15,9 +15,12 @@ export class Beside {
   readonly missing: string[] = [];
   /** Paths that were missed before, and were met. */
   readonly back: Buffer[] = [];
+  /** When this look began, ms of the steady clock: what is known is read while it goes on, and may be younger than what was listed. */
+  readonly began: number;
 
-  constructor(intake: Pick<Intake, "seenIn" | "childFolders">, folder: Buffer) {
+  constructor(intake: Pick<Intake, "seenIn" | "childFolders">, folder: Buffer, began: number) {
     this.#folder = folder;
+    this.began = began;
     this.#folders = new Map(intake.childFolders(folder).map((name) => [key(name), name]));
     this.#known = intake.seenIn(folder)[Symbol.iterator]();
     this.#next = this.#known.next();

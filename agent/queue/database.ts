@@ -49,13 +49,18 @@ export function unusable(cause: unknown, what: string, remedy: string): ProblemE
 function open(file: string): QueueFile {
   return diskFull(() => {
     const db = new Database(file, { timeout: 10_000 });
-    db.pragma("journal_mode = WAL");
-    db.pragma("synchronous = FULL");
-    db.pragma("foreign_keys = ON");
-    db.pragma("cache_size = -8000");
-    db.pragma("journal_size_limit = 67108864");
-    migrate(db);
-    return db;
+    try {
+      db.pragma("journal_mode = WAL");
+      db.pragma("synchronous = FULL");
+      db.pragma("foreign_keys = ON");
+      db.pragma("cache_size = -8000");
+      db.pragma("journal_size_limit = 67108864");
+      migrate(db);
+      return db;
+    } catch (cause) {
+      db.close();
+      throw cause;
+    }
   });
 }
 

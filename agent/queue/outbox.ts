@@ -198,7 +198,7 @@ export function sqliteOutbox(
   const isOut = (captureId: string): boolean => handedOut.has(captureId) || unstored.has(captureId);
 
   return {
-    take(limit, at, admit = () => true) {
+    take(limit, at, admit = () => "yes") {
       for (const [captureId, until] of unstored) if (until <= at) unstored.delete(captureId);
       if (sql.anyDue.get(at) !== undefined) stored(() => sql.wake.run(at));
       const taken = ready(limit, isOut, admit);

@@ -132,7 +132,7 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
         const asked: string[] = [];
         const waiting = queue.outbox.take(limit, 0, (_captureId, { client, source }) => {
           asked.push(`${client}/${source}`);
-          return `${client}/${source}` !== held;
+          return `${client}/${source}` === held ? "no" : "yes";
         });
         return { asked, waiting, paths: waiting.map(({ parcel }) => `${parcel.client} ${parcel.path}`) };
       };
@@ -143,6 +143,23 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       expect(second.paths).toEqual(["acme t1", "bell p1", "acme t2", "bell p2"]);
       expect(second.asked.filter((place) => place === "acme/pos")).toHaveLength(1);
       expect(look(9).paths).toEqual(["acme a1", "acme a2", "acme a3", "acme a4"]);
+    });
+
+    test("behind many that are too large the small ones are found", () => {
+      const parcels = Array.from({ length: 300 }, (_, i) => version(`f${i}`));
+      put(
+        ...parcels.map((parcel, i) => {
+          const size = i % 100 === 99 ? 5 : 1000 + i;
+          return { ...parcel, state: { ...parcel.state, size } };
+        }),
+      );
+      const asked: number[] = [];
+      const small = queue.outbox.take(9, 0, (_captureId, _place, size) => {
+        asked.push(size);
+        return size < 1000 ? "yes" : { below: 1000 };
+      });
+      expect(small.map(({ parcel }) => `${parcel.path}`)).toEqual(["f99", "f199", "f299"]);
+      expect(asked).toEqual([1000, 5, 5, 5]);
     });
 
     test("a source that is back wakes what it held back, and nothing else", () => {

@@ -118,7 +118,15 @@ export interface ProblemRecord {
 }
 
 /** Whether a parcel of this place may leave now; asked once for each that is handed out. */
-export type Admit = (captureId: string, place: Pick<Parcel, "client" | "source">) => boolean;
+export type Admit = (
+  captureId: string,
+  place: Pick<Parcel, "client" | "source">,
+  /** Bytes; 0 for a removal. */
+  size: number,
+) => Admission;
+
+/** "no": nothing of this source goes now. `below`: only parcels of fewer bytes. */
+export type Admission = "yes" | "no" | { readonly below: number };
 
 /** What the courier needs. */
 export interface Outbox {

@@ -11,6 +11,14 @@ interface SourceRow {
 interface Ready {
   readonly seq: number;
   readonly capture_id: string;
+  readonly size: number;
+}
+
+/** One source's turn: its parcels of fewer bytes than `below`, as long as there are any. */
+interface Turn {
+  readonly source: SourceRow;
+  below: number;
+  readonly rows: Generator<Ready>;
 }
 
 /** Many sources take turns: of most of them a few rows are looked at. */
@@ -22,17 +30,20 @@ export function readyParcels(
   db: QueueFile,
 ): (limit: number, out: (captureId: string) => boolean, admit: Admit) => readonly Ready[] {
   const sources = db.prepare<[], SourceRow>("SELECT id, client, name AS source FROM sources ORDER BY id");
-  const page = db.prepare<[number, number, number], Ready>(
-    `SELECT seq, capture_id FROM parcels WHERE source_id = ? AND seq > ? AND head = 1 AND due = 0
-     ORDER BY seq LIMIT ?`,
+  const page = db.prepare<[number, number, number, number], Ready>(
+    `SELECT seq, capture_id, COALESCE(size, 0) AS size FROM parcels
+     WHERE source_id = ? AND seq > ? AND head = 1 AND due = 0 AND COALESCE(size, 0) < ? ORDER BY seq LIMIT ?`,
   );
   let last = 0;
 
   /** Pages, not an open cursor: that would lock out every write of this connection. */
-  function* waitingOf(source: SourceRow, out: (captureId: string) => boolean): Generator<Ready> {
+  function* waitingOf(
+    turn: Pick<Turn, "source" | "below">,
+    out: (captureId: string) => boolean,
+  ): Generator<Ready> {
     for (let after = 0, most = FIRST_PAGE; ; most = PAGE) {
-      const rows = page.all(source.id, after, most);
-      for (const row of rows) if (!out(row.capture_id)) yield row;
+      const rows = page.all(turn.source.id, after, turn.below, most);
+      for (const row of rows) if (row.size < turn.below && !out(row.capture_id)) yield row;
       if (rows.length < most) return;
       after = (rows.at(-1) as Ready).seq;
     }
@@ -41,17 +52,24 @@ export function readyParcels(
   return (limit, out, admit) => {
     const all = sources.all();
     const turns = [...all.filter(({ id }) => id > last), ...all.filter(({ id }) => id <= last)].map(
-      (source) => ({ source, rows: waitingOf(source, out) }),
+      (source): Turn => {
+        const bounds = { source, below: Number.MAX_SAFE_INTEGER };
+        return Object.assign(bounds, { rows: waitingOf(bounds, out) });
+      },
     );
     const taken: Ready[] = [];
     while (taken.length < limit) {
       const turn = turns.shift();
       if (turn === undefined) break;
       const { value } = turn.rows.next() as IteratorResult<Ready, undefined>;
-      if (value === undefined || !admit(value.capture_id, turn.source)) continue;
-      taken.push(value);
-      last = turn.source.id;
+      if (value === undefined) continue;
+      const admission = admit(value.capture_id, turn.source, value.size);
+      if (admission === "no") continue;
       turns.push(turn);
+      if (admission === "yes") {
+        taken.push(value);
+        last = turn.source.id;
+      } else turn.below = Math.min(turn.below, admission.below);
     }
     return taken;
   };

@@ -41,11 +41,12 @@ class MemoryOutbox implements Outbox {
     });
   }
 
-  take(limit: number, now: number, admit: Admit = () => true): Waiting[] {
+  take(limit: number, now: number, admit: Admit = () => "yes"): Waiting[] {
     const taken: Waiting[] = [];
     for (const one of this.#heads()) {
       const { parcel, attempts } = one;
-      if (taken.length === limit || one.out || one.due > now || !admit(parcel.captureId, parcel)) continue;
+      if (taken.length === limit || one.out || one.due > now) continue;
+      if (admit(parcel.captureId, parcel, 0) !== "yes") continue;
       one.out = true;
       taken.push({ parcel, attempts });
     }
@@ -464,6 +465,27 @@ test("a receiver that is busy is asked by one parcel, not before its Retry-After
   now += 60_000;
   await expect.poll(() => outbox.ends.length, { timeout: 5_000 }).toBe(1000);
   expect(peak).toBe(8);
+});
+
+test("a long upload that began before the trouble keeps nobody from asking, nor from going", async () => {
+  outbox.put("long");
+  const long = Promise.withResolvers<Carried>();
+  let busy = true;
+  start((name) => {
+    if (name.startsWith("long")) return long.promise;
+    if (busy) throw problem("busy");
+    return delivered;
+  });
+  await quiet();
+  outbox.put(...thousand("f"));
+  dispatcher.wake();
+  await quiet();
+  busy = false;
+  now += 60_000;
+  dispatcher.wake();
+  await expect.poll(() => outbox.ends.length, { timeout: 5_000 }).toBe(1000);
+  long.resolve(delivered);
+  await emptied();
 });
 
 test("while the schedule lets nothing leave, a stop cuts at once", async () => {

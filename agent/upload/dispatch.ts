@@ -34,7 +34,8 @@ export class Dispatcher {
   readonly #ends: Ends;
   readonly #holds: Holds;
   readonly #outage: Outage;
-  readonly #underway = new Set<Promise<void>>();
+  /** What is on its way, and in which age of the outage it began. */
+  readonly #underway = new Map<Promise<void>, number>();
   readonly #stop = new AbortController();
   /** Taken from the queue, not begun. */
   #ready: Waiting[] = [];
@@ -78,13 +79,13 @@ export class Dispatcher {
       this.#timer = setTimeout(() => this.wake(), CLOSED_NAP_MS);
       return;
     }
-    const most = this.#outage.suspected ? 1 : parallel();
-    while (this.#underway.size < most) {
-      const waiting = this.#next(most);
+    const most = parallel();
+    while (this.#underway.size < most && !this.#isAsking()) {
+      const waiting = this.#next(this.#outage.suspected ? 1 : most);
       if (waiting === undefined) break;
       this.#begin(waiting);
     }
-    if (this.#underway.size >= most) return;
+    if (this.#underway.size >= most || this.#isAsking()) return;
     const due = earliest(this.#options.outbox.nextDue(), this.#holds.nextAt());
     if (due !== undefined)
       this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(0, due - now()), LONGEST_NAP_MS));
@@ -111,17 +112,23 @@ export class Dispatcher {
     this.#outage.stop();
     const cut = (): void => this.#stop.abort(new Error("the agent stops"));
     const late = setTimeout(cut, this.#options.open() ? graceMs : 0);
-    while (this.#underway.size > 0) await Promise.all(this.#underway);
+    while (this.#underway.size > 0) await Promise.all(this.#underway.keys());
     clearTimeout(late);
     cut();
     this.#ends.flush();
   }
 
+  /** One at a time finds out whether anything is taken again; what began before, and may take hours, says nothing of that. */
+  #isAsking(): boolean {
+    const { suspected, age } = this.#outage;
+    return suspected && [...this.#underway.values()].includes(age);
+  }
+
   /** More than can begin now are taken: one look into the queue serves several. */
   #next(most: number): Waiting | undefined {
     if (this.#ready.length === 0)
-      this.#ready = this.#options.outbox.take(most * 4, this.#options.now(), (captureId, place) =>
-        this.#holds.admit(captureId, place),
+      this.#ready = this.#options.outbox.take(most * 4, this.#options.now(), (captureId, place, size) =>
+        this.#holds.admit(captureId, place, size),
       );
     return this.#ready.shift();
   }
@@ -131,7 +138,7 @@ export class Dispatcher {
       this.#underway.delete(work);
       this.wake();
     });
-    this.#underway.add(work);
+    this.#underway.set(work, this.#outage.age);
   }
 
   async #carry(waiting: Waiting): Promise<void> {

@@ -1,11 +1,11 @@
 /**
  * What holds back more than one path: a client that is suspended or has used up its quota, a source that is away. Of
  * such a place one parcel at a time is tried, so that ten thousand that wait for the same thing are not ten thousand
- * requests; after three failures in a row only when the time that the problem named is over. The first two are tried
- * at once: where a large file does not fit into what is left of a quota, the small ones behind it may.
+ * requests; after three failures in a row only when the time that the problem named is over. A quota holds back what is
+ * as large as the smallest that it refused: the small files behind a large one go.
  */
 import type { ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
-import type { Parcel } from "../queue/queue.ts";
+import type { Admission, Parcel } from "../queue/queue.ts";
 import { backoffMs } from "./retry.ts";
 
 type Place = Pick<Parcel, "client" | "source">;
@@ -23,11 +23,16 @@ export interface Held {
 
 interface Hold extends Held {
   readonly failures: number;
-  /** captureId of the one parcel that is being tried. */
-  readonly probe: string | undefined;
+  /** The one parcel that is being tried, and since when. */
+  readonly probe: { readonly captureId: string; readonly since: number } | undefined;
+  /** Bytes of the smallest parcel that was refused for its size; 0: size does not matter. */
+  readonly least: number;
 }
 
 const SUSPECT = 3;
+/** What is refused is refused before its bytes have left: a parcel that is on its way for so long has got through. */
+const THROUGH_MS = 30_000;
+const QUOTAS: readonly ProblemCode[] = ["quota-day", "quota-stored"];
 
 export class Holds {
   readonly #now: () => number;
@@ -39,21 +44,30 @@ export class Holds {
     this.#random = random;
   }
 
-  /** Whether this parcel may be tried now. Where its place is held, a yes makes it the one that is tried. */
-  admit(captureId: string, place: Place): boolean {
-    const holds = this.#of(place);
-    if (holds.some(([, { probe, until }]) => probe !== undefined || until > this.#now())) return false;
-    for (const [key, hold] of holds) this.#holds.set(key, { ...hold, probe: captureId });
-    return true;
+  /** Whether this parcel, of `size` bytes, may be tried now. Where its place is held, a yes makes it the one that is tried. */
+  admit(captureId: string, place: Place, size: number): Admission {
+    this.#forgetThrough();
+    const holds = this.#of(place).filter(([, { least }]) => size >= least);
+    const bars = holds.filter(([, { probe, until }]) => probe !== undefined || until > this.#now());
+    if (bars.length > 0) return bars.every(([, { least }]) => least > 0) ? { below: leastOf(bars) } : "no";
+    const probe = { captureId, since: this.#now() };
+    for (const [key, hold] of holds) this.#holds.set(key, { ...hold, probe });
+    return "yes";
   }
 
   /** The parcel failed for a reason that it shares with all of its client, or of its source. */
   failed(parcel: Parcel, reach: "client" | "source", problem: ProblemError): void {
     const key = reach === "client" ? clientKey(parcel) : sourceKey(parcel);
     const before = this.#holds.get(key);
-    // Those that were on their way when it began say nothing new.
-    if (before !== undefined && before.probe !== parcel.captureId) return;
+    const tried = before?.probe?.captureId === parcel.captureId;
     this.ended(parcel.captureId);
+    const size = sizeOf(parcel);
+    const least = QUOTAS.includes(problem.code) ? Math.min(size, before?.least ?? size) : 0;
+    // Those that were on their way when it began say nothing new, but how small is too large.
+    if (before !== undefined && !tried) {
+      if (least < before.least) this.#holds.set(key, { ...before, least });
+      return;
+    }
     const failures = (before?.failures ?? 0) + 1;
     const now = this.#now();
     const waitMs =
@@ -67,18 +81,19 @@ export class Holds {
       until: now + waitMs,
       failures,
       probe: undefined,
+      least,
     });
   }
 
   /** The parcel got through: what it was tried for is over. */
   passed(captureId: string): void {
-    for (const [key, { probe }] of this.#holds) if (probe === captureId) this.#holds.delete(key);
+    for (const [key, { probe }] of this.#holds) if (probe?.captureId === captureId) this.#holds.delete(key);
   }
 
   /** The parcel ended in a way that says nothing about its place: the next one is tried. */
   ended(captureId: string): void {
     for (const [key, hold] of this.#holds)
-      if (hold.probe === captureId) this.#holds.set(key, { ...hold, probe: undefined });
+      if (hold.probe?.captureId === captureId) this.#holds.set(key, { ...hold, probe: undefined });
   }
 
   /** A source of this name may be there again: one of its parcels is tried at once. */
@@ -90,14 +105,17 @@ export class Holds {
   /** ms at which the next place may be tried; undefined: nothing is held, or it may be tried already. */
   nextAt(): number | undefined {
     const now = this.#now();
-    const times = [...this.#holds.values()].map(({ until }) => until).filter((until) => until > now);
+    const times = [...this.#holds.values()]
+      .map(({ until, probe }) => (probe === undefined ? until : probe.since + THROUGH_MS))
+      .filter((until) => until > now);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
   /** Places that wait for their time, for `status`. */
   list(): readonly Held[] {
+    const now = this.#now();
     return [...this.#holds.values()]
-      .filter(({ failures }) => failures >= SUSPECT)
+      .filter(({ failures, until, probe }) => failures >= SUSPECT && (until > now || probe !== undefined))
       .map(({ client, source, code, detail, since, until }) => ({
         client,
         source,
@@ -106,6 +124,11 @@ export class Holds {
         since,
         until,
       }));
+  }
+
+  #forgetThrough(): void {
+    for (const [key, { probe }] of this.#holds)
+      if (probe !== undefined && this.#now() - probe.since >= THROUGH_MS) this.#holds.delete(key);
   }
 
   #of(place: Place): [string, Hold][] {
@@ -118,5 +141,8 @@ export class Holds {
   }
 }
 
+const leastOf = (holds: readonly (readonly [string, Hold])[]): number =>
+  Math.min(...holds.map(([, { least }]) => least));
+const sizeOf = (parcel: Parcel): number => (parcel.kind === "version" ? parcel.state.size : 0);
 const clientKey = ({ client }: Place): string => client;
 const sourceKey = ({ client, source }: Place): string => `${client}/${source}`;

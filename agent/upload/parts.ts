@@ -214,16 +214,15 @@ class Turn {
     this.#ring = ring;
   }
 
-  /** Asked for again when the line broke: it waits for another ring then. */
+  /** Asked for again when the line broke, while the one before may still be reading: each has a ring of its own. */
   async *body(stretch: Omit<Stretch, "ring">): AsyncGenerator<Buffer> {
-    this.#ring ??= await this.#rings.take(stretch.signal);
-    try {
-      yield* bodyOf({ ...stretch, ring: this.#ring.value });
-    } finally {
-      this.end();
-    }
+    const begunWith = this.#ring;
+    this.#ring = undefined;
+    using ring = begunWith ?? (await this.#rings.take(stretch.signal));
+    yield* bodyOf({ ...stretch, ring: ring.value });
   }
 
+  /** Gives back the ring that no body began with. */
   end(): void {
     this.#ring?.[Symbol.dispose]();
     this.#ring = undefined;
