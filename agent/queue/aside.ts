@@ -3,7 +3,9 @@
  * knows what is on its way, puts it back into its turn. Once a younger capture of the path is delivered there is no
  * turn for it any more: it is dropped with its copy, so copies of what is set aside are as few as the paths.
  */
+import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { diskFull, type QueueFile } from "./database.ts";
+import { split } from "./rows.ts";
 
 export interface Aside {
   readonly client: string;
@@ -26,8 +28,14 @@ export function askRetry(db: QueueFile, wanted: (aside: Aside) => boolean): numb
   return diskFull(() => askAll.immediate());
 }
 
-/** Puts back what was asked for, before what was sealed of its path since. While something of the path is on its way, later. */
-export function retakeAside(db: QueueFile): (out: (captureId: string) => boolean) => number {
+/**
+ * Puts back what was asked for, before what was sealed of its path since. While something of the path is on its way, later.
+ * A file that vanished meanwhile, never delivered, left no trace but this: its removal is put behind. `now`: ms since 1970.
+ */
+export function retakeAside(
+  db: QueueFile,
+  now: () => number,
+): (out: (captureId: string) => boolean) => number {
   const asked = db.prepare<[], { source_id: number; path: Buffer }>(
     "SELECT DISTINCT source_id, path FROM parcels WHERE retry_asked = 1",
   );
@@ -44,6 +52,17 @@ export function retakeAside(db: QueueFile): (out: (captureId: string) => boolean
     `UPDATE parcels SET head = (seq = (SELECT MIN(p.seq) FROM parcels p WHERE p.source_id = parcels.source_id
        AND p.path = parcels.path AND p.aside_at IS NULL)) WHERE source_id = ? AND path = ?`,
   );
+  const isSeen = db.prepare<[number, Buffer, Buffer], unknown>(
+    `SELECT 1 FROM seen WHERE folder_id = (SELECT id FROM folders WHERE source_id = ? AND path = ?) AND name = ?`,
+  );
+  const youngest = db
+    .prepare<[number, Buffer], string>(
+      "SELECT kind FROM parcels WHERE source_id = ? AND path = ? AND aside_at IS NULL ORDER BY seq DESC LIMIT 1",
+    )
+    .pluck();
+  const remove = db.prepare(
+    "INSERT INTO parcels (capture_id, kind, source_id, path, sealed_at, head) VALUES (?, 'removal', ?, ?, ?, 0)",
+  );
   const retake = db.transaction((out: (captureId: string) => boolean) => {
     let count = 0;
     for (const { source_id, path } of asked.all()) {
@@ -51,6 +70,9 @@ export function retakeAside(db: QueueFile): (out: (captureId: string) => boolean
       if (first !== undefined && out(first)) continue;
       count += back.run(source_id, path).changes;
       oldest.run(source_id, path);
+      const { folder, name } = split(path);
+      if (isSeen.get(source_id, folder, name) === undefined && youngest.get(source_id, path) === "version")
+        remove.run(uuidv7(), source_id, path, new Date(now()).toISOString());
     }
     return count;
   });

@@ -95,7 +95,7 @@ export function sqliteOutbox(
 ): Outbox {
   const sql = statements(db);
   const ready = readyParcels(db);
-  const retake = retakeAside(db);
+  const retake = retakeAside(db, now);
   const handedOut = new Set<string>();
   const unstored = new Map<string, number>();
   let sincePrune = PRUNE_EVERY;

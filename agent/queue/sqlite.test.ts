@@ -91,6 +91,17 @@ describe("what was set aside", () => {
     expect(queue.intake("acme", "pos").standing(b.path)).toMatchObject({ current: true });
   });
 
+  test("whose file vanished meanwhile is followed by its removal: the lake must not show it for ever", () => {
+    const a = put("a", "1", "copy-a");
+    setAside(a);
+    queue.intake("acme", "pos").forget(a.path);
+    askRetry(db, () => true);
+    expect(queue.outbox.retake()).toBe(1);
+    expect(taken()).toEqual([[a.captureId, 0]]);
+    queue.outbox.end(a.captureId, delivered);
+    expect(queue.outbox.take(9, 0)).toMatchObject([{ parcel: { kind: "removal", path: a.path } }]);
+  });
+
   test("was asked for before a stop: it goes after the next start", () => {
     const a = put("a", "1");
     setAside(a);
