@@ -1,7 +1,7 @@
 /**
  * From sighting to parcel, for one source: waits until a file holds still, seals it, puts it into the queue. At most
- * `most` files are waited for: a scan waits for room, what a hint brings meanwhile is left to a scan. Whatever fails is kept visible, tried again later, and blocks
- * nobody else.
+ * `most` files are waited for: a scan waits for room, what a hint brings meanwhile is left to a scan. Whatever fails is
+ * kept visible, tried again later, and blocks nobody else.
  */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";

@@ -30,8 +30,11 @@ interface Hold extends Held {
 }
 
 const SUSPECT = 3;
-/** What is refused is refused before its bytes have left: a parcel that is on its way for so long has got through. */
-const THROUGH_MS = 30_000;
+/**
+ * A parcel that is on its way for so long answers nothing soon: it may be a hundred gigabytes that get through, or a share
+ * that hangs. The next one is tried beside it; were the place set free at once, a share that hangs would have them all.
+ */
+const PATIENCE_MS = 30_000;
 const QUOTAS: readonly ProblemCode[] = ["quota-day", "quota-stored"];
 
 export class Holds {
@@ -46,7 +49,7 @@ export class Holds {
 
   /** Whether this parcel, of `size` bytes, may be tried now. Where its place is held, a yes makes it the one that is tried. */
   admit(captureId: string, place: Place, size: number): Admission {
-    this.#forgetThrough();
+    this.#forgetSlow();
     const holds = this.#of(place).filter(([, { least }]) => size >= least);
     const bars = holds.filter(([, { probe, until }]) => probe !== undefined || until > this.#now());
     if (bars.length > 0) return bars.every(([, { least }]) => least > 0) ? { below: leastOf(bars) } : "no";
@@ -106,7 +109,7 @@ export class Holds {
   nextAt(): number | undefined {
     const now = this.#now();
     const times = [...this.#holds.values()]
-      .map(({ until, probe }) => (probe === undefined ? until : probe.since + THROUGH_MS))
+      .map(({ until, probe }) => (probe === undefined ? until : probe.since + PATIENCE_MS))
       .filter((until) => until > now);
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -126,9 +129,10 @@ export class Holds {
       }));
   }
 
-  #forgetThrough(): void {
-    for (const [key, { probe }] of this.#holds)
-      if (probe !== undefined && this.#now() - probe.since >= THROUGH_MS) this.#holds.delete(key);
+  #forgetSlow(): void {
+    for (const [key, hold] of this.#holds)
+      if (hold.probe !== undefined && this.#now() - hold.probe.since >= PATIENCE_MS)
+        this.#holds.set(key, { ...hold, probe: undefined });
   }
 
   #of(place: Place): [string, Hold][] {
