@@ -6,6 +6,7 @@
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
+import { AGREED_ANEW_SECONDS } from "../ledger/decide.ts";
 import { Gauge, type Reading } from "./gauge.ts";
 
 /** Limits in bytes, undefined: none; and what the ledger counts as used of them. */
@@ -45,8 +46,6 @@ const MOST_CLIENTS = 10_000;
 const IN_MEMORY = 512 * 2 ** 10;
 /** When only others of the same client that are under way stand in between. */
 const SOON_SECONDS = 2;
-/** Nothing changes before somebody agrees on another quota. */
-const AGREED_ANEW_SECONDS = 3600;
 
 interface Free {
   readonly bodies: number | undefined;

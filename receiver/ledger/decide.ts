@@ -102,8 +102,8 @@ export function conflict(capture: Pick<Capture, "client" | "captureId">): Refuse
   };
 }
 
-/** Nothing changes before somebody agrees on another quota. */
-const AGREED_ANEW_SECONDS = 3600;
+/** Retry-After of a quota that nothing changes before somebody agrees on another one. */
+export const AGREED_ANEW_SECONDS = 3600;
 
 function quotaFault(
   capture: Extract<Capture, { kind: "version" }>,
