@@ -57,7 +57,7 @@ export async function startProxy(options: {
         pauses.delete(done);
         resolve();
       };
-      const timer = setTimeout(done, milliseconds);
+      const timer = setTimeout(done, Math.max(0, milliseconds));
       pauses.add(done);
     });
   }
