@@ -252,7 +252,7 @@ describe("awkward, and delivered", () => {
     },
   );
 
-  test("5 GiB, in bounded memory", { timeout: 300_000 }, async () => {
+  test("5 GiB, in bounded memory", { timeout: 1_000_000 }, async () => {
     const size = 5 * 2 ** 30;
     const file = openSync(join(site.dir, "half-made-large"), "w");
     ftruncateSync(file, size);
@@ -260,7 +260,8 @@ describe("awkward, and delivered", () => {
     writeSync(file, "tail", size - 4);
     closeSync(file);
     renameSync(join(site.dir, "half-made-large"), join(folder, "five-gib.bin"));
-    const [entry] = await arrived("five-gib.bin", 1, 280_000);
+    // How fast is measured elsewhere: a slow machine may take its time here.
+    const [entry] = await arrived("five-gib.bin", 1, 900_000);
     expect(entry?.size).toBe(size);
     expect(peakMemory(running.pid)).toBeLessThan(200 * MIB);
     expect(peakMemory(receiver.pid)).toBeLessThan(200 * MIB);
@@ -277,7 +278,6 @@ describe("awkward, and delivered", () => {
     await new Promise((resolve) => setTimeout(resolve, 6500));
     renameSync(join(many, "one"), join(many, "two"));
     const before = deliveries(agent.data);
-    // How fast is measured elsewhere: a slow machine may take its time here.
     await until("the receipts", () => deliveries(agent.data) >= before + 40_000, {
       withinMs: 1_200_000,
       everyMs: 2000,
