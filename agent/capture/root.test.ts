@@ -50,7 +50,7 @@ describe("the root of a source", () => {
     expect(facts).toMatchObject([{ kind: "SourceHealthChanged", healthy: false }]);
     answer(well);
     const check = root.check();
-    await vi.waitFor(() => expect(open).toHaveLength(1), 10_000);
+    await vi.waitFor(() => expect(open).toHaveLength(1), 5_000);
     answer(well);
     expect(await check).toEqual(well);
     expect(facts).toMatchObject([{ healthy: false }, { kind: "SourceHealthChanged", healthy: true }]);
@@ -63,7 +63,7 @@ describe("the root of a source", () => {
     const [second, third] = [root.check(), root.check()];
     answer(well);
     expect(await first).toEqual(well);
-    await vi.waitFor(() => expect(open).toHaveLength(1), 10_000);
+    await vi.waitFor(() => expect(open).toHaveLength(1), 5_000);
     answer({ healthy: false, code: "source-unreachable", reason: "gone meanwhile" });
     expect(await Promise.all([second, third])).toMatchObject([{ healthy: false }, { healthy: false }]);
   });

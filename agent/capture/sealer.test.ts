@@ -90,7 +90,7 @@ describe("from sighting to parcel", () => {
     sealer.sighted(path, look.state);
     [now, wall] = [60_000, 5_000];
     sealer.sighted(path, look.state);
-    await vi.waitFor(() => expect(queue.intake("acme", "pos").seen(path)?.sealedAt).toBe(5_000), 10_000);
+    await vi.waitFor(() => expect(queue.intake("acme", "pos").seen(path)?.sealedAt).toBe(5_000), 5_000);
   });
 
   test("files that never rest take no room from those that do", async () => {
