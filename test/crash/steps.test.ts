@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFailed, test } from "vitest";
 import { type Running, until } from "../site/process.ts";
 import { deliveredReceipts } from "../site/receipts.ts";
 import { makeSite } from "../site/site.ts";
@@ -53,16 +53,27 @@ describe.skipIf(missing !== undefined)(
       put("warm-up.txt", Buffer.from("warm"));
       await receipts("the first receipt");
       let kills = 0;
+      let step = "before the first";
+      onTestFailed(() => {
+        console.error(`${kills} kills, ${step}: agent ${running.pid}, receiver ${receiver.pid}`);
+        console.error(`${running.stderr().slice(-4000)}\n${receiver.stderr().slice(-4000)}`);
+      });
       const restart = async (killed: Running): Promise<void> => {
+        await until("the end of a killed process", () => killed.exited());
         expect((await killed.ended).signal).toBe("SIGKILL");
         kills += 1;
         if (victim === "receiver") receiver = await site.serve({ env });
-        else running = await agent.run({ env });
+        else {
+          running = await agent.run({ env });
+          // It replaces itself while it begins (shared/start.js), and a tracer that meets that may wait for ever.
+          await running.said(/, receiver https:/);
+        }
       };
       try {
         for (const call of CALLS) {
           for (let nth = 1; nth <= MOST; nth += 1) {
             const target: Running = victim === "receiver" ? receiver : running;
+            step = `${call} ${nth}, attaching`;
             const trace = await attach(target.pid, [
               "-e",
               `trace=${call}`,
@@ -70,6 +81,7 @@ describe.skipIf(missing !== undefined)(
               `inject=${call}:signal=SIGKILL:when=${nth}`,
             ]);
             if (trace === undefined) {
+              step = `${call} ${nth}, ended before`;
               // The kill of the step before struck behind its receipt: this step has yet to begin.
               await restart(target);
               nth -= 1;
@@ -78,19 +90,21 @@ describe.skipIf(missing !== undefined)(
             // Two files at once: one in a request, one now and then in parts.
             put(`${call}.txt`, Buffer.from(`${call} ${nth}`));
             if (nth % 4 === 1) put(`${call}-large.bin`, Buffer.alloc(17_000_000, `${call} ${nth}`));
-            const ended = await Promise.race([
-              target.ended.then(() => true),
-              receipts(`${call} ${nth}`).then(
-                () => false,
-                () => false,
-              ),
-            ]);
-            await trace.detach();
+            step = `${call} ${nth}, traced`;
+            const delivered = receipts(`${call} ${nth}`).then(() => false);
+            const ended = await Promise.race([target.ended.then(() => true), delivered]);
+            // The receipt may still fail to come for as long as the victim is dead: that is asked again below.
+            delivered.catch(() => {});
+            step = `${call} ${nth}, ${ended ? "killed" : "delivered"}`;
+            // What was traced is not asked for here, only that nobody traces any more.
+            await trace.detach().catch((cause: Error) => console.error(cause.message));
             if (!ended) break;
+            step = `${call} ${nth}, started again`;
             await restart(target);
             await receipts(`after ${call} ${nth}`);
           }
         }
+        step = "the end";
         await running.stop();
         const found = await gather(
           await site.history("--client", "demo"),

@@ -14,6 +14,8 @@ export function straceMissing(): string | undefined {
   return tried.status === 0 ? undefined : "strace may not trace here";
 }
 
+const STUCK_MS = 20_000;
+
 export interface Call {
   readonly name: string;
   /** Arguments as strace prints them, with paths of descriptors. */
@@ -31,6 +33,26 @@ export interface Strace {
  * Undefined when the process is no more; throws when strace itself fails.
  */
 export async function attach(pid: number, options: readonly string[]): Promise<Strace | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    const outcome = await attachOnce(pid, options);
+    if (typeof outcome !== "string") return outcome;
+    // Ended while the tracer took hold of its threads: nothing to trace any more.
+    if (isGone(pid)) return undefined;
+    if (tries === 3) throw new Error(`strace could not follow ${pid}: ${outcome}`);
+  }
+}
+
+/** No such process, or one that waits only for its parent to notice. */
+function isGone(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return true;
+  }
+}
+
+/** What strace said when it could not. The kernel can keep a tracer waiting for ever that meets a process just as it ends. */
+async function attachOnce(pid: number, options: readonly string[]): Promise<Strace | string> {
   const dir = mkdtempSync(join(tmpdir(), "strace-"));
   const output = join(dir, "out");
   const child = spawn("strace", ["-f", "-yy", "-s", "256", "-o", output, ...options, "-p", String(pid)], {
@@ -38,24 +60,26 @@ export async function attach(pid: number, options: readonly string[]): Promise<S
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   let said = "";
-  const attached = await new Promise<boolean>((resolve, reject) => {
+  const stuck = setTimeout(() => child.kill("SIGKILL"), STUCK_MS);
+  const attached = await new Promise<boolean>((resolve) => {
     child.stderr.on("data", (chunk: Buffer) => {
       said += chunk.toString();
       if (/attached/.test(said)) resolve(true);
     });
-    void ended.then(() => {
-      if (/No such process/.test(said)) resolve(false);
-      else reject(new Error(`strace ended: ${said}`));
-    });
+    void ended.then(() => resolve(false));
   });
+  clearTimeout(stuck);
   if (!attached) {
     rmSync(dir, { recursive: true });
-    return undefined;
+    return said.trim() || `ended with ${child.signalCode ?? child.exitCode}`;
   }
   return {
     detach: async () => {
       child.kill("SIGINT");
+      const held = setTimeout(() => child.kill("SIGKILL"), STUCK_MS);
       await ended;
+      clearTimeout(held);
+      if (child.signalCode === "SIGKILL") throw new Error(`strace did not let go of ${pid}: ${said}`);
       const text = readFileSync(output, "utf8");
       rmSync(dir, { recursive: true });
       return parse(text);
