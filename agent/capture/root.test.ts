@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Fact } from "../facts.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import type { RootHealth } from "../source/source.ts";
@@ -50,7 +50,7 @@ describe("the root of a source", () => {
     expect(facts).toMatchObject([{ kind: "SourceHealthChanged", healthy: false }]);
     answer(well);
     const check = root.check();
-    await vi.waitFor(() => expect(open).toHaveLength(1), 5_000);
+    await expect.poll(() => open).toHaveLength(1);
     answer(well);
     expect(await check).toEqual(well);
     expect(facts).toMatchObject([{ healthy: false }, { kind: "SourceHealthChanged", healthy: true }]);
@@ -63,7 +63,7 @@ describe("the root of a source", () => {
     const [second, third] = [root.check(), root.check()];
     answer(well);
     expect(await first).toEqual(well);
-    await vi.waitFor(() => expect(open).toHaveLength(1), 5_000);
+    await expect.poll(() => open).toHaveLength(1);
     answer({ healthy: false, code: "source-unreachable", reason: "gone meanwhile" });
     expect(await Promise.all([second, third])).toMatchObject([{ healthy: false }, { healthy: false }]);
   });

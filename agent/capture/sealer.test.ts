@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Fact } from "../facts.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { Lanes } from "../seal/lanes.ts";
@@ -90,7 +90,7 @@ describe("from sighting to parcel", () => {
     sealer.sighted(path, look.state);
     [now, wall] = [60_000, 5_000];
     sealer.sighted(path, look.state);
-    await vi.waitFor(() => expect(queue.intake("acme", "pos").seen(path)?.sealedAt).toBe(5_000), 5_000);
+    await expect.poll(() => queue.intake("acme", "pos").seen(path)?.sealedAt).toBe(5_000);
   });
 
   test("files that never rest take no room from those that do", async () => {

@@ -14,6 +14,7 @@ export function straceMissing(): string | undefined {
   return tried.status === 0 ? undefined : "strace may not trace here";
 }
 
+/** Attaching and letting go take milliseconds; a tracer that meets a process as it begins or ends may wait for ever. */
 const STUCK_MS = 20_000;
 
 export interface Call {
@@ -51,7 +52,7 @@ function isGone(pid: number): boolean {
   }
 }
 
-/** What strace said when it could not. The kernel can keep a tracer waiting for ever that meets a process just as it ends. */
+/** The text: what strace said when it could not. */
 async function attachOnce(pid: number, options: readonly string[]): Promise<Strace | string> {
   const dir = mkdtempSync(join(tmpdir(), "strace-"));
   const output = join(dir, "out");
