@@ -1,18 +1,8 @@
 #!/usr/bin/env node
 /** `tributary-agent` in a checkout. */
 import { begin } from "@tributary/shared/start.js";
-
-const STAYING = {
-  flags: [
-    "--max-semi-space-size=2",
-    "--semi-space-growth-factor=1",
-    "--max-old-space-size=1024",
-    // The HTTP client's parser is WebAssembly: optimising it takes 10 MiB that are never given back, and saves nothing here.
-    "--liftoff-only",
-  ],
-  // A share that hangs holds a thread for each call: with four of them nothing else would move.
-  env: { MALLOC_ARENA_MAX: "2", UV_THREADPOOL_SIZE: "16" },
-};
+import { STAYING } from "./staying.js";
 
 begin(process.argv[2] === "run" ? STAYING : undefined);
-await import("./main.ts");
+const { main } = await import("./main.ts");
+await main();

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** tributary-agent: the commands, and the only place besides run.ts where a technology is chosen. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,9 +13,6 @@ import { lookInto as lookIntoQueue, openQueue } from "./queue/sqlite.ts";
 
 /** For calls that are about to come back; those to a share that hangs never do. */
 const LET_GO_MS = 3_000;
-
-// The key, the queue and the copies of the client's files are nobody else's to read.
-process.umask(0o077);
 
 const readQueue: ReadQueue = (data, read) => {
   const queue = openQueue(join(data, "queue.sqlite"));
@@ -58,18 +54,22 @@ const program = createProgram({
   isRunning: isDataFolderLocked,
 });
 
-// `… | head` closes the pipe early: that is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = fail("tributary-agent", error);
+export async function main(): Promise<void> {
+  // The key, the queue and the copies of the client's files are nobody else's to read.
+  process.umask(0o077);
+  // `… | head` closes the pipe early: that is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = fail("tributary-agent", error);
+  }
+  // Nothing that is left over, such as an idle connection, may keep a finished command alive. To exit, Node waits for its
+  // threads: one that a share keeps in the system would never let it go.
+  const inSystem = (): boolean => process.getActiveResourcesInfo().some((kind) => kind.startsWith("FSReq"));
+  for (let waited = 0; inSystem() && waited < LET_GO_MS; waited += 20) await sleep(20);
+  process.stdout.write("", () => {
+    if (inSystem()) process.kill(process.pid, "SIGKILL");
+    process.exit();
+  });
 }
-// Nothing that is left over, such as an idle connection, may keep a finished command alive. To exit, Node waits for its
-// threads: one that a share keeps in the system would never let it go.
-const inSystem = (): boolean => process.getActiveResourcesInfo().some((kind) => kind.startsWith("FSReq"));
-for (let waited = 0; inSystem() && waited < LET_GO_MS; waited += 20) await sleep(20);
-process.stdout.write("", () => {
-  if (inSystem()) process.kill(process.pid, "SIGKILL");
-  process.exit();
-});

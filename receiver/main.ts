@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `tributary-receiver`: the only place that chooses technologies. Commands get what they need handed in. */
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
@@ -191,16 +190,18 @@ const sweepSite: Sweep = async ({ lake, database, settings }, skipped) => {
   }
 };
 
-// `… | head` closes the pipe early: that is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
-);
-// Clients' files are nobody else's on this host; the group may be given the right to read the lake.
-process.umask(0o027);
-try {
-  await createProgram({ open, openLedger, serve, sweep: sweepSite }).parseAsync();
-} catch (error) {
-  process.exitCode = fail(NAME, error);
+export async function main(): Promise<void> {
+  // `… | head` closes the pipe early: that is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed),
+  );
+  // Clients' files are nobody else's on this host; the group may be given the right to read the lake.
+  process.umask(0o027);
+  try {
+    await createProgram({ open, openLedger, serve, sweep: sweepSite }).parseAsync();
+  } catch (error) {
+    process.exitCode = fail(NAME, error);
+  }
+  // Nothing that is left over, such as an idle connection, may keep a finished command alive.
+  process.stdout.write("", () => process.exit());
 }
-// Nothing that is left over, such as an idle connection, may keep a finished command alive.
-process.stdout.write("", () => process.exit());

@@ -1,6 +1,7 @@
 /** Where each program keeps its data: --data, else TRIBUTARY_DATA, else the checkout in development, else the system's place. */
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { isPackaged } from "./packaged.ts";
 
 export type Side = "agent" | "receiver";
 
@@ -34,14 +35,11 @@ export function dataFolder(side: Side, given: string | undefined, around: Surrou
   }
 }
 
-/** This file is TypeScript only in a checkout; packages hold a bundle. */
 function here(): Surroundings {
-  const file = import.meta.filename as string | undefined;
-  const inCheckout = file?.endsWith("place.ts") === true;
   return {
     env: process.env,
     platform: process.platform,
-    checkout: inCheckout ? dirname(dirname(file)) : undefined,
+    checkout: isPackaged() ? undefined : dirname(dirname(import.meta.filename)),
     exists: existsSync,
   };
 }

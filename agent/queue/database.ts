@@ -1,5 +1,7 @@
 /** The queue's file: WAL and synchronous=FULL, so a commit survives a power cut, and `status` reads while `run` writes. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { isPackaged, packagedSqlite, packagedTexts } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import Database from "better-sqlite3";
 
@@ -18,7 +20,7 @@ export function openQueueFile(file: string): QueueFile {
 export function openToRead(file: string): QueueFile | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    const db = new Database(file, { timeout: 10_000 });
+    const db = openDatabase(file);
     db.pragma("query_only = ON");
     if (schemaNumber(db) === (readMigrations().at(-1)?.number ?? 0)) return db;
     db.close();
@@ -48,7 +50,7 @@ export function unusable(cause: unknown, what: string, remedy: string): ProblemE
 
 function open(file: string): QueueFile {
   return diskFull(() => {
-    const db = new Database(file, { timeout: 10_000 });
+    const db = openDatabase(file);
     try {
       db.pragma("journal_mode = WAL");
       db.pragma("synchronous = FULL");
@@ -62,6 +64,11 @@ function open(file: string): QueueFile {
       throw cause;
     }
   });
+}
+
+function openDatabase(file: string): QueueFile {
+  const nativeBinding = packagedSqlite(dirname(file)) as never;
+  return new Database(file, { timeout: 10_000, nativeBinding });
 }
 
 /** No room is an expected state of a host: it gets its name, and whoever asked tries again later. */
@@ -87,13 +94,17 @@ function isDiskFull(error: unknown): boolean {
   );
 }
 
-/** The only place that finds the files: a bundle replaces it. */
 function readMigrations(): readonly { readonly number: number; readonly text: string }[] {
+  return migrationFiles().map(({ name, text }) => ({ number: Number(name.slice(0, 4)), text }));
+}
+
+function migrationFiles(): readonly { readonly name: string; readonly text: string }[] {
+  if (isPackaged()) return packagedTexts("queue/");
   const folder = new URL("./migrations/", import.meta.url);
   return readdirSync(folder)
     .filter((name) => /^\d{4}-.+\.sql$/.test(name))
     .sort()
-    .map((name) => ({ number: Number(name.slice(0, 4)), text: readFileSync(new URL(name, folder), "utf8") }));
+    .map((name) => ({ name, text: readFileSync(new URL(name, folder), "utf8") }));
 }
 
 function migrate(db: QueueFile): void {

@@ -1,6 +1,7 @@
 /** One `run` per data folder: two would hand out the same parcels and seal the same files twice. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { packagedSqlite } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import Database from "better-sqlite3";
 import { unusable } from "./database.ts";
@@ -48,7 +49,7 @@ const REMEDY = "it holds nothing: remove it while no agent runs";
 
 function opened(file: string, options: Database.Options): Database.Database {
   try {
-    return new Database(file, options);
+    return new Database(file, { ...options, nativeBinding: packagedSqlite(dirname(file)) as never });
   } catch (cause) {
     throw unusable(cause, file, REMEDY) ?? cause;
   }

@@ -4,6 +4,7 @@
  * where it is lost, the bytes are read again.
  */
 import { Worker } from "node:worker_threads";
+import { isPackaged, packagedText } from "@tributary/shared/packaged.ts";
 
 export interface Piece {
   readonly file: string;
@@ -38,7 +39,7 @@ export function startFollower(): Follower {
   let count = 0;
 
   const start = (): Worker => {
-    const thread = new Worker(new URL("./follower-worker.ts", import.meta.url));
+    const thread = startThread();
     const fail = (error: Error): void => {
       if (worker !== thread) return;
       worker = undefined;
@@ -98,4 +99,9 @@ export function startFollower(): Follower {
     },
     drop,
   };
+}
+
+function startThread(): Worker {
+  if (isPackaged()) return new Worker(packagedText("follower-worker.js"), { eval: true });
+  return new Worker(new URL("./follower-worker.ts", import.meta.url));
 }

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { isPackaged, packagedTexts } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Kysely, sql } from "kysely";
 import { writing } from "./database.ts";
@@ -17,17 +18,17 @@ interface Migration {
   readonly text: string;
 }
 
-/** The only place that finds the files: a bundle replaces it. */
 function readMigrations(dialect: Dialect): readonly Migration[] {
+  return migrationFiles(dialect).map(({ name, text }) => ({ number: Number(name.slice(0, 4)), name, text }));
+}
+
+function migrationFiles(dialect: Dialect): readonly { readonly name: string; readonly text: string }[] {
+  if (isPackaged()) return packagedTexts(`ledger/${dialect}/`);
   const folder = new URL(`./migrations/${dialect}/`, import.meta.url);
   return readdirSync(folder)
     .filter((name) => /^\d{4}-.+\.sql$/.test(name))
     .sort()
-    .map((name) => ({
-      number: Number(name.slice(0, 4)),
-      name,
-      text: readFileSync(new URL(name, folder), "utf8"),
-    }));
+    .map((name) => ({ name, text: readFileSync(new URL(name, folder), "utf8") }));
 }
 
 /** Any fixed number: receivers of one database that migrate at the same time queue up here. */

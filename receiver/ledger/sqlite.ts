@@ -8,6 +8,7 @@ import { statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeFolder } from "@tributary/shared/folder.ts";
+import { packagedSqlite } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import SqliteFile from "better-sqlite3";
 import type { Driver, SqliteDatabase, TransactionSettings } from "kysely";
@@ -54,7 +55,8 @@ function openFile(file: string): SqliteFile.Database {
   try {
     makeFolder(dirname(file), { fresh: !existsSync(file) });
     closeSync(openSync(file, "a", 0o600));
-    return new SqliteFile(file, { timeout: BUSY_INSIDE_MS });
+    const nativeBinding = packagedSqlite(dirname(file)) as never;
+    return new SqliteFile(file, { timeout: BUSY_INSIDE_MS, nativeBinding });
   } catch (cause) {
     throw unusable(file, cause);
   }
@@ -165,7 +167,7 @@ async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
  */
 function fileLock(file: string): SiteLock {
   const take = async (begin: string, refusal: string): Promise<Held> => {
-    const handle = new SqliteFile(file, { timeout: 0 });
+    const handle = new SqliteFile(file, { timeout: 0, nativeBinding: packagedSqlite(dirname(file)) as never });
     try {
       handle.exec(begin);
     } catch (cause) {

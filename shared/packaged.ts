@@ -1,0 +1,99 @@
+/**
+ * What a packaged program carries inside itself: in a checkout these are files beside the code, in a package they are
+ * assets of the single executable (installers/executable.ts puts them there under the names used here).
+ */
+import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { getAsset, getAssetKeys, getRawAsset, isSea } from "node:sea";
+import { ProblemError } from "./problems.ts";
+
+/** Whether this is an installed program, one file with everything in it, and not a checkout. */
+export const isPackaged = (): boolean => isSea();
+
+/** The text of an asset. */
+export const packagedText = (name: string): string => getAsset(name, "utf8");
+
+/** Names and texts of the assets whose name begins with `folder` (which ends in `/`), without it, in order. */
+export function packagedTexts(folder: string): readonly { readonly name: string; readonly text: string }[] {
+  return getAssetKeys()
+    .filter((key) => key.startsWith(folder))
+    .sort()
+    .map((key) => ({ name: key.slice(folder.length), text: packagedText(key) }));
+}
+
+/** The name of the asset that holds SQLite. */
+export const SQLITE_ASSET = "better-sqlite3.node";
+
+let loaded: object | undefined;
+
+/**
+ * SQLite's addon of a packaged program, for `new Database(file, { nativeBinding })`; undefined in a checkout, where the
+ * library finds its own. The system loads libraries from files alone, so it is written to `<state>/native/` once.
+ * Throws `queue-unusable` when that folder takes no library.
+ */
+export function packagedSqlite(state: string): object | undefined {
+  if (!isPackaged()) return undefined;
+  loaded ??= load(Buffer.from(getRawAsset(SQLITE_ASSET)), state);
+  return loaded;
+}
+
+function load(bytes: Buffer, state: string): object {
+  const file = unpack(bytes, join(state, "native"));
+  const module = { exports: {} };
+  try {
+    process.dlopen(module, file, constants.dlopen.RTLD_LAZY);
+  } catch (cause) {
+    throw new ProblemError(
+      "queue-unusable",
+      `cannot load SQLite from ${file}: ${(cause as Error).message}; programs must be allowed to run from this folder (no noexec mount, no antivirus that holds it back)`,
+      { cause },
+    );
+  }
+  return module.exports;
+}
+
+/** The name is the digest of the content, and the content is looked at each time: half a file is written anew. */
+function unpack(bytes: Buffer, folder: string): string {
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  const file = join(folder, `sqlite-${digest.slice(0, 16)}.node`);
+  if (holds(file, bytes)) return file;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const fresh = join(mkdtempSync(join(folder, "fresh-")), "sqlite.node");
+    try {
+      const fd = openSync(fresh, "wx", 0o700);
+      try {
+        writeFileSync(fd, bytes);
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      replace(fresh, file, bytes);
+    } finally {
+      rmSync(dirname(fresh), { recursive: true, force: true });
+    }
+  } catch (cause) {
+    throw new ProblemError(
+      "queue-unusable",
+      `cannot write ${file}: ${(cause as Error).message}; run this as the account that the service runs as, or as an administrator`,
+      { cause },
+    );
+  }
+  return file;
+}
+
+/** Windows replaces no library that is loaded: then another process was faster, and its file is as good. */
+function replace(fresh: string, file: string, bytes: Buffer): void {
+  try {
+    renameSync(fresh, file);
+  } catch (error) {
+    if (!holds(file, bytes)) throw error;
+  }
+}
+
+function holds(file: string, bytes: Buffer): boolean {
+  if (statSync(file, { throwIfNoEntry: false })?.size !== bytes.length) return false;
+  return readFileSync(file).equals(bytes);
+}
