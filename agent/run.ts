@@ -19,6 +19,7 @@ import type { Log } from "./report/log.ts";
 import { EMPTY_TALLY, tallied } from "./report/tally.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
+import { keepWatchdog } from "./service/watchdog.ts";
 import { unowned } from "./source/owner.ts";
 import { Sources } from "./sources.ts";
 import { bandwidthOf, rateAt, streamsAt } from "./upload/bandwidth.ts";
@@ -60,6 +61,7 @@ export async function run(options: RunOptions): Promise<number> {
   const identity = requireIdentity(data);
   const settings = loadAgentSettings(config);
   staySmall();
+  keepWatchdog(options.env, (why) => log.say(`systemd's watchdog is not told that all is well: ${why}`));
   const lock = lockDataFolder(data);
   try {
     lowerPriority(log);

@@ -3,8 +3,8 @@
  * without a file the embedded defaults under the data folder hold.
  */
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { dataFolder } from "@tributary/shared/place.ts";
+import { resolve } from "node:path";
+import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
 import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
 import { parseDuration } from "@tributary/shared/units.ts";
 import { z } from "zod";
@@ -183,12 +183,12 @@ export interface Site {
   readonly keys: string;
 }
 
-/** Reads `--config`, or `receiver.yaml` in the data folder when there is one. Throws `config-invalid`. */
+/** Reads `--config`, or receiver.yaml in its place when there is one. Throws `config-invalid`. */
 export function readSite(options: SiteOptions): Site {
   const data = dataFolder("receiver", options.data);
   const settings =
     options.config === undefined
-      ? loadSettings(join(data, "receiver.yaml"), receiverSettings, true)
+      ? loadSettings(settingsFile("receiver", options), receiverSettings, true)
       : loadSettings(resolve(options.config), receiverSettings);
   return { data, settings, keys: resolve(data, settings.keys ?? "keys") };
 }

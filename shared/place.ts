@@ -1,4 +1,4 @@
-/** Where each program keeps its data: --data, else TRIBUTARY_DATA, else the checkout in development, else the system's place. */
+/** Where each program keeps its data and settings: --data, else TRIBUTARY_DATA, else the checkout in development, else the system's place. */
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { isPackaged } from "./packaged.ts";
@@ -33,6 +33,22 @@ export function dataFolder(side: Side, given: string | undefined, around: Surrou
     default:
       return `/var/lib/tributary-${side}`;
   }
+}
+
+/**
+ * The settings' file: `--config`, else in the data folder. An installed program on Linux whose data lies in the system's
+ * place has its settings where administrators look for them.
+ */
+export function settingsFile(
+  side: Side,
+  given: { readonly data?: string | undefined; readonly config?: string | undefined },
+  around: Surroundings = here(),
+): string {
+  if (given.config !== undefined) return resolve(given.config);
+  const systemPlace =
+    given.data === undefined && !around.env.TRIBUTARY_DATA && around.checkout === undefined && around.platform === "linux";
+  if (systemPlace) return `/etc/tributary-${side}/${side}.yaml`;
+  return join(dataFolder(side, given.data, around), `${side}.yaml`);
 }
 
 function here(): Surroundings {

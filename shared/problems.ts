@@ -103,6 +103,7 @@ export const PROBLEMS = {
     title: "The keys folder does not belong to this ledger's site",
   },
   "config-invalid": { status: 0, retry: false, title: "The configuration file has a mistake" },
+  "service-failed": { status: 0, retry: false, title: "The system's service manager refused" },
   usage: { status: 0, retry: false, title: "Wrong usage" },
 } as const satisfies Record<string, ProblemKind>;
 

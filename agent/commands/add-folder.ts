@@ -1,5 +1,5 @@
 /** `add-folder`: a folder becomes a source, written into agent.yaml; a running agent takes it up within seconds. */
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { makeFolder } from "@tributary/shared/folder.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -10,6 +10,7 @@ import { type Command, Option } from "commander";
 import { agentSettings, placed } from "../config.ts";
 import { writeDurably } from "../identity/durable.ts";
 import { loadIdentity } from "../identity/identity.ts";
+import { actAsOwnerOf } from "../service/account.ts";
 import { folderWarnings, refuseFolder } from "./folder-place.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
 import { putSource, type SourceEntry } from "./source-entry.ts";
@@ -65,6 +66,7 @@ export function addAddFolder(program: Command, acceptRoot: AcceptRoot): void {
       .option("--share", "the folder lies on a network share")
       .option("--cross-mounts", "also descend into file systems mounted below the folder")
       .option("--no-removals", "do not report files that vanish"),
+    { asCaller: true },
   ).action((path: string, options: Options) => addFolder(path, options, acceptRoot));
 }
 
@@ -84,7 +86,11 @@ function addFolder(path: string, options: Options, acceptRoot: AcceptRoot): void
     say(`warning: ${warning}`);
   if (text !== before) write(config, text);
   const owner = client ?? only;
-  if (known && owner !== undefined) acceptRoot(data, owner, options.name);
+  if (known && owner !== undefined) {
+    // The settings are root's to write, the queue is the account's.
+    actAsOwnerOf(data);
+    acceptRoot(data, owner, options.name);
+  }
   say(
     known
       ? `source ${options.name} was there already; its folder ${folder} is accepted as it now is`
@@ -92,10 +98,12 @@ function addFolder(path: string, options: Options, acceptRoot: AcceptRoot): void
   );
 }
 
-/** A link stays a link: the file behind it is replaced. */
+/** A link stays a link: the file behind it is replaced. Who could read it, or its folder where it is new, can read it then. */
 function write(config: string, text: string): void {
   makeFolder(dirname(config), { mode: 0o700, fresh: false });
-  writeDurably(existsSync(config) ? realpathSync(config) : config, text);
+  const file = existsSync(config) ? realpathSync(config) : config;
+  const { uid, gid, mode } = statSync(existsSync(file) ? file : dirname(file));
+  writeDurably(file, text, 0o600 | (mode & 0o040), { uid, gid });
 }
 
 function requireSlug(option: string, value: string): void {

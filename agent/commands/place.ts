@@ -1,9 +1,9 @@
 /** `--data` and `--config`, which every command takes. */
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { dataFolder } from "@tributary/shared/place.ts";
+import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Command, Option } from "commander";
+import { actAsOwnerOf } from "../service/account.ts";
 
 export interface Place {
   readonly data: string;
@@ -16,16 +16,21 @@ export interface PlaceOptions {
   readonly config?: string;
 }
 
-/** Adds the two options; the rest of the program's commands look alike then. */
-export function withPlace(command: Command): Command {
+/**
+ * Adds the two options; the rest of the program's commands look alike then. Run by root, they act as the account that
+ * the data folder belongs to, unless they say `asCaller`.
+ */
+export function withPlace(command: Command, { asCaller = false } = {}): Command {
   return command
+    .hook("preAction", (asked) => {
+      if (!asCaller) actAsOwnerOf(placeOf(asked.opts()).data);
+    })
     .addOption(new Option("--data <dir>", "where the agent keeps its key, queue and settings"))
     .addOption(new Option("--config <file>", "its settings, instead of agent.yaml in the data folder"));
 }
 
 export function placeOf(options: PlaceOptions): Place {
-  const data = dataFolder("agent", options.data);
-  return { data, config: options.config === undefined ? join(data, "agent.yaml") : resolve(options.config) };
+  return { data: dataFolder("agent", options.data), config: settingsFile("agent", options) };
 }
 
 /** As `placeOf`, for commands that work by the settings: a file that was named must be there. Throws `usage`. */

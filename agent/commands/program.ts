@@ -7,6 +7,7 @@ import { addEnroll } from "./enroll.ts";
 import { addReceipt, type ReadQueue } from "./receipt.ts";
 import { type AskRetry, addRetry } from "./retry.ts";
 import { addRun, type Run } from "./run.ts";
+import { addService } from "./service.ts";
 import { addScan, type LookInto } from "./scan.ts";
 import { addStatus, type IsRunning } from "./status.ts";
 
@@ -35,5 +36,6 @@ export function createProgram(parts: AgentParts): Command {
   addRetry(program, parts.askRetry, parts.isRunning);
   addReceipt(program, parts.readQueue);
   addDoctor(program);
+  addService(program);
   return program;
 }

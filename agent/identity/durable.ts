@@ -1,12 +1,21 @@
 /** Small files that must survive a crash: written beside, fsynced, renamed, and the folder fsynced. */
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 
-/** Replaces the file in one step. `mode` applies to what is new. Throws `disk-full`; the file is as it was then. */
-export function writeDurably(file: string, text: string, mode = 0o600): void {
+/** Whose a file is. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Replaces the file in one step, with this mode whatever the umask; root gives it to the owner, where one is named.
+ * Throws `disk-full`; the file is as it was then.
+ */
+export function writeDurably(file: string, text: string, mode = 0o600, owner?: Owner): void {
   try {
-    replace(file, text, mode);
+    replace(file, text, mode, owner);
   } catch (cause) {
     if (!/^(ENOSPC|EDQUOT)$/.test(String((cause as NodeJS.ErrnoException).code))) throw cause;
     throw new ProblemError(
@@ -17,10 +26,12 @@ export function writeDurably(file: string, text: string, mode = 0o600): void {
   }
 }
 
-function replace(file: string, text: string, mode: number): void {
+function replace(file: string, text: string, mode: number, owner: Owner | undefined): void {
   const fresh = `${file}.${process.pid}.tmp`;
   const fd = openSync(fresh, "w", mode);
   try {
+    if (owner !== undefined && process.geteuid?.() === 0) fchownSync(fd, owner.uid, owner.gid);
+    if (process.platform !== "win32") fchmodSync(fd, mode);
     writeFileSync(fd, text);
     fsyncSync(fd);
   } finally {

@@ -1,0 +1,253 @@
+/** The service under systemd: a unit, an account of its own, and folders that it may read. */
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { packagedText } from "@tributary/shared/packaged.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { attempt, run } from "./command.ts";
+import type { Account, ServiceManager, ServiceState, ServiceStatus } from "./manager.ts";
+
+const NAME = "tributary-agent";
+const UNIT = `${NAME}.service`;
+const DATA = `/var/lib/${NAME}`;
+const SETTINGS = `/etc/${NAME}`;
+/** Of packages; one in /etc is ours. */
+const SHIPPED = [`/usr/lib/systemd/system/${UNIT}`, `/lib/systemd/system/${UNIT}`];
+const OWN_UNIT = `/etc/systemd/system/${UNIT}`;
+const DROP_INS = `/etc/systemd/system/${UNIT}.d`;
+const ACCOUNT_DROP_IN = join(DROP_INS, "account.conf");
+const FOLDERS_DROP_IN = join(DROP_INS, "folders.conf");
+/** Where a program that came without a package is copied: a service must not run from a download folder. */
+const PROGRAM = `/usr/local/bin/${NAME}`;
+
+export const systemd: ServiceManager = {
+  log: `journalctl -u ${NAME}`,
+  requireRights,
+  status,
+  prepare,
+  grant,
+  mayRead,
+  start,
+  stop: () => void systemctl("stop", UNIT),
+  uninstall,
+};
+
+const systemctl = (...words: string[]): string => run("systemctl", words);
+
+function requireRights(): void {
+  if (!existsSync("/run/systemd/system"))
+    throw new ProblemError(
+      "usage",
+      "this system does not run systemd; start `tributary-agent run` with the service manager that it has",
+    );
+  if (process.geteuid?.() !== 0)
+    throw new ProblemError("usage", "only root may change services: put sudo before the command");
+}
+
+function status(): ServiceStatus {
+  const keys = "LoadState,ActiveState,MainPID,UnitFileState,User,Result,ExecMainStatus";
+  const { code, out, err } = attempt("systemctl", ["show", UNIT, "--property", keys]);
+  if (code !== 0) throw new ProblemError("service-failed", `systemd does not answer: ${err || out}`);
+  const told = new Map(out.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+  const get = (key: string): string => told.get(key) ?? "";
+  if (get("LoadState") === "not-found") return { state: "absent" };
+  const state = stateOf(get("ActiveState"));
+  const pid = Number(get("MainPID"));
+  const ended = get("Result") === "success" ? "" : `${get("Result")}, exit code ${get("ExecMainStatus")}`;
+  return {
+    state,
+    ...(pid > 0 ? { pid } : {}),
+    ...(get("User") === "" ? {} : { account: get("User") }),
+    atBoot: get("UnitFileState") === "enabled",
+    ...(state === "failed" || (state === "starting" && ended !== "") ? { why: ended } : {}),
+  };
+}
+
+function stateOf(active: string): ServiceState {
+  switch (active) {
+    case "active":
+    case "reloading":
+      return "running";
+    // It ended and waits for its next start.
+    case "activating":
+      return "starting";
+    case "deactivating":
+      return "stopping";
+    case "failed":
+      return "failed";
+    default:
+      return "stopped";
+  }
+}
+
+function prepare(account: Account | undefined): { undo(): void } {
+  const undo: (() => void)[] = [];
+  const name = account?.name ?? owner();
+  if (!isKnown(name)) {
+    if (account !== undefined)
+      throw new ProblemError("usage", `this system knows no account "${name}"; make it first, or leave --account out`);
+    run("useradd", [
+      ...["--system", "--user-group", "--no-create-home", "--home-dir", DATA, "--shell", "/usr/sbin/nologin", NAME],
+    ]);
+    undo.push(() => void attempt("userdel", [NAME]));
+  }
+  if (account !== undefined) undo.push(put(ACCOUNT_DROP_IN, accountDropIn(account.name)));
+  const { uid, gid } = idsOf(name);
+  undo.push(makeFolder(DATA, 0o700, uid, gid));
+  // Root writes the settings, the service only reads them; what is new there belongs to the group.
+  undo.push(makeFolder(SETTINGS, 0o2750, 0, gid));
+  if (!SHIPPED.some(existsSync)) {
+    const program = settle(undo);
+    undo.push(put(OWN_UNIT, packagedText("agent.service").replaceAll(`/usr/bin/${NAME}`, program)));
+  }
+  systemctl("daemon-reload");
+  return {
+    undo: () => {
+      for (const step of undo.reverse()) step();
+      attempt("systemctl", ["daemon-reload"]);
+    },
+  };
+}
+
+/** Whom the service runs as: another account may have been chosen at an earlier installation. */
+function owner(): string {
+  const { account } = status();
+  return account ?? NAME;
+}
+
+const isKnown = (account: string): boolean => attempt("getent", ["passwd", account]).code === 0;
+
+function idsOf(account: string): { readonly uid: number; readonly gid: number } {
+  const [, , uid, gid] = run("getent", ["passwd", account]).split(":");
+  return { uid: Number(uid), gid: Number(gid) };
+}
+
+function accountDropIn(account: string): string {
+  return `# Written by \`tributary-agent service install --account\`.\n[Service]\nUser=${account}\nGroup=${idsOf(account).gid}\n`;
+}
+
+/** Writes the file; gives what takes it back. */
+function put(file: string, text: string): () => void {
+  const before = existsSync(file);
+  if (!existsSync(dirname(file))) mkdirSync(dirname(file), { mode: 0o755 });
+  writeFileSync(file, text);
+  chmodSync(dirname(file), 0o755);
+  chmodSync(file, 0o644);
+  return () => {
+    if (!before) rmSync(file, { force: true });
+  };
+}
+
+function makeFolder(folder: string, mode: number, uid: number, gid: number): () => void {
+  const before = existsSync(folder);
+  mkdirSync(folder, { recursive: true });
+  if (!before || statSync(folder).gid !== gid) chownSync(folder, uid, gid);
+  chmodSync(folder, mode);
+  return () => {
+    if (!before) rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+/** The path from which the program runs as a service; it is copied there when it lies where anybody may change it. */
+function settle(undo: (() => void)[]): string {
+  const here = realpathSync(process.execPath);
+  if (/^\/(usr|opt)\//.test(here)) return here;
+  const before = existsSync(PROGRAM);
+  const fresh = `${PROGRAM}.${process.pid}.tmp`;
+  copyFileSync(here, fresh);
+  chmodSync(fresh, 0o755);
+  // A running program keeps the file that it was started from.
+  renameSync(fresh, PROGRAM);
+  undo.push(() => {
+    if (!before) rmSync(PROGRAM, { force: true });
+  });
+  return PROGRAM;
+}
+
+function mayRead(folder: string): boolean {
+  return as(owner(), "test", "-r", folder, "-a", "-x", folder);
+}
+
+/** Whether the command ends well for the account, with all of its groups. */
+function as(account: string, ...command: string[]): boolean {
+  const { gid } = idsOf(account);
+  return attempt("setpriv", [`--reuid=${account}`, `--regid=${gid}`, "--init-groups", ...command]).code === 0;
+}
+
+/** Paths that every service has for itself: what others put there it never sees. */
+const PRIVATE = ["/tmp", "/var/tmp"];
+
+function grant(given: string, write: boolean): void {
+  const folder = realpathSync(resolve(given));
+  const hidden = PRIVATE.find((one) => isInside(folder, one));
+  if (hidden !== undefined)
+    throw new ProblemError(
+      "usage",
+      `${folder} lies in ${hidden}, and the service has a ${hidden} of its own; take a folder elsewhere, such as /srv or /var/spool`,
+    );
+  const account = owner();
+  // To come to a folder takes the right to pass through each one above it, not to list them.
+  for (const above of foldersAbove(folder))
+    if (!as(account, "test", "-x", above)) setfacl(above, ["-m", `u:${account}:x`]);
+  const rights = write ? "rwX" : "rX";
+  setfacl(folder, ["-R", "-P", "-m", `u:${account}:${rights}`]);
+  setfacl(folder, ["-R", "-P", "-d", "-m", `u:${account}:${rights}`]);
+  if (write) letWrite(folder);
+}
+
+function setfacl(folder: string, words: readonly string[]): void {
+  const { code, out, err } = attempt("setfacl", [...words, "--", folder]);
+  if (code === 0) return;
+  throw new ProblemError(
+    "service-failed",
+    `cannot give ${owner()} the right to ${folder}: ${err || out}; where a file system has no access lists (many shares), let a group read it and put the account in: usermod -aG GROUP ${owner()}`,
+  );
+}
+
+/** The unit mounts everything but its own folders read-only. */
+function letWrite(folder: string): void {
+  const line = `ReadWritePaths=${folder.replaceAll("%", "%%").replaceAll(" ", "\\x20")}`;
+  const before = existsSync(FOLDERS_DROP_IN) ? run("cat", [FOLDERS_DROP_IN]).split("\n") : [];
+  if (before.includes(line)) return;
+  const head = "# Written by `tributary-agent service grant --write`; leave out a line to take the right away.";
+  const lines = before.filter((one) => one.startsWith("ReadWritePaths="));
+  put(FOLDERS_DROP_IN, `${[head, "[Service]", ...lines, line].join("\n")}\n`);
+  systemctl("daemon-reload");
+  // A running service is in the mounts that it was started with.
+  if (status().state === "running") systemctl("restart", UNIT);
+}
+
+function foldersAbove(folder: string): string[] {
+  const parts = folder.split("/").slice(1, -1);
+  return parts.map((_, i) => `/${parts.slice(0, i + 1).join("/")}`);
+}
+
+function isInside(inner: string, outer: string): boolean {
+  const way = relative(outer, inner);
+  return way !== ".." && !way.startsWith(`..${sep}`);
+}
+
+function start(): void {
+  systemctl("enable", UNIT);
+  attempt("systemctl", ["reset-failed", UNIT]);
+  systemctl("restart", UNIT);
+}
+
+function uninstall(purge: boolean): readonly string[] {
+  const { state, account } = status();
+  if (state !== "absent") {
+    systemctl("disable", "--now", UNIT);
+    attempt("systemctl", ["reset-failed", UNIT]);
+  }
+  rmSync(OWN_UNIT, { force: true });
+  rmSync(DROP_INS, { recursive: true, force: true });
+  rmSync(PROGRAM, { force: true });
+  systemctl("daemon-reload");
+  if (purge) {
+    rmSync(DATA, { recursive: true, force: true });
+    rmSync(SETTINGS, { recursive: true, force: true });
+  }
+  if (SHIPPED.some(existsSync))
+    return [`the program belongs to a package; remove that too: apt-get purge ${NAME}, or dnf remove ${NAME}`];
+  if (purge && (account === undefined || account === NAME) && isKnown(NAME)) run("userdel", [NAME]);
+  return [];
+}
