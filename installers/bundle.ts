@@ -11,6 +11,8 @@ export interface Bundle {
   readonly text: string;
   /** Name -> text of what the program reads while it runs; shared/packaged.ts finds it by these names. */
   readonly texts: ReadonlyMap<string, string>;
+  /** Names, versions and licences of all packages that went into it. */
+  readonly licences: string;
 }
 
 /** What is read as a file in a checkout, by the name that shared/packaged.ts asks for. */
@@ -29,22 +31,29 @@ export async function bundle(side: Side, version: string, threads: string): Prom
     for (const file of readdirSync(join(ROOT, folder)).filter((one) => one.endsWith(".sql")))
       texts.set(`${name}${file}`, readFileSync(join(ROOT, folder, file), "utf8"));
   if (side === "receiver")
-    texts.set("follower-worker.js", await compile({ file: "receiver/lake/follower-worker.ts" }, version));
+    texts.set("follower-worker.js", (await compile({ file: "receiver/lake/follower-worker.ts" }, version)).text);
+  if (side === "agent")
+    texts.set("agent.service", readFileSync(join(ROOT, "installers/linux/agent.service"), "utf8"));
   // Set before anything asks for a thread, which is when the C library's loop reads it.
   const contents = `process.env.UV_THREADPOOL_SIZE ??= ${JSON.stringify(threads)};\nrequire("./${side}/main.ts").main();\n`;
-  return { text: await compile({ contents }, version), texts };
+  const { text, inputs } = await compile({ contents }, version);
+  return { text, texts, licences: licencesOf([...inputs, "node_modules/better-sqlite3/package.json"]) };
 }
 
 type Entry = { readonly file: string } | { readonly contents: string };
 
-async function compile(entry: Entry, version: string): Promise<string> {
-  const { outputFiles } = await build({
+async function compile(
+  entry: Entry,
+  version: string,
+): Promise<{ readonly text: string; readonly inputs: readonly string[] }> {
+  const { outputFiles, metafile } = await build({
     ...("file" in entry
       ? { entryPoints: [join(ROOT, entry.file)] }
       : { stdin: { contents: entry.contents, resolveDir: ROOT, loader: "js" as const } }),
     absWorkingDir: ROOT,
     bundle: true,
     write: false,
+    metafile: true,
     platform: "node",
     target: "node24",
     format: "cjs",
@@ -61,7 +70,22 @@ async function compile(entry: Entry, version: string): Promise<string> {
   });
   const [file] = outputFiles;
   if (file === undefined) throw new Error("esbuild wrote nothing");
-  return file.text;
+  return { text: file.text, inputs: Object.keys(metafile.inputs) };
+}
+
+/** `inputs`: paths below the checkout; those of npm's packages count. */
+function licencesOf(inputs: readonly string[]): string {
+  const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
+  const packages = new Set(inputs.flatMap((input) => folder.exec(input)?.[0] ?? []));
+  return [...packages]
+    .sort()
+    .map((path) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(ROOT, path, "package.json"), "utf8"));
+      const file = readdirSync(join(ROOT, path)).find((one) => /^licen[cs]e/i.test(one));
+      const text = file === undefined ? `Licence: ${license}` : readFileSync(join(ROOT, path, file), "utf8").trim();
+      return `${name} ${version}\n${"=".repeat(40)}\n${text}\n`;
+    })
+    .join("\n\n");
 }
 
 function versionPlugin(version: string): Plugin {

@@ -10,7 +10,7 @@ import { type Command, Option } from "commander";
 import { agentSettings, placed } from "../config.ts";
 import { writeDurably } from "../identity/durable.ts";
 import { loadIdentity } from "../identity/identity.ts";
-import { actAsOwnerOf } from "../service/account.ts";
+import { actAsOwnerOf } from "@tributary/shared/account.ts";
 import { folderWarnings, refuseFolder } from "./folder-place.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
 import { putSource, type SourceEntry } from "./source-entry.ts";

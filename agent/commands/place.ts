@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Command, Option } from "commander";
-import { actAsOwnerOf } from "../service/account.ts";
+import { actAsOwnerOf } from "@tributary/shared/account.ts";
 
 export interface Place {
   readonly data: string;

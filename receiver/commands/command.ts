@@ -1,6 +1,8 @@
 /** How every command of the receiver looks: --data, --config, and a site that is opened for it and closed after it. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { actAsOwnerOf } from "@tributary/shared/account.ts";
+import { dataFolder } from "@tributary/shared/place.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Command } from "commander";
 import { sql } from "kysely";
@@ -14,11 +16,12 @@ export interface Sites {
   readonly openLedger: OpenLedger;
 }
 
-/** A command of a site: every one takes --data and --config. */
+/** A command of a site: every one takes --data and --config, and acts as the account whose the data folder is. */
 export function siteCommand(parent: Command, words: string, description: string): Command {
   return parent
     .command(words)
     .description(description)
+    .hook("preAction", (asked) => actAsOwnerOf(dataFolder("receiver", asked.opts<SiteOptions>().data)))
     .option("--data <dir>", "the folder that holds lake, ledger and keys")
     .option("--config <file>", "its settings, instead of receiver.yaml in that folder");
 }

@@ -1,0 +1,177 @@
+/** Everything that is handed to others, each made once and from the same executables. */
+import { createHash } from "node:crypto";
+import { copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { nodeFor, nodeVersion } from "./bases.ts";
+import { type Bundle, bundle } from "./bundle.ts";
+import type { ExecutableJob } from "./executable.ts";
+import { debName, makeDeb } from "./linux/deb.ts";
+import { type LinuxProduct, linuxProduct } from "./linux/product.ts";
+import { makeRpm, rpmName } from "./linux/rpm.ts";
+import { makeTarball, tarballName } from "./linux/tarball.ts";
+import { run, turnstile } from "./run.ts";
+import { executableName, LINUX_ARM64, LINUX_X64, type Side, type Target, WINDOWS_X64 } from "./targets.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+export interface PackageOptions {
+  /** What the programs and packages call themselves: 1.2.3 */
+  readonly version: string;
+  /** The folder that takes them; it is made. */
+  readonly out: string;
+  /** Only files whose name contains one of these; all without. */
+  readonly only: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+/** One file of dist/. */
+interface Product {
+  readonly name: string;
+  /** Puts it where it is told to. `scratch`: an empty folder of its own. */
+  make(out: string, scratch: string): Promise<void>;
+}
+
+/** What either program asks of V8 and of the C library, as it does in a checkout. */
+interface Staying {
+  readonly flags: readonly string[];
+  readonly env: { readonly UV_THREADPOOL_SIZE: string };
+}
+
+const stayingOf = async (side: Side): Promise<Staying> => (await import(`../${side}/staying.js`)).STAYING;
+
+/** Makes the wanted files, SHA256SUMS and manifest.json of all that lies in `out`. Throws when nothing is called that. */
+export async function makePackages({ version, out, only, say }: PackageOptions): Promise<readonly string[]> {
+  if (!/^\d+\.\d+\.\d+$/.test(version))
+    throw new Error(`--version ${version}: expected three numbers such as 1.2.3 (Windows takes nothing else)`);
+  const folder = resolve(out);
+  mkdirSync(folder, { recursive: true });
+  const scratch = mkdtempSync(join(folder, ".making-"));
+  try {
+    const wanted = products(version, scratch).filter(
+      ({ name }) => only.length === 0 || only.some((part) => name.includes(part)),
+    );
+    if (wanted.length === 0) throw new Error(`no package is called ${only.join(" or ")}`);
+    await Promise.all(
+      wanted.map(async ({ name, make }) => {
+        const own = mkdtempSync(join(scratch, "product-"));
+        const file = join(folder, name);
+        rmSync(file, { force: true });
+        await make(file, own);
+        say(`${name}  ${(statSync(file).size / 1e6).toFixed(1)} MB`);
+      }),
+    );
+    await describe(folder, version);
+    return wanted.map(({ name }) => name);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function products(version: string, scratch: string): readonly Product[] {
+  const turn = turnstile();
+  const bundles = memo(async (side: Side) => bundle(side, version, (await stayingOf(side)).env.UV_THREADPOOL_SIZE));
+  const executable = memo((name: string) => {
+    const [side, target] = EXECUTABLES.find(([one, of]) => executableName(one, of) === name) as (typeof EXECUTABLES)[number];
+    return turn(async () => await makeExecutable(side, target, await bundles(side), scratch));
+  });
+  const linux = (side: Side, target: Target) => async (): Promise<LinuxProduct> =>
+    linuxProduct(side, {
+      version,
+      arch: target.pkg.arch,
+      executable: await executable(executableName(side, target)),
+      licences: (await bundles(side)).licences,
+    });
+  const packed = (
+    name: string,
+    product: () => Promise<LinuxProduct>,
+    pack: (product: LinuxProduct, out: string, scratch: string) => Promise<void>,
+  ): Product => ({
+    name,
+    make: async (file, own) => {
+      const made = await product();
+      await turn(() => pack(made, file, own));
+    },
+  });
+  return [
+    // The one that takes longest comes first.
+    ...EXECUTABLES.map(([side, target]): Product => {
+      const name = executableName(side, target);
+      return { name, make: async (file) => copyFileSync(await executable(name), file) };
+    }),
+    ...[LINUX_X64, LINUX_ARM64].flatMap((target) => {
+      const { arch } = target.pkg;
+      const agent = { name: "tributary-agent", version, arch };
+      const receiver = { ...agent, name: "tributary-receiver" };
+      return [
+        packed(debName(agent), linux("agent", target), makeDeb),
+        packed(rpmName(agent), linux("agent", target), makeRpm),
+        packed(tarballName(agent), linux("agent", target), makeTarball),
+        packed(debName(receiver), linux("receiver", target), makeDeb),
+      ];
+    }),
+  ];
+}
+
+const EXECUTABLES: readonly (readonly [Side, Target])[] = [
+  ["agent", WINDOWS_X64],
+  ["agent", LINUX_X64],
+  ["agent", LINUX_ARM64],
+  ["receiver", LINUX_X64],
+  ["receiver", LINUX_ARM64],
+];
+
+function memo<K, T>(work: (key: K) => Promise<T>): (key: K) => Promise<T> {
+  const made = new Map<K, Promise<T>>();
+  return (key) => {
+    const found = made.get(key) ?? work(key);
+    made.set(key, found);
+    return found;
+  };
+}
+
+/** Gives the path of the executable. */
+async function makeExecutable(side: Side, target: Target, parts: Bundle, scratch: string): Promise<string> {
+  const own = mkdtempSync(join(scratch, "executable-"));
+  const assets: Record<string, string> = {
+    "better-sqlite3.node": join(ROOT, "node_modules/better-sqlite3/prebuilds", target.sqlite),
+  };
+  const write = (name: string, text: string): string => {
+    const file = join(own, name.replaceAll("/", "-"));
+    writeFileSync(file, text);
+    return file;
+  };
+  for (const [name, text] of parts.texts) assets[name] = write(`asset-${name}`, text);
+  const output = join(own, executableName(side, target));
+  const job: ExecutableJob = {
+    target,
+    nodeVersion: nodeVersion(target),
+    node: await nodeFor(target, join(ROOT, "node_modules/.cache/tributary-bases")),
+    main: write("main.cjs", parts.text),
+    assets,
+    flags: (await stayingOf(side)).flags,
+    output,
+    scratch: own,
+  };
+  await run(process.execPath, [join(import.meta.dirname, "executable.ts"), write("job.json", JSON.stringify(job))]);
+  if (!existsSync(output)) throw new Error(`pkg made no ${output}`);
+  return output;
+}
+
+/** SHA256SUMS as `sha256sum --check` reads it, and manifest.json for programs. */
+async function describe(folder: string, version: string): Promise<void> {
+  const names = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.startsWith("tributary-"))
+    .map(({ name }) => name)
+    .sort();
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const hash = createHash("sha256");
+      await pipeline(createReadStream(join(folder, name)), hash);
+      return { name, size: statSync(join(folder, name)).size, sha256: hash.digest("hex") };
+    }),
+  );
+  writeFileSync(join(folder, "SHA256SUMS"), files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(""));
+  const manifest = { version, node: nodeVersion(LINUX_X64), files };
+  writeFileSync(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+}
