@@ -1,7 +1,7 @@
 /** How little of the host the agent takes: memory that is not kept, and a place behind all other work. */
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { constants, setPriority } from "node:os";
+import { constants, getPriority, setPriority } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import type { Log } from "./report/log.ts";
 
@@ -22,7 +22,9 @@ export function lowerPriority(log: Pick<Log, "say">): void {
   const threads = threadIds();
   for (const id of threads) {
     try {
-      setPriority(id, constants.priority.PRIORITY_BELOW_NORMAL);
+      // A service manager may have done it, and may allow nothing more.
+      if (getPriority(id) < constants.priority.PRIORITY_BELOW_NORMAL)
+        setPriority(id, constants.priority.PRIORITY_BELOW_NORMAL);
     } catch (cause) {
       if (id === threads[0])
         log.say(`the priority of this process stays as it is: ${(cause as Error).message}`);

@@ -1,10 +1,13 @@
 /** `doctor`: everything that must hold for files to flow, tried one by one. */
+import { isPackaged } from "@tributary/shared/packaged.ts";
 import { printable, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { loadIdentity } from "../identity/identity.ts";
-import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
+import { serviceManager } from "../service/here.ts";
+import { type PlaceOptions, placeOf, placeToRead, withPlace } from "./place.ts";
+import { serviceFinding } from "./service-finding.ts";
 
 interface Options extends PlaceOptions {
   readonly json?: boolean;
@@ -26,10 +29,13 @@ export function addDoctor(program: Command): void {
     const identity = loadIdentity(data);
     const settings = loadAgentSettings(config);
     let failed = 0;
-    for await (const finding of examine({ data, identity, settings, env: process.env })) {
+    const tell = (finding: Finding): void => {
       if (finding.level === "fail") failed += 1;
       result(options.json ? JSON.stringify(finding) : lines(finding));
-    }
+    };
+    for await (const finding of examine({ data, identity, settings, env: process.env })) tell(finding);
+    // In a checkout, and with folders of one's own, `run` is started by hand.
+    if (isPackaged() && data === placeOf({}).data) tell(serviceFinding(serviceManager(), settings.sources));
     if (failed === 0) return;
     say(failed === 1 ? "one check failed" : `${failed} checks failed`);
     process.exitCode = 1;

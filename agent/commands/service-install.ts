@@ -30,7 +30,7 @@ export async function installService(manager: ServiceManager, options: InstallOp
   const { data, config } = placeOf({});
   const { code, folder, account, password } = options;
   if (code !== undefined) parseCode(code);
-  if (folder !== undefined) requireFolder(folder, data);
+  if (folder !== undefined) requireFolder(manager, folder, data);
   if (folder === undefined && options.name !== undefined)
     throw new ProblemError("usage", "--name is the name of --folder; name the folder too");
   const { undo } = manager.prepare(
@@ -55,7 +55,7 @@ export async function installService(manager: ServiceManager, options: InstallOp
 }
 
 /** A share is not asked: the account of the service sees it, this one perhaps not. */
-function requireFolder(folder: string, data: string): void {
+function requireFolder(manager: ServiceManager, folder: string, data: string): void {
   const path = resolve(folder);
   if (!path.startsWith("\\\\") && statSync(path, { throwIfNoEntry: false }) === undefined)
     throw new ProblemError(
@@ -63,6 +63,11 @@ function requireFolder(folder: string, data: string): void {
       `--folder ${path}: there is no such folder; correct its path, or make it. Nothing was installed and the code is still good`,
     );
   if (!path.startsWith("\\\\")) refuseFolder(path, data);
+  if (manager.hides(path))
+    throw new ProblemError(
+      "usage",
+      `--folder ${path}: the service has a folder of its own there and would never see this one; take a folder elsewhere, such as /srv or /var/spool`,
+    );
 }
 
 function enrol(data: string, code: string): void {

@@ -36,6 +36,8 @@ export interface ServiceManager {
   grant(folder: string, write: boolean): void;
   /** True when the account can list and read the folder already; undefined where that cannot be asked. */
   mayRead(folder: string): boolean | undefined;
+  /** True when the service has a folder of its own at this place, and so never sees what others put there. */
+  hides(folder: string): boolean;
   /** Starts it now and with the system; again when it runs already, so that it sees what changed. */
   start(): void;
   /** Asks it to stop and waits until it has. */

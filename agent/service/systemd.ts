@@ -26,6 +26,7 @@ export const systemd: ServiceManager = {
   prepare,
   grant,
   mayRead,
+  hides: (folder) => privateFolder(folder) !== undefined,
   start,
   stop: () => void systemctl("stop", UNIT),
   uninstall,
@@ -176,9 +177,11 @@ function as(account: string, ...command: string[]): boolean {
 /** Paths that every service has for itself: what others put there it never sees. */
 const PRIVATE = ["/tmp", "/var/tmp"];
 
+const privateFolder = (folder: string): string | undefined => PRIVATE.find((one) => isInside(folder, one));
+
 function grant(given: string, write: boolean): void {
   const folder = realpathSync(resolve(given));
-  const hidden = PRIVATE.find((one) => isInside(folder, one));
+  const hidden = privateFolder(folder);
   if (hidden !== undefined)
     throw new ProblemError(
       "usage",

@@ -13,6 +13,7 @@ export const windowsServices: ServiceManager = {
   prepare: unfinished,
   grant: unfinished,
   mayRead: unfinished,
+  hides: () => false,
   start: unfinished,
   stop: unfinished,
   uninstall: unfinished,
