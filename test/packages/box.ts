@@ -1,0 +1,125 @@
+/** A host of a client: a Debian 13 with systemd, booted in a container that has only its own loopback. */
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createSandbox } from "../servers/sandbox.ts";
+
+export interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Box {
+  /** A line of shell, run by root in it. */
+  run(line: string, stdin?: string): Promise<Said>;
+  /** Its standard output; throws with everything that was said when it did not end with 0. */
+  ok(line: string, stdin?: string): Promise<string>;
+  /** Puts a file of this machine into its /root. */
+  bring(file: string): Promise<void>;
+  /** Tries again until it ends with 0; throws with the last that was said. */
+  until(line: string, withinMs?: number): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Everything that is written goes to memory, over the tree. Mounts are those of the container's own process: they are
+ * gone with it, however it ends. systemd takes the machine's control groups as they are, old ones too.
+ */
+const BOOT = `
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd /run/box
+mount -t tmpfs -o size=4g tmpfs /run/box
+mkdir /run/box/upper /run/box/work /run/box/root
+mount -t overlay overlay -o "lowerdir=$TREE,upperdir=/run/box/upper,workdir=/run/box/work" /run/box/root
+if [ -d /sys/fs/cgroup/unified ]; then
+  export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=0
+  set -- systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
+fi
+exec systemd-nspawn --quiet --directory=/run/box/root --boot --private-network --register=no --keep-unit --console=pipe "$@"
+`;
+
+const ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root"];
+
+/** Boots one; the first service can be started when this resolves. `tree`: of debianTree(). */
+export async function startBox(tree: string): Promise<Box> {
+  const sandbox = await createSandbox("box");
+  const boot = sandbox.start("boot", "unshare", ["--mount", "/bin/sh", "-c", BOOT, "boot"], { env: { TREE: tree } });
+  const ended = new Promise<void>((done) => boot.once("close", () => done()));
+  const init = async (): Promise<number> => {
+    for (let waited = 0; waited < 30_000; waited += 100) {
+      const child = childOf(boot.pid as number);
+      if (child !== undefined) return child;
+      if (boot.exitCode !== null) break;
+      await sleep(100);
+    }
+    throw new Error(`the container did not boot: ${await sandbox.lastWords("boot")}`);
+  };
+  const pid = await init();
+  const run = async (line: string, stdin = ""): Promise<Said> =>
+    await entered(["-t", String(pid), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd=/root"], line, stdin);
+  const box: Box = {
+    run,
+    async ok(line, stdin) {
+      const said = await run(line, stdin);
+      if (said.code !== 0) throw new Error(`\`${line}\` ended with ${said.code}:\n${said.err}\n${said.out}`);
+      return said.out;
+    },
+    async until(line, withinMs = 20_000) {
+      const limit = performance.now() + withinMs;
+      for (;;) {
+        const said = await run(line);
+        if (said.code === 0) return said.out;
+        if (performance.now() > limit)
+          throw new Error(`\`${line}\` ended with ${said.code} for ${withinMs} ms:\n${said.err}\n${said.out}`);
+        await sleep(200);
+      }
+    },
+    async bring(file) {
+      await copyFile(file, join(`/proc/${pid}/root/root`, file.split("/").at(-1) as string));
+    },
+    async stop() {
+      await Promise.race([run("systemctl poweroff --force --force"), ended]);
+      await Promise.race([ended, sleep(10_000)]);
+      await sandbox.stop();
+    },
+  };
+  await box.until("systemctl is-system-running | grep -Eq 'running|degraded'", 60_000);
+  return box;
+}
+
+function childOf(pid: number): number | undefined {
+  try {
+    // The program that becomes systemd is the container's first process; before, there is none.
+    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+    if (!child) return undefined;
+    const command = readFileSync(`/proc/${child}/cmdline`, "utf8");
+    return /^\S*(systemd|init)\0/.test(command) ? Number(child) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function entered(where: readonly string[], line: string, stdin: string): Promise<Said> {
+  const child = spawn("nsenter", [...where, "env", "-i", ...ENVIRONMENT, "/bin/sh", "-c", line], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const texts = { out: "", err: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    texts.out += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    texts.err += text;
+  });
+  child.stdin.on("error", () => {});
+  child.stdin.end(stdin);
+  const code = await new Promise<number>((done, refuse) => {
+    child.once("error", refuse);
+    child.once("close", (status) => done(status ?? 1));
+  });
+  return { code, ...texts };
+}
