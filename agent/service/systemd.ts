@@ -208,7 +208,8 @@ function setfacl(folder: string, words: readonly string[]): void {
 
 /** The unit mounts everything but its own folders read-only. */
 function letWrite(folder: string): void {
-  const line = `ReadWritePaths=${folder.replaceAll("%", "%%").replaceAll(" ", "\\x20")}`;
+  // With the minus a folder that is gone one day does not keep the service from starting.
+  const line = `ReadWritePaths="-${folder.replaceAll("%", "%%").replace(/["\\]/g, "\\$&")}"`;
   const before = existsSync(FOLDERS_DROP_IN) ? run("cat", [FOLDERS_DROP_IN]).split("\n") : [];
   if (before.includes(line)) return;
   const head = "# Written by `tributary-agent service grant --write`; leave out a line to take the right away.";

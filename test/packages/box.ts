@@ -61,7 +61,7 @@ export async function startBox(tree: string): Promise<Box> {
   };
   const pid = await init();
   const run = async (line: string, stdin = ""): Promise<Said> =>
-    await entered(["-t", String(pid), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd=/root"], line, stdin);
+    await entered(["-t", String(pid), "-m", "-u", "-i", "-n", "-p", "-C", "--root"], line, stdin);
   const box: Box = {
     run,
     async ok(line, stdin) {
@@ -105,7 +105,7 @@ function childOf(pid: number): number | undefined {
 }
 
 async function entered(where: readonly string[], line: string, stdin: string): Promise<Said> {
-  const child = spawn("nsenter", [...where, "env", "-i", ...ENVIRONMENT, "/bin/sh", "-c", line], {
+  const child = spawn("nsenter", [...where, "env", "-i", "-C", "/root", ...ENVIRONMENT, "/bin/sh", "-c", line], {
     stdio: ["pipe", "pipe", "pipe"],
   });
   const texts = { out: "", err: "" };
