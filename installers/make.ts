@@ -11,6 +11,7 @@ import { type LinuxProduct, linuxProduct } from "./linux/product.ts";
 import { makeRpm, rpmName } from "./linux/rpm.ts";
 import { makeTarball, tarballName } from "./linux/tarball.ts";
 import { run, turnstile } from "./run.ts";
+import { makeMsi, msiName } from "./windows/msi.ts";
 import { executableName, LINUX_ARM64, LINUX_X64, type Side, type Target, WINDOWS_X64 } from "./targets.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -110,6 +111,15 @@ function products(version: string, scratch: string): readonly Product[] {
         packed(debName(receiver), linux("receiver", target), makeDeb),
       ];
     }),
+    {
+      name: msiName(version),
+      make: async (file, own) => {
+        const agent = await executable(executableName("agent", WINDOWS_X64));
+        const { licences } = await bundles("agent");
+        const sign = async (): Promise<void> => {};
+        await turn(() => makeMsi({ version, executable: agent, licences, sign }, file, own));
+      },
+    },
   ];
 }
 

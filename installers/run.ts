@@ -11,6 +11,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   rpmbuild: "rpm",
   rpmsign: "rpm",
   wixl: "wixl",
+  msibuild: "msitools",
   osslsigncode: "osslsigncode",
   gpg: "gpg",
   "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64",

@@ -1,8 +1,8 @@
 /** How both programs speak to people and scripts: results on stdout, everything said to people on stderr. */
 import { ProblemError } from "./problems.ts";
 
-/** Exit codes of every command: 0 done, 1 failed, 2 wrong usage. */
-export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+/** Exit codes of every command: 0 done, 1 failed, 2 wrong usage; 3 of an installation: done, and something is not well. */
+export const EXIT = { done: 0, failed: 1, usage: 2, unwell: 3 } as const;
 
 export function result(line: string): void {
   process.stdout.write(`${line}\n`);

@@ -1,0 +1,46 @@
+/* What the parts of tributary-service.exe share: host.c runs the agent, words.c answers `tributary-agent service`. */
+#ifndef HOST_H
+#define HOST_H
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <wchar.h>
+#include "messages.h"
+
+#define SERVICE_NAME L"TributaryAgent"
+#define PATH_CHARS 32768
+#define LONGEST_DELAY_MS (5 * 60 * 1000)
+/* The agent lets what is on its way finish; it is ended after this. */
+#define STOP_MS 35000
+
+/* Folder of this program, and of the log: where the agent keeps its data. */
+extern wchar_t home[PATH_CHARS];
+extern wchar_t logs[PATH_CHARS];
+
+void find_folders(void);
+/* Its argument; ends the program when there is no memory. */
+void *need(void *memory);
+/* What the system says about an error, in its language, without the line's end. */
+const wchar_t *reason(DWORD code);
+/* As UTF-8. */
+void put(FILE *to, const wchar_t *text);
+/* "cannot WHAT: reason (code)" on standard error; 1, the exit code. */
+int failed(const wchar_t *what, DWORD code);
+/* Into the event log. */
+void event(WORD type, DWORD id, const wchar_t *format, ...);
+
+/* log.c: a thread copies what comes out of the pipe into the log until the pipe ends, which it closes. */
+DWORD WINAPI copy_output(LPVOID pipe);
+void open_log(void);
+/* The last line that was said, for the event log when the agent ends by itself. */
+const wchar_t *last_words(void);
+void forget_words(void);
+
+/* host.c: the service itself, as the service control manager starts it. */
+void WINAPI serve(DWORD count, LPWSTR *words);
+
+/* words.c */
+int answer(int count, wchar_t **words);
+int usage(void);
+#endif
