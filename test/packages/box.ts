@@ -104,7 +104,8 @@ function childOf(pid: number): number | undefined {
   }
 }
 
-async function entered(where: readonly string[], line: string, stdin: string): Promise<Said> {
+/** A line of shell as root; `where`: whose namespaces and root, as nsenter takes it. */
+export async function entered(where: readonly string[], line: string, stdin: string): Promise<Said> {
   const child = spawn("nsenter", [...where, "env", "-i", "-C", "/root", ...ENVIRONMENT, "/bin/sh", "-c", line], {
     stdio: ["pipe", "pipe", "pipe"],
   });
