@@ -1,6 +1,16 @@
 /** Everything that is handed to others, each made once and from the same executables. */
 import { createHash } from "node:crypto";
-import { copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { nodeFor, nodeVersion } from "./bases.ts";
@@ -11,8 +21,8 @@ import { type LinuxProduct, linuxProduct } from "./linux/product.ts";
 import { makeRpm, rpmName } from "./linux/rpm.ts";
 import { makeTarball, tarballName } from "./linux/tarball.ts";
 import { run, turnstile } from "./run.ts";
-import { makeMsi, msiName } from "./windows/msi.ts";
 import { executableName, LINUX_ARM64, LINUX_X64, type Side, type Target, WINDOWS_X64 } from "./targets.ts";
+import { makeMsi, msiName } from "./windows/msi.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -44,7 +54,9 @@ const stayingOf = async (side: Side): Promise<Staying> => (await import(`../${si
 /** Makes the wanted files, SHA256SUMS and manifest.json of all that lies in `out`. Throws when nothing is called that. */
 export async function makePackages({ version, out, only, say }: PackageOptions): Promise<readonly string[]> {
   if (!/^\d+\.\d+\.\d+$/.test(version))
-    throw new Error(`--version ${version}: expected three numbers such as 1.2.3 (Windows takes nothing else)`);
+    throw new Error(
+      `--version ${version}: expected three numbers such as 1.2.3 (Windows takes nothing else)`,
+    );
   const folder = resolve(out);
   mkdirSync(folder, { recursive: true });
   const scratch = mkdtempSync(join(folder, ".making-"));
@@ -71,9 +83,13 @@ export async function makePackages({ version, out, only, say }: PackageOptions):
 
 function products(version: string, scratch: string): readonly Product[] {
   const turn = turnstile();
-  const bundles = memo(async (side: Side) => bundle(side, version, (await stayingOf(side)).env.UV_THREADPOOL_SIZE));
+  const bundles = memo(async (side: Side) =>
+    bundle(side, version, (await stayingOf(side)).env.UV_THREADPOOL_SIZE),
+  );
   const executable = memo((name: string) => {
-    const [side, target] = EXECUTABLES.find(([one, of]) => executableName(one, of) === name) as (typeof EXECUTABLES)[number];
+    const [side, target] = EXECUTABLES.find(
+      ([one, of]) => executableName(one, of) === name,
+    ) as (typeof EXECUTABLES)[number];
     return turn(async () => await makeExecutable(side, target, await bundles(side), scratch));
   });
   const linux = (side: Side, target: Target) => async (): Promise<LinuxProduct> =>
@@ -163,7 +179,10 @@ async function makeExecutable(side: Side, target: Target, parts: Bundle, scratch
     output,
     scratch: own,
   };
-  await run(process.execPath, [join(import.meta.dirname, "executable.ts"), write("job.json", JSON.stringify(job))]);
+  await run(process.execPath, [
+    join(import.meta.dirname, "executable.ts"),
+    write("job.json", JSON.stringify(job)),
+  ]);
   if (!existsSync(output)) throw new Error(`pkg made no ${output}`);
   return output;
 }

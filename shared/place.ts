@@ -27,7 +27,11 @@ export function dataFolder(side: Side, given: string | undefined, around: Surrou
   if (around.checkout !== undefined) return join(around.checkout, ".tributary", side);
   switch (around.platform) {
     case "win32":
-      return join(around.env.ProgramData ?? "C:\\ProgramData", "Tributary", side === "agent" ? "Agent" : "Receiver");
+      return join(
+        around.env.ProgramData ?? "C:\\ProgramData",
+        "Tributary",
+        side === "agent" ? "Agent" : "Receiver",
+      );
     case "darwin":
       return join("/Library/Application Support/Tributary", side);
     default:
@@ -46,7 +50,10 @@ export function settingsFile(
 ): string {
   if (given.config !== undefined) return resolve(given.config);
   const systemPlace =
-    given.data === undefined && !around.env.TRIBUTARY_DATA && around.checkout === undefined && around.platform === "linux";
+    given.data === undefined &&
+    !around.env.TRIBUTARY_DATA &&
+    around.checkout === undefined &&
+    around.platform === "linux";
   if (systemPlace) return `/etc/tributary-${side}/${side}.yaml`;
   return join(dataFolder(side, given.data, around), `${side}.yaml`);
 }

@@ -1,5 +1,16 @@
 /** The service under systemd: a unit, an account of its own, and folders that it may read. */
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { packagedText } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -48,7 +59,9 @@ function status(): ServiceStatus {
   const keys = "LoadState,ActiveState,MainPID,UnitFileState,User,Result,ExecMainStatus";
   const { code, out, err } = attempt("systemctl", ["show", UNIT, "--property", keys]);
   if (code !== 0) throw new ProblemError("service-failed", `systemd does not answer: ${err || out}`);
-  const told = new Map(out.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+  const told = new Map(
+    out.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
   const get = (key: string): string => told.get(key) ?? "";
   if (get("LoadState") === "not-found") return { state: "absent" };
   const state = stateOf(get("ActiveState"));
@@ -85,9 +98,21 @@ function prepare(account: Account | undefined): { undo(): void } {
   const name = account?.name ?? owner();
   if (!isKnown(name)) {
     if (account !== undefined)
-      throw new ProblemError("usage", `this system knows no account "${name}"; make it first, or leave --account out`);
+      throw new ProblemError(
+        "usage",
+        `this system knows no account "${name}"; make it first, or leave --account out`,
+      );
     run("useradd", [
-      ...["--system", "--user-group", "--no-create-home", "--home-dir", DATA, "--shell", "/usr/sbin/nologin", NAME],
+      ...[
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--home-dir",
+        DATA,
+        "--shell",
+        "/usr/sbin/nologin",
+        NAME,
+      ],
     ]);
     undo.push(() => void attempt("userdel", [NAME]));
   }
@@ -212,7 +237,8 @@ function letWrite(folder: string): void {
   const line = `ReadWritePaths="-${folder.replaceAll("%", "%%").replace(/["\\]/g, "\\$&")}"`;
   const before = existsSync(FOLDERS_DROP_IN) ? run("cat", [FOLDERS_DROP_IN]).split("\n") : [];
   if (before.includes(line)) return;
-  const head = "# Written by `tributary-agent service grant --write`; leave out a line to take the right away.";
+  const head =
+    "# Written by `tributary-agent service grant --write`; leave out a line to take the right away.";
   const lines = before.filter((one) => one.startsWith("ReadWritePaths="));
   put(FOLDERS_DROP_IN, `${[head, "[Service]", ...lines, line].join("\n")}\n`);
   systemctl("daemon-reload");
@@ -251,7 +277,9 @@ function uninstall(purge: boolean): readonly string[] {
     rmSync(SETTINGS, { recursive: true, force: true });
   }
   if (SHIPPED.some(existsSync))
-    return [`the program belongs to a package; remove that too: apt-get purge ${NAME}, or dnf remove ${NAME}`];
+    return [
+      `the program belongs to a package; remove that too: apt-get purge ${NAME}, or dnf remove ${NAME}`,
+    ];
   if (purge && (account === undefined || account === NAME) && isKnown(NAME)) run("userdel", [NAME]);
   return [];
 }

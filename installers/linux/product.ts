@@ -24,7 +24,10 @@ export interface LinuxProduct {
 }
 
 const TEXTS: Readonly<
-  Record<Side, { readonly summary: string; readonly description: readonly string[]; readonly docs: readonly string[] }>
+  Record<
+    Side,
+    { readonly summary: string; readonly description: readonly string[]; readonly docs: readonly string[] }
+  >
 > = {
   agent: {
     summary: "sends the files of this host's folders to a Tributary receiver",
@@ -64,7 +67,10 @@ export function linuxProduct(
     ]),
     needs:
       side === "agent"
-        ? { deb: ["libc6 (>= 2.28)", "libstdc++6", "passwd", "acl"], rpm: ["shadow-utils", "acl", "libstdc++"] }
+        ? {
+            deb: ["libc6 (>= 2.28)", "libstdc++6", "passwd", "acl"],
+            rpm: ["shadow-utils", "acl", "libstdc++"],
+          }
         : { deb: ["libc6 (>= 2.28)", "libstdc++6", "passwd"], rpm: ["shadow-utils", "libstdc++"] },
     stateMode: side === "agent" ? "0700" : "0750",
   };

@@ -43,12 +43,18 @@ fi
 exec systemd-nspawn --quiet --directory=/run/box/root --boot --private-network --register=no --keep-unit --console=pipe "$@"
 `;
 
-const ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root"];
+const ENVIRONMENT = [
+  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  "LANG=C.UTF-8",
+  "HOME=/root",
+];
 
 /** Boots one; the first service can be started when this resolves. `tree`: of debianTree(). */
 export async function startBox(tree: string): Promise<Box> {
   const sandbox = await createSandbox("box");
-  const boot = sandbox.start("boot", "unshare", ["--mount", "/bin/sh", "-c", BOOT, "boot"], { env: { TREE: tree } });
+  const boot = sandbox.start("boot", "unshare", ["--mount", "/bin/sh", "-c", BOOT, "boot"], {
+    env: { TREE: tree },
+  });
   const ended = new Promise<void>((done) => boot.once("close", () => done()));
   const init = async (): Promise<number> => {
     for (let waited = 0; waited < 30_000; waited += 100) {
@@ -75,7 +81,9 @@ export async function startBox(tree: string): Promise<Box> {
         const said = await run(line);
         if (said.code === 0) return said.out;
         if (performance.now() > limit)
-          throw new Error(`\`${line}\` ended with ${said.code} for ${withinMs} ms:\n${said.err}\n${said.out}`);
+          throw new Error(
+            `\`${line}\` ended with ${said.code} for ${withinMs} ms:\n${said.err}\n${said.out}`,
+          );
         await sleep(200);
       }
     },
@@ -106,9 +114,13 @@ function childOf(pid: number): number | undefined {
 
 /** A line of shell as root; `where`: whose namespaces and root, as nsenter takes it. */
 export async function entered(where: readonly string[], line: string, stdin: string): Promise<Said> {
-  const child = spawn("nsenter", [...where, "env", "-i", "-C", "/root", ...ENVIRONMENT, "/bin/sh", "-c", line], {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const child = spawn(
+    "nsenter",
+    [...where, "env", "-i", "-C", "/root", ...ENVIRONMENT, "/bin/sh", "-c", line],
+    {
+      stdio: ["pipe", "pipe", "pipe"],
+    },
+  );
   const texts = { out: "", err: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     texts.out += text;

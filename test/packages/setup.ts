@@ -47,7 +47,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function makePackages(...words: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [join(ROOT, "installers/package.ts"), ...words], { stdio: "inherit" });
+  const child = spawn(process.execPath, [join(ROOT, "installers/package.ts"), ...words], {
+    stdio: "inherit",
+  });
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error("the packages could not be made, see above");
 }

@@ -26,7 +26,8 @@ const PROGRAMS = "Program Files/Tributary/Agent";
 const DATA = "ProgramData/Tributary/Agent";
 
 describe("what the .msi says about itself", () => {
-  const table = (name: string): string => execFileSync("msiinfo", ["export", join(dist, msi(version)), name], { encoding: "utf8" });
+  const table = (name: string): string =>
+    execFileSync("msiinfo", ["export", join(dist, msi(version)), name], { encoding: "utf8" });
 
   test("code and password are hidden from the installer's log (Wine writes them all the same, Windows does not)", () => {
     expect(table("Property")).toMatch(/^MsiHiddenProperties\tCODE;PASSWORD;Setup\r?$/m);
@@ -37,7 +38,9 @@ describe("what the .msi says about itself", () => {
 
   test("both versions are one product, so that the new one takes the old one's place", () => {
     const codeOf = (file: string): string | undefined =>
-      /^UpgradeCode\t(\S+)/m.exec(execFileSync("msiinfo", ["export", file, "Property"], { encoding: "utf8" }))?.[1];
+      /^UpgradeCode\t(\S+)/m.exec(
+        execFileSync("msiinfo", ["export", file, "Property"], { encoding: "utf8" }),
+      )?.[1];
     expect(codeOf(join(nextDist, msi(next)))).toBe(codeOf(join(dist, msi(version))));
   });
 });
@@ -65,9 +68,13 @@ describe("the .msi under Wine 10", () => {
     site?.remove();
   });
 
-  const invitation = async (): Promise<string> => (await site.command("agent", "invite", "--client", "acme")).trim();
+  const invitation = async (): Promise<string> =>
+    (await site.command("agent", "invite", "--client", "acme")).trim();
 
-  const install = async (code: string, words: string): Promise<{ readonly code: number; readonly said: string }> =>
+  const install = async (
+    code: string,
+    words: string,
+  ): Promise<{ readonly code: number; readonly said: string }> =>
     await wine.msiexec(`/i C:\\${msi(version)} CODE=${code} ${words}`);
 
   const delivered = async (path: string): Promise<Buffer> => {
@@ -151,7 +158,7 @@ describe("the .msi under Wine 10", () => {
   });
 
   test("killed, the agent comes back and goes on", async () => {
-    await wine.kill("tributary-agent.exe.*run");
+    await wine.kill("[t]ributary-agent.exe.*run");
     writeFileSync(join(exports, "killed.csv"), "k");
     await delivered("killed.csv");
     expect(await state()).toMatchObject({ state: "running" });
@@ -167,7 +174,9 @@ describe("the .msi under Wine 10", () => {
     const started = await wine.agent("service start");
     expect(started).toMatchObject({ code: 0, out: expect.stringMatching(/^running, pid \d+/) });
     await vi.waitUntil(() => existsSync(join(wine.driveC, DATA, "logs/agent.1.log")), { timeout: 20_000 });
-    await vi.waitUntil(() => statSync(join(wine.driveC, DATA, "logs/agent.log")).size < 1_000_000, { timeout: 20_000 });
+    await vi.waitUntil(() => statSync(join(wine.driveC, DATA, "logs/agent.log")).size < 1_000_000, {
+      timeout: 20_000,
+    });
   });
 
   test("an upgrade keeps key, settings and what waits, and sends what came meanwhile", async () => {
@@ -202,7 +211,13 @@ describe("the .msi under Wine 10", () => {
     expect(agents).toHaveLength(1);
     expect((await wine.msiexec(`/x C:\\${msi(next)} PURGE=1`)).code).toBe(0);
     expect(await left()).toEqual([false, false, NO_SUCH_SERVICE]);
-    expect((await wine.run("reg query HKLM\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\TributaryAgent")).code).not.toBe(0);
+    expect(
+      (
+        await wine.run(
+          "reg query HKLM\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\TributaryAgent",
+        )
+      ).code,
+    ).not.toBe(0);
     rmSync(exports, { recursive: true });
   });
 });

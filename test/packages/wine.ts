@@ -18,7 +18,7 @@ export interface Wine {
   agent(words: string): Promise<Said>;
   /** msiexec, silent, with a log; that log's lines which the agent's set-up wrote. */
   msiexec(words: string): Promise<{ readonly code: number; readonly said: string }>;
-  /** Kills the process with this name at any instruction. */
+  /** Kills, at any instruction, the process whose command line matches; the pattern must not match itself. */
   kill(name: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -105,7 +105,8 @@ async function firstProcess(parent: number, lastWords: () => Promise<string>): P
   for (let waited = 0; waited < 20_000; waited += 50) {
     try {
       const [child] = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ");
-      if (child && readFileSync(`/proc/${child}/cmdline`, "utf8").startsWith("/bin/sleep")) return Number(child);
+      if (child && readFileSync(`/proc/${child}/cmdline`, "utf8").startsWith("/bin/sleep"))
+        return Number(child);
     } catch {
       // It has not begun, or has ended: the words below say why.
     }
