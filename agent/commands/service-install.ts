@@ -105,6 +105,7 @@ function addFolder(
 export function sourceName(path: string): string {
   const plain = basename(path)
     .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "")

@@ -97,7 +97,7 @@ export async function startWine(tree: string): Promise<Wine> {
 /** cmd.exe reads its files in the old code page 437; here its German letters do. */
 function oem(text: string): Buffer {
   const letters = new Map(Object.entries({ ä: 0x84, ö: 0x94, ü: 0x81, ß: 0xe1 }));
-  return Buffer.from([...text].map((letter) => letters.get(letter) ?? letter.charCodeAt(0)));
+  return Buffer.from(Array.from(text, (letter) => letters.get(letter) ?? letter.charCodeAt(0)));
 }
 
 /** Pid on this machine of the first process inside, once it is what it shall be. */
