@@ -1,6 +1,6 @@
 /** Everything that is handed to others, each made once and from the same executables. */
 import { createHash } from "node:crypto";
-import { copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { nodeFor, nodeVersion } from "./bases.ts";
@@ -11,6 +11,7 @@ import { type LinuxProduct, linuxProduct } from "./linux/product.ts";
 import { makeRpm, rpmName } from "./linux/rpm.ts";
 import { makeTarball, tarballName } from "./linux/tarball.ts";
 import { run, turnstile } from "./run.ts";
+import { signDeb, signRpm, signSums, signWindows } from "./signing.ts";
 import { makeMsi, msiName } from "./windows/msi.ts";
 import { executableName, LINUX_ARM64, LINUX_X64, type Side, type Target, WINDOWS_X64 } from "./targets.ts";
 
@@ -87,11 +88,15 @@ function products(version: string, scratch: string): readonly Product[] {
     name: string,
     product: () => Promise<LinuxProduct>,
     pack: (product: LinuxProduct, out: string, scratch: string) => Promise<void>,
+    sign: (file: string) => Promise<void> = async () => {},
   ): Product => ({
     name,
     make: async (file, own) => {
       const made = await product();
-      await turn(() => pack(made, file, own));
+      const fresh = join(own, name);
+      await turn(() => pack(made, fresh, own));
+      await sign(fresh);
+      renameSync(fresh, file);
     },
   });
   return [
@@ -105,10 +110,10 @@ function products(version: string, scratch: string): readonly Product[] {
       const agent = { name: "tributary-agent", version, arch };
       const receiver = { ...agent, name: "tributary-receiver" };
       return [
-        packed(debName(agent), linux("agent", target), makeDeb),
-        packed(rpmName(agent), linux("agent", target), makeRpm),
+        packed(debName(agent), linux("agent", target), makeDeb, signDeb),
+        packed(rpmName(agent), linux("agent", target), makeRpm, signRpm),
         packed(tarballName(agent), linux("agent", target), makeTarball),
-        packed(debName(receiver), linux("receiver", target), makeDeb),
+        packed(debName(receiver), linux("receiver", target), makeDeb, signDeb),
       ];
     }),
     {
@@ -116,8 +121,7 @@ function products(version: string, scratch: string): readonly Product[] {
       make: async (file, own) => {
         const agent = await executable(executableName("agent", WINDOWS_X64));
         const { licences } = await bundles("agent");
-        const sign = async (): Promise<void> => {};
-        await turn(() => makeMsi({ version, executable: agent, licences, sign }, file, own));
+        await turn(() => makeMsi({ version, executable: agent, licences, sign: signWindows }, file, own));
       },
     },
   ];
@@ -165,6 +169,8 @@ async function makeExecutable(side: Side, target: Target, parts: Bundle, scratch
   };
   await run(process.execPath, [join(import.meta.dirname, "executable.ts"), write("job.json", JSON.stringify(job))]);
   if (!existsSync(output)) throw new Error(`pkg made no ${output}`);
+  // Before it is packed: what the .msi installs is what was signed.
+  if (target.pkg.platform === "win") await signWindows(output);
   return output;
 }
 
@@ -181,7 +187,9 @@ async function describe(folder: string, version: string): Promise<void> {
       return { name, size: statSync(join(folder, name)).size, sha256: hash.digest("hex") };
     }),
   );
-  writeFileSync(join(folder, "SHA256SUMS"), files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(""));
+  const sums = join(folder, "SHA256SUMS");
+  writeFileSync(sums, files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(""));
+  await signSums(sums);
   const manifest = { version, node: nodeVersion(LINUX_X64), files };
   writeFileSync(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }

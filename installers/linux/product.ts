@@ -45,6 +45,15 @@ const TEXTS: Readonly<
   },
 };
 
+/**
+ * What Node and better-sqlite3's library were linked with: Debian 12, Ubuntu 22.04, Red Hat 9 and what is newer. In
+ * words that Red Hat and SUSE both know, whose packages have different names.
+ */
+const LIBRARIES: LinuxProduct["needs"] = {
+  deb: ["libc6 (>= 2.34)", "libstdc++6 (>= 11)", "passwd"],
+  rpm: ["libc.so.6(GLIBC_2.34)(64bit)", "libstdc++.so.6(GLIBCXX_3.4.29)(64bit)"],
+};
+
 export function linuxProduct(
   side: Side,
   given: Pick<LinuxProduct, "version" | "arch" | "executable"> & { readonly licences: string },
@@ -62,10 +71,7 @@ export function linuxProduct(
       ...(side === "receiver" ? [example()] : []),
       ["third-party-licences.txt", licences],
     ]),
-    needs:
-      side === "agent"
-        ? { deb: ["libc6 (>= 2.28)", "libstdc++6", "passwd", "acl"], rpm: ["shadow-utils", "acl", "libstdc++"] }
-        : { deb: ["libc6 (>= 2.28)", "libstdc++6", "passwd"], rpm: ["shadow-utils", "libstdc++"] },
+    needs: side === "agent" ? { deb: [...LIBRARIES.deb, "acl"], rpm: [...LIBRARIES.rpm, "/usr/bin/setfacl"] } : LIBRARIES,
     stateMode: side === "agent" ? "0700" : "0750",
   };
 }

@@ -42,7 +42,8 @@ License: see /usr/share/doc/${name}/third-party-licences.txt
 Group: Applications/Internet
 AutoReqProv: no
 Requires: ${needs.rpm.join(", ")}
-Requires(pre): shadow-utils
+Requires(post): /usr/sbin/useradd, /usr/bin/systemctl
+Requires(preun): /usr/bin/systemctl
 
 %description
 ${description.join("\n")}
@@ -65,12 +66,13 @@ if [ "$1" = 1 ]; then systemctl enable --quiet ${name}.service || true; fi
 start_service
 
 %preun
-if [ "$1" = 0 ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now --quiet ${name}.service || true
+if [ "$1" = 0 ]; then
+  if [ -d /run/systemd/system ]; then systemctl stop ${name}.service || true; fi
+  systemctl disable --quiet ${name}.service || true
 fi
 
 # Key, queue and settings stay for the next installation; \`tributary-agent service uninstall --purge\` deletes them before.
 %postun
-reload_systemd
+if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
 `;
 }
