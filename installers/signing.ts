@@ -35,7 +35,10 @@ export async function signWindows(file: string, env: Environment = process.env):
 export async function signRpm(file: string, env: Environment = process.env): Promise<void> {
   const key = env["TRIBUTARY_SIGN_GPG_KEY"];
   if (!key) return;
-  await run("rpmsign", ["--define", `_gpg_name ${key}`, "--addsign", file], { env: { ...process.env, ...env } });
+  // Debian's rpm names no path, and looks for none.
+  const gpg = (await run("sh", ["-c", "command -v gpg || echo /usr/bin/gpg"])).trim();
+  const defined = ["--define", `_gpg_name ${key}`, "--define", `__gpg ${gpg}`];
+  await run("rpmsign", [...defined, "--addsign", file], { env: { ...process.env, ...env } });
 }
 
 const ORIGIN = "_gpgorigin";
