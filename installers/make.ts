@@ -48,6 +48,7 @@ export async function makePackages({ version, out, only, say }: PackageOptions):
     throw new Error(`--version ${version}: expected three numbers such as 1.2.3 (Windows takes nothing else)`);
   const folder = resolve(out);
   mkdirSync(folder, { recursive: true });
+  process.env["SOURCE_DATE_EPOCH"] ??= await committedAt();
   const scratch = mkdtempSync(join(folder, ".making-"));
   try {
     const wanted = products(version, scratch).filter(
@@ -69,6 +70,10 @@ export async function makePackages({ version, out, only, say }: PackageOptions):
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+/** Seconds since 1970: the time of everything in the packages, so that whoever packs the same commit gets the same bytes. */
+const committedAt = async (): Promise<string> =>
+  (await run("git", ["log", "-1", "--format=%ct"], { cwd: ROOT }).catch(() => String(Math.floor(Date.now() / 1_000)))).trim();
 
 function products(version: string, scratch: string): readonly Product[] {
   const turn = turnstile();

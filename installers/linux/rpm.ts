@@ -32,6 +32,10 @@ function spec(product: LinuxProduct, root: string): string {
 %global __os_install_post %{nil}
 %global _build_id_links none
 %global _binary_payload w4.gzdio
+# The same bytes whoever packs it, and wherever.
+%global use_source_date_epoch_as_buildtime 1
+%global clamp_mtime_to_source_date_epoch 1
+%global _buildhost tributary.invalid
 %global _unitdir /usr/lib/systemd/system
 
 Name: ${name}

@@ -28,6 +28,6 @@ export async function makeTarball(product: LinuxProduct, out: string, scratch: s
   put(join(folder, "SHA256SUMS"), sums.join(""));
   await run("tar", [
     ...["--create", "--file", out, "--use-compress-program", "gzip -4 -n"],
-    ...["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--directory", scratch, folderName(product)],
+    ...["--sort=name", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${process.env["SOURCE_DATE_EPOCH"]}`, "--directory", scratch, folderName(product)],
   ]);
 }
