@@ -5,7 +5,7 @@
  * A program of its own, one run per executable, so that several are made at the same time:
  *   node installers/executable.ts JOB.json
  */
-import { linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sea from "@yao-pkg/pkg/lib-es5/sea.js";
 import type { Target } from "./targets.ts";
@@ -38,6 +38,29 @@ function fillCache({ target, nodeVersion, node, scratch }: ExecutableJob): void 
   for (const file of [archive, `${archive}.ok`, `${program}.ok`]) writeFileSync(file, "");
 }
 
+/**
+ * Where the bundle lies while it is packed: Node writes the path into the program, whose bytes shall not depend on who
+ * packed it. So it has a fixed length, and is replaced by one that is the same everywhere; stack traces show that.
+ */
+const PACKED_AS = "/tributary//main.cjs";
+
+function settle(main: string): string {
+  const folder = mkdtempSync("/tmp/");
+  const file = join(folder, "main.cjs");
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  copyFileSync(main, file);
+  return file;
+}
+
+function rename(output: string, from: string): void {
+  const program = readFileSync(output);
+  const at = program.indexOf(from);
+  if (from.length !== PACKED_AS.length || at === -1 || program.indexOf(from, at + 1) !== -1)
+    throw new Error(`${output}: expected the path ${from} once, in the place of ${PACKED_AS}`);
+  program.write(PACKED_AS, at);
+  writeFileSync(output, program);
+}
+
 const job: ExecutableJob = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8"));
 if (process.version !== `v${job.nodeVersion}`)
   throw new Error(
@@ -54,7 +77,9 @@ const seaConfig = {
   execArgv: job.flags,
   execArgvExtension: "none",
 };
-await sea.default(job.main, {
+const main = settle(job.main);
+await sea.default(main, {
   targets: [{ ...job.target.pkg, nodeRange: `node${job.nodeVersion}`, output: job.output }],
   seaConfig,
 });
+rename(job.output, main);

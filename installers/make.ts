@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -21,6 +22,7 @@ import { type LinuxProduct, linuxProduct } from "./linux/product.ts";
 import { makeRpm, rpmName } from "./linux/rpm.ts";
 import { makeTarball, tarballName } from "./linux/tarball.ts";
 import { run, turnstile } from "./run.ts";
+import { signDeb, signRpm, signSums, signWindows } from "./signing.ts";
 import { executableName, LINUX_ARM64, LINUX_X64, type Side, type Target, WINDOWS_X64 } from "./targets.ts";
 import { makeMsi, msiName } from "./windows/msi.ts";
 
@@ -59,6 +61,7 @@ export async function makePackages({ version, out, only, say }: PackageOptions):
     );
   const folder = resolve(out);
   mkdirSync(folder, { recursive: true });
+  process.env["SOURCE_DATE_EPOCH"] ??= await committedAt();
   const scratch = mkdtempSync(join(folder, ".making-"));
   try {
     const wanted = products(version, scratch).filter(
@@ -80,6 +83,14 @@ export async function makePackages({ version, out, only, say }: PackageOptions):
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+/** Seconds since 1970: the time of everything in the packages, so that whoever packs the same commit gets the same bytes. */
+const committedAt = async (): Promise<string> =>
+  (
+    await run("git", ["log", "-1", "--format=%ct"], { cwd: ROOT }).catch(() =>
+      String(Math.floor(Date.now() / 1_000)),
+    )
+  ).trim();
 
 function products(version: string, scratch: string): readonly Product[] {
   const turn = turnstile();
@@ -103,11 +114,15 @@ function products(version: string, scratch: string): readonly Product[] {
     name: string,
     product: () => Promise<LinuxProduct>,
     pack: (product: LinuxProduct, out: string, scratch: string) => Promise<void>,
+    sign: (file: string) => Promise<void> = async () => {},
   ): Product => ({
     name,
     make: async (file, own) => {
       const made = await product();
-      await turn(() => pack(made, file, own));
+      const fresh = join(own, name);
+      await turn(() => pack(made, fresh, own));
+      await sign(fresh);
+      renameSync(fresh, file);
     },
   });
   return [
@@ -121,10 +136,10 @@ function products(version: string, scratch: string): readonly Product[] {
       const agent = { name: "tributary-agent", version, arch };
       const receiver = { ...agent, name: "tributary-receiver" };
       return [
-        packed(debName(agent), linux("agent", target), makeDeb),
-        packed(rpmName(agent), linux("agent", target), makeRpm),
+        packed(debName(agent), linux("agent", target), makeDeb, signDeb),
+        packed(rpmName(agent), linux("agent", target), makeRpm, signRpm),
         packed(tarballName(agent), linux("agent", target), makeTarball),
-        packed(debName(receiver), linux("receiver", target), makeDeb),
+        packed(debName(receiver), linux("receiver", target), makeDeb, signDeb),
       ];
     }),
     {
@@ -132,8 +147,7 @@ function products(version: string, scratch: string): readonly Product[] {
       make: async (file, own) => {
         const agent = await executable(executableName("agent", WINDOWS_X64));
         const { licences } = await bundles("agent");
-        const sign = async (): Promise<void> => {};
-        await turn(() => makeMsi({ version, executable: agent, licences, sign }, file, own));
+        await turn(() => makeMsi({ version, executable: agent, licences, sign: signWindows }, file, own));
       },
     },
   ];
@@ -184,6 +198,8 @@ async function makeExecutable(side: Side, target: Target, parts: Bundle, scratch
     write("job.json", JSON.stringify(job)),
   ]);
   if (!existsSync(output)) throw new Error(`pkg made no ${output}`);
+  // Before it is packed: what the .msi installs is what was signed.
+  if (target.pkg.platform === "win") await signWindows(output);
   return output;
 }
 
@@ -200,7 +216,9 @@ async function describe(folder: string, version: string): Promise<void> {
       return { name, size: statSync(join(folder, name)).size, sha256: hash.digest("hex") };
     }),
   );
-  writeFileSync(join(folder, "SHA256SUMS"), files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(""));
+  const sums = join(folder, "SHA256SUMS");
+  writeFileSync(sums, files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(""));
+  await signSums(sums);
   const manifest = { version, node: nodeVersion(LINUX_X64), files };
   writeFileSync(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }

@@ -38,11 +38,12 @@ export async function installService(manager: ServiceManager, options: InstallOp
   );
   try {
     if (code !== undefined) enrol(data, code);
+    if (folder !== undefined) addFolder(manager, data, folder, options);
   } catch (error) {
-    undo();
+    // Once the code is used up, the key that it was used for is worth more than a clean host.
+    if (loadIdentity(data) === undefined) undo();
     throw error;
   }
-  if (folder !== undefined) addFolder(manager, data, folder, options);
   if (loadIdentity(data) === undefined) {
     say("the service is made and not started, because this host is not enrolled yet; next:");
     say("tributary-agent service install --code CODE --folder PATH");
@@ -96,7 +97,9 @@ function addFolder(
   if (!own(words))
     throw new ProblemError(
       "service-failed",
-      `the folder could not be added (see above). The host is ${loadIdentity(data) === undefined ? "not enrolled" : "enrolled"}; go on with: tributary-agent service install --folder PATH`,
+      loadIdentity(data) === undefined
+        ? "the folder could not be added (see above), so nothing was installed"
+        : "the folder could not be added (see above). The host is enrolled; go on with: tributary-agent service install --folder PATH",
     );
   if (manager.mayRead(path) === false) manager.grant(path, false);
 }

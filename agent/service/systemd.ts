@@ -5,6 +5,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -94,13 +95,28 @@ function stateOf(active: string): ServiceState {
 }
 
 function prepare(account: Account | undefined): { undo(): void } {
-  const undo: (() => void)[] = [];
+  const steps: (() => void)[] = [];
+  const undo = (): void => {
+    for (const step of steps.reverse()) step();
+    attempt("systemctl", ["daemon-reload"]);
+  };
+  try {
+    makeService(account, steps);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return { undo };
+}
+
+/** `undo`: takes what takes each step back. */
+function makeService(account: Account | undefined, undo: (() => void)[]): void {
   const name = account?.name ?? owner();
   if (!isKnown(name)) {
-    if (account !== undefined)
+    if (name !== NAME)
       throw new ProblemError(
         "usage",
-        `this system knows no account "${name}"; make it first, or leave --account out`,
+        `this system knows no account "${name}"; make it first, or name another one with --account`,
       );
     run("useradd", [
       ...[
@@ -116,22 +132,16 @@ function prepare(account: Account | undefined): { undo(): void } {
     ]);
     undo.push(() => void attempt("userdel", [NAME]));
   }
-  if (account !== undefined) undo.push(put(ACCOUNT_DROP_IN, accountDropIn(account.name)));
+  if (account !== undefined) put(ACCOUNT_DROP_IN, accountDropIn(account.name), undo);
   const { uid, gid } = idsOf(name);
-  undo.push(makeFolder(DATA, 0o700, uid, gid));
+  makeFolder(DATA, 0o700, uid, gid, undo);
   // Root writes the settings, the service only reads them; what is new there belongs to the group.
-  undo.push(makeFolder(SETTINGS, 0o2750, 0, gid));
+  makeFolder(SETTINGS, 0o2750, 0, gid, undo);
   if (!SHIPPED.some(existsSync)) {
     const program = settle(undo);
-    undo.push(put(OWN_UNIT, packagedText("agent.service").replaceAll(`/usr/bin/${NAME}`, program)));
+    put(OWN_UNIT, packagedText("agent.service").replaceAll(`/usr/bin/${NAME}`, program), undo);
   }
   systemctl("daemon-reload");
-  return {
-    undo: () => {
-      for (const step of undo.reverse()) step();
-      attempt("systemctl", ["daemon-reload"]);
-    },
-  };
 }
 
 /** Whom the service runs as: another account may have been chosen at an earlier installation. */
@@ -151,26 +161,32 @@ function accountDropIn(account: string): string {
   return `# Written by \`tributary-agent service install --account\`.\n[Service]\nUser=${account}\nGroup=${idsOf(account).gid}\n`;
 }
 
-/** Writes the file; gives what takes it back. */
-function put(file: string, text: string): () => void {
-  const before = existsSync(file);
-  if (!existsSync(dirname(file))) mkdirSync(dirname(file), { mode: 0o755 });
+/** Writes the file; its folder is made when it is the first in it. */
+function put(file: string, text: string, undo: (() => void)[] = []): void {
+  const folder = dirname(file);
+  if (!existsSync(folder)) {
+    mkdirSync(folder, { mode: 0o755 });
+    chmodSync(folder, 0o755);
+    undo.push(() => rmSync(folder, { recursive: true, force: true }));
+  }
+  const before = existsSync(file) ? readFileSync(file) : undefined;
+  undo.push(() => (before === undefined ? rmSync(file, { force: true }) : writeFileSync(file, before)));
   writeFileSync(file, text);
-  chmodSync(dirname(file), 0o755);
   chmodSync(file, 0o644);
-  return () => {
-    if (!before) rmSync(file, { force: true });
-  };
 }
 
-function makeFolder(folder: string, mode: number, uid: number, gid: number): () => void {
-  const before = existsSync(folder);
-  mkdirSync(folder, { recursive: true });
-  if (!before || statSync(folder).gid !== gid) chownSync(folder, uid, gid);
+/** What is in it goes with it to another account: the service could not open its own key. */
+function makeFolder(folder: string, mode: number, uid: number, gid: number, undo: (() => void)[]): void {
+  const before = statSync(folder, { throwIfNoEntry: false });
+  if (before === undefined) {
+    undo.push(() => rmSync(folder, { recursive: true, force: true }));
+    mkdirSync(folder, { recursive: true });
+    chownSync(folder, uid, gid);
+  } else if (before.uid !== uid || before.gid !== gid) {
+    undo.push(() => void attempt("chown", ["-R", "-P", `${before.uid}:${before.gid}`, folder]));
+    run("chown", ["-R", "-P", `${uid}:${gid}`, folder]);
+  }
   chmodSync(folder, mode);
-  return () => {
-    if (!before) rmSync(folder, { recursive: true, force: true });
-  };
 }
 
 /** The path from which the program runs as a service; it is copied there when it lies where anybody may change it. */
@@ -179,13 +195,15 @@ function settle(undo: (() => void)[]): string {
   if (/^\/(usr|opt)\//.test(here)) return here;
   const before = existsSync(PROGRAM);
   const fresh = `${PROGRAM}.${process.pid}.tmp`;
+  undo.push(() => {
+    rmSync(fresh, { force: true });
+    if (!before) rmSync(PROGRAM, { force: true });
+  });
+  mkdirSync(dirname(PROGRAM), { recursive: true });
   copyFileSync(here, fresh);
   chmodSync(fresh, 0o755);
   // A running program keeps the file that it was started from.
   renameSync(fresh, PROGRAM);
-  undo.push(() => {
-    if (!before) rmSync(PROGRAM, { force: true });
-  });
   return PROGRAM;
 }
 
@@ -263,8 +281,7 @@ function start(): void {
 }
 
 function uninstall(purge: boolean): readonly string[] {
-  const { state, account } = status();
-  if (state !== "absent") {
+  if (status().state !== "absent") {
     systemctl("disable", "--now", UNIT);
     attempt("systemctl", ["reset-failed", UNIT]);
   }
@@ -280,6 +297,7 @@ function uninstall(purge: boolean): readonly string[] {
     return [
       `the program belongs to a package; remove that too: apt-get purge ${NAME}, or dnf remove ${NAME}`,
     ];
-  if (purge && (account === undefined || account === NAME) && isKnown(NAME)) run("userdel", [NAME]);
+  // An account that was there before the service, and was named with --account, is nobody's to delete.
+  if (purge && isKnown(NAME)) run("userdel", [NAME]);
   return [];
 }

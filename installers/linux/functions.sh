@@ -1,4 +1,4 @@
-# For the scripts of .deb and .rpm: account, folders, service. NAME is replaced by the package's name.
+# What the scripts of .deb and .rpm have in common: account, folders, service.
 # An account and folders that are there already stay as they are.
 make_account() {
   getent passwd NAME > /dev/null ||

@@ -48,6 +48,15 @@ const TEXTS: Readonly<
   },
 };
 
+/**
+ * What Node and better-sqlite3's library were linked with: Debian 12, Ubuntu 22.04, Red Hat 9 and what is newer. In
+ * words that Red Hat and SUSE both know, whose packages have different names.
+ */
+const LIBRARIES: LinuxProduct["needs"] = {
+  deb: ["libc6 (>= 2.34)", "libstdc++6 (>= 11)", "passwd"],
+  rpm: ["libc.so.6(GLIBC_2.34)(64bit)", "libstdc++.so.6(GLIBCXX_3.4.29)(64bit)"],
+};
+
 export function linuxProduct(
   side: Side,
   given: Pick<LinuxProduct, "version" | "arch" | "executable"> & { readonly licences: string },
@@ -67,11 +76,8 @@ export function linuxProduct(
     ]),
     needs:
       side === "agent"
-        ? {
-            deb: ["libc6 (>= 2.28)", "libstdc++6", "passwd", "acl"],
-            rpm: ["shadow-utils", "acl", "libstdc++"],
-          }
-        : { deb: ["libc6 (>= 2.28)", "libstdc++6", "passwd"], rpm: ["shadow-utils", "libstdc++"] },
+        ? { deb: [...LIBRARIES.deb, "acl"], rpm: [...LIBRARIES.rpm, "/usr/bin/setfacl"] }
+        : LIBRARIES,
     stateMode: side === "agent" ? "0700" : "0750",
   };
 }

@@ -32,6 +32,10 @@ function spec(product: LinuxProduct, root: string): string {
 %global __os_install_post %{nil}
 %global _build_id_links none
 %global _binary_payload w4.gzdio
+# The same bytes whoever packs it, and wherever.
+%global use_source_date_epoch_as_buildtime 1
+%global clamp_mtime_to_source_date_epoch 1
+%global _buildhost tributary.invalid
 %global _unitdir /usr/lib/systemd/system
 
 Name: ${name}
@@ -42,7 +46,8 @@ License: see /usr/share/doc/${name}/third-party-licences.txt
 Group: Applications/Internet
 AutoReqProv: no
 Requires: ${needs.rpm.join(", ")}
-Requires(pre): shadow-utils
+Requires(post): /usr/sbin/useradd, /usr/bin/systemctl
+Requires(preun): /usr/bin/systemctl
 
 %description
 ${description.join("\n")}
@@ -65,12 +70,13 @@ if [ "$1" = 1 ]; then systemctl enable --quiet ${name}.service || true; fi
 start_service
 
 %preun
-if [ "$1" = 0 ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now --quiet ${name}.service || true
+if [ "$1" = 0 ]; then
+  if [ -d /run/systemd/system ]; then systemctl stop ${name}.service || true; fi
+  systemctl disable --quiet ${name}.service || true
 fi
 
 # Key, queue and settings stay for the next installation; \`tributary-agent service uninstall --purge\` deletes them before.
 %postun
-reload_systemd
+if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
 `;
 }

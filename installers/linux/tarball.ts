@@ -21,7 +21,7 @@ export async function makeTarball(product: LinuxProduct, out: string, scratch: s
   copyFileSync(join(import.meta.dirname, "install.sh"), join(folder, "install.sh"));
   chmodSync(join(folder, "install.sh"), 0o755);
   for (const [file, text] of product.docs) put(join(folder, file), text);
-  const sums = [product.name, "install.sh"].map((file) => {
+  const sums = [product.name, "install.sh", ...product.docs.keys()].map((file) => {
     const digest = createHash("sha256")
       .update(readFileSync(join(folder, file)))
       .digest("hex");
@@ -35,6 +35,7 @@ export async function makeTarball(product: LinuxProduct, out: string, scratch: s
       "--owner=0",
       "--group=0",
       "--numeric-owner",
+      `--mtime=@${process.env["SOURCE_DATE_EPOCH"]}`,
       "--directory",
       scratch,
       folderName(product),

@@ -1,16 +1,11 @@
 /** A host of a client: a Debian 13 with systemd, booted in a container that has only its own loopback. */
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSandbox } from "../servers/sandbox.ts";
-
-export interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
+import { entered, type Said } from "./entered.ts";
+import { OVERLAY } from "./overlay.ts";
 
 export interface Box {
   /** A line of shell, run by root in it. */
@@ -28,26 +23,13 @@ export interface Box {
  * Everything that is written goes to memory, over the tree. Mounts are those of the container's own process: they are
  * gone with it, however it ends. systemd takes the machine's control groups as they are, old ones too.
  */
-const BOOT = `
-set -e
-mount --make-rprivate /
-mount -t tmpfs tmpfs /run
-mkdir -p /run/systemd /run/box
-mount -t tmpfs -o size=4g tmpfs /run/box
-mkdir /run/box/upper /run/box/work /run/box/root
-mount -t overlay overlay -o "lowerdir=$TREE,upperdir=/run/box/upper,workdir=/run/box/work" /run/box/root
+const BOOT = `${OVERLAY}
 if [ -d /sys/fs/cgroup/unified ]; then
   export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=0
   set -- systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
 fi
 exec systemd-nspawn --quiet --directory=/run/box/root --boot --private-network --register=no --keep-unit --console=pipe "$@"
 `;
-
-const ENVIRONMENT = [
-  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  "LANG=C.UTF-8",
-  "HOME=/root",
-];
 
 /** Boots one; the first service can be started when this resolves. `tree`: of debianTree(). */
 export async function startBox(tree: string): Promise<Box> {
@@ -110,29 +92,4 @@ function childOf(pid: number): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** A line of shell as root; `where`: whose namespaces and root, as nsenter takes it. */
-export async function entered(where: readonly string[], line: string, stdin: string): Promise<Said> {
-  const child = spawn(
-    "nsenter",
-    [...where, "env", "-i", "-C", "/root", ...ENVIRONMENT, "/bin/sh", "-c", line],
-    {
-      stdio: ["pipe", "pipe", "pipe"],
-    },
-  );
-  const texts = { out: "", err: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    texts.out += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    texts.err += text;
-  });
-  child.stdin.on("error", () => {});
-  child.stdin.end(stdin);
-  const code = await new Promise<number>((done, refuse) => {
-    child.once("error", refuse);
-    child.once("close", (status) => done(status ?? 1));
-  });
-  return { code, ...texts };
 }

@@ -3,12 +3,12 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, onTestFailed, test } from "vitest";
-import { type Box, startBox } from "./box.ts";
+import type { Box } from "./box.ts";
+import { type Client, startClient } from "./client.ts";
 import { brokenCode } from "./code.ts";
 
 const { dist, version, nextDist, next, tree } = inject("packages");
 const agentDeb = (of: string): string => `tributary-agent_${of}_amd64.deb`;
-const receiverDeb = `tributary-receiver_${version}_amd64.deb`;
 
 describe("what lies in dist/", () => {
   test("SHA256SUMS and manifest.json name every file as it is", () => {
@@ -34,36 +34,23 @@ describe("what lies in dist/", () => {
 });
 
 describe("the .deb on Debian 13 with systemd", () => {
+  let client: Client;
   let box: Box;
   let code: string;
 
   beforeAll(async () => {
-    box = await startBox(tree);
-    await box.bring(join(dist, agentDeb(version)));
-    await box.bring(join(dist, receiverDeb));
-    await box.bring(join(nextDist, agentDeb(next)));
-    await box.ok(`dpkg -i ${receiverDeb}`);
-    await box.ok(`printf 'listen: { ingest: "127.0.0.1:8443" }\\n' > /etc/tributary-receiver/receiver.yaml`);
-    await box.ok("systemctl start tributary-receiver");
-    await box.until("curl -skf https://127.0.0.1:8443/readyz");
-    await box.ok("tributary-receiver client add acme");
-    code = await invitation();
+    client = await startClient(tree, join(dist, `tributary-receiver_${version}_amd64.deb`), [
+      join(dist, agentDeb(version)),
+      join(nextDist, agentDeb(next)),
+    ]);
+    box = client.box;
+    code = await client.invitation();
     await box.ok(
       "mkdir -p /srv/exports /home/alice/exports; chmod 700 /home/alice; echo a,b > /home/alice/exports/a.csv",
     );
   });
 
-  afterAll(async () => await box?.stop());
-
-  const invitation = async (words = "--client acme"): Promise<string> =>
-    (await box.ok(`tributary-receiver agent invite ${words}`)).trim();
-
-  /** Path -> digest of what the receiver has of the client, newest versions. */
-  const delivered = async (path: string): Promise<string> =>
-    await box.until(`tributary-receiver history --client acme --path '${path}' --json | grep .`);
-
-  const pidOf = async (): Promise<number> =>
-    JSON.parse(await box.ok("tributary-agent service status --json")).pid as number;
+  afterAll(async () => await client?.stop());
 
   test("it makes account, folders and an enabled service that waits for its enrolment", async () => {
     await box.ok(`dpkg -i ${agentDeb(version)}`);
@@ -125,8 +112,7 @@ describe("the .deb on Debian 13 with systemd", () => {
 
     await box.ok("systemctl stop tributary-receiver");
     const down = await box.run("tributary-agent service install --code - --folder /srv/exports", code);
-    await box.ok("systemctl start tributary-receiver");
-    await box.until("curl -skf https://127.0.0.1:8443/readyz");
+    await client.startReceiver();
     expect(down.code).toBe(1);
     expect(down.err).toMatch(/127\.0\.0\.1/);
     await expectUntouched();
@@ -149,7 +135,7 @@ describe("the .deb on Debian 13 with systemd", () => {
     expect(said.out).toMatch(/^ok {4}service: it runs as tributary-agent/m);
     expect(said.out).not.toMatch(/^(fail|warn)/m);
     expect(said.err).not.toContain("next:");
-    const version1 = JSON.parse(await delivered("a.csv"));
+    const version1 = await client.delivered("a.csv");
     expect(version1).toMatchObject({ path: "a.csv", size: 4 });
     // Every account of this host may not read alice's folders now, the service's may.
     expect((await box.run("setpriv --reuid=nobody --clear-groups ls /home/alice")).code).not.toBe(0);
@@ -166,7 +152,7 @@ describe("the .deb on Debian 13 with systemd", () => {
     const before = await box.ok("cat /etc/tributary-agent/agent.yaml /var/lib/tributary-agent/identity.json");
     const said = await box.run(
       "tributary-agent service install --code - --folder /home/alice/exports --name exports",
-      await invitation(),
+      await client.invitation(),
     );
     expect(said.code).toBe(0);
     expect(said.err).toContain("enrolled already");
@@ -176,11 +162,11 @@ describe("the .deb on Debian 13 with systemd", () => {
   });
 
   test("killed, it comes back and goes on", async () => {
-    const before = await pidOf();
+    const before = await client.pid();
     await box.ok(`kill -KILL ${before}; echo c > /home/alice/exports/killed.csv`);
     await box.until(`tributary-agent service status && ! kill -0 ${before}`, 30_000);
-    expect(await pidOf()).not.toBe(before);
-    await delivered("killed.csv");
+    expect(await client.pid()).not.toBe(before);
+    await client.delivered("killed.csv");
   });
 
   test("the watchdog hears of it, and ends one that stands still", async () => {
@@ -189,9 +175,9 @@ describe("the .deb on Debian 13 with systemd", () => {
        printf '[Service]\\nWatchdogSec=2\\nTimeoutAbortSec=1\\nRestartSec=1\\n' > /run/systemd/system/tributary-agent.service.d/watchdog.conf
        systemctl daemon-reload; systemctl restart tributary-agent`,
     );
-    const before = await pidOf();
+    const before = await client.pid();
     await box.ok("sleep 5");
-    expect(await pidOf()).toBe(before);
+    expect(await client.pid()).toBe(before);
     await box.ok(`kill -STOP ${before}`);
     await box.until(`tributary-agent service status && ! kill -0 ${before}`, 30_000);
     await box.ok(
@@ -215,7 +201,7 @@ describe("the .deb on Debian 13 with systemd", () => {
     expect(before.out).toMatch(/^fail {2}source out: /m);
     await box.ok("tributary-agent service grant '/srv/out box' --write");
     await box.until("[ ! -e '/srv/out box/done.csv' ]", 30_000);
-    await delivered("done.csv");
+    await client.delivered("done.csv");
     expect((await box.run("tributary-agent doctor")).code).toBe(0);
   });
 
@@ -226,15 +212,15 @@ describe("the .deb on Debian 13 with systemd", () => {
     await box.ok("systemctl stop tributary-receiver");
     await box.ok("echo 1 > /home/alice/exports/one.csv; echo 2 > /home/alice/exports/two.csv");
     await box.until("tributary-agent status | grep -q '^waiting *2 '", 30_000);
-    const pid = await pidOf();
+    const pid = await client.pid();
     await box.ok(`dpkg -i ${agentDeb(next)}`);
-    expect(await pidOf()).not.toBe(pid);
+    expect(await client.pid()).not.toBe(pid);
     expect(await box.ok("tributary-agent --version")).toBe(`${next}\n`);
     expect(await box.ok(kept)).toBe(before);
     expect(await box.ok("tributary-agent status")).toMatch(/^waiting +2 /m);
-    await box.ok("systemctl start tributary-receiver");
-    await delivered("one.csv");
-    await delivered("two.csv");
+    await client.startReceiver();
+    await client.delivered("one.csv");
+    await client.delivered("two.csv");
     await box.ok("systemctl disable tributary-agent");
     await box.ok(`dpkg -i ${agentDeb(next)}`);
     expect((await box.run("systemctl is-enabled --quiet tributary-agent")).code).not.toBe(0);
@@ -248,7 +234,7 @@ describe("the .deb on Debian 13 with systemd", () => {
       "test -e /var/lib/tributary-agent/key -a -e /etc/tributary-agent/agent.yaml -a ! -e /usr/bin/tributary-agent",
     );
     await box.ok(`echo 3 > /home/alice/exports/again.csv; dpkg -i ${agentDeb(next)}`);
-    await delivered("again.csv");
+    await client.delivered("again.csv");
     expect((await box.ok("tributary-receiver agent list --json")).trim().split("\n")).toHaveLength(1);
   });
 

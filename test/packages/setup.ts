@@ -19,7 +19,7 @@ export interface Packages {
   /** The folder with everything, and the version of it. */
   readonly dist: string;
   readonly version: string;
-  /** What upgrades are tried with: the .deb of amd64 and the .msi, one version higher. */
+  /** What upgrades are tried with: the agent's packages for x64 and the .msi, one version higher. */
   readonly nextDist: string;
   readonly next: string;
   /** A Debian 13 that nobody may write into. */
@@ -36,7 +36,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const make = async (): Promise<void> => {
     if (given !== undefined) return;
     await makePackages("--out", dist);
-    await makePackages("--out", nextDist, "--version", next, `agent_${next}_amd64.deb`, ".msi");
+    const parts = [
+      `agent_${next}_amd64.deb`,
+      `agent-${next}-1.x86_64.rpm`,
+      `agent-${next}-linux-x64.tar.gz`,
+      ".msi",
+    ];
+    await makePackages("--out", nextDist, "--version", next, ...parts);
   };
   const [tree] = await Promise.all([debianTree(), make()]);
   project.provide("packages", { dist, version: VERSION, nextDist, next, tree });

@@ -5,7 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSandbox } from "../servers/sandbox.ts";
-import { entered, type Said } from "./box.ts";
+import { entered, type Said } from "./entered.ts";
 
 export interface Wine {
   /** Where C:\ lies for this machine. */
