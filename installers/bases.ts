@@ -37,11 +37,15 @@ export async function nodeFor(target: Target, cache: string): Promise<string> {
   mkdirSync(cache, { recursive: true });
   const fresh = mkdtempSync(join(cache, "fresh-"));
   try {
-    await run("npm", ["pack", `${target.node}@${version}`, "--silent", "--pack-destination", fresh], { cwd: fresh });
+    await run("npm", ["pack", `${target.node}@${version}`, "--silent", "--pack-destination", fresh], {
+      cwd: fresh,
+    });
     const archive = join(fresh, `${target.node}-${version}.tgz`);
     const digest = `sha512-${createHash("sha512").update(readFileSync(archive)).digest("base64")}`;
     if (digest !== integrity)
-      throw new Error(`${target.node}@${version} has the digest ${digest}, package-lock.json says ${integrity}`);
+      throw new Error(
+        `${target.node}@${version} has the digest ${digest}, package-lock.json says ${integrity}`,
+      );
     await run("tar", ["-xzf", archive, "-C", fresh]);
     rmSync(archive);
     renameSync(fresh, join(cache, name));

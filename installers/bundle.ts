@@ -31,7 +31,10 @@ export async function bundle(side: Side, version: string, threads: string): Prom
     for (const file of readdirSync(join(ROOT, folder)).filter((one) => one.endsWith(".sql")))
       texts.set(`${name}${file}`, readFileSync(join(ROOT, folder, file), "utf8"));
   if (side === "receiver")
-    texts.set("follower-worker.js", (await compile({ file: "receiver/lake/follower-worker.ts" }, version)).text);
+    texts.set(
+      "follower-worker.js",
+      (await compile({ file: "receiver/lake/follower-worker.ts" }, version)).text,
+    );
   if (side === "agent")
     texts.set("agent.service", readFileSync(join(ROOT, "installers/linux/agent.service"), "utf8"));
   // Set before anything asks for a thread, which is when the C library's loop reads it.
@@ -82,7 +85,8 @@ function licencesOf(inputs: readonly string[]): string {
     .map((path) => {
       const { name, version, license } = JSON.parse(readFileSync(join(ROOT, path, "package.json"), "utf8"));
       const file = readdirSync(join(ROOT, path)).find((one) => /^licen[cs]e/i.test(one));
-      const text = file === undefined ? `Licence: ${license}` : readFileSync(join(ROOT, path, file), "utf8").trim();
+      const text =
+        file === undefined ? `Licence: ${license}` : readFileSync(join(ROOT, path, file), "utf8").trim();
       return `${name} ${version}\n${"=".repeat(40)}\n${text}\n`;
     })
     .join("\n\n");

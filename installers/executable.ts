@@ -63,7 +63,9 @@ function rename(output: string, from: string): void {
 
 const job: ExecutableJob = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8"));
 if (process.version !== `v${job.nodeVersion}`)
-  throw new Error(`this is Node ${process.version}; a blob for v${job.nodeVersion} is made by that version alone`);
+  throw new Error(
+    `this is Node ${process.version}; a blob for v${job.nodeVersion} is made by that version alone`,
+  );
 fillCache(job);
 process.env["HOME"] = job.scratch;
 // Newer than pkg's type of it; Node's own configuration takes all of these.

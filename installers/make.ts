@@ -1,6 +1,17 @@
 /** Everything that is handed to others, each made once and from the same executables. */
 import { createHash } from "node:crypto";
-import { copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { nodeFor, nodeVersion } from "./bases.ts";
@@ -12,8 +23,8 @@ import { makeRpm, rpmName } from "./linux/rpm.ts";
 import { makeTarball, tarballName } from "./linux/tarball.ts";
 import { run, turnstile } from "./run.ts";
 import { signDeb, signRpm, signSums, signWindows } from "./signing.ts";
-import { makeMsi, msiName } from "./windows/msi.ts";
 import { executableName, LINUX_ARM64, LINUX_X64, type Side, type Target, WINDOWS_X64 } from "./targets.ts";
+import { makeMsi, msiName } from "./windows/msi.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -45,7 +56,9 @@ const stayingOf = async (side: Side): Promise<Staying> => (await import(`../${si
 /** Makes the wanted files, SHA256SUMS and manifest.json of all that lies in `out`. Throws when nothing is called that. */
 export async function makePackages({ version, out, only, say }: PackageOptions): Promise<readonly string[]> {
   if (!/^\d+\.\d+\.\d+$/.test(version))
-    throw new Error(`--version ${version}: expected three numbers such as 1.2.3 (Windows takes nothing else)`);
+    throw new Error(
+      `--version ${version}: expected three numbers such as 1.2.3 (Windows takes nothing else)`,
+    );
   const folder = resolve(out);
   mkdirSync(folder, { recursive: true });
   process.env["SOURCE_DATE_EPOCH"] ??= await committedAt();
@@ -73,13 +86,21 @@ export async function makePackages({ version, out, only, say }: PackageOptions):
 
 /** Seconds since 1970: the time of everything in the packages, so that whoever packs the same commit gets the same bytes. */
 const committedAt = async (): Promise<string> =>
-  (await run("git", ["log", "-1", "--format=%ct"], { cwd: ROOT }).catch(() => String(Math.floor(Date.now() / 1_000)))).trim();
+  (
+    await run("git", ["log", "-1", "--format=%ct"], { cwd: ROOT }).catch(() =>
+      String(Math.floor(Date.now() / 1_000)),
+    )
+  ).trim();
 
 function products(version: string, scratch: string): readonly Product[] {
   const turn = turnstile();
-  const bundles = memo(async (side: Side) => bundle(side, version, (await stayingOf(side)).env.UV_THREADPOOL_SIZE));
+  const bundles = memo(async (side: Side) =>
+    bundle(side, version, (await stayingOf(side)).env.UV_THREADPOOL_SIZE),
+  );
   const executable = memo((name: string) => {
-    const [side, target] = EXECUTABLES.find(([one, of]) => executableName(one, of) === name) as (typeof EXECUTABLES)[number];
+    const [side, target] = EXECUTABLES.find(
+      ([one, of]) => executableName(one, of) === name,
+    ) as (typeof EXECUTABLES)[number];
     return turn(async () => await makeExecutable(side, target, await bundles(side), scratch));
   });
   const linux = (side: Side, target: Target) => async (): Promise<LinuxProduct> =>
@@ -172,7 +193,10 @@ async function makeExecutable(side: Side, target: Target, parts: Bundle, scratch
     output,
     scratch: own,
   };
-  await run(process.execPath, [join(import.meta.dirname, "executable.ts"), write("job.json", JSON.stringify(job))]);
+  await run(process.execPath, [
+    join(import.meta.dirname, "executable.ts"),
+    write("job.json", JSON.stringify(job)),
+  ]);
   if (!existsSync(output)) throw new Error(`pkg made no ${output}`);
   // Before it is packed: what the .msi installs is what was signed.
   if (target.pkg.platform === "win") await signWindows(output);

@@ -30,7 +30,9 @@ export async function run(
   } catch (cause) {
     const { code, stdout = "", stderr = "" } = cause as { code?: unknown; stdout?: string; stderr?: string };
     if (code === "ENOENT")
-      throw new Error(`${program} is not installed; on Debian: apt-get install ${PACKAGES[program] ?? program}`);
+      throw new Error(
+        `${program} is not installed; on Debian: apt-get install ${PACKAGES[program] ?? program}`,
+      );
     throw new Error(`\`${program} ${words.join(" ")}\` ended with ${code}:\n${stderr || stdout}`);
   }
 }

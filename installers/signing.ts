@@ -19,7 +19,9 @@ export async function signWindows(file: string, env: Environment = process.env):
   if (!pkcs12) return;
   const password = env["TRIBUTARY_SIGN_PASSWORD_FILE"];
   if (!password)
-    throw new Error("TRIBUTARY_SIGN_PKCS12 is set and TRIBUTARY_SIGN_PASSWORD_FILE is not; name the file with its password");
+    throw new Error(
+      "TRIBUTARY_SIGN_PKCS12 is set and TRIBUTARY_SIGN_PASSWORD_FILE is not; name the file with its password",
+    );
   const url = env["TRIBUTARY_SIGN_TIMESTAMP_URL"];
   const signed = `${file}.signed`;
   rmSync(signed, { force: true });
@@ -51,7 +53,12 @@ export async function signDeb(file: string, env: Environment = process.env): Pro
   const signature = await detached(Buffer.concat(members.map(({ content }) => content)), [], env);
   writeFileSync(
     file,
-    Buffer.concat([MAGIC, ...members.map(({ whole }) => whole), header(ORIGIN, signature.length), even(signature)]),
+    Buffer.concat([
+      MAGIC,
+      ...members.map(({ whole }) => whole),
+      header(ORIGIN, signature.length),
+      even(signature),
+    ]),
   );
 }
 
@@ -68,9 +75,13 @@ async function detached(bytes: Uint8Array, words: readonly string[], env: Enviro
     const [file, signature] = [join(folder, "signed"), join(folder, "signature")];
     writeFileSync(file, bytes);
     const key = env["TRIBUTARY_SIGN_GPG_KEY"] as string;
-    await run("gpg", ["--batch", ...words, "--local-user", key, "--output", signature, "--detach-sign", file], {
-      env: { ...process.env, ...env },
-    });
+    await run(
+      "gpg",
+      ["--batch", ...words, "--local-user", key, "--output", signature, "--detach-sign", file],
+      {
+        env: { ...process.env, ...env },
+      },
+    );
     return readFileSync(signature);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -91,9 +102,11 @@ interface Member {
 function membersOf(archive: Buffer): readonly Member[] {
   const members: Member[] = [];
   for (let at = MAGIC.length; at < archive.length; ) {
-    const field = (from: number, length: number): string => archive.toString("latin1", at + from, at + from + length).trim();
+    const field = (from: number, length: number): string =>
+      archive.toString("latin1", at + from, at + from + length).trim();
     const size = Number(field(48, 10));
-    if (field(58, 2) !== "`" || !Number.isSafeInteger(size)) throw new Error(`no member of an ar archive at byte ${at}`);
+    if (field(58, 2) !== "`" || !Number.isSafeInteger(size))
+      throw new Error(`no member of an ar archive at byte ${at}`);
     const end = at + HEADER + size + (size % 2);
     const content = archive.subarray(at + HEADER, at + HEADER + size);
     members.push({ name: field(0, 16).replace(/\/$/, ""), content, whole: archive.subarray(at, end) });
@@ -104,7 +117,9 @@ function membersOf(archive: Buffer): readonly Member[] {
 
 /** Of no time: what is signed tells when. */
 const header = (name: string, size: number): Buffer =>
-  Buffer.from(`${name.padEnd(16)}${"0".padEnd(12)}${"0".padEnd(6)}${"0".padEnd(6)}${"100644".padEnd(8)}${String(size).padEnd(10)}\`\n`);
+  Buffer.from(
+    `${name.padEnd(16)}${"0".padEnd(12)}${"0".padEnd(6)}${"0".padEnd(6)}${"100644".padEnd(8)}${String(size).padEnd(10)}\`\n`,
+  );
 
 const even = (content: Buffer): Buffer =>
   content.length % 2 === 0 ? content : Buffer.concat([content, Buffer.from("\n")]);

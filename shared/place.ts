@@ -46,7 +46,10 @@ export function settingsFile(
 ): string {
   if (given.config !== undefined) return resolve(given.config);
   const systemPlace =
-    given.data === undefined && !around.env.TRIBUTARY_DATA && around.checkout === undefined && around.platform === "linux";
+    given.data === undefined &&
+    !around.env.TRIBUTARY_DATA &&
+    around.checkout === undefined &&
+    around.platform === "linux";
   if (systemPlace) return `/etc/tributary-${side}/${side}.yaml`;
   return join(dataFolder(side, given.data, around), `${side}.yaml`);
 }

@@ -1,6 +1,7 @@
 /** `add-folder`: a folder becomes a source, written into agent.yaml; a running agent takes it up within seconds. */
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { actAsOwnerOf } from "@tributary/shared/account.ts";
 import { makeFolder } from "@tributary/shared/folder.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { slug } from "@tributary/shared/protocol.ts";
@@ -10,7 +11,6 @@ import { type Command, Option } from "commander";
 import { agentSettings, placed } from "../config.ts";
 import { writeDurably } from "../identity/durable.ts";
 import { loadIdentity } from "../identity/identity.ts";
-import { actAsOwnerOf } from "@tributary/shared/account.ts";
 import { folderWarnings, refuseFolder } from "./folder-place.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
 import { putSource, type SourceEntry } from "./source-entry.ts";

@@ -1,9 +1,9 @@
 /** `--data` and `--config`, which every command takes. */
 import { existsSync } from "node:fs";
+import { actAsOwnerOf } from "@tributary/shared/account.ts";
 import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Command, Option } from "commander";
-import { actAsOwnerOf } from "@tributary/shared/account.ts";
 
 export interface Place {
   readonly data: string;

@@ -7,8 +7,8 @@ import { addEnroll } from "./enroll.ts";
 import { addReceipt, type ReadQueue } from "./receipt.ts";
 import { type AskRetry, addRetry } from "./retry.ts";
 import { addRun, type Run } from "./run.ts";
-import { addService } from "./service.ts";
 import { addScan, type LookInto } from "./scan.ts";
+import { addService } from "./service.ts";
 import { addStatus, type IsRunning } from "./status.ts";
 
 export interface AgentParts {

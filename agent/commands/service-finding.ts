@@ -18,7 +18,11 @@ export function serviceFinding(
         "take a folder elsewhere, such as /srv or /var/spool",
       );
     if (state === "absent")
-      return warn(CHECK, "there is none, so files flow only while `run` runs", "tributary-agent service install");
+      return warn(
+        CHECK,
+        "there is none, so files flow only while `run` runs",
+        "tributary-agent service install",
+      );
     if (state !== "running")
       return fail(
         CHECK,

@@ -32,9 +32,10 @@ export function addService(program: Command): void {
     .option("--client <client>", "whose files these are; needed when the agent acts for several")
     .option("--account <name>", "run as this account instead of one made for it")
     .addOption(
-      new Option("--password <how>", "Windows: - reads the account's password from standard input, after the code").choices([
-        "-",
-      ]),
+      new Option(
+        "--password <how>",
+        "Windows: - reads the account's password from standard input, after the code",
+      ).choices(["-"]),
     )
     .action(async (words: Words) => {
       process.exitCode = await installService(serviceManager(), await optionsOf(words));
@@ -43,7 +44,10 @@ export function addService(program: Command): void {
     .command("uninstall")
     .summary("take the service away")
     .description("Stops the service and takes it away. Key, queue and settings stay, unless --purge.")
-    .option("--purge", "delete the agent's key, queue and settings too; the folders it captured are not touched")
+    .option(
+      "--purge",
+      "delete the agent's key, queue and settings too; the folders it captured are not touched",
+    )
     .action((options: { readonly purge?: boolean }) => {
       const manager = serviceManager();
       manager.requireRights();

@@ -1,5 +1,17 @@
 /** The service under systemd: a unit, an account of its own, and folders that it may read. */
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { packagedText } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -48,7 +60,9 @@ function status(): ServiceStatus {
   const keys = "LoadState,ActiveState,MainPID,UnitFileState,User,Result,ExecMainStatus";
   const { code, out, err } = attempt("systemctl", ["show", UNIT, "--property", keys]);
   if (code !== 0) throw new ProblemError("service-failed", `systemd does not answer: ${err || out}`);
-  const told = new Map(out.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+  const told = new Map(
+    out.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
   const get = (key: string): string => told.get(key) ?? "";
   if (get("LoadState") === "not-found") return { state: "absent" };
   const state = stateOf(get("ActiveState"));
@@ -100,9 +114,21 @@ function makeService(account: Account | undefined, undo: (() => void)[]): void {
   const name = account?.name ?? owner();
   if (!isKnown(name)) {
     if (name !== NAME)
-      throw new ProblemError("usage", `this system knows no account "${name}"; make it first, or name another one with --account`);
+      throw new ProblemError(
+        "usage",
+        `this system knows no account "${name}"; make it first, or name another one with --account`,
+      );
     run("useradd", [
-      ...["--system", "--user-group", "--no-create-home", "--home-dir", DATA, "--shell", "/usr/sbin/nologin", NAME],
+      ...[
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--home-dir",
+        DATA,
+        "--shell",
+        "/usr/sbin/nologin",
+        NAME,
+      ],
     ]);
     undo.push(() => void attempt("userdel", [NAME]));
   }
@@ -229,7 +255,8 @@ function letWrite(folder: string): void {
   const line = `ReadWritePaths="-${folder.replaceAll("%", "%%").replace(/["\\]/g, "\\$&")}"`;
   const before = existsSync(FOLDERS_DROP_IN) ? run("cat", [FOLDERS_DROP_IN]).split("\n") : [];
   if (before.includes(line)) return;
-  const head = "# Written by `tributary-agent service grant --write`; leave out a line to take the right away.";
+  const head =
+    "# Written by `tributary-agent service grant --write`; leave out a line to take the right away.";
   const lines = before.filter((one) => one.startsWith("ReadWritePaths="));
   put(FOLDERS_DROP_IN, `${[head, "[Service]", ...lines, line].join("\n")}\n`);
   systemctl("daemon-reload");
@@ -267,7 +294,9 @@ function uninstall(purge: boolean): readonly string[] {
     rmSync(SETTINGS, { recursive: true, force: true });
   }
   if (SHIPPED.some(existsSync))
-    return [`the program belongs to a package; remove that too: apt-get purge ${NAME}, or dnf remove ${NAME}`];
+    return [
+      `the program belongs to a package; remove that too: apt-get purge ${NAME}, or dnf remove ${NAME}`,
+    ];
   // An account that was there before the service, and was named with --account, is nobody's to delete.
   if (purge && isKnown(NAME)) run("userdel", [NAME]);
   return [];

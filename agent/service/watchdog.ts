@@ -8,7 +8,10 @@ import { execFile } from "node:child_process";
 const SIGNS = 3;
 
 /** Tells systemd from time to time that all is well, where it asked for that. Holds no process alive. */
-export function keepWatchdog(env: Readonly<Record<string, string | undefined>>, onFailure: (why: string) => void): void {
+export function keepWatchdog(
+  env: Readonly<Record<string, string | undefined>>,
+  onFailure: (why: string) => void,
+): void {
   const waitsMs = Number(env["WATCHDOG_USEC"]) / 1000;
   if (env["NOTIFY_SOCKET"] === undefined || !(waitsMs > 0)) return;
   let told = false;

@@ -24,7 +24,10 @@ export interface LinuxProduct {
 }
 
 const TEXTS: Readonly<
-  Record<Side, { readonly summary: string; readonly description: readonly string[]; readonly docs: readonly string[] }>
+  Record<
+    Side,
+    { readonly summary: string; readonly description: readonly string[]; readonly docs: readonly string[] }
+  >
 > = {
   agent: {
     summary: "sends the files of this host's folders to a Tributary receiver",
@@ -71,7 +74,10 @@ export function linuxProduct(
       ...(side === "receiver" ? [example()] : []),
       ["third-party-licences.txt", licences],
     ]),
-    needs: side === "agent" ? { deb: [...LIBRARIES.deb, "acl"], rpm: [...LIBRARIES.rpm, "/usr/bin/setfacl"] } : LIBRARIES,
+    needs:
+      side === "agent"
+        ? { deb: [...LIBRARIES.deb, "acl"], rpm: [...LIBRARIES.rpm, "/usr/bin/setfacl"] }
+        : LIBRARIES,
     stateMode: side === "agent" ? "0700" : "0750",
   };
 }

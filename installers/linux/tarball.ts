@@ -22,12 +22,23 @@ export async function makeTarball(product: LinuxProduct, out: string, scratch: s
   chmodSync(join(folder, "install.sh"), 0o755);
   for (const [file, text] of product.docs) put(join(folder, file), text);
   const sums = [product.name, "install.sh", ...product.docs.keys()].map((file) => {
-    const digest = createHash("sha256").update(readFileSync(join(folder, file))).digest("hex");
+    const digest = createHash("sha256")
+      .update(readFileSync(join(folder, file)))
+      .digest("hex");
     return `${digest}  ${file}\n`;
   });
   put(join(folder, "SHA256SUMS"), sums.join(""));
   await run("tar", [
     ...["--create", "--file", out, "--use-compress-program", "gzip -4 -n"],
-    ...["--sort=name", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${process.env["SOURCE_DATE_EPOCH"]}`, "--directory", scratch, folderName(product)],
+    ...[
+      "--sort=name",
+      "--owner=0",
+      "--group=0",
+      "--numeric-owner",
+      `--mtime=@${process.env["SOURCE_DATE_EPOCH"]}`,
+      "--directory",
+      scratch,
+      folderName(product),
+    ],
   ]);
 }

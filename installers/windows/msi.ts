@@ -18,7 +18,11 @@ export interface MsiParts {
 export const msiName = (version: string): string => `tributary-agent-${version}-x64.msi`;
 
 /** Makes `out`. `scratch`: an empty folder. */
-export async function makeMsi({ version, executable, licences, sign }: MsiParts, out: string, scratch: string): Promise<void> {
+export async function makeMsi(
+  { version, executable, licences, sign }: MsiParts,
+  out: string,
+  scratch: string,
+): Promise<void> {
   const service = join(scratch, "tributary-service.exe");
   const setup = join(scratch, "tributary-setup.dll");
   await compile(service, setup, scratch);

@@ -167,7 +167,10 @@ async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
  */
 function fileLock(file: string): SiteLock {
   const take = async (begin: string, refusal: string): Promise<Held> => {
-    const handle = new SqliteFile(file, { timeout: 0, nativeBinding: packagedSqlite(dirname(file)) as never });
+    const handle = new SqliteFile(file, {
+      timeout: 0,
+      nativeBinding: packagedSqlite(dirname(file)) as never,
+    });
     try {
       handle.exec(begin);
     } catch (cause) {

@@ -30,12 +30,17 @@ test.for<[string, number]>([
   expect(header.readUInt16LE(18)).toBe(machine);
 });
 
-test.for(["tributary-agent-linux-arm64", "tributary-receiver-linux-arm64"])("%s says its version", async (name) => {
-  expect(await emulated(name, "--version")).toBe(`${version}\n`);
-});
+test.for(["tributary-agent-linux-arm64", "tributary-receiver-linux-arm64"])(
+  "%s says its version",
+  async (name) => {
+    expect(await emulated(name, "--version")).toBe(`${version}\n`);
+  },
+);
 
 test("the receiver makes its ledger, with the SQLite library for arm64", async () => {
   const data = join(sandbox.folder, "data");
   await emulated("tributary-receiver-linux-arm64", "client", "add", "acme", "--data", data);
-  expect(await emulated("tributary-receiver-linux-arm64", "client", "list", "--data", data)).toContain("acme");
+  expect(await emulated("tributary-receiver-linux-arm64", "client", "list", "--data", data)).toContain(
+    "acme",
+  );
 });

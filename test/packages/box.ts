@@ -34,7 +34,9 @@ exec systemd-nspawn --quiet --directory=/run/box/root --boot --private-network -
 /** Boots one; the first service can be started when this resolves. `tree`: of debianTree(). */
 export async function startBox(tree: string): Promise<Box> {
   const sandbox = await createSandbox("box");
-  const boot = sandbox.start("boot", "unshare", ["--mount", "/bin/sh", "-c", BOOT, "boot"], { env: { TREE: tree } });
+  const boot = sandbox.start("boot", "unshare", ["--mount", "/bin/sh", "-c", BOOT, "boot"], {
+    env: { TREE: tree },
+  });
   const ended = new Promise<void>((done) => boot.once("close", () => done()));
   const init = async (): Promise<number> => {
     for (let waited = 0; waited < 30_000; waited += 100) {
@@ -61,7 +63,9 @@ export async function startBox(tree: string): Promise<Box> {
         const said = await run(line);
         if (said.code === 0) return said.out;
         if (performance.now() > limit)
-          throw new Error(`\`${line}\` ended with ${said.code} for ${withinMs} ms:\n${said.err}\n${said.out}`);
+          throw new Error(
+            `\`${line}\` ended with ${said.code} for ${withinMs} ms:\n${said.err}\n${said.out}`,
+          );
         await sleep(200);
       }
     },

@@ -6,7 +6,9 @@ export interface Client {
   /** A code of `tributary-receiver agent invite`, for client acme. */
   invitation(): Promise<string>;
   /** The newest version of the client's file, as the receiver tells it; waits for it. */
-  delivered(path: string): Promise<{ readonly versionId: string; readonly size: number; readonly path: string }>;
+  delivered(
+    path: string,
+  ): Promise<{ readonly versionId: string; readonly size: number; readonly path: string }>;
   /** Process id of the agent's service. */
   pid(): Promise<number>;
   startReceiver(): Promise<void>;
@@ -14,7 +16,11 @@ export interface Client {
 }
 
 /** `files`: what lies in /root then. */
-export async function startClient(tree: string, receiverDeb: string, files: readonly string[]): Promise<Client> {
+export async function startClient(
+  tree: string,
+  receiverDeb: string,
+  files: readonly string[],
+): Promise<Client> {
   const box = await startBox(tree);
   for (const file of [receiverDeb, ...files]) await box.bring(file);
   await box.ok(`dpkg -i ${receiverDeb.split("/").at(-1)}`);
@@ -23,7 +29,9 @@ export async function startClient(tree: string, receiverDeb: string, files: read
     box,
     invitation: async () => (await box.ok("tributary-receiver agent invite --client acme")).trim(),
     delivered: async (path) =>
-      JSON.parse(await box.until(`tributary-receiver history --client acme --path '${path}' --latest --json | grep .`)),
+      JSON.parse(
+        await box.until(`tributary-receiver history --client acme --path '${path}' --latest --json | grep .`),
+      ),
     pid: async () => JSON.parse(await box.ok("tributary-agent service status --json")).pid,
     async startReceiver() {
       await box.ok("systemctl start tributary-receiver");

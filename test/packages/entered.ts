@@ -7,13 +7,21 @@ export interface Said {
   readonly err: string;
 }
 
-const ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root"];
+const ENVIRONMENT = [
+  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  "LANG=C.UTF-8",
+  "HOME=/root",
+];
 
 /** `where`: words of nsenter. */
 export async function entered(where: readonly string[], line: string, stdin: string): Promise<Said> {
-  const child = spawn("nsenter", [...where, "env", "-i", "-C", "/root", ...ENVIRONMENT, "/bin/sh", "-c", line], {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const child = spawn(
+    "nsenter",
+    [...where, "env", "-i", "-C", "/root", ...ENVIRONMENT, "/bin/sh", "-c", line],
+    {
+      stdio: ["pipe", "pipe", "pipe"],
+    },
+  );
   const texts = { out: "", err: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     texts.out += text;

@@ -15,7 +15,9 @@ describe("what lies in dist/", () => {
     const sums = readFileSync(join(dist, "SHA256SUMS"), "utf8").trim().split("\n");
     const manifest = JSON.parse(readFileSync(join(dist, "manifest.json"), "utf8"));
     expect(manifest.version).toBe(version);
-    expect(sums).toEqual(manifest.files.map((file: { sha256: string; name: string }) => `${file.sha256}  ${file.name}`));
+    expect(sums).toEqual(
+      manifest.files.map((file: { sha256: string; name: string }) => `${file.sha256}  ${file.name}`),
+    );
     for (const { name, size, sha256 } of manifest.files) {
       const bytes = readFileSync(join(dist, name));
       expect([name, bytes.length]).toEqual([name, size]);
@@ -31,6 +33,18 @@ describe("what lies in dist/", () => {
   });
 });
 
+describe("what lies in dist/ does not depend on who made it", () => {
+  test.for(["tributary-agent-linux-x64", "tributary-agent-win-x64.exe", "tributary-receiver-linux-x64"])(
+    "%s does not tell where it was made",
+    (name) => {
+      const program = readFileSync(join(dist, name));
+      expect(program.includes("/tributary//main.cjs")).toBe(true);
+      for (const place of [dist, ".making-", import.meta.dirname])
+        expect(program.includes(place)).toBe(false);
+    },
+  );
+});
+
 describe("the .deb on Debian 13 with systemd", () => {
   let client: Client;
   let box: Box;
@@ -43,7 +57,9 @@ describe("the .deb on Debian 13 with systemd", () => {
     ]);
     box = client.box;
     code = await client.invitation();
-    await box.ok("mkdir -p /srv/exports /home/alice/exports; chmod 700 /home/alice; echo a,b > /home/alice/exports/a.csv");
+    await box.ok(
+      "mkdir -p /srv/exports /home/alice/exports; chmod 700 /home/alice; echo a,b > /home/alice/exports/a.csv",
+    );
   });
 
   afterAll(async () => await client?.stop());
@@ -69,8 +85,16 @@ describe("the .deb on Debian 13 with systemd", () => {
   });
 
   test.for<[string, string, RegExp]>([
-    ["a folder that does not exist", "--folder /srv/nothing", /\/srv\/nothing: there is no such folder.*the code is still good/],
-    ["a folder that the service never sees", "--folder /var/tmp", /the service has a folder of its own there/],
+    [
+      "a folder that does not exist",
+      "--folder /srv/nothing",
+      /\/srv\/nothing: there is no such folder.*the code is still good/,
+    ],
+    [
+      "a folder that the service never sees",
+      "--folder /var/tmp",
+      /the service has a folder of its own there/,
+    ],
     ["the agent's own data", "--folder /var/lib", /\/var\/lib holds the agent's own data/],
   ])("%s is refused before the code is used", async ([, words, message]) => {
     const said = await box.run(`tributary-agent service install --code - ${words}`, code);
@@ -80,11 +104,19 @@ describe("the .deb on Debian 13 with systemd", () => {
   });
 
   test("a code that was cut in copying, one that nobody made, and a receiver that is down leave nothing behind", async () => {
-    const cut = await box.run(`tributary-agent service install --code ${code.slice(0, -20)} --folder /srv/exports`);
-    expect(cut).toMatchObject({ code: 2, err: expect.stringContaining("a part of it is missing or altered") });
+    const cut = await box.run(
+      `tributary-agent service install --code ${code.slice(0, -20)} --folder /srv/exports`,
+    );
+    expect(cut).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("a part of it is missing or altered"),
+    });
     await expectUntouched();
 
-    const wrong = await box.run("tributary-agent service install --code - --folder /srv/exports", brokenCode(code));
+    const wrong = await box.run(
+      "tributary-agent service install --code - --folder /srv/exports",
+      brokenCode(code),
+    );
     expect(wrong.code).toBe(1);
     expect(wrong.err).toContain("this receiver did not make this code");
     expect(wrong.err).toContain("nothing was installed");
@@ -100,7 +132,9 @@ describe("the .deb on Debian 13 with systemd", () => {
 
   /** As the package left it: not enrolled, nothing configured, nothing running. */
   async function expectUntouched(): Promise<void> {
-    const left = await box.ok("ls /etc/tributary-agent; ls /var/lib/tributary-agent | grep -v '^key.new$' || true");
+    const left = await box.ok(
+      "ls /etc/tributary-agent; ls /var/lib/tributary-agent | grep -v '^key.new$' || true",
+    );
     expect(left).toBe("");
     expect((await box.run("systemctl is-active --quiet tributary-agent")).code).not.toBe(0);
   }
@@ -118,7 +152,9 @@ describe("the .deb on Debian 13 with systemd", () => {
     // Every account of this host may not read alice's folders now, the service's may.
     expect((await box.run("setpriv --reuid=nobody --clear-groups ls /home/alice")).code).not.toBe(0);
     expect(await box.ok(`tributary-receiver get ${version1.versionId}`)).toBe("a,b\n");
-    expect((await box.ok("stat -c '%U %G %a' /etc/tributary-agent/agent.yaml")).trim()).toBe("root tributary-agent 640");
+    expect((await box.ok("stat -c '%U %G %a' /etc/tributary-agent/agent.yaml")).trim()).toBe(
+      "root tributary-agent 640",
+    );
     // What root looks at leaves nothing of root's in the service's folder.
     await box.ok("tributary-agent status; tributary-agent scan --source exports; tributary-agent doctor");
     expect(await box.ok("find /var/lib/tributary-agent ! -user tributary-agent")).toBe("");
@@ -132,7 +168,9 @@ describe("the .deb on Debian 13 with systemd", () => {
     );
     expect(said.code).toBe(0);
     expect(said.err).toContain("enrolled already");
-    expect(await box.ok("cat /etc/tributary-agent/agent.yaml /var/lib/tributary-agent/identity.json")).toBe(before);
+    expect(await box.ok("cat /etc/tributary-agent/agent.yaml /var/lib/tributary-agent/identity.json")).toBe(
+      before,
+    );
   });
 
   test("killed, it comes back and goes on", async () => {
@@ -154,7 +192,9 @@ describe("the .deb on Debian 13 with systemd", () => {
     expect(await client.pid()).toBe(before);
     await box.ok(`kill -STOP ${before}`);
     await box.until(`tributary-agent service status && ! kill -0 ${before}`, 30_000);
-    await box.ok("rm -r /run/systemd/system/tributary-agent.service.d; systemctl daemon-reload; systemctl restart tributary-agent");
+    await box.ok(
+      "rm -r /run/systemd/system/tributary-agent.service.d; systemctl daemon-reload; systemctl restart tributary-agent",
+    );
   });
 
   test("stopped and started by its own words", async () => {
@@ -178,7 +218,8 @@ describe("the .deb on Debian 13 with systemd", () => {
   });
 
   test("an upgrade keeps key, settings and what waits, and runs the new version at once", async () => {
-    const kept = "cat /etc/tributary-agent/agent.yaml /var/lib/tributary-agent/key /var/lib/tributary-agent/identity.json";
+    const kept =
+      "cat /etc/tributary-agent/agent.yaml /var/lib/tributary-agent/key /var/lib/tributary-agent/identity.json";
     const before = await box.ok(kept);
     await box.ok("systemctl stop tributary-receiver");
     await box.ok("echo 1 > /home/alice/exports/one.csv; echo 2 > /home/alice/exports/two.csv");
@@ -201,7 +242,9 @@ describe("the .deb on Debian 13 with systemd", () => {
   test("removed, it leaves its data; installed again, it goes on as the same agent", async () => {
     await box.ok("dpkg -r tributary-agent");
     expect((await box.run("systemctl is-active --quiet tributary-agent")).code).not.toBe(0);
-    await box.ok("test -e /var/lib/tributary-agent/key -a -e /etc/tributary-agent/agent.yaml -a ! -e /usr/bin/tributary-agent");
+    await box.ok(
+      "test -e /var/lib/tributary-agent/key -a -e /etc/tributary-agent/agent.yaml -a ! -e /usr/bin/tributary-agent",
+    );
     await box.ok(`echo 3 > /home/alice/exports/again.csv; dpkg -i ${agentDeb(next)}`);
     await client.delivered("again.csv");
     expect((await box.ok("tributary-receiver agent list --json")).trim().split("\n")).toHaveLength(1);

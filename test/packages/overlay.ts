@@ -30,12 +30,15 @@ exec sleep infinity`;
 /** `tree`: of debianTree(). */
 export async function layOver(tree: string): Promise<Overlay> {
   const sandbox = await createSandbox("overlay");
-  const stay = sandbox.start("overlay", "unshare", ["--mount", "/bin/sh", "-c", STAY], { env: { TREE: tree } });
+  const stay = sandbox.start("overlay", "unshare", ["--mount", "/bin/sh", "-c", STAY], {
+    env: { TREE: tree },
+  });
   const said = await Promise.race([
     new Promise<string>((done) => stay.stdout?.once("data", (text) => done(String(text)))),
     new Promise<string>((done) => stay.once("close", () => done(""))),
   ]);
-  if (said !== "ready\n") throw new Error(`nothing was laid over ${tree}: ${await sandbox.lastWords("overlay")}`);
+  if (said !== "ready\n")
+    throw new Error(`nothing was laid over ${tree}: ${await sandbox.lastWords("overlay")}`);
   const run = async (line: string): Promise<Said> => await entered(["-t", String(stay.pid), "-m"], line, "");
   return {
     root: "/run/box/root",

@@ -19,7 +19,12 @@ describe("what the package says of itself", () => {
 
   test("the one for arm64 is for aarch64, the one for x64 for x86_64", async () => {
     const header = async (file: string) =>
-      await run("rpm", ["-qp", "--queryformat", "%{NAME} %{VERSION} %{ARCH} %{OS} %{PAYLOADCOMPRESSOR}", file]);
+      await run("rpm", [
+        "-qp",
+        "--queryformat",
+        "%{NAME} %{VERSION} %{ARCH} %{OS} %{PAYLOADCOMPRESSOR}",
+        file,
+      ]);
     expect(await header(X64)).toBe(`tributary-agent ${version} x86_64 linux gzip`);
     expect(await header(ARM64)).toBe(`tributary-agent ${version} aarch64 linux gzip`);
   });
@@ -53,7 +58,8 @@ describe("what the package says of itself", () => {
 describe("in an overlay", () => {
   let over: Overlay;
   /** A line in the overlay. */
-  const inside = async (line: string): Promise<string> => await over.ok(`chroot ${over.root} /bin/sh -c '${line}'`);
+  const inside = async (line: string): Promise<string> =>
+    await over.ok(`chroot ${over.root} /bin/sh -c '${line}'`);
 
   /** Debian's rpm complains on stderr that it is used at all. */
   async function rpm(words: string): Promise<void> {
@@ -75,10 +81,12 @@ describe("in an overlay", () => {
       /^-rwxr-xr-x +1 root +root +\d+ .* \/usr\/bin\/tributary-agent\n-rw-r--r-- +1 root +root +\d+ .* \/usr\/lib\/systemd\/system\/tributary-agent\.service\n/,
     );
     expect(await over.ok(`rpm --root ${over.root} --verify --nodeps tributary-agent`)).toBe("");
-    expect(await inside("stat -c \"%U %G %a\" /var/lib/tributary-agent /etc/tributary-agent")).toBe(
+    expect(await inside('stat -c "%U %G %a" /var/lib/tributary-agent /etc/tributary-agent')).toBe(
       "tributary-agent tributary-agent 700\nroot tributary-agent 2750\n",
     );
-    expect(await inside("getent passwd tributary-agent")).toMatch(/:\/var\/lib\/tributary-agent:\/usr\/sbin\/nologin\n$/);
+    expect(await inside("getent passwd tributary-agent")).toMatch(
+      /:\/var\/lib\/tributary-agent:\/usr\/sbin\/nologin\n$/,
+    );
     expect(await inside("systemctl is-enabled tributary-agent")).toBe("enabled\n");
   });
 
@@ -93,7 +101,9 @@ describe("in an overlay", () => {
     await inside("systemctl disable --quiet tributary-agent");
     await rpm(`--upgrade ${NEXT}`);
     expect(await inside("tributary-agent --version")).toBe(`${next}\n`);
-    expect(await inside("cat /var/lib/tributary-agent/key /etc/tributary-agent/agent.yaml")).toBe("key\nsettings\n");
+    expect(await inside("cat /var/lib/tributary-agent/key /etc/tributary-agent/agent.yaml")).toBe(
+      "key\nsettings\n",
+    );
     await expect(inside("systemctl is-enabled tributary-agent")).rejects.toThrow("disabled");
     await inside("systemctl enable --quiet tributary-agent");
   });
@@ -111,6 +121,8 @@ describe("in an overlay", () => {
 
   test("installed again, it is enabled again and finds its data", async () => {
     await rpm(`--install ${NEXT}`);
-    expect(await inside("systemctl is-enabled tributary-agent; cat /var/lib/tributary-agent/key")).toBe("enabled\nkey\n");
+    expect(await inside("systemctl is-enabled tributary-agent; cat /var/lib/tributary-agent/key")).toBe(
+      "enabled\nkey\n",
+    );
   });
 });

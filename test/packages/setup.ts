@@ -36,7 +36,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const make = async (): Promise<void> => {
     if (given !== undefined) return;
     await makePackages("--out", dist);
-    const parts = [`agent_${next}_amd64.deb`, `agent-${next}-1.x86_64.rpm`, `agent-${next}-linux-x64.tar.gz`, ".msi"];
+    const parts = [
+      `agent_${next}_amd64.deb`,
+      `agent-${next}-1.x86_64.rpm`,
+      `agent-${next}-linux-x64.tar.gz`,
+      ".msi",
+    ];
     await makePackages("--out", nextDist, "--version", next, ...parts);
   };
   const [tree] = await Promise.all([debianTree(), make()]);
@@ -48,7 +53,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function makePackages(...words: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [join(ROOT, "installers/package.ts"), ...words], { stdio: "inherit" });
+  const child = spawn(process.execPath, [join(ROOT, "installers/package.ts"), ...words], {
+    stdio: "inherit",
+  });
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error("the packages could not be made, see above");
 }

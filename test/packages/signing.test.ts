@@ -33,10 +33,50 @@ beforeAll(async () => {
   };
   await writeFile(at("password"), "a secret\n", { mode: 0o600 });
   const usage = ["-addext", "keyUsage=digitalSignature", "-addext", "extendedKeyUsage=codeSigning"];
-  await say("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Example", ...usage, "-keyout", at("company.key"), "-out", at("company.pem"));
-  await say("openssl", "pkcs12", "-export", "-inkey", at("company.key"), "-in", at("company.pem"), "-passout", `file:${at("password")}`, "-out", at("company.p12"));
-  await say("gpg", "--batch", "--passphrase", "", "--quick-generate-key", "Packages <packages@example.com>", "rsa3072", "sign", "1d");
-  fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(await say("gpg", "--with-colons", "--list-keys"))?.[1] as string;
+  await say(
+    "openssl",
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=Example",
+    ...usage,
+    "-keyout",
+    at("company.key"),
+    "-out",
+    at("company.pem"),
+  );
+  await say(
+    "openssl",
+    "pkcs12",
+    "-export",
+    "-inkey",
+    at("company.key"),
+    "-in",
+    at("company.pem"),
+    "-passout",
+    `file:${at("password")}`,
+    "-out",
+    at("company.p12"),
+  );
+  await say(
+    "gpg",
+    "--batch",
+    "--passphrase",
+    "",
+    "--quick-generate-key",
+    "Packages <packages@example.com>",
+    "rsa3072",
+    "sign",
+    "1d",
+  );
+  fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(
+    await say("gpg", "--with-colons", "--list-keys"),
+  )?.[1] as string;
   await writeFile(at("public.asc"), await say("gpg", "--armor", "--export", fingerprint));
 });
 
@@ -124,7 +164,8 @@ test("the .deb is signed as debsig-verify verifies it, and dpkg takes it as befo
 </Policy>
 `,
   );
-  const verify = () => say("debsig-verify", "--policies-dir", at("policies"), "--keyrings-dir", at("keyrings"), file);
+  const verify = () =>
+    say("debsig-verify", "--policies-dir", at("policies"), "--keyrings-dir", at("keyrings"), file);
   await expect(verify()).rejects.toThrow();
   const listed = await say("dpkg-deb", "--contents", file);
   await signDeb(file, env);
