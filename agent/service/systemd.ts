@@ -12,9 +12,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { packagedText } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { as, idsOf, isKnown, letRead, privateFolder } from "./access.ts";
 import { attempt, run } from "./command.ts";
 import type { Account, ServiceManager, ServiceState, ServiceStatus } from "./manager.ts";
 
@@ -150,13 +151,6 @@ function owner(): string {
   return account ?? NAME;
 }
 
-const isKnown = (account: string): boolean => attempt("getent", ["passwd", account]).code === 0;
-
-function idsOf(account: string): { readonly uid: number; readonly gid: number } {
-  const [, , uid, gid] = run("getent", ["passwd", account]).split(":");
-  return { uid: Number(uid), gid: Number(gid) };
-}
-
 function accountDropIn(account: string): string {
   return `# Written by \`tributary-agent service install --account\`.\n[Service]\nUser=${account}\nGroup=${idsOf(account).gid}\n`;
 }
@@ -211,17 +205,6 @@ function mayRead(folder: string): boolean {
   return as(owner(), "test", "-r", folder, "-a", "-x", folder);
 }
 
-/** Whether the command ends well for the account, with all of its groups. */
-function as(account: string, ...command: string[]): boolean {
-  const { gid } = idsOf(account);
-  return attempt("setpriv", [`--reuid=${account}`, `--regid=${gid}`, "--init-groups", ...command]).code === 0;
-}
-
-/** Paths that every service has for itself: what others put there it never sees. */
-const PRIVATE = ["/tmp", "/var/tmp"];
-
-const privateFolder = (folder: string): string | undefined => PRIVATE.find((one) => isInside(folder, one));
-
 function grant(given: string, write: boolean): void {
   const folder = realpathSync(resolve(given));
   const hidden = privateFolder(folder);
@@ -230,23 +213,8 @@ function grant(given: string, write: boolean): void {
       "usage",
       `${folder} lies in ${hidden}, and the service has a ${hidden} of its own; take a folder elsewhere, such as /srv or /var/spool`,
     );
-  const account = owner();
-  // To come to a folder takes the right to pass through each one above it, not to list them.
-  for (const above of foldersAbove(folder))
-    if (!as(account, "test", "-x", above)) setfacl(above, ["-m", `u:${account}:x`]);
-  const rights = write ? "rwX" : "rX";
-  setfacl(folder, ["-R", "-P", "-m", `u:${account}:${rights}`]);
-  setfacl(folder, ["-R", "-P", "-d", "-m", `u:${account}:${rights}`]);
+  letRead(owner(), folder, write);
   if (write) letWrite(folder);
-}
-
-function setfacl(folder: string, words: readonly string[]): void {
-  const { code, out, err } = attempt("setfacl", [...words, "--", folder]);
-  if (code === 0) return;
-  throw new ProblemError(
-    "service-failed",
-    `cannot give ${owner()} the right to ${folder}: ${err || out}; where a file system has no access lists (many shares), let a group read it and put the account in: usermod -aG GROUP ${owner()}`,
-  );
 }
 
 /** The unit mounts everything but its own folders read-only. */
@@ -262,16 +230,6 @@ function letWrite(folder: string): void {
   systemctl("daemon-reload");
   // A running service is in the mounts that it was started with.
   if (status().state === "running") systemctl("restart", UNIT);
-}
-
-function foldersAbove(folder: string): string[] {
-  const parts = folder.split("/").slice(1, -1);
-  return parts.map((_, i) => `/${parts.slice(0, i + 1).join("/")}`);
-}
-
-function isInside(inner: string, outer: string): boolean {
-  const way = relative(outer, inner);
-  return way !== ".." && !way.startsWith(`..${sep}`);
 }
 
 function start(): void {

@@ -33,6 +33,18 @@ describe("what lies in dist/", () => {
   });
 });
 
+describe("what lies in dist/ does not depend on who made it", () => {
+  test.for(["tributary-agent-linux-x64", "tributary-agent-win-x64.exe", "tributary-receiver-linux-x64"])(
+    "%s does not tell where it was made",
+    (name) => {
+      const program = readFileSync(join(dist, name));
+      expect(program.includes("/tributary//main.cjs")).toBe(true);
+      for (const place of [dist, ".making-", import.meta.dirname])
+        expect(program.includes(place)).toBe(false);
+    },
+  );
+});
+
 describe("the .deb on Debian 13 with systemd", () => {
   let client: Client;
   let box: Box;
