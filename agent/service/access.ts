@@ -23,8 +23,22 @@ const PRIVATE = ["/tmp", "/var/tmp"];
 export const privateFolder = (folder: string): string | undefined =>
   PRIVATE.find((one) => isInside(folder, one));
 
+/** Folders of the system itself: an access list on all that is in one of them would be for ever, and wrong. */
+const OF_THE_SYSTEM =
+  /^\/(bin|boot|dev|etc|home|lib|lib64|opt|proc|root|run|sbin|srv|sys|usr|var|var\/lib)?$/;
+
+/** Throws `usage` when so much cannot be meant. */
+function refuseSystemFolder(folder: string): void {
+  if (OF_THE_SYSTEM.test(folder))
+    throw new ProblemError(
+      "usage",
+      `${folder} is a folder of the system, and everything in it would be opened; name the folder in it that holds the files`,
+    );
+}
+
 /** By access lists, for all that is in the folder and all that comes; `write`: also change it. */
 export function letRead(account: string, folder: string, write: boolean): void {
+  refuseSystemFolder(folder);
   // To come to a folder takes the right to pass through each one above it, not to list them.
   for (const above of foldersAbove(folder))
     if (!as(account, "test", "-x", above)) setfacl(account, above, ["-m", `u:${account}:x`]);

@@ -234,8 +234,45 @@ static int tell_status(void) {
   return 0;
 }
 
+/*
+ * Whether the folder belongs to the system, the administrators or this process. Everybody may make folders in
+ * ProgramData: whoever made ours before us would stay its owner, and open it again however it is protected.
+ */
+static BOOL is_ours(const wchar_t *folder) {
+  PSECURITY_DESCRIPTOR descriptor;
+  PSID owner;
+  if (GetNamedSecurityInfoW(folder, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &descriptor) !=
+      ERROR_SUCCESS)
+    return FALSE;
+  BOOL member = FALSE;
+  BOOL ours = IsWellKnownSid(owner, WinBuiltinAdministratorsSid) || IsWellKnownSid(owner, WinLocalSystemSid) ||
+              (CheckTokenMembership(NULL, owner, &member) && member);
+  LocalFree(descriptor);
+  return ours;
+}
+
+/* 0, or 1 after it said that the folder, or the one of our name above it, is somebody else's. */
+static int refuse_foreign(const wchar_t *folder) {
+  static wchar_t above[PATH_CHARS];
+  _snwprintf(above, PATH_CHARS - 1, L"%ls", folder);
+  wchar_t *last = wcsrchr(above, L'\\');
+  if (last)
+    *last = 0;
+  const wchar_t *name = wcsrchr(above, L'\\');
+  BOOL named = name && _wcsicmp(name + 1, L"Tributary") == 0;
+  const wchar_t *foreign = !is_ours(folder) ? folder : named && !is_ours(above) ? above : NULL;
+  if (!foreign)
+    return 0;
+  put(stderr, foreign);
+  put(stderr, L" belongs to another account, which could read the agent's key there; look at what is in it, remove it, "
+              L"and install again\n");
+  return 1;
+}
+
 /* The folder for the system, administrators and the account alone, inherited by what lies in it; nothing from above. */
 static int protect(const wchar_t *folder, const wchar_t *account) {
+  if (refuse_foreign(folder))
+    return 1;
   wchar_t text[512] = L"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
   if (account && _wcsicmp(account, L"LocalSystem") != 0) {
     PSID sid = find_account(account);
