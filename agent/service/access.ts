@@ -25,7 +25,7 @@ export const privateFolder = (folder: string): string | undefined =>
 
 /** Folders of the system itself: an access list on all that is in one of them would be for ever, and wrong. */
 const OF_THE_SYSTEM =
-  /^\/(bin|boot|dev|etc|home|lib|lib64|opt|proc|root|run|sbin|srv|sys|usr|var|var\/lib)?$/;
+  /^\/(bin|boot|dev|etc|home|lib|lib64|proc|root|run|sbin|sys|usr|var|var\/lib)?$/;
 
 /** Throws `usage` when so much cannot be meant. */
 function refuseSystemFolder(folder: string): void {

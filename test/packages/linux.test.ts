@@ -211,8 +211,8 @@ describe("the .deb on Debian 13 with systemd", () => {
     await box.ok("tributary-agent add-folder '/srv/out box' --name out --after delete");
     const before = await box.run("tributary-agent doctor");
     expect(before.out).toMatch(/^fail {2}source out: /m);
-    const much = await box.run("tributary-agent service grant /srv --write");
-    expect(much).toMatchObject({ code: 2, err: expect.stringContaining("/srv is a folder of the system") });
+    const much = await box.run("tributary-agent service grant /home --write");
+    expect(much).toMatchObject({ code: 2, err: expect.stringContaining("/home is a folder of the system") });
     await box.ok("tributary-agent service grant '/srv/out box' --write");
     await box.until("[ ! -e '/srv/out box/done.csv' ]", 30_000);
     await client.delivered("done.csv");
