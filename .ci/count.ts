@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 /** What `--reporter=json` of vitest writes, as far as it is read here. */
 interface Report {
@@ -14,31 +15,40 @@ interface Report {
 }
 
 /**
- * `count.ts REPORT [FAILED-STEP…]`: prints `N passed, N failed, N skipped` as its only line on stdout. A test file
- * that could not be read and a failed step before the tests count as one failure each.
+ * `count.ts REPORTS [FAILED-STEP…]`: prints `N passed, N failed, N skipped` as its only line on stdout. REPORTS is a
+ * folder with one report for each step that runs tests, by the step's name. A test file that could not be read and a
+ * failed step count as one failure each.
  */
-const [file = "", ...failedSteps] = process.argv.slice(2);
+const [folder = "", ...failedSteps] = process.argv.slice(2);
+const STEPS = ["tests", "packages"];
 
-function read(): Report | undefined {
+function read(step: string): Report | undefined {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    return JSON.parse(readFileSync(join(folder, `${step}.json`), "utf8"));
   } catch {
     return undefined;
   }
 }
 
-const report = read();
-const results = report?.testResults ?? [];
-const broken = results.filter(
-  (result) => result.status === "failed" && result.assertionResults.every((one) => one.status !== "failed"),
-);
-const passed = report?.numPassedTests ?? 0;
-const inTests = (report?.numFailedTests ?? 0) + broken.length;
-// The step "tests" failed because of the tests counted here; if none is counted, it failed for its own reason.
-const failed = inTests + failedSteps.filter((step) => step !== "tests" || inTests === 0).length;
-const skipped = (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0);
+const reports = new Map(STEPS.map((step) => [step, read(step)]));
+const all = [...reports.values()].filter((report) => report !== undefined);
+const sum = (count: (report: Report) => number): number =>
+  all.reduce((total, report) => total + count(report), 0);
+const brokenIn = (report: Report): readonly { readonly name: string }[] =>
+  report.testResults.filter(
+    (result) => result.status === "failed" && result.assertionResults.every((one) => one.status !== "failed"),
+  );
+const failedIn = (report: Report): number => report.numFailedTests + brokenIn(report).length;
+const passed = sum((report) => report.numPassedTests);
+// A step of tests failed because of the tests counted here; if none is counted, it failed for its own reason.
+const forItself = failedSteps.filter((step) => {
+  const report = reports.get(step);
+  return report === undefined || failedIn(report) === 0;
+});
+const failed = sum(failedIn) + forItself.length;
+const skipped = sum((report) => report.numPendingTests + report.numTodoTests);
 
-for (const { name } of broken) console.error(`could not run ${name}`);
+for (const { name } of all.flatMap(brokenIn)) console.error(`could not run ${name}`);
 if (passed === 0) console.error("no test passed");
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed > 0 || passed === 0 || (skipped > 0 && process.env.CI === "true") ? 1 : 0;

@@ -37,8 +37,13 @@ export async function bundle(side: Side, version: string, threads: string): Prom
     );
   if (side === "agent")
     texts.set("agent.service", readFileSync(join(ROOT, "installers/linux/agent.service"), "utf8"));
-  // Set before anything asks for a thread, which is when the C library's loop reads it.
-  const contents = `process.env.UV_THREADPOOL_SIZE ??= ${JSON.stringify(threads)};\nrequire("./${side}/main.ts").main();\n`;
+  // The number of threads is set before anything asks for one, which is when it is read. Scripts and inventories ask
+  // for the version again and again: the rest of the program is not loaded for that.
+  const contents = `
+process.env.UV_THREADPOOL_SIZE ??= ${JSON.stringify(threads)};
+if (process.argv.length === 3 && process.argv[2] === "--version") console.log(${JSON.stringify(version)});
+else require("./${side}/main.ts").main();
+`;
   const { text, inputs } = await compile({ contents }, version);
   return { text, texts, licences: licencesOf([...inputs, "node_modules/better-sqlite3/package.json"]) };
 }
@@ -60,8 +65,6 @@ async function compile(
     platform: "node",
     target: "node24",
     format: "cjs",
-    // Names of classes and functions are part of messages and logs.
-    keepNames: true,
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: "none",

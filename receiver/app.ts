@@ -17,7 +17,7 @@ export interface AppParts extends ByteDoor, VersionsDoor, EventsDoor, HealthDoor
   readonly ingest: Ingest;
   readonly uploads: Uploads;
   readonly jwks: () => Jwks;
-  /** Enroll and heartbeat, which only identity knows. */
+  /** Enroll, heartbeat and the packages, of which ingest knows nothing. */
   readonly more: readonly Hono<DoorEnv>[];
   readonly reportProblem: ReportProblem;
   readonly reportRequest: (method: string, status: number, ms: number) => void;

@@ -3,7 +3,7 @@
  * without a file the embedded defaults under the data folder hold.
  */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
 import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
 import { parseDuration } from "@tributary/shared/units.ts";
@@ -117,6 +117,12 @@ export const receiverSettings = z.strictObject({
     })
     .optional()
     .describe("A certificate of your own; default: the site's own authority issues one"),
+  install: z
+    .string()
+    .optional()
+    .describe(
+      "The folder of the agent's packages, which invitations install; default: install/ under the data folder, or /usr/share/tributary-receiver/install where that is not there",
+    ),
   trustProxy: z
     .array(z.string())
     .default([])
@@ -181,7 +187,12 @@ export interface Site {
   readonly data: string;
   readonly settings: ReceiverSettings;
   readonly keys: string;
+  /** Where the agent's packages may be: the first that is there counts. */
+  readonly install: readonly [string, ...string[]];
 }
+
+/** Where a package puts them that brings the agent's packages with the receiver. */
+const PACKAGED_INSTALL = "/usr/share/tributary-receiver/install";
 
 /** Reads `--config`, or receiver.yaml in its place when there is one. Throws `config-invalid`. */
 export function readSite(options: SiteOptions): Site {
@@ -190,5 +201,13 @@ export function readSite(options: SiteOptions): Site {
     options.config === undefined
       ? loadSettings(settingsFile("receiver", options), receiverSettings, true)
       : loadSettings(resolve(options.config), receiverSettings);
-  return { data, settings, keys: resolve(data, settings.keys ?? "keys") };
+  return {
+    data,
+    settings,
+    keys: resolve(data, settings.keys ?? "keys"),
+    install:
+      settings.install === undefined
+        ? [join(data, "install"), PACKAGED_INSTALL]
+        : [resolve(data, settings.install)],
+  };
 }

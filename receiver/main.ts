@@ -7,12 +7,14 @@ import type { Sweep } from "./commands/sweep.ts";
 import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
 import { enrollDoor } from "./doors/enroll.ts";
 import { heartbeatDoor } from "./doors/heartbeat.ts";
+import { installDoor } from "./doors/install.ts";
 import { enrolOf } from "./fleet/enrol.ts";
 import { heartbeatOf } from "./fleet/heartbeat.ts";
 import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
 import { sweep } from "./ingest/sweep.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
+import { openInstall } from "./install/install.ts";
 import type { LakeOwner } from "./lake/claim.ts";
 import type { OwnLake } from "./lake/lake.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
@@ -140,6 +142,7 @@ async function serve(options: SiteOptions): Promise<number> {
 
 async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise<RunningReceiver> {
   const { settings, database, siteKeys, lake } = site;
+  const { concurrent, idle } = settings.limits;
   const fleet = { db: database.db, keys: siteKeys, heartbeatSeconds: settings.heartbeat / 1000 };
   return await runReceiver({
     settings,
@@ -147,7 +150,11 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
     lake,
     keys: siteKeys,
     gate,
-    doors: [enrollDoor(enrolOf(fleet)), heartbeatDoor(gate, heartbeatOf(fleet))],
+    doors: [
+      enrollDoor(enrolOf(fleet)),
+      heartbeatDoor(gate, heartbeatOf(fleet)),
+      installDoor({ install: openInstall(site.install), atOnce: concurrent, idle }),
+    ],
     log: createLog(settings.log),
   });
 }

@@ -5,8 +5,10 @@ import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Hono } from "hono";
 import { pino } from "pino";
 import { type ReceiverSettings, receiverSettings } from "./config.ts";
+import type { DoorEnv } from "./doors/door.ts";
 import { openKeys, type SiteKeys } from "./identity/keys.ts";
 import type { Act, Gate, Principal } from "./identity/principal.ts";
 import type { AnyLake } from "./lake/lake.ts";
@@ -94,6 +96,8 @@ export interface RigOptions {
   readonly keysOf?: Rig;
   /** Wraps the lake that the receiver gets, to play its failures. */
   readonly wrap?: (lake: MemoryLake) => AnyLake;
+  /** What `main.ts` hands in besides ingest's own. */
+  readonly doors?: readonly Hono<DoorEnv>[];
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
@@ -121,7 +125,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     lake: options.wrap?.(lake) ?? lake,
     keys,
     gate,
-    doors: [],
+    doors: options.doors ?? [],
     log: pino({ level: "silent" }),
   });
   const ca = keys.trust().authorities.join("\n");

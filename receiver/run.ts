@@ -38,7 +38,7 @@ export interface ReceiverParts {
   readonly lake: AnyLake;
   readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate">;
   readonly gate: Gate;
-  /** Enroll and heartbeat. */
+  /** Enroll, heartbeat and the packages. */
   readonly doors: readonly Hono<DoorEnv>[];
   readonly log: Logger;
 }

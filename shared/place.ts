@@ -27,7 +27,11 @@ export function dataFolder(side: Side, given: string | undefined, around: Surrou
   if (around.checkout !== undefined) return join(around.checkout, ".tributary", side);
   switch (around.platform) {
     case "win32":
-      return join(around.env.ProgramData ?? "C:\\ProgramData", "Tributary", side);
+      return join(
+        around.env.ProgramData ?? "C:\\ProgramData",
+        "Tributary",
+        side === "agent" ? "Agent" : "Receiver",
+      );
     case "darwin":
       return join("/Library/Application Support/Tributary", side);
     default:

@@ -28,6 +28,7 @@ export const ROUTE = {
   versions: "/v1/versions",
   events: "/v1/events",
   jwks: "/.well-known/jwks.json",
+  install: "/install",
 } as const;
 
 /** A proxy in between caps bodies at 100 MB, so no part is larger; S3 wants at least 5 MiB and at most 10,000. */

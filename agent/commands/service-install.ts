@@ -105,9 +105,10 @@ function addFolder(
 }
 
 /** The folder's own name as a source may be called: `D:\Daily Exports` is daily-exports. */
-function sourceName(path: string): string {
+export function sourceName(path: string): string {
   const plain = basename(path)
     .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "")

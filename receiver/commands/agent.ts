@@ -1,12 +1,17 @@
 /** `agent`: who may push files, from which host. */
 import { hostname } from "node:os";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { ROUTE } from "@tributary/shared/protocol.ts";
 import { list, result, say } from "@tributary/shared/terminal.ts";
 import { formatDuration, parseDuration } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
 import type { ReceiverSettings, SiteOptions } from "../config.ts";
 import { type AgentView, listAgents, revokeAgent } from "../identity/agents.ts";
 import { invite } from "../identity/invitations.ts";
+import { openInstall } from "../install/install.ts";
+import { linuxLine } from "../install/linux.ts";
+import { windowsLine } from "../install/windows.ts";
+import type { OpenSite } from "../site.ts";
 import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
 
 interface InviteOptions extends SiteOptions {
@@ -14,6 +19,7 @@ interface InviteOptions extends SiteOptions {
   readonly name?: string;
   readonly expires: string;
   readonly replaces?: string;
+  readonly install?: string;
 }
 
 interface ListOptions extends SiteOptions {
@@ -27,8 +33,9 @@ export function addAgentCommands(program: Command, sites: Sites): void {
     .option("--name <name>", "what the agent is called here; default: its host's name")
     .option("--expires <time>", "how long the code is good", "24h")
     .option("--replaces <id>", "this agent moves to a new host, or gets a new key; it keeps its clients")
+    .option("--install <system>", "prints the line that installs and enrols, for linux or windows")
     .action((options: InviteOptions) =>
-      withSite(sites, options, async ({ database: { db }, siteKeys, settings }) => {
+      withSite(sites, options, async ({ database: { db }, siteKeys, settings, install }) => {
         const expiresMs = parseDuration(options.expires);
         if (!expiresMs)
           throw new ProblemError(
@@ -39,16 +46,19 @@ export function addAgentCommands(program: Command, sites: Sites): void {
         if (clients.length === 0 && options.replaces === undefined)
           throw new ProblemError("usage", "say for which client the agent acts: --client NAME");
         const url = addressOf(settings);
+        // Before the code is made: one that cannot be used is of no use to anybody.
+        const line = options.install === undefined ? undefined : await installing(options.install, install);
+        const trust = siteKeys.codeTrust();
         const code = await invite(
           db,
           { clients, name: options.name, expiresMs, replaces: options.replaces },
-          { url, trust: siteKeys.codeTrust() },
+          { url, trust },
         );
-        result(code);
+        result(line === undefined ? code : line.of({ url, pinned: trust !== "system", code }));
         say(
           `good once, for ${formatDuration(expiresMs)}, for agents that reach ${url}; on the agent's host:`,
         );
-        say("tributary-agent enroll CODE");
+        for (const hint of line?.hints ?? ["tributary-agent enroll CODE"]) say(hint);
       }),
     );
   siteCommand(agent, "list", "lists the agents and how they are")
@@ -78,6 +88,31 @@ export function addAgentCommands(program: Command, sites: Sites): void {
       }),
   );
 }
+
+/** The line of `--install` before there is a code, and what people are told of it. */
+async function installing(system: string, places: OpenSite["install"]) {
+  if (system !== "linux" && system !== "windows")
+    throw new ProblemError("usage", `--install "${system}": expected linux or windows`);
+  const { sha256, missing } = await openInstall(places).script(system);
+  return {
+    hints: [...HINTS[system], ...missing.map((name) => `not for hosts that need ${name}: it is not there`)],
+    of: ({ url, pinned, code }: { url: string; pinned: boolean; code: string }): string => {
+      const at = new URL(url).href.replace(/\/+$/, "") + ROUTE.install;
+      return { linux: linuxLine, windows: windowsLine }[system]({ url: at, pinned, sha256, code });
+    },
+  };
+}
+
+const HINTS = {
+  linux: [
+    "paste the line into a shell, as root or as somebody who may use sudo; a folder may be added at its end:",
+    "--folder /srv/exports --name exports",
+  ],
+  windows: [
+    "paste the line into Windows PowerShell, opened as an administrator; a folder may be added at its end:",
+    '-Folder "D:\\exports" -Name exports',
+  ],
+} as const;
 
 /** What the code tells the agent to connect to. An address that only means "every address of this host" is replaced by its name. */
 function addressOf({ publicUrl, listen }: ReceiverSettings): string {

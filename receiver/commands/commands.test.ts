@@ -193,6 +193,36 @@ describe("clients, agents, keys", () => {
     await expect(invite()).rejects.toThrow(/port 0/);
   });
 
+  test("the line of --install is alone on standard output, and without packages no code is made", async () => {
+    await run("client", "add", "acme");
+    const invite = (system: string) =>
+      run("agent", "invite", "--client", "acme", "--install", system).then(({ out, err }) => ({
+        out: out.toString(),
+        err,
+      }));
+    await expect(invite("linux")).rejects.toThrow(
+      /no tributary-agent_VERSION_amd64.deb or .* in .*install; put/,
+    );
+    await expect(invite("mac")).rejects.toMatchObject({ code: "usage" });
+    const { database, close } = await openLedger({ data: dir });
+    expect(await database.db.selectFrom("invitations").selectAll().execute()).toEqual([]);
+    await close();
+
+    mkdirSync(join(dir, "install"));
+    writeFileSync(join(dir, "install", "tributary-agent_0.1.0_amd64.deb"), "deb");
+    writeFileSync(join(dir, "install", "tributary-agent-0.1.0-x64.msi"), "msi");
+    writeFileSync(join(dir, "receiver.yaml"), "publicUrl: https://Receiver.example.com:8443/\n");
+    const linux = await invite("linux");
+    expect(linux.out).toMatch(
+      /^u='https:\/\/receiver.example.com:8443\/install';.* "[0-9a-f]{64} {2}-" .*;echo trb1_[\w-]+\|sh -c "\$s" tributary "\$u" -k\n$/,
+    );
+    expect(linux.out.length).toBeLessThan(1000);
+    expect(linux.err).toContain("not for hosts that need tributary-agent-VERSION-1.x86_64.rpm");
+    const windows = await invite("windows");
+    expect(windows.out).toMatch(/^.*'https:\/\/receiver.example.com:8443\/install\/'.* -Code trb1_[\w-]+\n$/);
+    expect(windows.err).not.toContain("not for");
+  });
+
   test("a key is shown once and can be taken back", async () => {
     await run("client", "add", "acme");
     const key = await text("key", "add", "--client", "acme", "--scope", "write,read", "--source", "pos");

@@ -1,12 +1,14 @@
-/** How many bodies may be on their way in at once: the rest is told to come again, before it has sent anything. */
+/** How many bodies may be on their way at once: the rest is told to come again, before anything was sent. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 
 export class Places {
   readonly #most: number;
+  readonly #does: "takes" | "hands out";
   #taken = 0;
 
-  constructor(most: number) {
+  constructor(most: number, does: "takes" | "hands out" = "takes") {
     this.#most = most;
+    this.#does = does;
   }
 
   get taken(): number {
@@ -16,7 +18,7 @@ export class Places {
   /** Throws `busy`. */
   async hold<T>(work: () => Promise<T>): Promise<T> {
     if (this.#taken >= this.#most)
-      throw new ProblemError("busy", `the receiver takes ${this.#most} files at once; come again`, {
+      throw new ProblemError("busy", `the receiver ${this.#does} ${this.#most} files at once; come again`, {
         retryAfter: 1,
       });
     this.#taken += 1;

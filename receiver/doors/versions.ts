@@ -10,9 +10,9 @@ import type { Gate, Principal } from "../identity/principal.ts";
 import type { Lake } from "../lake/lake.ts";
 import type { History } from "../ledger/ledger.ts";
 import { formatCursor, parseCursor } from "../tail/cursor.ts";
+import { wantedOf } from "./content.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { identify, whileAllowed } from "./identify.ts";
-import { parseRange } from "./range.ts";
 import { scopeOf, sees } from "./scope.ts";
 import { queryBytes, queryText } from "./target.ts";
 
@@ -79,24 +79,18 @@ async function content(door: VersionsDoor, c: DoorContext): Promise<Response> {
   const entry = await versionOf(door, c, principal);
   if (entry.key === null || entry.size === null || entry.sha256 === null)
     throw new ProblemError("not-found", `${entry.versionId} is a removal; it has no content`);
-  const etag = `"${entry.sha256}"`;
+  const wanted = wantedOf(c, { size: entry.size, etag: `"${entry.sha256}"` });
   const headers: Record<string, string> = {
-    "accept-ranges": "bytes",
     "cache-control": "private, no-cache",
     "content-disposition": "attachment",
     "content-type": "application/octet-stream",
     "repr-digest": formatDigest(entry.sha256),
     "x-content-type-options": "nosniff",
-    etag,
+    ...wanted.headers,
     [HEADER.requestId]: c.get("requestId"),
   };
-  if (matches(header(c, "if-none-match"), etag)) return new Response(null, { status: 304, headers });
-  const ifRange = header(c, "if-range");
-  const range =
-    ifRange === undefined || ifRange === etag ? parseRange(header(c, "range"), entry.size) : undefined;
-  headers["content-length"] = String(range === undefined ? entry.size : range.end - range.start + 1);
-  if (range !== undefined) headers["content-range"] = `bytes ${range.start}-${range.end}/${entry.size}`;
-  const status = range === undefined ? 200 : 206;
+  const { status, range } = wanted;
+  if (status === 304) return new Response(null, { status, headers });
   const { outgoing } = c.env;
   if (c.env.incoming.method === "HEAD") {
     outgoing.writeHead(status, headers).end();
@@ -115,11 +109,6 @@ async function content(door: VersionsDoor, c: DoorContext): Promise<Response> {
     () => pipeline(bytes, outgoing).catch(() => void outgoing.destroy()),
   );
   return RESPONSE_ALREADY_SENT;
-}
-
-/** RFC 9110, 13.1.2. */
-function matches(field: string | undefined, etag: string): boolean {
-  return field?.split(",").some((one) => ["*", etag, `W/${etag}`].includes(one.trim())) ?? false;
 }
 
 function flagOf(query: string, name: string): boolean {
