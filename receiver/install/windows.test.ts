@@ -44,7 +44,6 @@ describe.for([
   ["the line with a public certificate", line(false)],
 ] as const)("%s", ([, text]) => {
   test("is ASCII that Windows PowerShell 5.1 reads, closed quotes and brackets", () => {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left out is meant
     expect(text).toMatch(/^[\x20-\x7e\n]*$/);
     const words = bare(text);
     // `??`, `?.`, `&&`, `||`, `? :` came with 7; a backtick at a line's end is lost in copying.
