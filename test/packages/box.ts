@@ -1,5 +1,7 @@
 /** A host of a client: a Debian 13 with systemd, booted in a container that has only its own loopback. */
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,17 +21,35 @@ export interface Box {
   stop(): Promise<void>;
 }
 
+/** Where systemd keeps its groups: two places beside old ones, one without. */
+const GROUPS = existsSync("/sys/fs/cgroup/unified")
+  ? ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
+  : ["/sys/fs/cgroup"];
+
 /**
  * Everything that is written goes to memory, over the tree. Mounts are those of the container's own process: they are
  * gone with it, however it ends. systemd takes the machine's control groups as they are, old ones too.
  */
 const BOOT = `${OVERLAY}
+# Its own control group: two that share one end each other's services.
+for hierarchy in ${GROUPS.join(" ")}; do
+  mkdir $hierarchy/tributary-box-$$
+  echo $$ > $hierarchy/tributary-box-$$/cgroup.procs
+done
 if [ -d /sys/fs/cgroup/unified ]; then
   export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=0
   set -- systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
 fi
 exec systemd-nspawn --quiet --directory=/run/box/root --boot --private-network --register=no --keep-unit --console=pipe "$@"
 `;
+
+/** What is empty of the box's control groups after its end. */
+async function removeGroups(pid: number): Promise<void> {
+  for (const hierarchy of GROUPS) {
+    const child = spawn("find", [`${hierarchy}/tributary-box-${pid}`, "-depth", "-type", "d", "-delete"]);
+    await once(child, "close");
+  }
+}
 
 /** Boots one; the first service can be started when this resolves. `tree`: of debianTree(). */
 export async function startBox(tree: string): Promise<Box> {
@@ -76,6 +96,7 @@ export async function startBox(tree: string): Promise<Box> {
       await Promise.race([run("systemctl poweroff --force --force"), ended]);
       await Promise.race([ended, sleep(10_000)]);
       await sandbox.stop();
+      await removeGroups(boot.pid as number);
     },
   };
   await box.until("systemctl is-system-running | grep -Eq 'running|degraded'", 60_000);
