@@ -97,7 +97,8 @@ async function installing(system: string, places: OpenSite["install"]) {
   return {
     hints: [...HINTS[system], ...missing.map((name) => `not for hosts that need ${name}: it is not there`)],
     of: ({ url, pinned, code }: { url: string; pinned: boolean; code: string }): string => {
-      const at = new URL(url).href.replace(/\/+$/, "") + ROUTE.install;
+      const { origin, pathname } = new URL(url);
+      const at = origin + pathname.replace(/\/+$/, "") + ROUTE.install;
       return { linux: linuxLine, windows: windowsLine }[system]({ url: at, pinned, sha256, code });
     },
   };
