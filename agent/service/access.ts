@@ -24,8 +24,7 @@ export const privateFolder = (folder: string): string | undefined =>
   PRIVATE.find((one) => isInside(folder, one));
 
 /** Folders of the system itself: an access list on all that is in one of them would be for ever, and wrong. */
-const OF_THE_SYSTEM =
-  /^\/(bin|boot|dev|etc|home|lib|lib64|proc|root|run|sbin|sys|usr|var|var\/lib)?$/;
+const OF_THE_SYSTEM = /^\/(bin|boot|dev|etc|home|lib|lib64|proc|root|run|sbin|sys|usr|var|var\/lib)?$/;
 
 /** Throws `usage` when so much cannot be meant. */
 function refuseSystemFolder(folder: string): void {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
@@ -17,7 +18,7 @@ export interface Interceptor {
 export async function startInterceptor(target: { readonly port: number }): Promise<Interceptor> {
   const authority = await makeTestAuthority("somebody in between");
   const asked: string[] = [];
-  const server = createServer(await authority.issue(["127.0.0.1"]), async (incoming, outgoing) => {
+  const pass = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const path = incoming.url ?? "/";
     asked.push(path);
     try {
@@ -35,6 +36,9 @@ export async function startInterceptor(target: { readonly port: number }): Promi
     } catch {
       outgoing.destroy();
     }
+  };
+  const server = createServer(await authority.issue(["127.0.0.1"]), (incoming, outgoing) => {
+    void pass(incoming, outgoing);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
