@@ -234,6 +234,18 @@ static int tell_status(void) {
   return 0;
 }
 
+static BOOL is_own_account(PSID sid) {
+  HANDLE token;
+  BYTE user[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+  DWORD size;
+  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+    return FALSE;
+  BOOL own = GetTokenInformation(token, TokenUser, user, sizeof user, &size) &&
+             EqualSid(((TOKEN_USER *)user)->User.Sid, sid);
+  CloseHandle(token);
+  return own;
+}
+
 /*
  * Whether the folder belongs to the system, the administrators or this process. Everybody may make folders in
  * ProgramData: whoever made ours before us would stay its owner, and open it again however it is protected.
@@ -244,9 +256,8 @@ static BOOL is_ours(const wchar_t *folder) {
   if (GetNamedSecurityInfoW(folder, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &descriptor) !=
       ERROR_SUCCESS)
     return FALSE;
-  BOOL member = FALSE;
   BOOL ours = IsWellKnownSid(owner, WinBuiltinAdministratorsSid) || IsWellKnownSid(owner, WinLocalSystemSid) ||
-              (CheckTokenMembership(NULL, owner, &member) && member);
+              is_own_account(owner);
   LocalFree(descriptor);
   return ours;
 }
