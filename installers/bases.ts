@@ -1,12 +1,10 @@
 /** Node for every target, from npm, as package-lock.json names it by version and digest. */
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { run } from "./run.ts";
 import type { Target } from "./targets.ts";
 
-const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, "..");
 
 interface Locked {

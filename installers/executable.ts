@@ -5,7 +5,7 @@
  * A program of its own, one run per executable, so that several are made at the same time:
  *   node installers/executable.ts JOB.json
  */
-import { copyFileSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sea from "@yao-pkg/pkg/lib-es5/sea.js";
 import type { Target } from "./targets.ts";
@@ -33,7 +33,8 @@ function fillCache({ target, nodeVersion, node, scratch }: ExecutableJob): void 
   const windows = target.pkg.platform === "win";
   const program = join(cache, windows ? `${name}.exe` : `${name}/bin/node`);
   mkdirSync(dirname(program), { recursive: true });
-  linkSync(node, program);
+  // Not a link: the packages may be made on another file system than npm's.
+  copyFileSync(node, program);
   const archive = join(cache, `${name}.${windows ? "zip" : "tar.gz"}`);
   for (const file of [archive, `${archive}.ok`, `${program}.ok`]) writeFileSync(file, "");
 }

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { SQLITE_ASSET } from "@tributary/shared/packaged.ts";
 import { nodeFor, nodeVersion } from "./bases.ts";
 import { type Bundle, bundle } from "./bundle.ts";
 import type { ExecutableJob } from "./executable.ts";
@@ -170,11 +171,14 @@ function memo<K, T>(work: (key: K) => Promise<T>): (key: K) => Promise<T> {
   };
 }
 
+/** Fetched once, for both programs of a target. */
+const nodeOf = memo((target: Target) => nodeFor(target, join(ROOT, "node_modules/.cache/tributary-bases")));
+
 /** Gives the path of the executable. */
 async function makeExecutable(side: Side, target: Target, parts: Bundle, scratch: string): Promise<string> {
   const own = mkdtempSync(join(scratch, "executable-"));
   const assets: Record<string, string> = {
-    "better-sqlite3.node": join(ROOT, "node_modules/better-sqlite3/prebuilds", target.sqlite),
+    [SQLITE_ASSET]: join(ROOT, "node_modules/better-sqlite3/prebuilds", target.sqlite),
   };
   const write = (name: string, text: string): string => {
     const file = join(own, name.replaceAll("/", "-"));
@@ -186,7 +190,7 @@ async function makeExecutable(side: Side, target: Target, parts: Bundle, scratch
   const job: ExecutableJob = {
     target,
     nodeVersion: nodeVersion(target),
-    node: await nodeFor(target, join(ROOT, "node_modules/.cache/tributary-bases")),
+    node: await nodeOf(target),
     main: write("main.cjs", parts.text),
     assets,
     flags: (await stayingOf(side)).flags,

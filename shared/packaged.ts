@@ -42,7 +42,7 @@ let loaded: object | undefined;
 /**
  * SQLite's addon of a packaged program, for `new Database(file, { nativeBinding })`; undefined in a checkout, where the
  * library finds its own. The system loads libraries from files alone, so it is written to `<state>/native/` once.
- * Throws `queue-unusable` when that folder takes no library.
+ * Throws `disk-full`, and `queue-unusable` when that folder takes no library.
  */
 export function packagedSqlite(state: string): object | undefined {
   if (!isPackaged()) return undefined;
@@ -86,6 +86,14 @@ function unpack(bytes: Buffer, folder: string): string {
       rmSync(dirname(fresh), { recursive: true, force: true });
     }
   } catch (cause) {
+    if (/^(ENOSPC|EDQUOT)$/.test(String((cause as NodeJS.ErrnoException).code)))
+      throw new ProblemError(
+        "disk-full",
+        `cannot write ${file}: ${(cause as Error).message}; free space there`,
+        {
+          cause,
+        },
+      );
     throw new ProblemError(
       "queue-unusable",
       `cannot write ${file}: ${(cause as Error).message}; run this as the account that the service runs as, or as an administrator`,

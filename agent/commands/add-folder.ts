@@ -98,12 +98,17 @@ function addFolder(path: string, options: Options, acceptRoot: AcceptRoot): void
   );
 }
 
-/** A link stays a link: the file behind it is replaced. Who could read it, or its folder where it is new, can read it then. */
+/**
+ * A link stays a link: the file behind it is replaced. A group that could read it still can; of a new file it can where
+ * the folder gives what is made in it to its group, as the packages make theirs.
+ */
 function write(config: string, text: string): void {
   makeFolder(dirname(config), { mode: 0o700, fresh: false });
   const file = existsSync(config) ? realpathSync(config) : config;
-  const { uid, gid, mode } = statSync(existsSync(file) ? file : dirname(file));
-  writeDurably(file, text, 0o600 | (mode & 0o040), { uid, gid });
+  const isNew = !existsSync(file);
+  const { uid, gid, mode } = statSync(isNew ? dirname(file) : file);
+  const shared = (mode & 0o040) !== 0 && (!isNew || (mode & 0o2000) !== 0);
+  writeDurably(file, text, shared ? 0o640 : 0o600, { uid, gid });
 }
 
 function requireSlug(option: string, value: string): void {

@@ -9,15 +9,6 @@ import type { ServiceManager, ServiceStatus } from "../service/manager.ts";
 import { placeOf } from "./place.ts";
 import { type InstallOptions, installService } from "./service-install.ts";
 
-interface Words {
-  readonly code?: string;
-  readonly folder?: string;
-  readonly name?: string;
-  readonly client?: string;
-  readonly account?: string;
-  readonly password?: string;
-}
-
 export function addService(program: Command): void {
   const service = program.command("service").description("the agent as a service of this system");
   service
@@ -37,7 +28,7 @@ export function addService(program: Command): void {
         "Windows: - reads the account's password from standard input, after the code",
       ).choices(["-"]),
     )
-    .action(async (words: Words) => {
+    .action(async (words: InstallOptions) => {
       process.exitCode = await installService(serviceManager(), await optionsOf(words));
     });
   service
@@ -97,8 +88,8 @@ export function addService(program: Command): void {
     });
 }
 
-/** Code and password come one a line, so that neither stands in a list of processes. */
-async function optionsOf(words: Words): Promise<InstallOptions> {
+/** Where `-` stands code and password come one a line, so that neither stands in a list of processes. */
+async function optionsOf(words: InstallOptions): Promise<InstallOptions> {
   const { code, password, ...rest } = words;
   const asked = [code, password].includes("-");
   const lines = asked ? (await text(process.stdin)).split(/\r?\n/) : [];

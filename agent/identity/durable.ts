@@ -31,7 +31,8 @@ function replace(file: string, text: string, mode: number, owner: Owner | undefi
   const fd = openSync(fresh, "w", mode);
   try {
     if (owner !== undefined && process.geteuid?.() === 0) fchownSync(fd, owner.uid, owner.gid);
-    if (process.platform !== "win32") fchmodSync(fd, mode);
+    // What the umask took; a file that is its owner's alone has lost nothing to it.
+    if ((mode & 0o077) !== 0 && process.platform !== "win32") fchmodSync(fd, mode);
     writeFileSync(fd, text);
     fsyncSync(fd);
   } finally {

@@ -79,7 +79,7 @@ function prepare(account: Account | undefined): { undo(): void } {
   const known = statSync(folder, { throwIfNoEntry: false }) !== undefined;
   const registered = status().state !== "absent";
   const undo = (): void => {
-    if (!registered) helper(["unregister"]);
+    if (!registered && status().state !== "absent") helper(["unregister"]);
     if (!known) rmSync(folder, { recursive: true, force: true });
   };
   mkdirSync(join(folder, "logs"), { recursive: true });
@@ -88,9 +88,7 @@ function prepare(account: Account | undefined): { undo(): void } {
     // Kept at an upgrade, where nobody names it again.
     helper(["protect", folder, account?.name ?? status().account ?? SYSTEM]);
   } catch (error) {
-    if (status().state === "absent") {
-      if (!known) rmSync(folder, { recursive: true, force: true });
-    } else undo();
+    undo();
     throw error;
   }
   return { undo };

@@ -40,6 +40,17 @@ void forget_words(void);
 /* host.c: the service itself, as the service control manager starts it. */
 void WINAPI serve(DWORD count, LPWSTR *words);
 
+/* access.c */
+
+/* "Log on as a service": without it Windows refuses to start a service under an account. */
+DWORD allow_logon(PSID account);
+/* The account's SID, to be freed; NULL with GetLastError when nobody is called that. */
+PSID find_account(const wchar_t *name);
+/* The folder for the system, administrators and the account alone. The exit code. */
+int protect(const wchar_t *folder, const wchar_t *account);
+/* One more entry in the folder's access list. The exit code. */
+int grant(const wchar_t *folder, const wchar_t *account, BOOL modify);
+
 /* words.c */
 int answer(int count, wchar_t **words);
 int usage(void);

@@ -54,7 +54,7 @@ async function compile(service: string, setup: string, scratch: string): Promise
   await run("x86_64-w64-mingw32-windmc", ["-h", made, "-r", made, join(HERE, "messages.mc")]);
   const resources = join(made, "messages.o");
   await run("x86_64-w64-mingw32-windres", [join(made, "messages.rc"), "-O", "coff", "-o", resources]);
-  const sources = ["service.c", "host.c", "log.c", "words.c"].map((file) => join(HERE, file));
+  const sources = ["service.c", "host.c", "log.c", "words.c", "access.c"].map((file) => join(HERE, file));
   await run(GCC, [...STRICT, "-municode", `-I${made}`, ...sources, resources, "-o", service, "-ladvapi32"]);
   await run(GCC, [...STRICT, "-shared", join(HERE, "setup.c"), "-o", setup, "-lmsi", "-ladvapi32"]);
 }

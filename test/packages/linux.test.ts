@@ -179,6 +179,12 @@ describe("the .deb on Debian 13 with systemd", () => {
     await box.until(`tributary-agent service status && ! kill -0 ${before}`, 30_000);
     expect(await client.pid()).not.toBe(before);
     await client.delivered("killed.csv");
+    // Each time later than the time before.
+    const waits = await box.ok("systemctl show tributary-agent --property RestartUSec,RestartUSecNext");
+    const seconds = (property: string): number =>
+      Number(new RegExp(`^${property}=(?:(\\d+)s)? ?(?:\\d+ms)?$`, "m").exec(waits)?.[1]);
+    expect(seconds("RestartUSec")).toBe(5);
+    expect(seconds("RestartUSecNext")).toBeGreaterThan(5);
   });
 
   test("the watchdog hears of it, and ends one that stands still", async () => {
