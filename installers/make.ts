@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { SQLITE_ASSET } from "@tributary/shared/packaged.ts";
+import { SQLITE_ASSET } from "../shared/packaged.ts";
 import { nodeFor, nodeVersion } from "./bases.ts";
 import { type Bundle, bundle } from "./bundle.ts";
 import type { ExecutableJob } from "./executable.ts";
