@@ -82,11 +82,12 @@ function prepare(account: Account | undefined): { undo(): void } {
     if (!registered && status().state !== "absent") helper(["unregister"]);
     if (!known) rmSync(folder, { recursive: true, force: true });
   };
-  mkdirSync(join(folder, "logs"), { recursive: true });
+  mkdirSync(dirname(folder), { recursive: true });
   try {
     helper(["register", account?.name ?? ""], account?.password === undefined ? "" : `${account.password}\n`);
     // Kept at an upgrade, where nobody names it again.
     helper(["protect", folder, account?.name ?? status().account ?? SYSTEM]);
+    mkdirSync(join(folder, "logs"), { recursive: true });
   } catch (error) {
     undo();
     throw error;

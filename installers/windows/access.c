@@ -83,10 +83,11 @@ static int refuse_foreign(const wchar_t *folder) {
   return 1;
 }
 
-/* The folder for the system, administrators and the account alone, inherited by what lies in it; nothing from above. */
+/*
+ * The folder for the system, administrators and the account alone, inherited by what lies in it; nothing from above.
+ * One that is missing is made so, and never stood open; one that is there passes it on to all that lies in it.
+ */
 int protect(const wchar_t *folder, const wchar_t *account) {
-  if (refuse_foreign(folder))
-    return 1;
   wchar_t text[512] = L"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
   if (account && _wcsicmp(account, L"LocalSystem") != 0) {
     PSID sid = find_account(account);
@@ -104,9 +105,16 @@ int protect(const wchar_t *folder, const wchar_t *account) {
   if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(text, SDDL_REVISION_1, &descriptor, NULL) ||
       !GetSecurityDescriptorDacl(descriptor, &present, &list, &defaulted))
     return failed(L"write the permissions", GetLastError());
-  DWORD error = SetNamedSecurityInfoW((LPWSTR)folder, SE_FILE_OBJECT,
-                                      DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, NULL, NULL, list,
-                                      NULL);
+  SECURITY_ATTRIBUTES made = {.nLength = sizeof made, .lpSecurityDescriptor = descriptor};
+  DWORD error = CreateDirectoryW(folder, &made) ? NO_ERROR : GetLastError();
+  if (refuse_foreign(folder)) {
+    LocalFree(descriptor);
+    return 1;
+  }
+  if (error == ERROR_ALREADY_EXISTS)
+    error = SetNamedSecurityInfoW((LPWSTR)folder, SE_FILE_OBJECT,
+                                  DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, NULL, NULL, list,
+                                  NULL);
   LocalFree(descriptor);
   return error == ERROR_SUCCESS ? 0 : failed(L"set the permissions of the data folder", error);
 }

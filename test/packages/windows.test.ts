@@ -129,7 +129,7 @@ describe("the .msi under Wine 10", () => {
     expect(done.said).not.toMatch(/: (fail|warn) /);
     expect((await delivered("first.csv")).toString()).toBe("a,b\n1,2\n");
     expect(existsSync(join(wine.driveC, DATA, "key"))).toBe(true);
-    // Wine shows an access list that names no others as a mode without them.
+    // Wine shows a new folder's access list that names no others as a mode without them.
     expect(statSync(join(wine.driveC, DATA)).mode & 0o007).toBe(0);
     expect((await wine.run("tributary-agent --version")).out.trim()).toBe(version);
     expect((await wine.agent("doctor")).code).toBe(0);
