@@ -50,18 +50,27 @@ static BOOL is_own_account(PSID sid) {
 }
 
 /*
- * Whether the folder belongs to the system, the administrators or this process. Everybody may make folders in
- * ProgramData: whoever made ours before us would stay its owner, and open it again however it is protected.
+ * Whether the folder belongs to the system, the administrators or this process, and is a folder itself: everybody may
+ * make folders in ProgramData, and make a junction of one, whose target may belong to anybody today and to him tomorrow.
+ * Whoever made ours before us would stay its owner, and open it again however it is protected.
  */
 static BOOL is_ours(const wchar_t *folder) {
-  PSECURITY_DESCRIPTOR descriptor;
-  PSID owner;
-  if (GetNamedSecurityInfoW(folder, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &descriptor) !=
-      ERROR_SUCCESS)
+  HANDLE handle = CreateFileW(folder, READ_CONTROL | FILE_READ_ATTRIBUTES,
+                              FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                              FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+  if (handle == INVALID_HANDLE_VALUE)
     return FALSE;
-  BOOL ours = IsWellKnownSid(owner, WinBuiltinAdministratorsSid) || IsWellKnownSid(owner, WinLocalSystemSid) ||
-              is_own_account(owner);
+  BY_HANDLE_FILE_INFORMATION found;
+  PSECURITY_DESCRIPTOR descriptor = NULL;
+  PSID owner;
+  BOOL ours = GetFileInformationByHandle(handle, &found) &&
+              !(found.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) &&
+              GetSecurityInfo(handle, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
+                              &descriptor) == ERROR_SUCCESS &&
+              (IsWellKnownSid(owner, WinBuiltinAdministratorsSid) || IsWellKnownSid(owner, WinLocalSystemSid) ||
+               is_own_account(owner));
   LocalFree(descriptor);
+  CloseHandle(handle);
   return ours;
 }
 
@@ -78,8 +87,8 @@ static int refuse_foreign(const wchar_t *folder) {
   if (!foreign)
     return 0;
   put(stderr, foreign);
-  put(stderr, L" belongs to another account, which could read the agent's key there; look at what is in it, remove it, "
-              L"and install again\n");
+  put(stderr, L" belongs to another account, or is a link: somebody else could read the agent's key there; look at what "
+              L"is in it, remove it, and install again\n");
   return 1;
 }
 

@@ -9,6 +9,14 @@ UPDATE `CustomAction` SET `Type` = 3393 WHERE `Action` = 'Undo'
 -- An upgrade that fails leaves the old version: it is removed inside the transaction.
 UPDATE `InstallExecuteSequence` SET `Sequence` = 1501 WHERE `Action` = 'RemoveExistingProducts'
 
+-- Another build of the same version replaces it too (0x200), or both would be listed, and removing one took the service of the other.
+DELETE FROM `Upgrade` WHERE `ActionProperty` = 'WIX_UPGRADE_DETECTED'
+
+INSERT INTO `Upgrade` (`UpgradeCode`, `VersionMax`, `Attributes`, `ActionProperty`) VALUES ('{6B0C5E1B-3B1F-4C55-9B0D-0E7B4B9C7F21}', '@VERSION@', 513, 'WIX_UPGRADE_DETECTED')
+
+-- Without rights of its own the installer passes none of the properties on, and would install an agent that knows no receiver.
+INSERT INTO `LaunchCondition` (`Condition`, `Description`) VALUES ('Installed OR NOT RestrictedUserControl', 'Start this from a terminal that was opened with Run as administrator: otherwise Windows leaves out CODE and FOLDER. Nothing was installed.')
+
 -- The program by its name in every terminal.
 CREATE TABLE `Environment` (`Environment` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL LOCALIZABLE, `Value` CHAR(255) LOCALIZABLE, `Component_` CHAR(72) NOT NULL PRIMARY KEY `Environment`)
 

@@ -11,8 +11,8 @@
 #define SERVICE_NAME L"TributaryAgent"
 #define PATH_CHARS 32768
 #define LONGEST_DELAY_MS (5 * 60 * 1000)
-/* The agent lets what is on its way finish; it is ended after this. */
-#define STOP_MS 35000
+/* The agent lets what is on its way finish; it is ended after this. Windows Installer waits 30 s for a service. */
+#define STOP_MS 25000
 
 /* Folder of this program, and of the log: where the agent keeps its data. */
 extern wchar_t home[PATH_CHARS];

@@ -27,17 +27,28 @@ void open_log(void) {
   log_size = size.QuadPart;
 }
 
+/* Whoever reads the log without letting it be renamed holds it up: then nothing is moved, and it is tried again after
+   as much more as this. */
+#define LOG_AGAIN_BYTES (1024 * 1024)
+static LONGLONG rotate_from = LOG_BYTES;
+
 static void rotate(void) {
-  static wchar_t from[PATH_CHARS], to[PATH_CHARS];
+  static wchar_t from[PATH_CHARS], to[PATH_CHARS], full[PATH_CHARS];
   if (log_file != INVALID_HANDLE_VALUE)
     CloseHandle(log_file);
-  for (int i = LOG_KEPT - 1; i >= 0; i--) {
-    log_name(from, i);
-    log_name(to, i + 1);
-    MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING);
-  }
-  log_name(from, LOG_KEPT);
-  DeleteFileW(from);
+  log_name(from, 0);
+  _snwprintf(full, PATH_CHARS, L"%ls\\agent.full.log", logs);
+  if (MoveFileExW(from, full, MOVEFILE_REPLACE_EXISTING)) {
+    for (int i = LOG_KEPT - 2; i >= 1; i--) {
+      log_name(from, i);
+      log_name(to, i + 1);
+      MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING);
+    }
+    log_name(to, 1);
+    MoveFileExW(full, to, MOVEFILE_REPLACE_EXISTING);
+    rotate_from = LOG_BYTES;
+  } else
+    rotate_from = log_size + LOG_AGAIN_BYTES;
   open_log();
 }
 
@@ -68,7 +79,7 @@ DWORD WINAPI copy_output(LPVOID given) {
       }
     }
     /* Between two lines, so that no line is in two files. */
-    if (log_size > LOG_BYTES && bytes[n - 1] == '\n')
+    if (log_size > rotate_from && bytes[n - 1] == '\n')
       rotate();
   }
   CloseHandle(from);

@@ -35,12 +35,13 @@ export async function makeMsi(
   writeFileSync(join(scratch, "agent.wxs"), source);
   // wixl finds files by names from where it runs, and no others.
   await run("wixl", ["--arch", "x64", "--output", out, "agent.wxs"], { cwd: scratch });
-  for (const statement of statements()) await run("msibuild", [out, "-q", statement]);
+  for (const statement of statements(version)) await run("msibuild", [out, "-q", statement]);
   await sign(out);
 }
 
-const statements = (): readonly string[] =>
+const statements = (version: string): readonly string[] =>
   readFileSync(join(HERE, "finish.sql"), "utf8")
+    .replace("@VERSION@", version)
     .split("\n\n")
     .map((paragraph) => paragraph.replace(/^--.*$/gm, "").trim())
     .filter((statement) => statement !== "");
@@ -56,5 +57,14 @@ async function compile(service: string, setup: string, scratch: string): Promise
   await run("x86_64-w64-mingw32-windres", [join(made, "messages.rc"), "-O", "coff", "-o", resources]);
   const sources = ["service.c", "host.c", "log.c", "words.c", "access.c"].map((file) => join(HERE, file));
   await run(GCC, [...STRICT, "-municode", `-I${made}`, ...sources, resources, "-o", service, "-ladvapi32"]);
-  await run(GCC, [...STRICT, "-shared", join(HERE, "setup.c"), "-o", setup, "-lmsi", "-ladvapi32"]);
+  await run(GCC, [
+    ...STRICT,
+    "-shared",
+    `-I${made}`,
+    join(HERE, "setup.c"),
+    "-o",
+    setup,
+    "-lmsi",
+    "-ladvapi32",
+  ]);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>
+#include "messages.h"
 
 #define LINE_CHARS 32768
 enum { HOME, CLIENT, NAME, FOLDER, ACCOUNT, CODE, PASSWORD, FIELDS };
@@ -134,7 +135,7 @@ static void tell_event_log(const wchar_t *text) {
   const wchar_t *strings[1] = {text};
   if (source == NULL)
     return;
-  ReportEventW(source, EVENTLOG_ERROR_TYPE, 0, 3, NULL, 1, 0, strings, NULL);
+  ReportEventW(source, EVENTLOG_ERROR_TYPE, 0, MSG_ERROR, NULL, 1, 0, strings, NULL);
   DeregisterEventSource(source);
 }
 

@@ -47,6 +47,11 @@ static BOOL is_built_in(const wchar_t *account) {
          _wcsicmp(account, L"LocalSystem") == 0;
 }
 
+/* Of these Windows wants the empty password when a service changes over to them; NULL there means the one of before. */
+static BOOL has_no_password(const wchar_t *account) {
+  return account && (_wcsnicmp(account, L"NT AUTHORITY\\", 13) == 0 || _wcsicmp(account, L"LocalSystem") == 0);
+}
+
 /* Makes the service, or brings an existing one to the same state; without an account it keeps the one that it has. */
 static int register_service(const wchar_t *account) {
   static wchar_t line[PATH_CHARS];
@@ -73,7 +78,7 @@ static int register_service(const wchar_t *account) {
     service = OpenServiceW(manager, SERVICE_NAME, SERVICE_ALL_ACCESS);
     error = GetLastError();
     if (service && !ChangeServiceConfigW(service, SERVICE_NO_CHANGE, SERVICE_AUTO_START, SERVICE_NO_CHANGE, line, NULL,
-                                         NULL, L"Tcpip\0", account, password, DISPLAY_NAME)) {
+                                         NULL, L"Tcpip\0", account, has_no_password(account) ? L"" : password, DISPLAY_NAME)) {
       error = GetLastError();
       CloseServiceHandle(service);
       service = NULL;
@@ -91,6 +96,9 @@ static int register_service(const wchar_t *account) {
       {SC_ACTION_RESTART, 5000}, {SC_ACTION_RESTART, 60000}, {SC_ACTION_RESTART, LONGEST_DELAY_MS}};
   SERVICE_FAILURE_ACTIONSW actions = {.dwResetPeriod = 86400, .cActions = 3, .lpsaActions = again};
   ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &actions);
+  /* Also when it says that it stopped because the agent could not be started. */
+  SERVICE_FAILURE_ACTIONS_FLAG also_stopped = {TRUE};
+  ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_stopped);
   SERVICE_PRESHUTDOWN_INFO patience = {STOP_MS + 5000};
   ChangeServiceConfig2W(service, SERVICE_CONFIG_PRESHUTDOWN_INFO, &patience);
   CloseServiceHandle(service);
@@ -127,6 +135,7 @@ static int start_service(void) {
   if (!service)
     return 1;
   int code = 0;
+  settled(service, SERVICE_STOP_PENDING, STOP_MS + 15000);
   if (!StartServiceW(service, 0, NULL) && GetLastError() != ERROR_SERVICE_ALREADY_RUNNING)
     code = failed(L"start the service", GetLastError());
   else if (settled(service, SERVICE_START_PENDING, 30000) != SERVICE_RUNNING) {
@@ -141,7 +150,10 @@ static int start_service(void) {
 
 static int stop_service(SC_HANDLE service) {
   SERVICE_STATUS now;
-  if (!ControlService(service, SERVICE_CONTROL_STOP, &now) && GetLastError() != ERROR_SERVICE_NOT_ACTIVE)
+  settled(service, SERVICE_START_PENDING, 30000);
+  /* "Cannot accept": somebody else has stopped it, and it is on its way. */
+  if (!ControlService(service, SERVICE_CONTROL_STOP, &now) && GetLastError() != ERROR_SERVICE_NOT_ACTIVE &&
+      GetLastError() != ERROR_SERVICE_CANNOT_ACCEPT_CTRL)
     return failed(L"stop the service", GetLastError());
   if (settled(service, SERVICE_STOP_PENDING, STOP_MS + 15000) != SERVICE_STOPPED) {
     put(stderr, L"the service does not stop; end the process tributary-service.exe\n");

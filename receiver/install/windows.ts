@@ -79,10 +79,11 @@ foreach ($pair in @(@('FOLDER', $Folder), @('NAME', $Name), @('ACCOUNT', $Accoun
   if ($pair[1]) { $properties += ' {0}="{1}"' -f $pair[0], $pair[1] }
 }
 
-# Administrators and the system alone, from its first moment on: nobody may change a package after it was checked.
+# Administrators and the system alone, from its first moment on, and in a folder where none of the user's other
+# programs may rename it: nobody may change a package after it was checked.
 $access = New-Object Security.AccessControl.DirectorySecurity
 $access.SetSecurityDescriptorSddlForm('O:BAG:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)')
-$place = Join-Path ([IO.Path]::GetTempPath()) ('tributary-' + [Guid]::NewGuid())
+$place = Join-Path (Join-Path $env:SystemRoot 'Temp') ('tributary-' + [Guid]::NewGuid())
 $null = [IO.Directory]::CreateDirectory($place, $access)
 $package = Join-Path $place $file
 $log = Join-Path $place 'install.log'

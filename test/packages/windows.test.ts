@@ -43,6 +43,21 @@ describe("what the .msi says about itself", () => {
       )?.[1];
     expect(codeOf(join(nextDist, msi(next)))).toBe(codeOf(join(dist, msi(version))));
   });
+
+  // What Wine does not look at, and Windows does.
+  test("an upgrade writes every file anew, whatever version the programs bear", () => {
+    expect(table("Property")).toMatch(/^REINSTALLMODE\tamus\r?$/m);
+  });
+
+  test("another build of the same version takes the first one's place", () => {
+    expect(table("Upgrade")).toMatch(/\t513\t\tWIX_UPGRADE_DETECTED\r?$/m);
+  });
+
+  test("started where Windows leaves out what it was given, it installs nothing", () => {
+    expect(table("LaunchCondition")).toMatch(
+      /^Installed OR NOT RestrictedUserControl\t.*Run as administrator/m,
+    );
+  });
 });
 
 describe("the .msi under Wine 10", () => {
