@@ -116,7 +116,7 @@ int protect(const wchar_t *folder, const wchar_t *account) {
     return failed(L"write the permissions", GetLastError());
   SECURITY_ATTRIBUTES made = {.nLength = sizeof made, .lpSecurityDescriptor = descriptor};
   DWORD error = CreateDirectoryW(folder, &made) ? NO_ERROR : GetLastError();
-  if (refuse_foreign(folder)) {
+  if ((error == NO_ERROR || error == ERROR_ALREADY_EXISTS) && refuse_foreign(folder)) {
     LocalFree(descriptor);
     return 1;
   }
@@ -125,7 +125,7 @@ int protect(const wchar_t *folder, const wchar_t *account) {
                                   DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, NULL, NULL, list,
                                   NULL);
   LocalFree(descriptor);
-  return error == ERROR_SUCCESS ? 0 : failed(L"set the permissions of the data folder", error);
+  return error == ERROR_SUCCESS ? 0 : failed(L"make the data folder and set its permissions", error);
 }
 
 /* One more entry in the folder's list, inherited by what lies in it; those that are there stay. */

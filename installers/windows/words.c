@@ -41,15 +41,14 @@ static wchar_t *read_password(void) {
   return text;
 }
 
-/* Accounts that Windows makes itself may always log on as a service, and that of the service is only known with it. */
-static BOOL is_built_in(const wchar_t *account) {
-  return _wcsnicmp(account, L"NT SERVICE\\", 11) == 0 || _wcsnicmp(account, L"NT AUTHORITY\\", 13) == 0 ||
-         _wcsicmp(account, L"LocalSystem") == 0;
-}
-
 /* Of these Windows wants the empty password when a service changes over to them; NULL there means the one of before. */
 static BOOL has_no_password(const wchar_t *account) {
-  return account && (_wcsnicmp(account, L"NT AUTHORITY\\", 13) == 0 || _wcsicmp(account, L"LocalSystem") == 0);
+  return _wcsnicmp(account, L"NT AUTHORITY\\", 13) == 0 || _wcsicmp(account, L"LocalSystem") == 0;
+}
+
+/* Accounts that Windows makes itself may always log on as a service, and that of the service is only known with it. */
+static BOOL is_built_in(const wchar_t *account) {
+  return _wcsnicmp(account, L"NT SERVICE\\", 11) == 0 || has_no_password(account);
 }
 
 /* Makes the service, or brings an existing one to the same state; without an account it keeps the one that it has. */
@@ -78,7 +77,8 @@ static int register_service(const wchar_t *account) {
     service = OpenServiceW(manager, SERVICE_NAME, SERVICE_ALL_ACCESS);
     error = GetLastError();
     if (service && !ChangeServiceConfigW(service, SERVICE_NO_CHANGE, SERVICE_AUTO_START, SERVICE_NO_CHANGE, line, NULL,
-                                         NULL, L"Tcpip\0", account, has_no_password(account) ? L"" : password, DISPLAY_NAME)) {
+                                         NULL, L"Tcpip\0", account,
+                                         account && has_no_password(account) ? L"" : password, DISPLAY_NAME)) {
       error = GetLastError();
       CloseServiceHandle(service);
       service = NULL;
