@@ -54,7 +54,17 @@ export const PROBLEMS = {
     title: "The body ended before, or went beyond, its declared length",
   },
   "body-too-slow": { status: 408, retry: true, title: "The body arrived too slowly" },
+  quarantined: { status: 422, retry: true, title: "The file is in quarantine" },
+  "inspection-unavailable": { status: 503, retry: true, title: "The file cannot be inspected now" },
   "capture-conflict": { status: 409, retry: false, title: "This captureId was used with other content" },
+  // bundles
+  "bundle-invalid": { status: 400, retry: false, title: "The tar stream cannot be read on" },
+  "bundle-inflated": {
+    status: 413,
+    retry: false,
+    title: "The bundle unpacks to more than is taken of one bundle",
+  },
+  "entry-refused": { status: 422, retry: false, title: "This kind of tar entry is not taken" },
   // uploads in parts
   "upload-unknown": { status: 404, retry: false, title: "There is no such upload" },
   "upload-closed": { status: 409, retry: false, title: "This upload was completed or aborted" },
@@ -69,6 +79,8 @@ export const PROBLEMS = {
   "quota-day": { status: 429, retry: true, title: "This client's bytes for today are used up" },
   "quota-stored": { status: 507, retry: true, title: "This client's storage is used up" },
   "disk-reserve": { status: 507, retry: true, title: "The receiver keeps its last disk space in reserve" },
+  "limit-requests": { status: 429, retry: true, title: "Too many requests" },
+  "limit-concurrent": { status: 429, retry: true, title: "Too many uploads at once" },
   busy: { status: 503, retry: true, title: "The receiver is at its limit" },
   stopping: { status: 503, retry: true, title: "The receiver is stopping" },
   "lake-unavailable": { status: 503, retry: true, title: "The lake did not take the bytes" },

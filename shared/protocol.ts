@@ -22,12 +22,15 @@ export const ROUTE = {
   enroll: "/v1/enroll",
   heartbeat: "/v1/heartbeat",
   files: "/v1/files",
+  bundles: "/v1/bundles",
   uploads: "/v1/uploads",
   removals: "/v1/removals",
   clients: "/v1/clients",
   versions: "/v1/versions",
   events: "/v1/events",
   jwks: "/.well-known/jwks.json",
+  openapi: "/openapi.json",
+  docs: "/docs",
   install: "/install",
 } as const;
 
@@ -76,6 +79,49 @@ export const deliveryAnswer = z.object({
   receipt: z.string().describe("the signed receipt, a compact JWS"),
 });
 export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
+
+/** RFC 9457, as every failure looks on the wire; `code` is one of `problems.ts`, `retryAfter` in seconds. */
+export const wireProblem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string().optional(),
+  requestId: z.string().optional(),
+  retryAfter: z.number().optional(),
+});
+
+/** Records that a tar entry of a bundle may carry in its PAX header, beside the standard ones. */
+export const PAX = {
+  captureId: "TRIBUTARY.captureId",
+  sha256: "TRIBUTARY.sha256",
+  sealedAt: "TRIBUTARY.sealedAt",
+  /** Only compared: an entry for another client or source than the request is for is refused. */
+  client: "TRIBUTARY.client",
+  source: "TRIBUTARY.source",
+} as const;
+
+const entryNumber = z.int().positive().describe("which entry of the tar stream, the first is 1");
+
+/** A line of a bundle's answer: this entry is durable, with the receipt that a PUT would have had. */
+export const bundleReceipt = deliveryAnswer.extend({ entry: entryNumber });
+/** This entry was not taken; or, with `entry` null, the rest of the bundle was not. */
+export const bundleProblem = z.object({
+  entry: entryNumber.nullable(),
+  path: z.string().optional().describe("the entry's name, for reading"),
+  captureId: captureKey.optional(),
+  problem: wireProblem,
+});
+/** The last line. An answer without it was cut: what it did not name is to be sent again. */
+export const bundleEnd = z.object({
+  end: z.literal(true),
+  complete: z.boolean().describe("whether the tar stream was read to its end"),
+  delivered: size,
+  refused: size,
+});
+/** What `POST /v1/bundles/{source}` answers, one JSON object a line (NDJSON), as the entries become durable. */
+export const bundleLine = z.union([bundleReceipt, bundleProblem, bundleEnd]);
+export type BundleLine = z.infer<typeof bundleLine>;
 
 export const enrollRequest = z.object({
   secret: z.string().min(16).max(200),
