@@ -31,10 +31,8 @@ export async function bundle(side: Side, version: string, threads: string): Prom
     for (const file of readdirSync(join(ROOT, folder)).filter((one) => one.endsWith(".sql")))
       texts.set(`${name}${file}`, readFileSync(join(ROOT, folder, file), "utf8"));
   if (side === "receiver")
-    texts.set(
-      "follower-worker.js",
-      (await compile({ file: "receiver/lake/follower-worker.ts" }, version)).text,
-    );
+    for (const thread of ["follower-worker", "publisher-worker"])
+      texts.set(`${thread}.js`, (await compile({ file: `receiver/lake/${thread}.ts` }, version)).text);
   if (side === "agent")
     texts.set("agent.service", readFileSync(join(ROOT, "installers/linux/agent.service"), "utf8"));
   // The number of threads is set before anything asks for one, which is when it is read. Scripts and inventories ask

@@ -3,23 +3,22 @@ import { randomUUID } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { HEADER, type Jwks, ROUTE } from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
+import { type BundlesDoor, bundlesDoor } from "./doors/bundles.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { type EventsDoor, eventsDoor } from "./doors/events.ts";
-import { type ByteDoor, filesDoor } from "./doors/files.ts";
+import { filesDoor } from "./doors/files.ts";
 import { type HealthDoor, healthDoor } from "./doors/health.ts";
-import { answerProblem, type ReportProblem } from "./doors/problem.ts";
+import { answerProblem } from "./doors/problem.ts";
 import { removalsDoor } from "./doors/removals.ts";
 import { uploadsDoor } from "./doors/uploads.ts";
 import { type VersionsDoor, versionsDoor } from "./doors/versions.ts";
-import type { Ingest, Uploads } from "./ingest/ingest.ts";
+import type { Uploads } from "./ingest/ingest.ts";
 
-export interface AppParts extends ByteDoor, VersionsDoor, EventsDoor, HealthDoor {
-  readonly ingest: Ingest;
+export interface AppParts extends BundlesDoor, VersionsDoor, EventsDoor, HealthDoor {
   readonly uploads: Uploads;
   readonly jwks: () => Jwks;
   /** Enroll, heartbeat and the packages, of which ingest knows nothing. */
   readonly more: readonly Hono<DoorEnv>[];
-  readonly reportProblem: ReportProblem;
   readonly reportRequest: (method: string, status: number, ms: number) => void;
 }
 
@@ -41,6 +40,7 @@ export function createApp(parts: AppParts): Hono<DoorEnv> {
   });
   const doors = [
     filesDoor(parts),
+    bundlesDoor(parts),
     uploadsDoor(parts),
     removalsDoor(parts),
     versionsDoor(parts),

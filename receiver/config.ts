@@ -137,7 +137,20 @@ export const receiverSettings = z.strictObject({
         .int()
         .positive()
         .default(512)
-        .describe("Files and parts on their way in at once; more are told to come again"),
+        .describe("Files, parts and bundles on their way in at once; more are told to come again"),
+      bundle: z
+        .strictObject({
+          bytes: byteSize.prefault("1TiB").describe("Most bytes that one bundle may unpack to"),
+          ratio: z
+            .number()
+            .min(1)
+            .default(200)
+            .describe(
+              "How many times as large as what was sent a bundle may unpack to, beyond its first 64 MiB",
+            ),
+        })
+        .prefault({})
+        .describe("Bundles: tar streams of many files"),
     })
     .prefault({})
     .describe("What a sender may ask of the receiver"),

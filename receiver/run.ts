@@ -93,6 +93,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     uploads,
     places,
     pace: { idle, minRate, window: PACE_WINDOW_MS },
+    bundle: settings.limits.bundle,
     history,
     lake,
     tail,

@@ -4,6 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { formatDigest } from "@tributary/shared/digest.ts";
+import { modifiedAt } from "@tributary/shared/modified.ts";
 import { encodePath, pathForUrl } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import {
@@ -20,7 +21,6 @@ import type { Parcel, RemovalParcel, VersionParcel, Waiting } from "../queue/que
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import { takeAll } from "./bandwidth.ts";
 import { type Content, type OpenContent, Superseded } from "./content.ts";
-import { modifiedAt } from "./modified.ts";
 import { carryInParts, type PartsOptions } from "./parts.ts";
 import { checkReceipt, receiptKeyId } from "./proof.ts";
 import { bodyOf, PIECE } from "./stream.ts";

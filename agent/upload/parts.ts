@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatDigest } from "@tributary/shared/digest.ts";
+import { modifiedAt } from "@tributary/shared/modified.ts";
 import { encodePath } from "@tributary/shared/path.ts";
 import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
 import {
@@ -21,7 +22,6 @@ import type { Receiver } from "../identity/receiver.ts";
 import type { VersionParcel } from "../queue/queue.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import { type Content, Superseded } from "./content.ts";
-import { modifiedAt } from "./modified.ts";
 import { backoffMs } from "./retry.ts";
 import type { Slot, Slots } from "./slots.ts";
 import { bodyOf, PIECE, type Stretch } from "./stream.ts";

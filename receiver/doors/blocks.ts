@@ -16,8 +16,8 @@ export interface Blocks {
   readonly ready: boolean;
   /** All blocks are full: nothing more should come before `next`. */
   readonly overflows: boolean;
-  /** A full block, or with `last` what there is; undefined when there is none. What it gave before is filled anew. */
-  next(last: boolean): Buffer | undefined;
+  /** A full block, or with `any` what there is; undefined when there is none. What it gave before is filled anew. */
+  next(any: boolean): Buffer | undefined;
   /** What `next` gave is not used any more. */
   end(): void;
 }
@@ -69,16 +69,18 @@ export function gatherBlocks(size: number | undefined): Blocks {
     get overflows() {
       return rest !== undefined;
     },
-    next(last) {
+    next(any) {
       if (used !== undefined) idle.push(used);
       const before = rest;
       rest = undefined;
       if (before !== undefined) fill(before);
       used = full.shift();
-      if (used !== undefined || !last || filling === undefined) return used;
+      if (used !== undefined || !any || filling === undefined) return used;
       used = filling;
       filling = undefined;
-      return used.subarray(0, filled);
+      const length = filled;
+      filled = 0;
+      return used.subarray(0, length);
     },
     end() {
       const all = [...idle, ...full, used, filling];

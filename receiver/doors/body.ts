@@ -27,8 +27,19 @@ export interface Reading {
 
 const LOOK_EVERY_MS = 500;
 
+/** For a reader that wants what is there at once, in pieces of any size. */
+export interface Eager {
+  /** Nothing is there now. */
+  readonly waits: () => void;
+}
+
 /** Throws `request-invalid` for a transfer coding that nobody would take off. */
-export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pace: Pace): Reading {
+export function readBody(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  pace: Pace,
+  eager?: Eager,
+): Reading {
   requireChunked(incoming.headers["transfer-encoding"]);
   let failure: ProblemError | undefined;
   let wake = (): void => {};
@@ -49,7 +60,7 @@ export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pa
       watch.arrived(piece.length);
       blocks.add(piece);
       if (blocks.overflows) incoming.pause();
-      if (blocks.ready) wake();
+      if (blocks.ready || eager !== undefined) wake();
     };
     const onCut = (): void => {
       if (incoming.readableEnded) return;
@@ -61,7 +72,7 @@ export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pa
     try {
       for (;;) {
         if (failure) throw failure;
-        const block = blocks.next(incoming.readableEnded);
+        const block = blocks.next(incoming.readableEnded || eager !== undefined);
         if (incoming.isPaused()) incoming.resume();
         if (block !== undefined) {
           yield block;
@@ -72,6 +83,7 @@ export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, pa
           onCut();
         } else {
           watch.waits();
+          eager?.waits();
           await new Promise<void>((resolve) => {
             wake = resolve;
           });

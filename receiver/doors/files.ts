@@ -92,14 +92,19 @@ export function digestOf(c: DoorContext, name: string, required: boolean): strin
   return sha256;
 }
 
-/** What we store is what was sent: the whole of it, and nothing is decoded on the way. */
-export function requirePlainBody(c: DoorContext): void {
+/** A piece is not the whole. */
+export function refusePieces(c: DoorContext): void {
   // RFC 9110, 14.4: taken for the whole, a piece would replace the file; 14.5: so it is refused with 400.
   if (header(c, "content-range") !== undefined)
     throw new ProblemError(
       "request-invalid",
       "Content-Range: a piece of a file is not taken; send the whole from its beginning (curl: without -C), or go on with an upload in parts",
     );
+}
+
+/** What we store is what was sent: the whole of it, and nothing is decoded on the way. */
+export function requirePlainBody(c: DoorContext): void {
+  refusePieces(c);
   // RFC 9110, 15.5.16.
   const encoding = header(c, "content-encoding");
   if (encoding === undefined || encoding.toLowerCase() === "identity") return;

@@ -11,6 +11,13 @@ const DRAIN_MS = 2000;
 /** A body this small is awaited, and the connection kept. */
 const SMALL_BYTES = 64 * 2 ** 10;
 
+const sideBySide = new WeakSet<ServerResponse>();
+
+/** This answer begins while the body still comes: that it is not whole yet says nothing. */
+export function answersSideBySide(outgoing: ServerResponse): void {
+  sideBySide.add(outgoing);
+}
+
 /** To be called once per request, before it is handled. */
 export function lingerAfterRefusal(incoming: IncomingMessage, outgoing: ServerResponse): void {
   const writeHead = outgoing.writeHead.bind(outgoing) as (...args: unknown[]) => ServerResponse;
@@ -20,7 +27,7 @@ export function lingerAfterRefusal(incoming: IncomingMessage, outgoing: ServerRe
   let lingers = false;
   outgoing.writeHead = ((...args: unknown[]) => {
     lingers = !incoming.complete;
-    if (lingers && (!small || refusedUnread)) outgoing.shouldKeepAlive = false;
+    if (lingers && (!small || refusedUnread) && !sideBySide.has(outgoing)) outgoing.shouldKeepAlive = false;
     return writeHead(...args);
   }) as typeof outgoing.writeHead;
   outgoing.end = ((...args: unknown[]) => {

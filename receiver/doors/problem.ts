@@ -22,6 +22,11 @@ function asProblem(error: unknown): ProblemError {
   });
 }
 
+/** Any failure as the sender may read it. */
+export function outward(error: unknown): ProblemError {
+  return withoutInside(asProblem(error));
+}
+
 /** Lake and ledger say in words for operators (paths, addresses, settings) what is wrong with them: that is for the log. */
 function withoutInside(problem: ProblemError): ProblemError {
   if (problem.code !== "lake-unavailable" && problem.code !== "ledger-unavailable") return problem;

@@ -1,6 +1,6 @@
 /**
- * A whole file, or a removal, on its way into lake and ledger. Every failure before the commit has recorded
- * nothing; a failure after `publish` leaves at most a spare object, which no entry names and the sweep removes.
+ * Whole files, or a removal, on their way into lake and ledger. Every failure before the commit has recorded nothing;
+ * a failure after `publish` leaves at most a spare object, which no entry names and the sweep removes.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { DeliveryAnswer, RemovalRequest } from "@tributary/shared/protocol.ts";
@@ -12,9 +12,9 @@ import type { Ledger, Outcome, VersionCapture } from "../ledger/ledger.ts";
 import { answerOf, bearerOf, lakeProblem } from "./answer.ts";
 import type { Committer } from "./committer.ts";
 import type { Report } from "./facts.ts";
-import type { Body, Delivery, Ingest, StillAllowed } from "./ingest.ts";
+import type { Body, Delivery, Ingest, SmallFile, StillAllowed } from "./ingest.ts";
 import { measured } from "./measured.ts";
-import type { Room } from "./room.ts";
+import type { Claim, Room } from "./room.ts";
 
 export interface FilesParts {
   readonly lake: Pick<Lake, "stage" | "publish" | "remove">;
@@ -26,6 +26,13 @@ export interface FilesParts {
   readonly report: Report;
 }
 
+/** Bytes that are here, counted and hashed, with what was declared of them found true. */
+interface Arrived {
+  readonly delivery: Delivery;
+  readonly staged: Staged;
+  readonly capture: VersionCapture & { readonly key: null };
+}
+
 export class Files implements Ingest {
   readonly #parts: FilesParts;
 
@@ -35,15 +42,60 @@ export class Files implements Ingest {
 
   async file(delivery: Delivery, body: Body, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
     const from = performance.now();
-    const answer = (await this.#early(delivery, body)) ?? (await this.#take(delivery, body, stillAllowed));
-    this.#parts.report({
-      kind: "Delivered",
-      channel: delivery.channel,
-      status: answer.status,
-      bytes: answer.size ?? 0,
-      ms: performance.now() - from,
+    const early = await this.#early(delivery, body);
+    if (early !== undefined) return this.#tell(delivery.channel, early, from);
+    return await this.#claiming(delivery, body.size, async (claim) => {
+      const arrived = this.#arrived(delivery, await this.#stage(body, claim.arrived));
+      return await this.#consuming(arrived, async () => {
+        requireDigest(body, arrived.staged);
+        const [unchanged = false] = await this.#parts.ledger.unchanged([arrived.capture]);
+        return this.#tell(
+          delivery.channel,
+          await this.#record(arrived, unchanged, claim, stillAllowed),
+          from,
+        );
+      });
     });
-    return answer;
+  }
+
+  async files(
+    files: readonly SmallFile[],
+    stillAllowed: StillAllowed,
+  ): Promise<readonly (DeliveryAnswer | ProblemError)[]> {
+    const { ledger, lake } = this.#parts;
+    const from = performance.now();
+    const all = await Promise.all(
+      files.map(async ({ delivery, bytes, sha256 }) => {
+        const arrived = this.#arrived(delivery, await lake.stage(bytes));
+        return { arrived, sha256 };
+      }),
+    );
+    const captures = all.map(({ arrived }) => arrived.capture);
+    const looks = Promise.all([ledger.known(captures), ledger.unchanged(captures)]);
+    // Those that are refused for what they declare do not wait for it.
+    looks.catch(() => {});
+    return await Promise.all(
+      all.map(async ({ arrived, sha256 }, i) => {
+        const { delivery, staged } = arrived;
+        try {
+          return await this.#consuming(arrived, async () => {
+            requireDigest({ sha256 }, staged);
+            const [known, unchanged] = await looks;
+            const before = known[i] && (await this.#before(known[i]));
+            const answer =
+              before ??
+              (await this.#claiming(delivery, staged.size, async (claim) => {
+                await claim.arrived(staged.size);
+                return await this.#record(arrived, unchanged[i] === true, claim, stillAllowed);
+              }));
+            return this.#tell(delivery.channel, answer, from);
+          });
+        } catch (error) {
+          if (error instanceof ProblemError) return error;
+          throw error;
+        }
+      }),
+    );
   }
 
   async removal(
@@ -67,12 +119,15 @@ export class Files implements Ingest {
       // An agent removes what it saw vanish in a source that is its own to look at.
       hearsOfNothing: principal.kind === "agent" || bearer.seesAll,
     });
-    const answer = answerOf(outcome);
+    return this.#tell(channel, answerOf(outcome), from);
+  }
+
+  #tell(channel: string, answer: DeliveryAnswer, from: number): DeliveryAnswer {
     this.#parts.report({
       kind: "Delivered",
       channel,
       status: answer.status,
-      bytes: 0,
+      bytes: answer.size ?? 0,
       ms: performance.now() - from,
     });
     return answer;
@@ -80,74 +135,95 @@ export class Files implements Ingest {
 
   /** What can be answered or refused before the bytes are read. */
   async #early(delivery: Delivery, body: Body): Promise<DeliveryAnswer | undefined> {
-    const { ledger, committer } = this.#parts;
     const { client, source, pathEncoded, captureId } = delivery;
     const sha256 = body.sha256 ?? null;
-    const known = await ledger.known({ client, source, pathEncoded, captureId, kind: "version", sha256 });
-    if (known === undefined || known.kind === "needs-bytes") return undefined;
-    if (known.kind === "refused") return answerOf(known);
-    if (sha256 === null) return undefined;
+    const [known] = await this.#parts.ledger.known([
+      { client, source, pathEncoded, captureId, kind: "version", sha256 },
+    ]);
+    if (known === undefined || (sha256 === null && known.kind !== "refused")) return undefined;
+    return await this.#before(known);
+  }
+
+  /** The answer to a captureId that came before; throws when it came with other content. */
+  async #before(known: Outcome): Promise<DeliveryAnswer> {
     const answer = answerOf(known);
-    await committer.settled(answer.versionId);
+    await this.#parts.committer.settled(answer.versionId);
     return answer;
   }
 
-  async #take(delivery: Delivery, body: Body, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
-    const { lake, ledger, committer, room, uuid, now } = this.#parts;
-    const claim = await room.claim(delivery.client, body.size);
+  async #claiming<T>(
+    { client }: Delivery,
+    size: number | undefined,
+    work: (claim: Claim) => Promise<T>,
+  ): Promise<T> {
+    const claim = await this.#parts.room.claim(client, size);
     try {
-      const staged = await this.#stage(body, claim.arrived);
-      let consumed = false;
-      try {
-        requireDigest(body, staged);
-        const versionId = uuid();
-        const capture: VersionCapture & { key: null } = {
-          kind: "version",
-          client: delivery.client,
-          source: delivery.source,
-          pathEncoded: delivery.pathEncoded,
-          captureId: delivery.captureId,
-          versionId,
-          sealedAt: delivery.sealedAt,
-          channel: delivery.channel,
-          bearer: bearerOf(delivery.principal),
-          size: staged.size,
-          sha256: staged.sha256,
-          modifiedAt: delivery.modifiedAt,
-          key: null,
-        };
-        if (await ledger.unchanged(capture)) {
-          stillAllowed();
-          const outcome = await committer.commit(capture);
-          if (outcome.kind !== "needs-bytes") return answerOf(outcome);
-        }
-        stillAllowed();
-        const key = objectKey({ ...delivery, date: utcDay(now()), versionId });
-        consumed = true;
-        const announced = committer.announce();
-        try {
-          await lake.publish(staged, key, { captureId: delivery.captureId, versionId });
-        } catch (cause) {
-          throw lakeProblem(cause);
-        } finally {
-          announced();
-        }
-        try {
-          stillAllowed();
-        } catch (problem) {
-          await this.#remove(key);
-          throw problem;
-        }
-        claim.recorded();
-        const outcome = await committer.commit({ ...capture, key });
-        await this.#removeSpare(outcome, versionId, key);
-        return answerOf(outcome);
-      } finally {
-        if (!consumed) await staged.discard();
-      }
+      return await work(claim);
     } finally {
       claim.release();
     }
+  }
+
+  /** Whatever becomes of it, nothing of it stays staged. */
+  async #consuming<T>({ staged }: Arrived, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      await staged.discard();
+    }
+  }
+
+  #arrived(delivery: Delivery, staged: Staged): Arrived {
+    const { client, source, pathEncoded, captureId, sealedAt, modifiedAt, channel } = delivery;
+    return {
+      delivery,
+      staged,
+      capture: {
+        kind: "version",
+        ...{ client, source, pathEncoded, captureId, sealedAt, modifiedAt, channel },
+        versionId: this.#parts.uuid(),
+        bearer: bearerOf(delivery.principal),
+        size: staged.size,
+        sha256: staged.sha256,
+        key: null,
+      },
+    };
+  }
+
+  /** `unchanged`: the ledger said a moment ago that the newest version has these bytes. */
+  async #record(
+    { delivery, staged, capture }: Arrived,
+    unchanged: boolean,
+    claim: Claim,
+    stillAllowed: StillAllowed,
+  ): Promise<DeliveryAnswer> {
+    const { lake, committer, now } = this.#parts;
+    const { captureId, versionId } = capture;
+    stillAllowed();
+    if (unchanged) {
+      const outcome = await committer.commit(capture);
+      if (outcome.kind !== "needs-bytes") return answerOf(outcome);
+      stillAllowed();
+    }
+    const key = objectKey({ ...delivery, date: utcDay(now()), versionId });
+    const announced = committer.announce();
+    try {
+      await lake.publish(staged, key, { captureId, versionId });
+    } catch (cause) {
+      throw lakeProblem(cause);
+    } finally {
+      announced();
+    }
+    try {
+      stillAllowed();
+    } catch (problem) {
+      await this.#remove(key);
+      throw problem;
+    }
+    claim.recorded();
+    const outcome = await committer.commit({ ...capture, key });
+    await this.#removeSpare(outcome, versionId, key);
+    return answerOf(outcome);
   }
 
   async #stage(body: Body, arrived: (bytes: number) => Promise<void>): Promise<Staged> {

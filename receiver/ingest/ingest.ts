@@ -2,6 +2,7 @@
  * Ingest: the only way from a door to the lake. The order never changes: bytes durable in the lake -> ledger rows,
  * many in one transaction -> a manifest segment that covers them -> receipts.
  */
+import type { ProblemError } from "@tributary/shared/problems.ts";
 import type {
   DeliveryAnswer,
   PartAnswer,
@@ -32,15 +33,35 @@ export interface Body {
   readonly sha256: string | undefined;
 }
 
+/** Most bytes of a file that may come with others through `files`. */
+export const SMALL_FILE = 256 * 2 ** 10;
+
+/** A file of at most SMALL_FILE bytes that is here already, whole and in memory. */
+export interface SmallFile {
+  readonly delivery: Delivery;
+  /** Taken over: not to be written to any more. */
+  readonly bytes: Buffer;
+  /** As declared; undefined: not declared. */
+  readonly sha256: string | undefined;
+}
+
 /**
  * Throws the reason when the principal may not go on any more: revoked, forked, its client suspended. Asked right
  * before anything is recorded, since bytes may take long from their last one to there.
  */
 export type StillAllowed = () => void;
 
-/** What doors need of ingest. Every call rejects with a ProblemError and has then recorded nothing. */
+/** What doors need of ingest. Every call but `files` rejects with a ProblemError and has then recorded nothing. */
 export interface Ingest {
   file(delivery: Delivery, body: Body, stillAllowed: StillAllowed): Promise<DeliveryAnswer>;
+  /**
+   * Many at once, with one look into the ledger, one round of syncs and one commit for all: what became of each, in
+   * their order. No path and no captureId may be twice among all that is under way from one sender.
+   */
+  files(
+    files: readonly SmallFile[],
+    stillAllowed: StillAllowed,
+  ): Promise<readonly (DeliveryAnswer | ProblemError)[]>;
   removal(
     principal: Principal,
     client: string,

@@ -89,13 +89,13 @@ export class PartUploads implements Uploads {
       modifiedAt: request.modifiedAt ?? null,
       key: null,
     };
-    const known = await ledger.known(capture);
+    const [known] = await ledger.known([capture]);
     if (known !== undefined && known.kind !== "needs-bytes") {
       const answer = answerOf(known);
       await committer.settled(answer.versionId);
       return answer;
     }
-    if (await ledger.unchanged(capture)) {
+    if ((await ledger.unchanged([capture]))[0] === true) {
       const outcome = await committer.commit(capture);
       if (outcome.kind !== "needs-bytes") return answerOf(outcome);
     }
@@ -274,7 +274,7 @@ export class PartUploads implements Uploads {
   async #committedBefore(row: UploadRow): Promise<DeliveryAnswer | undefined> {
     if (row.state === "aborted") return undefined;
     const { ledger, committer, rows, lake } = this.#parts;
-    const known = await ledger.known(captureOf(row, false));
+    const [known] = await ledger.known([captureOf(row, false)]);
     if (known === undefined || (known.kind !== "repeated" && known.kind !== "unchanged")) return undefined;
     const answer = answerOf(known);
     await committer.settled(answer.versionId);

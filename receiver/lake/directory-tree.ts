@@ -2,7 +2,7 @@
  * Objects as files under a root. An object becomes visible, whole and durable, by one rename: the version's folder is
  * built in staging, its file and folders are fsynced, it is renamed into `date=…`, and that folder is fsynced.
  */
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { dirname, join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -94,8 +94,8 @@ export function openTree(guard: RootGuard, disk: Disk) {
     }
   };
 
-  /** Makes a synced unit visible. False when something is there already: nothing was touched. */
-  const moveIn = async (unit: Unit, from: string): Promise<boolean> => {
+  /** Renames a synced unit in, which is durable with the next `settle`. False when something is there already: nothing was touched. */
+  const enter = async (unit: Unit, from: string): Promise<boolean> => {
     for (let again = false; ; again = true) {
       await ensure(unit.parent);
       // What was laid out on another disk than this is not here to be renamed: so this look is the one that counts.
@@ -104,7 +104,7 @@ export function openTree(guard: RootGuard, disk: Disk) {
         // A rename replaces a file, but never a folder with something in it.
         if (unit.inside.length === 0 && (await exists(unit.path))) return false;
         await disk.rename(from, unit.path);
-        break;
+        return true;
       } catch (error) {
         if (hasCode(error, "ENOTEMPTY", "EEXIST")) return false;
         // Somebody tidied the empty folder away since we made it.
@@ -112,8 +112,16 @@ export function openTree(guard: RootGuard, disk: Disk) {
         ready.delete(unit.parent);
       }
     }
+  };
+
+  /** What was renamed into the folder before is durable there. */
+  const settle = (parent: string): Promise<void> => sync(parent);
+
+  /** Makes a synced unit visible and durable. False when something is there already: nothing was touched. */
+  const moveIn = async (unit: Unit, from: string): Promise<boolean> => {
+    if (!(await enter(unit, from))) return false;
     try {
-      await sync(unit.parent);
+      await settle(unit.parent);
     } catch (error) {
       // Not durable, and a second fsync would not tell: take it back, so that a retry renames anew.
       await disk.rename(unit.path, from).catch(() => {});
@@ -133,7 +141,13 @@ export function openTree(guard: RootGuard, disk: Disk) {
     await sync(unit.parent);
   };
 
-  return { root, guard, locate, unitOf, ensure, layOut, syncInside, exists, moveIn, requireSame };
+  const requireSameBytes = async (key: string, bytes: Uint8Array): Promise<void> =>
+    await requireSame(key, hash("sha256", bytes));
+
+  return {
+    ...{ root, guard, locate, unitOf, ensure, layOut, syncInside, exists },
+    ...{ enter, settle, moveIn, requireSame, requireSameBytes },
+  };
 }
 
 /** Size and SHA-256 of a file, or undefined when there is none. */

@@ -8,12 +8,14 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { type LakeOwner, strangeClaim } from "./claim.ts";
 import { claimRoot, readClaim, thisHost } from "./directory-claim.ts";
 import { directoryParts } from "./directory-parts.ts";
+import { publishSmall } from "./directory-publish.ts";
+import { hereAlone, onThreads, type Publish } from "./directory-publishers.ts";
 import { digestOf, openTree, type Tree } from "./directory-tree.ts";
 import { type Disk, freeBytes, hasCode, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
 import type { AnyLake, OwnLake, StoredObject } from "./lake.ts";
 import { guardRoot, type RootGuard } from "./root-guard.ts";
-import { openStaging, type Staging } from "./stage.ts";
+import { type Content, openStaging, type Staging } from "./stage.ts";
 
 export interface DirectoryLakeOptions extends LakeOwner {
   readonly root: string;
@@ -28,8 +30,12 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
   const id = await claimRoot(root, options.host ?? (await thisHost()), options, disk);
   const isOurs = async (): Promise<boolean> => (await readClaim(root, disk))?.lake === id;
   const guard = await guardRoot(root, isOurs, disk);
-  const staging = openStaging(join(root, ".staging", "bodies"), disk);
+  const staging = openStaging(join(root, ".staging", "bodies"), disk, guard.require);
   const tree = openTree(guard, disk);
+  const publishOne =
+    options.disk === undefined
+      ? onThreads({ root, lake: id })
+      : hereAlone(publishSmall(tree, staging.name, disk));
   const writing = new Map<string, Promise<void>>();
   return {
     id,
@@ -40,7 +46,7 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
     async publish(staged, key) {
       // One after the other under one key, so that the second sees what the first did.
       const before = writing.get(key) ?? Promise.resolve();
-      const run = before.catch(() => {}).then(() => publish(tree, staging, disk, staged, key));
+      const run = before.catch(() => {}).then(() => publish(tree, staging, disk, staged, key, publishOne));
       writing.set(key, run);
       try {
         await run;
@@ -88,7 +94,7 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
       try {
         const unit = { parent: join(root, ".staging"), path: join(root, key), inside: [] };
         await disk.rm(unit.path, { force: true });
-        await place(tree, staging, disk, staged, unit);
+        await place(tree, staging, disk, staging.consume(staged), unit);
         const back = await digestOf(unit.path);
         if (back?.sha256 !== staged.sha256) throw new Error("it gave back other bytes than were written");
         await disk.rm(unit.path);
@@ -122,8 +128,11 @@ async function publish(
   disk: Disk,
   staged: Parameters<AnyLake["publish"]>[0],
   key: string,
+  publishOne: Publish,
 ): Promise<void> {
-  const there = await place(tree, staging, disk, staged, tree.unitOf(key));
+  const content = staging.consume(staged);
+  if (content.kind === "memory") return await publishOne({ key, bytes: content.bytes });
+  const there = await place(tree, staging, disk, content, tree.unitOf(key));
   if (!there) await tree.requireSame(key, staged.sha256);
 }
 
@@ -132,10 +141,9 @@ async function place(
   tree: Tree,
   staging: Staging,
   disk: Disk,
-  staged: Parameters<AnyLake["publish"]>[0],
+  content: Content,
   unit: Parameters<Tree["moveIn"]>[0],
 ): Promise<boolean> {
-  const content = staging.consume(staged);
   let draft = "";
   try {
     draft = await staging.name();

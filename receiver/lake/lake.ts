@@ -26,8 +26,11 @@ export interface ByteRange {
 
 /** What ingest needs of the lake for whole files. */
 export interface Lake {
-  /** Takes the bytes in; a chunk is valid until the next one is asked for. Rejects with the stream's own error; leaves nothing behind then. */
-  stage(body: AsyncIterable<Uint8Array>): Promise<Staged>;
+  /**
+   * Takes the bytes in; a chunk is valid until the next one is asked for, a Buffer is taken over as it is. Rejects with
+   * the stream's own error; leaves nothing behind then.
+   */
+  stage(body: AsyncIterable<Uint8Array> | Buffer): Promise<Staged>;
   /** Durable when it resolves: file and folder fsynced, or the PUT answered. Consumes `staged`. `metadata` is a convenience, never the truth. */
   publish(staged: Staged, key: string, metadata: Readonly<Record<string, string>>): Promise<void>;
   /** The bytes, or undefined when there is no such object. */

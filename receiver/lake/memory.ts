@@ -25,9 +25,9 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
   const uploads = new Map<string, Upload>();
   const held = new Map<Staged, Buffer>();
 
-  const stage = async (body: AsyncIterable<Uint8Array>): Promise<Staged> => {
+  const stage = async (body: AsyncIterable<Uint8Array> | Buffer): Promise<Staged> => {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(Buffer.from(chunk));
+    for await (const chunk of Buffer.isBuffer(body) ? [body] : body) chunks.push(Buffer.from(chunk));
     const bytes = Buffer.concat(chunks);
     const staged: Staged = {
       size: bytes.length,

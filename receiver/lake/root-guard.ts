@@ -14,22 +14,28 @@ export interface RootGuard {
   mounted(): string;
 }
 
-/** `isOurs` reads the claim. */
+/** `isOurs` reads the claim. For the root as it is now, which was looked at already. */
 export async function guardRoot(
   root: string,
   isOurs: () => Promise<boolean>,
   disk: Disk,
 ): Promise<RootGuard> {
-  const look = async (): Promise<string> => {
-    try {
-      const { dev, ino } = await disk.stat(root, { bigint: true });
-      return `${dev}:${ino}`;
-    } catch (error) {
-      if (hasCode(error, "ENOENT", "ENOTDIR")) return "nothing";
-      throw lakeFault(error, root);
-    }
-  };
-  let opened = await look();
+  const look = lookAt(root, disk);
+  return guard(root, isOurs, look, await look());
+}
+
+/** For a root of which nothing is known yet: the claim decides at the first `require`. */
+export function guardUnseenRoot(root: string, isOurs: () => Promise<boolean>, disk: Disk): RootGuard {
+  return guard(root, isOurs, lookAt(root, disk), "unseen");
+}
+
+function guard(
+  root: string,
+  isOurs: () => Promise<boolean>,
+  look: () => Promise<string>,
+  first: string,
+): RootGuard {
+  let opened = first;
   return {
     root,
     mounted: () => opened,
@@ -46,5 +52,18 @@ export async function guardRoot(
         { retryAfter: 5 },
       );
     },
+  };
+}
+
+/** Device and inode of what is at the root now. */
+function lookAt(root: string, disk: Disk): () => Promise<string> {
+  return async () => {
+    try {
+      const { dev, ino } = await disk.stat(root, { bigint: true });
+      return `${dev}:${ino}`;
+    } catch (error) {
+      if (hasCode(error, "ENOENT", "ENOTDIR")) return "nothing";
+      throw lakeFault(error, root);
+    }
   };
 }

@@ -2,7 +2,7 @@
  * Taking bytes in: counted and hashed once, small bodies held in memory, larger ones spilled to a file in a folder
  * of this process. Memory per body is bounded by SMALL bytes and one chunk, whatever the body's size and the disk's pace.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, hash, randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProblemError } from "@tributary/shared/problems.ts";
@@ -17,7 +17,7 @@ export type Content =
   | { readonly kind: "file"; readonly file: string };
 
 export interface Staging {
-  stage(body: AsyncIterable<Uint8Array>): Promise<Staged>;
+  stage(body: AsyncIterable<Uint8Array> | Buffer): Promise<Staged>;
   /** The bytes of what `stage` gave; from now on the caller's to remove. */
   consume(staged: Staged): Content;
   /** A new name in this process's folder, which is there when it resolves. */
@@ -59,15 +59,19 @@ export function positionedWriter(handle: FileHandle | Promise<FileHandle>, from:
 
 export type PositionedWriter = ReturnType<typeof positionedWriter>;
 
-/** A staging folder that several processes of one host may share. */
-export function openStaging(folder: string, disk: Disk): Staging {
+/** A staging folder that several processes of one host may share. `mayMake` throws where nothing may be made now. */
+export function openStaging(
+  folder: string,
+  disk: Disk,
+  mayMake: () => Promise<void> = async () => {},
+): Staging {
   const held = new Map<Staged, Content>();
   const own = `${process.pid}-${randomBytes(6).toString("hex")}`;
   let made: Promise<unknown> | undefined;
   let count = 0;
 
   const name = async (): Promise<string> => {
-    made ??= disk.mkdir(join(folder, own), { recursive: true });
+    made ??= mayMake().then(() => disk.mkdir(join(folder, own), { recursive: true }));
     try {
       await made;
     } catch (error) {
@@ -93,7 +97,9 @@ export function openStaging(folder: string, disk: Disk): Staging {
   return {
     name,
     async stage(body) {
-      const hash = createHash("sha256");
+      if (Buffer.isBuffer(body))
+        return hold(body.length, hash("sha256", body), { kind: "memory", bytes: body });
+      const digest = createHash("sha256");
       const small: Buffer[] = [];
       let size = 0;
       let spill: { file: string; handle: FileHandle; writer: PositionedWriter } | undefined;
@@ -101,7 +107,7 @@ export function openStaging(folder: string, disk: Disk): Staging {
         for await (const chunk of body) {
           size += chunk.length;
           if (spill === undefined && size <= SMALL) {
-            hash.update(chunk);
+            digest.update(chunk);
             small.push(Buffer.from(chunk));
             continue;
           }
@@ -115,17 +121,17 @@ export function openStaging(folder: string, disk: Disk): Staging {
           }
           // The disk and the digest work on it side by side.
           const writing = spill.writer.write(chunk);
-          hash.update(chunk);
+          digest.update(chunk);
           await writing;
         }
         if (spill === undefined) {
           const bytes = small.length === 1 ? (small[0] as Buffer) : Buffer.concat(small, size);
-          return hold(size, hash.digest("hex"), { kind: "memory", bytes });
+          return hold(size, digest.digest("hex"), { kind: "memory", bytes });
         }
         await spill.handle.close().catch((error: unknown) => {
           throw lakeFault(error, spill?.file ?? folder);
         });
-        return hold(size, hash.digest("hex"), { kind: "file", file: spill.file });
+        return hold(size, digest.digest("hex"), { kind: "file", file: spill.file });
       } catch (error) {
         if (spill !== undefined) {
           await spill.handle.close().catch(() => {});

@@ -52,12 +52,10 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
   for (const chunk of chunks(captures)) {
     const ids = chunk.map((c) => [c.client, c.captureId]);
     for (const [ref, found] of await knownCaptures(trx, ids)) batch.known.set(ref, found);
-    const paths = chunk.map((c) => [c.client, c.source, pathHash(c.pathEncoded)]);
-    const heads = await trx
-      .selectFrom("heads")
-      .selectAll()
-      .where(sql<boolean>`(client, source, path_hash) in (${rows(paths)})`)
-      .execute();
+    const heads = await headsOf(
+      trx,
+      chunk.map((c) => ({ ...c, path_hash: pathHash(c.pathEncoded) })),
+    );
     for (const head of heads) batch.heads.set(headRef(head), head);
   }
   for (const names of chunks([...new Set(captures.map((c) => c.client))])) {
@@ -67,6 +65,19 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
     for (const row of usage) batch.usage.set(row.client, row);
   }
   return batch;
+}
+
+/** The newest entries of these paths, at most CHUNK of them. */
+export async function headsOf(
+  trx: Database,
+  paths: readonly Pick<Head, "client" | "source" | "path_hash">[],
+): Promise<readonly Head[]> {
+  const these = rows(paths.map((path) => [path.client, path.source, path.path_hash]));
+  return await trx
+    .selectFrom("heads")
+    .selectAll()
+    .where(sql<boolean>`(client, source, path_hash) in (${these})`)
+    .execute();
 }
 
 /** What these (client, captureId) pairs made before, by `captureRef`. An entry is worth more than an "unchanged". */

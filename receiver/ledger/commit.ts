@@ -4,12 +4,21 @@
  */
 import { decodePath, displayPath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { captureRef, knownCaptures, lookUp } from "./batch.ts";
+import {
+  captureRef,
+  chunks,
+  type Head,
+  headRef,
+  headsOf,
+  type KnownCapture,
+  knownCaptures,
+  lookUp,
+} from "./batch.ts";
 import { committing, type LedgerDatabase, named } from "./database.ts";
 import { conflict, equals, type Quotas, sameCapture } from "./decide.ts";
 import { Draft, type Path, repeated } from "./draft.ts";
 import { manifestLineOf, pathHash } from "./entry.ts";
-import type { Capture, Committed, Ledger, SignReceipt } from "./ledger.ts";
+import type { Capture, Committed, Comparing, Ledger, Naming, Outcome, SignReceipt } from "./ledger.ts";
 
 const NO_BOUNDS: Quotas = { stored: null, day: null, file: null };
 
@@ -17,30 +26,41 @@ const NO_BOUNDS: Quotas = { stored: null, day: null, file: null };
 export function createLedger(database: LedgerDatabase, quotas: Quotas = NO_BOUNDS): Ledger {
   return {
     commit: (captures, sign) => commit(database, captures, sign, quotas),
-    async known(capture) {
-      const hash = pathHash(capture.pathEncoded);
-      const ids = [[capture.client, capture.captureId]];
-      const found = await named(() => knownCaptures(database.db, ids));
-      const known = found.get(captureRef(capture));
-      if (known === undefined) return undefined;
-      const { kind, source } = capture;
-      const sha256 = capture.sha256 ?? known.sha256;
-      const same = sameCapture(known, { kind, source, path_hash: hash, sha256, size: known.size });
-      return same ? repeated(known.receipt) : conflict(capture);
-    },
-    async unchanged(capture) {
-      const head = await named(() =>
-        database.db
-          .selectFrom("heads")
-          .select(["kind", "sha256", "size", "bearer"])
-          .where("client", "=", capture.client)
-          .where("source", "=", capture.source)
-          .where("path_hash", "=", pathHash(capture.pathEncoded))
-          .executeTakeFirst(),
-      );
-      return head !== undefined && equals(head, capture);
-    },
+    known: (captures) => named(() => known(database, captures)),
+    unchanged: (captures) => named(() => unchanged(database, captures)),
   };
+}
+
+async function known(
+  { db }: LedgerDatabase,
+  captures: readonly Naming[],
+): Promise<readonly (Outcome | undefined)[]> {
+  const found = new Map<string, KnownCapture>();
+  for (const some of chunks(captures)) {
+    const ids = some.map(({ client, captureId }) => [client, captureId]);
+    for (const [ref, one] of await knownCaptures(db, ids)) found.set(ref, one);
+  }
+  return captures.map((capture) => {
+    const before = found.get(captureRef(capture));
+    if (before === undefined) return undefined;
+    const { kind, source, pathEncoded } = capture;
+    const sha256 = capture.sha256 ?? before.sha256;
+    const again = { kind, source, path_hash: pathHash(pathEncoded), sha256, size: before.size };
+    return sameCapture(before, again) ? repeated(before.receipt) : conflict(capture);
+  });
+}
+
+async function unchanged(
+  { db }: LedgerDatabase,
+  captures: readonly Comparing[],
+): Promise<readonly boolean[]> {
+  const refs = captures.map((capture) => ({ ...capture, path_hash: pathHash(capture.pathEncoded) }));
+  const heads = new Map<string, Head>();
+  for (const some of chunks(refs)) for (const head of await headsOf(db, some)) heads.set(headRef(head), head);
+  return refs.map((capture) => {
+    const head = heads.get(headRef(capture));
+    return head !== undefined && equals(head, capture);
+  });
 }
 
 async function commit(

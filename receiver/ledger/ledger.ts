@@ -86,18 +86,24 @@ export type SignReceipt = (claims: Omit<ReceiptClaims, "iss">) => string;
 export interface Ledger {
   /** One transaction for all captures, in their order. Rejects when nothing at all was recorded. */
   commit(captures: readonly Capture[], sign: SignReceipt): Promise<Committed>;
-  /** What this captureId made before, or undefined. `refused` when it was other content (`sha256: null` = not known yet, or a removal). */
-  known(
-    capture: Pick<Capture, "client" | "source" | "pathEncoded" | "captureId"> & {
-      readonly kind: "version" | "removal";
-      readonly sha256: string | null;
-    },
-  ): Promise<Outcome | undefined>;
-  /** Whether the newest entry of the path is a version of these bytes that this bearer may know of. */
-  unchanged(
-    capture: Pick<VersionCapture, "client" | "source" | "pathEncoded" | "sha256" | "size" | "bearer">,
-  ): Promise<boolean>;
+  /**
+   * What each captureId made before, in their order; undefined: nothing. `refused` when it was other content
+   * (`sha256: null` = not known yet, or a removal).
+   */
+  known(captures: readonly Naming[]): Promise<readonly (Outcome | undefined)[]>;
+  /** Of each, whether the newest entry of its path is a version of these bytes that its bearer may know of. */
+  unchanged(captures: readonly Comparing[]): Promise<readonly boolean[]>;
 }
+
+export interface Naming extends Pick<Capture, "client" | "source" | "pathEncoded" | "captureId"> {
+  readonly kind: "version" | "removal";
+  readonly sha256: string | null;
+}
+
+export type Comparing = Pick<
+  VersionCapture,
+  "client" | "source" | "pathEncoded" | "sha256" | "size" | "bearer"
+>;
 
 /** What the manifest needs: the segments whose objects are not known to be written. */
 export interface Segments {

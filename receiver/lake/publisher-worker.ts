@@ -1,0 +1,44 @@
+/** The thread beneath `directory-publishers.ts`: obeys one order after the other, without waiting for anything but the disk. */
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { readClaim } from "./directory-claim.ts";
+import { publishSmall, type Small } from "./directory-publish.ts";
+import type { Ground, PublishAnswer, PublishOrder } from "./directory-publishers.ts";
+import { openTree } from "./directory-tree.ts";
+import { guardUnseenRoot } from "./root-guard.ts";
+import { openStaging } from "./stage.ts";
+import { synchronousDisk } from "./synchronous-disk.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("this file is a worker thread's");
+
+const { root, lake } = workerData as Ground;
+const disk = synchronousDisk;
+const guard = guardUnseenRoot(root, async () => (await readClaim(root, disk))?.lake === lake, disk);
+const staging = openStaging(join(root, ".staging", "bodies"), disk, guard.require);
+const publish = publishSmall(openTree(guard, disk), staging.name, disk);
+
+async function obey({ id, keys, sizes, bytes }: PublishOrder): Promise<PublishAnswer> {
+  let at = 0;
+  const objects = keys.map((key, i): Small => {
+    const size = sizes[i] as number;
+    at += size;
+    return { key, bytes: new Uint8Array(bytes, at - size, size) };
+  });
+  try {
+    const errors = await publish(objects);
+    return { id, faults: errors.map((error) => (error === undefined ? null : faultOf(error))) };
+  } catch (error) {
+    return { id, faults: keys.map(() => faultOf(error as Error)) };
+  }
+}
+
+function faultOf(error: Error) {
+  return {
+    message: error.message,
+    retryAfter: error instanceof ProblemError ? error.retryAfter : undefined,
+  };
+}
+
+port.on("message", (order: PublishOrder) => void obey(order).then((answer) => port.postMessage(answer)));
