@@ -11,6 +11,7 @@ import { type Identity, identityChanges, requireIdentity, storeStanding } from "
 import { readAuthority } from "./identity/trust.ts";
 import { lockDataFolder } from "./queue/lock.ts";
 import { openWhenRoom } from "./queue/opening.ts";
+import type { Parcel } from "./queue/queue.ts";
 import { openQueue, type SqliteQueue } from "./queue/sqlite.ts";
 import { watchSettings } from "./reload.ts";
 import { Heartbeat } from "./report/heartbeat.ts";
@@ -23,8 +24,9 @@ import { keepWatchdog } from "./service/watchdog.ts";
 import { unowned } from "./source/owner.ts";
 import { Sources } from "./sources.ts";
 import { bandwidthOf, rateAt, streamsAt } from "./upload/bandwidth.ts";
+import { Bundles } from "./upload/bundles.ts";
 import { contentOpener } from "./upload/content.ts";
-import { courier } from "./upload/courier.ts";
+import { courier, ridesAlong } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
 import { placeOf } from "./upload/ends.ts";
 import { type Bearing, HttpReceiver } from "./upload/http.ts";
@@ -52,6 +54,9 @@ const SKEW_MS = 5_000;
 const RINGS = 4;
 /** Parts begun and not answered: most of them wait for the receiver's disk. */
 const UNDERWAY = 16;
+/** Small files of a bundle that count as one parcel on its way, and bytes of each of these shares. */
+const SHARES = 128;
+const SHARE_BYTES = 4096;
 /** Bound of `limits.parallel`, and some for the heartbeat. */
 const CONNECTIONS = 68;
 
@@ -122,6 +127,7 @@ async function live(
     open: contentOpener(spool.folder, (client, name) => sources.find(client, name)),
     site: () => identity.site,
     jwks: () => identity.jwks,
+    bundles: new Bundles({ receiver, now }),
     bandwidth: bandwidthOf(limits, {
       now: () => performance.now(),
       wall: () => new Date(),
@@ -140,6 +146,7 @@ async function live(
     carry,
     probe: () => heartbeat.beat(),
     parallel: () => Math.min(settings.limits.parallel, streamsAt(rate())),
+    share: shareOf,
     open: () => rate() !== 0,
     report,
     random: Math.random,
@@ -270,6 +277,12 @@ async function live(
   for (const name of hanging) log.say(`source ${name} does not answer, and is left as it is`);
   await heartbeat.stop();
   await receiver.close();
+}
+
+/** Of what rides along, so many and so many bytes count as one. A power of two: sums of shares stay exact. */
+function shareOf(parcel: Parcel): number {
+  if (parcel.kind !== "version" || !ridesAlong(parcel)) return 1;
+  return Math.max(1, Math.ceil(parcel.state.size / SHARE_BYTES)) / SHARES;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -23,13 +23,8 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
   const json = parse(text);
   if (status >= 200 && status < 300) return { status, headers, json };
   const retryAfter = readRetryAfter(header(headers, "retry-after"), now);
-  const body = json as { code?: unknown; detail?: unknown; requestId?: unknown } | undefined;
-  if (isProblemCode(body?.code)) {
-    const id = typeof body?.requestId === "string" ? ` (request ${body.requestId})` : "";
-    throw new ProblemError(body.code, `${typeof body.detail === "string" ? body.detail : body.code}${id}`, {
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-    });
-  }
+  const problem = problemOf(json, retryAfter);
+  if (problem !== undefined) throw problem;
   const what = header(headers, "content-type") ?? "no content type";
   const bound = BOUNDS[status];
   if (bound !== undefined)
@@ -42,6 +37,21 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
     status === 503 || status === 429 ? "busy" : "receiver-unreachable",
     `something that is no receiver answered ${status} (${what}); a proxy or a load balancer in between, or a wrong address`,
     { ...(retryAfter === undefined ? {} : { retryAfter }) },
+  );
+}
+
+/** A problem as the wire has it (RFC 9457); undefined when it is none of our table. `retryAfter` in seconds. */
+export function problemOf(json: unknown, retryAfter?: number): ProblemError | undefined {
+  const body = json as
+    | { code?: unknown; detail?: unknown; requestId?: unknown; retryAfter?: unknown }
+    | undefined;
+  if (!isProblemCode(body?.code)) return undefined;
+  const id = typeof body?.requestId === "string" ? ` (request ${body.requestId})` : "";
+  const after = retryAfter ?? (typeof body?.retryAfter === "number" ? body.retryAfter : undefined);
+  return new ProblemError(
+    body.code,
+    `${typeof body.detail === "string" ? body.detail : body.code}${id}`,
+    after === undefined ? {} : { retryAfter: Math.min(LONGEST_RETRY_AFTER, after) },
   );
 }
 

@@ -20,7 +20,7 @@ import { mergeTrust } from "../identity/trust.ts";
 import type { QueueStatus } from "../queue/status.ts";
 
 export interface HeartbeatOptions {
-  readonly receiver: Receiver;
+  readonly receiver: Pick<Receiver, "call">;
   readonly clock: ReceiverClock;
   readonly standing: () => Standing;
   /** Stores durably, then uses. */

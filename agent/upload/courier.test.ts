@@ -12,6 +12,7 @@ import { ReceiverClock } from "../identity/clock.ts";
 import type { Parcel, VersionParcel } from "../queue/queue.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import type { FileState, Opened, Source } from "../source/source.ts";
+import { Bundles } from "./bundles.ts";
 import { contentOpener } from "./content.ts";
 import { type Carried, courier } from "./courier.ts";
 import { FakeReceiver } from "./fake-receiver.ts";
@@ -103,6 +104,7 @@ function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
   onRead ??= () => {};
   const run = courier({
     receiver: http,
+    bundles: new Bundles({ receiver: http, now: () => performance.now() }),
     open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),
     site: () => receiver.site,
     jwks: () => jwks,

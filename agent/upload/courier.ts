@@ -20,6 +20,7 @@ import type { Answer } from "../identity/answer.ts";
 import type { Parcel, RemovalParcel, VersionParcel, Waiting } from "../queue/queue.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import { takeAll } from "./bandwidth.ts";
+import type { Bundles } from "./bundles.ts";
 import { type Content, type OpenContent, Superseded } from "./content.ts";
 import { carryInParts, type PartsOptions } from "./parts.ts";
 import { checkReceipt, receiptKeyId } from "./proof.ts";
@@ -33,6 +34,15 @@ export interface CourierOptions extends PartsOptions {
   readonly open: OpenContent;
   readonly site: () => string;
   readonly jwks: () => Jwks;
+  readonly bundles: Bundles;
+}
+
+/** What a round trip of its own would cost more than its bytes. */
+const RIDES_BELOW = 64 * 2 ** 10;
+
+/** Whether a parcel may leave in a bundle. */
+export function ridesAlong(parcel: Parcel): boolean {
+  return parcel.kind === "version" && parcel.state.size <= RIDES_BELOW;
 }
 
 /** Throws the ProblemError that kept the parcel from being delivered this time, or the reason of an aborted signal. */
@@ -86,6 +96,11 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
   await using content = await options.open(parcel);
   if (parcel.state.size >= IN_PARTS_FROM) return await carryInParts(options, parcel, content, signal);
   const { size, mtimeNs } = parcel.state;
+  const bytes = size <= PIECE ? await whole(options, parcel, content, signal) : undefined;
+  if (bytes !== undefined && ridesAlong(parcel)) {
+    const answer = await options.bundles.carry(parcel, bytes, signal);
+    if (answer !== "alone") return answer;
+  }
   return await options.receiver.call({
     method: "PUT",
     path: `${ROUTE.files}/${parcel.source}/${pathForUrl(parcel.path)}`,
@@ -99,19 +114,18 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
       [HEADER.sealedAt]: parcel.sealedAt,
     },
     body:
-      size <= PIECE
-        ? await whole(options, parcel, content, signal)
-        : () =>
-            bodyOf({
-              bandwidth: options.bandwidth,
-              content,
-              parcel,
-              from: 0,
-              to: size,
-              sha256: parcel.sha256,
-              signal,
-              ring: undefined,
-            }),
+      bytes ??
+      (() =>
+        bodyOf({
+          bandwidth: options.bandwidth,
+          content,
+          parcel,
+          from: 0,
+          to: size,
+          sha256: parcel.sha256,
+          signal,
+          ring: undefined,
+        })),
     signal,
   });
 }

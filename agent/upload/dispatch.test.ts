@@ -161,6 +161,7 @@ function start(
       if (down !== undefined) throw new ProblemError(down, "down");
     },
     parallel: () => most,
+    share: () => 1,
     open: () => open,
     report: (fact) => facts.push(fact),
     random: () => 0.01,

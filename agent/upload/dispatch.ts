@@ -5,7 +5,7 @@
  */
 import type { ProblemError } from "@tributary/shared/problems.ts";
 import type { Report } from "../facts.ts";
-import type { Outbox, Waiting } from "../queue/queue.ts";
+import type { Outbox, Parcel, Waiting } from "../queue/queue.ts";
 import type { Carry } from "./courier.ts";
 import { Ends, placeOf } from "./ends.ts";
 import { type Held, Holds } from "./holds.ts";
@@ -18,6 +18,8 @@ export interface DispatchOptions {
   /** One cheap authenticated call; throws the problem that stands between. */
   readonly probe: () => Promise<void>;
   readonly parallel: () => number;
+  /** How much of one of `parallel` a parcel takes: less than 1 where it leaves together with others. */
+  readonly share: (parcel: Parcel) => number;
   /** False while the schedule lets nothing leave. */
   readonly open: () => boolean;
   readonly report: Report;
@@ -26,6 +28,8 @@ export interface DispatchOptions {
   readonly now: () => number;
 }
 
+/** Parcels taken at one look into the queue, for each that may be under way. */
+const TAKEN_AHEAD = 32;
 const LONGEST_NAP_MS = 30_000;
 const CLOSED_NAP_MS = 1_000;
 
@@ -36,6 +40,8 @@ export class Dispatcher {
   readonly #outage: Outage;
   /** What is on its way, and in which age of the outage it began. */
   readonly #underway = new Map<Promise<void>, number>();
+  /** Their shares. */
+  #load = 0;
   readonly #stop = new AbortController();
   /** Taken from the queue, not begun. */
   #ready: Waiting[] = [];
@@ -80,12 +86,12 @@ export class Dispatcher {
       return;
     }
     const most = parallel();
-    while (this.#underway.size < most && !this.#isAsking()) {
+    while (this.#load < most && !this.#isAsking()) {
       const waiting = this.#next(this.#outage.suspected ? 1 : most);
       if (waiting === undefined) break;
       this.#begin(waiting);
     }
-    if (this.#underway.size >= most || this.#isAsking()) return;
+    if (this.#load >= most || this.#isAsking()) return;
     const due = earliest(this.#options.outbox.nextDue(), this.#holds.nextAt());
     if (due !== undefined)
       this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(0, due - now()), LONGEST_NAP_MS));
@@ -127,14 +133,19 @@ export class Dispatcher {
   /** More than can begin now are taken: one look into the queue serves several. */
   #next(most: number): Waiting | undefined {
     if (this.#ready.length === 0)
-      this.#ready = this.#options.outbox.take(most * 4, this.#options.now(), (captureId, place, size) =>
-        this.#holds.admit(captureId, place, size),
+      this.#ready = this.#options.outbox.take(
+        most * TAKEN_AHEAD,
+        this.#options.now(),
+        (captureId, place, size) => this.#holds.admit(captureId, place, size),
       );
     return this.#ready.shift();
   }
 
   #begin(waiting: Waiting): void {
+    const share = this.#options.share(waiting.parcel);
+    this.#load += share;
     const work = this.#carry(waiting).finally(() => {
+      this.#load -= share;
       this.#underway.delete(work);
       this.wake();
     });

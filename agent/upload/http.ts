@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SecureContext } from "node:tls";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { signToken } from "@tributary/shared/token.ts";
-import { type buildConnector, Pool } from "undici";
+import { type buildConnector, type Dispatcher, Pool } from "undici";
 import { type Answer, header, readAnswer } from "../identity/answer.ts";
 import type { ReceiverClock } from "../identity/clock.ts";
 import { openLine, secureContext } from "../identity/line.ts";
@@ -74,7 +74,32 @@ export class HttpReceiver implements Receiver {
     await pool?.destroy();
   }
 
+  async lines(call: Call, take: (line: unknown) => void): Promise<void> {
+    await this.#ask(call, async ({ statusCode, headers, body }) => {
+      if (statusCode !== 200) {
+        readAnswer(statusCode, headers, await body.text(), this.#options.clock.now());
+        throw new ProblemError(
+          "receiver-unreachable",
+          `${call.path} was answered with ${statusCode} and no lines`,
+        );
+      }
+      let rest = "";
+      body.setEncoding("utf8");
+      for await (const chunk of body) {
+        const lines = (rest + (chunk as string)).split("\n");
+        rest = lines.pop() as string;
+        for (const line of lines) if (line !== "") take(JSON.parse(line));
+      }
+    });
+  }
+
   async #once(call: Call): Promise<Answer> {
+    return await this.#ask(call, async ({ statusCode, headers, body }) =>
+      readAnswer(statusCode, headers, await body.text(), this.#options.clock.now()),
+    );
+  }
+
+  async #ask<T>(call: Call, read: (response: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
     const { clock, bearing, silenceMs = 45_000 } = this.#options;
     const { agentId, site, key, url } = bearing();
     const { origin, pathname } = new URL(url);
@@ -94,8 +119,7 @@ export class HttpReceiver implements Receiver {
         bodyTimeout: silenceMs,
       });
       clock.heard(header(response.headers, "date"), mark);
-      const text = await response.body.text();
-      return readAnswer(response.statusCode, response.headers, text, clock.now());
+      return await read(response);
     } catch (cause) {
       if (cause instanceof ProblemError || call.signal?.aborted) throw cause;
       // What the body's own reading threw is not the line's fault.

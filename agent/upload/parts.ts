@@ -27,7 +27,7 @@ import type { Slot, Slots } from "./slots.ts";
 import { bodyOf, PIECE, type Stretch } from "./stream.ts";
 
 export interface PartsOptions {
-  readonly receiver: Receiver;
+  readonly receiver: Pick<Receiver, "call">;
   readonly bandwidth: Bandwidth;
   /** Parts that were begun and not answered, of all parcels. */
   readonly underway: Slots<undefined>;

@@ -1,0 +1,239 @@
+/**
+ * Small files ride together: a tar stream that stays open as long as parcels come, answered line by line while it
+ * leaves, so that none of them pays a round trip of its own. A rider is delivered by its own receipt alone; what a
+ * bundle that broke did not name has to ride again.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { type BundleLine, bundleLine, HEADER, PAX, ROUTE } from "@tributary/shared/protocol.ts";
+import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
+import { type Answer, problemOf } from "../identity/answer.ts";
+import type { Receiver } from "../identity/receiver.ts";
+import type { VersionParcel } from "../queue/queue.ts";
+
+/** Entries and bytes of one bundle: proxies cap bodies at 100 MB, and some keep the whole of one before they pass it on. */
+const MOST_RIDERS = 4096;
+const MOST_BYTES = 32 * 2 ** 20;
+const OLDEST_MS = 20_000;
+/** How long a bundle stays open for the next rider. */
+const LINGER_MS = 10;
+/** Bundles on their way: while the receipts of one come back, the next one leaves. */
+const MOST_AT_ONCE = 4;
+/** What is written to the line at once. */
+const WRITE = 64 * 2 ** 10;
+/** A receiver that knows no bundles is asked again after this time: it may be a newer one then. */
+const UNKNOWN_MS = 3_600_000;
+
+interface Rider {
+  readonly parcel: VersionParcel;
+  readonly bytes: Buffer;
+  readonly resolve: (answer: Answer | "alone") => void;
+  readonly reject: (problem: unknown) => void;
+  /** It was in a bundle whose line broke. */
+  again: boolean;
+}
+
+interface Bundle {
+  readonly riders: Map<string, Rider>;
+  open: boolean;
+  wake: () => void;
+}
+
+/** What rides together: files of one source. */
+interface Stop {
+  readonly client: string;
+  readonly source: string;
+  waiting: Rider[];
+  bundle: Bundle | undefined;
+  scheduled: boolean;
+}
+
+export interface BundlesOptions {
+  readonly receiver: Receiver;
+  readonly now: () => number;
+}
+
+export class Bundles {
+  readonly #options: BundlesOptions;
+  readonly #stops = new Map<string, Stop>();
+  #underway = 0;
+  #unknownUntil = 0;
+
+  constructor(options: BundlesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The receiver's answer to this parcel; "alone" when there is nobody to ride with, or this receiver takes no bundles:
+   * the parcel is to go by itself. Throws its problem; a bundle that broke is repeated once.
+   */
+  carry(parcel: VersionParcel, bytes: Buffer, signal: AbortSignal): Promise<Answer | "alone"> {
+    if (this.#options.now() < this.#unknownUntil) return Promise.resolve("alone");
+    return new Promise((resolve, reject) => {
+      const stop = this.#stopOf(parcel);
+      stop.waiting.push({ parcel, bytes, resolve, reject, again: false });
+      this.#schedule(stop, signal);
+    });
+  }
+
+  #stopOf({ client, source }: VersionParcel): Stop {
+    const key = `${client}/${source}`;
+    const stop = this.#stops.get(key) ?? { client, source, waiting: [], bundle: undefined, scheduled: false };
+    this.#stops.set(key, stop);
+    return stop;
+  }
+
+  /** After this turn of the event loop: whoever comes in it rides along. */
+  #schedule(stop: Stop, signal: AbortSignal): void {
+    if (stop.bundle?.open) {
+      stop.bundle.wake();
+      return;
+    }
+    if (stop.scheduled) return;
+    stop.scheduled = true;
+    setImmediate(() => {
+      stop.scheduled = false;
+      this.#depart(stop, signal);
+    });
+  }
+
+  #depart(stop: Stop, signal: AbortSignal): void {
+    const [first] = stop.waiting;
+    if (first === undefined || stop.bundle?.open) return;
+    if (stop.waiting.length === 1 && !first.again) {
+      stop.waiting = [];
+      first.resolve("alone");
+      return;
+    }
+    if (this.#underway >= MOST_AT_ONCE) return;
+    const bundle: Bundle = { riders: new Map(), open: true, wake: () => {} };
+    stop.bundle = bundle;
+    this.#underway += 1;
+    void this.#travel(stop, bundle, signal).finally(() => {
+      this.#underway -= 1;
+      for (const other of this.#stops.values()) this.#schedule(other, signal);
+    });
+  }
+
+  async #travel(stop: Stop, bundle: Bundle, signal: AbortSignal): Promise<void> {
+    let failure: unknown;
+    try {
+      await this.#options.receiver.lines(
+        {
+          method: "POST",
+          path: `${ROUTE.bundles}/${stop.source}`,
+          headers: { "content-type": "application/x-tar", [HEADER.client]: stop.client },
+          body: () => this.#body(stop, bundle, signal),
+          signal,
+        },
+        (line) => {
+          failure = arrived(bundle, line) ?? failure;
+        },
+      );
+      failure ??= new ProblemError(
+        "receiver-unreachable",
+        `the answer to a bundle of ${stop.source} ended before it was whole`,
+      );
+    } catch (cause) {
+      failure = cause;
+    }
+    bundle.open = false;
+    bundle.wake();
+    if (bundle.riders.size > 0) this.#strand(stop, bundle, failure);
+  }
+
+  /** What becomes of those that were not named: a line that broke costs one repetition. */
+  #strand(stop: Stop, bundle: Bundle, failure: unknown): void {
+    const { code } = failure as ProblemError;
+    const unknown = code === "not-found" || code === "method-not-allowed";
+    if (unknown) this.#unknownUntil = this.#options.now() + UNKNOWN_MS;
+    for (const rider of bundle.riders.values()) {
+      if (unknown) rider.resolve("alone");
+      else if (code === "receiver-unreachable" && !rider.again) {
+        rider.again = true;
+        stop.waiting.push(rider);
+      } else rider.reject(failure);
+    }
+  }
+
+  async *#body(stop: Stop, bundle: Bundle, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const until = performance.now() + OLDEST_MS;
+    let pieces: Buffer[] = [];
+    let gathered = 0;
+    let riders = 0;
+    let bytes = 0;
+    try {
+      while (riders < MOST_RIDERS && bytes < MOST_BYTES && bundle.open && performance.now() < until) {
+        const rider = stop.waiting.shift();
+        if (rider !== undefined) {
+          bundle.riders.set(rider.parcel.captureId, rider);
+          const entry = entryOf(rider);
+          pieces.push(...entry);
+          const size = entry.reduce((sum, { length }) => sum + length, 0);
+          gathered += size;
+          bytes += size;
+          riders += 1;
+          if (gathered < WRITE) continue;
+        }
+        if (gathered > 0) {
+          const whole = Buffer.concat(pieces, gathered);
+          pieces = [];
+          gathered = 0;
+          yield whole;
+        } else if (!(await another(bundle, signal))) break;
+      }
+      // From here on nobody gets on.
+      bundle.open = false;
+      yield Buffer.concat([...pieces, TRAILER]);
+    } finally {
+      bundle.open = false;
+      if (stop.waiting.length > 0) this.#schedule(stop, signal);
+    }
+  }
+}
+
+/** Whether somebody else gets on in time. */
+async function another(bundle: Bundle, signal: AbortSignal): Promise<boolean> {
+  const came = new Promise<boolean>((resolve) => {
+    bundle.wake = () => resolve(true);
+  });
+  const late = new AbortController();
+  const linger = sleep(LINGER_MS, false, { signal: AbortSignal.any([signal, late.signal]) }).catch(
+    () => false,
+  );
+  const more = await Promise.race([came, linger]);
+  late.abort();
+  return more && bundle.open;
+}
+
+function entryOf({ parcel, bytes }: Rider): readonly Buffer[] {
+  const head = entryHead({
+    path: parcel.path,
+    size: bytes.length,
+    mtimeNs: parcel.state.mtimeNs,
+    records: [
+      [PAX.captureId, parcel.captureId],
+      [PAX.sha256, parcel.sha256],
+      [PAX.sealedAt, parcel.sealedAt],
+    ],
+  });
+  return [head, bytes, TRAILER.subarray(0, padding(bytes.length))];
+}
+
+/** Gives the rider its answer. What it returns ended the bundle. */
+function arrived(bundle: Bundle, json: unknown): ProblemError | undefined {
+  const parsed = bundleLine.safeParse(json);
+  if (!parsed.success)
+    throw new ProblemError("receipt-invalid", "a line of the answer to a bundle is none", {
+      cause: parsed.error,
+    });
+  const line: BundleLine = parsed.data;
+  if ("end" in line) return undefined;
+  if (line.entry === null) return "problem" in line ? problemOf(line.problem) : undefined;
+  const rider = line.captureId === undefined ? undefined : bundle.riders.get(line.captureId);
+  if (rider === undefined) return undefined;
+  bundle.riders.delete(rider.parcel.captureId);
+  if ("problem" in line) rider.reject(problemOf(line.problem));
+  else rider.resolve({ status: line.status === "created" ? 201 : 200, headers: {}, json: line });
+  return undefined;
+}
