@@ -18,6 +18,7 @@ import { Heartbeat } from "./report/heartbeat.ts";
 import { liveWriter } from "./report/live.ts";
 import type { Log } from "./report/log.ts";
 import { EMPTY_TALLY, tallied } from "./report/tally.ts";
+import { FreshBytes } from "./seal/fresh.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
 import { keepWatchdog } from "./service/watchdog.ts";
@@ -119,7 +120,16 @@ async function live(
   const receiver = new HttpReceiver({ bearing, clock, connections: CONNECTIONS, env });
   const spool = new Spool(join(data, "spool"), settings.limits.spool, queue.status.spooled());
   const partHasher = new PartHasher();
-  const sources = new Sources({ queue, spool, partHasher, report, data, corrected: () => clock.now() });
+  const fresh = new FreshBytes();
+  const sources = new Sources({
+    queue,
+    spool,
+    fresh,
+    partHasher,
+    report,
+    data,
+    corrected: () => clock.now(),
+  });
   const limits = () => settings.limits;
   const rate = (): number | undefined => rateAt(settings.limits, new Date());
   const carry = courier({
@@ -128,6 +138,7 @@ async function live(
     site: () => identity.site,
     jwks: () => identity.jwks,
     bundles: new Bundles({ receiver, now }),
+    fresh,
     bandwidth: bandwidthOf(limits, {
       now: () => performance.now(),
       wall: () => new Date(),

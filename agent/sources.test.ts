@@ -6,6 +6,7 @@ import { agentSettings } from "./config.ts";
 import type { Fact } from "./facts.ts";
 import { openQueueFile } from "./queue/database.ts";
 import { openQueue, queueOn, type SqliteQueue } from "./queue/sqlite.ts";
+import { FreshBytes } from "./seal/fresh.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
 import { type Disk, realDisk } from "./source/disk.ts";
@@ -42,6 +43,7 @@ const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
   queue,
   spool: new Spool(join(home, "spool"), 1e9, new Set()),
   partHasher: new PartHasher(),
+  fresh: new FreshBytes(),
   report: () => undefined,
   corrected: Date.now,
   data: join(home, "data"),
@@ -98,6 +100,7 @@ test("a source that finds no room on the disk is told, keeps no other from its w
     queue: full,
     spool: new Spool(join(home, "spool"), 1e9, new Set()),
     partHasher: new PartHasher(),
+    fresh: new FreshBytes(),
     report: (fact) => facts.push(fact),
     corrected: Date.now,
     data: join(home, "data"),

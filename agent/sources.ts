@@ -7,6 +7,7 @@ import type { Report } from "./facts.ts";
 import type { Ended } from "./queue/outbox.ts";
 import type { Intake, SourceBook } from "./queue/queue.ts";
 import { afterRule } from "./seal/after.ts";
+import type { FreshBytes } from "./seal/fresh.ts";
 import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
 import { type Disk, realDisk } from "./source/disk.ts";
@@ -21,6 +22,7 @@ export interface SourcesParts {
     onEnd(listener: (ends: readonly Ended[]) => void): () => void;
   };
   readonly spool: Spool;
+  readonly fresh: FreshBytes;
   readonly partHasher: PartHasher;
   readonly report: Report;
   /** ms of the receiver's clock. */
@@ -176,7 +178,7 @@ export class Sources {
   }
 
   #start(client: string, settings: FolderSettings, ignored: readonly string[]): Running {
-    const { queue, spool, partHasher, report, corrected } = this.#parts;
+    const { queue, spool, fresh, partHasher, report, corrected } = this.#parts;
     const source = folderSource({ ...settings, ignored }, this.#parts.disk);
     const intake = queue.intake(client, settings.name);
     const book = queue.book(client, settings.name);
@@ -187,6 +189,7 @@ export class Sources {
       intake,
       book,
       spool,
+      fresh,
       partHasher,
       onEnd,
       report,

@@ -7,7 +7,11 @@ export interface BatchEvents {
 }
 
 const GATHER_MS = 4;
-const MOST = 500;
+const MOST = 1000;
+/** Where the disk takes long for a commit, more is gathered for the next: it has this share of the time at most. */
+const DISK_SHARE = 1 / 5;
+/** A disk that stumbled once must not slow down what comes after. */
+const MOST_COMMIT_MS = 25;
 const RETRY_MS = 2_000;
 
 export class Batch {
@@ -16,6 +20,8 @@ export class Batch {
   readonly #retryMs: number;
   #waiting: { readonly sealing: Sealing; readonly stored: (stored: boolean) => void }[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** What the commit before took. */
+  #commitMs = 0;
   #full = false;
   #stopped = false;
 
@@ -31,7 +37,11 @@ export class Batch {
     return await new Promise((stored) => {
       this.#waiting.push({ sealing, stored });
       if (this.#waiting.length >= MOST && !this.#full) this.#flush();
-      else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+      else
+        this.#timer ??= setTimeout(
+          () => this.#flush(),
+          Math.max(GATHER_MS, this.#commitMs * (1 / DISK_SHARE - 1)),
+        );
     });
   }
 
@@ -47,6 +57,7 @@ export class Batch {
     this.#timer = undefined;
     const batch = this.#waiting;
     this.#waiting = [];
+    const from = performance.now();
     try {
       this.#intake.put(batch.map(({ sealing }) => sealing));
     } catch (error) {
@@ -57,6 +68,7 @@ export class Batch {
       this.#timer = setTimeout(() => this.#flush(), this.#retryMs);
       return;
     }
+    this.#commitMs = Math.min(MOST_COMMIT_MS, performance.now() - from);
     if (this.#full) {
       this.#full = false;
       this.#events.roomAgain();

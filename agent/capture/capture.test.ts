@@ -19,6 +19,7 @@ import { agentSettings, type FolderSettings } from "../config.ts";
 import type { Fact } from "../facts.ts";
 import type { Intake, ParcelEnd, VersionParcel } from "../queue/queue.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
+import { FreshBytes } from "../seal/fresh.ts";
 import { PartHasher } from "../seal/part-hasher.ts";
 import { Spool } from "../seal/spool.ts";
 import { type Disk, realDisk } from "../source/disk.ts";
@@ -76,6 +77,7 @@ describe("capture of a folder", () => {
       book: queue.book("acme", "pos"),
       spool,
       partHasher: new PartHasher(),
+      fresh: new FreshBytes(),
       onEnd: queue.onEnd,
       report: (fact) => facts.push(fact),
       corrected: Date.now,

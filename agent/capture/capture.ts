@@ -9,6 +9,7 @@ import type { Report } from "../facts.ts";
 import type { Ended } from "../queue/outbox.ts";
 import type { Intake, SourceBook } from "../queue/queue.ts";
 import { afterRule } from "../seal/after.ts";
+import type { FreshBytes } from "../seal/fresh.ts";
 import { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
 import type { Spool } from "../seal/spool.ts";
@@ -30,6 +31,7 @@ export interface CaptureParts {
   readonly intake: Intake;
   readonly book: SourceBook;
   readonly spool: Spool;
+  readonly fresh: FreshBytes;
   readonly partHasher: PartHasher;
   /** The queue's: parcels that ended, of all sources. */
   readonly onEnd: (listener: (ends: readonly Ended[]) => void) => () => void;
@@ -89,6 +91,7 @@ export function startCapture(parts: CaptureParts): Capture {
     ...shared,
     lanes,
     partHasher: parts.partHasher,
+    fresh: parts.fresh,
     spool: parts.spool,
     copy: settings.capture === "copy",
     most: parts.most ?? MOST,

@@ -5,6 +5,7 @@ import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Fact } from "../facts.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
+import { FreshBytes } from "../seal/fresh.ts";
 import { Lanes } from "../seal/lanes.ts";
 import { PartHasher } from "../seal/part-hasher.ts";
 import { Spool } from "../seal/spool.ts";
@@ -47,6 +48,7 @@ describe("from sighting to parcel", () => {
       batch: new Batch(intake, { full: () => undefined, roomAgain: () => undefined }),
       lanes: new Lanes(),
       partHasher: new PartHasher(),
+      fresh: new FreshBytes(),
       spool: new Spool(join(home, "spool"), 1e9, new Set()),
       copy: false,
       rules: { settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 },

@@ -7,6 +7,7 @@ import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Intake, Seen, SourceBook, VersionParcel } from "../queue/queue.ts";
+import type { FreshBytes } from "../seal/fresh.ts";
 import type { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
 import { type SealOrder, type SealResult, seal } from "../seal/seal.ts";
@@ -41,6 +42,7 @@ export interface SealerParts {
   readonly lanes: Lanes;
   readonly partHasher: PartHasher;
   readonly spool: Spool;
+  readonly fresh: FreshBytes;
   readonly copy: boolean;
   readonly rules: SettleRules;
   readonly report: Report;
@@ -255,6 +257,9 @@ export class Sealer {
           spooled: result.spooled,
         };
     if (touched && result.spooled !== undefined) await spool.release(result.spooled);
+    // Before the courier can hear of it.
+    if (parcel !== undefined && result.bytes !== undefined)
+      this.#parts.fresh.keep(parcel.captureId, result.bytes);
     const stored = await this.#parts.batch.put(parcel === undefined ? { parcel, seen } : { parcel, seen });
     const moved = this.#sealing.get(at) === true;
     this.#sealing.delete(at);

@@ -166,6 +166,8 @@ export function sqliteOutbox(
     if (ends.length === 0) return;
     try {
       const done = diskFull(() => endMany.immediate(ends));
+      // The next of a path may be older than what was handed out last; and numbers that went come again.
+      ready.rewind();
       for (const { captureId } of ends) {
         handedOut.delete(captureId);
         unstored.delete(captureId);
@@ -195,32 +197,40 @@ export function sqliteOutbox(
     }
   }
 
+  /** What it touches may be older than what was handed out last. */
+  function wake(work: () => unknown): void {
+    stored(work);
+    ready.rewind();
+  }
+
   const isOut = (captureId: string): boolean => handedOut.has(captureId) || unstored.has(captureId);
 
   return {
     take(limit, at, admit = () => "yes") {
-      for (const [captureId, until] of unstored) if (until <= at) unstored.delete(captureId);
-      if (sql.anyDue.get(at) !== undefined) stored(() => sql.wake.run(at));
-      const taken = ready(limit, isOut, admit);
+      for (const [captureId, until] of unstored)
+        if (until <= at && unstored.delete(captureId)) ready.rewind();
+      if (sql.anyDue.get(at) !== undefined) wake(() => sql.wake.run(at));
+      const taken = ready.take(limit, isOut, admit);
       for (const { capture_id } of taken) handedOut.add(capture_id);
       return taken.map(({ seq }) => toWaiting(sql.bySeq.get(seq) as ParcelRow));
     },
     giveBack(captureIds) {
       for (const captureId of captureIds) handedOut.delete(captureId);
+      ready.rewind();
     },
     wakeAll() {
       unstored.clear();
-      stored(() => sql.wake.run(Number.MAX_SAFE_INTEGER));
+      wake(() => sql.wake.run(Number.MAX_SAFE_INTEGER));
     },
     retake() {
       let count = 0;
-      stored(() => {
+      wake(() => {
         count = retake(isOut);
       });
       return count;
     },
     wakeSource(name) {
-      stored(() => sql.wakeSource.run(name));
+      wake(() => sql.wakeSource.run(name));
     },
     nextDue() {
       const times = [...unstored.values()];

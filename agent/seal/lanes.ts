@@ -1,4 +1,5 @@
 /** Sealing in parallel, a few files at a time; large files keep to their own share, so that small ones do not starve. */
+import { setImmediate } from "node:timers/promises";
 import { CHUNK } from "./seal.ts";
 
 export interface Job {
@@ -8,6 +9,8 @@ export interface Job {
 }
 
 const LARGE = 64 * 2 ** 20;
+/** Small files are read while everything waits: after so long the others get their turn. */
+const SLICE_MS = 4;
 
 export class Lanes {
   readonly #small: Job[] = [];
@@ -15,6 +18,7 @@ export class Lanes {
   readonly #buffers: Buffer[] = [];
   readonly #most: number;
   #running = 0;
+  #sliceFrom = 0;
   #runningLarge = 0;
   #stopped = false;
   #idle: (() => void)[] = [];
@@ -56,6 +60,10 @@ export class Lanes {
     if (large) this.#runningLarge += 1;
     const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
     try {
+      if (performance.now() - this.#sliceFrom > SLICE_MS) {
+        await setImmediate();
+        this.#sliceFrom = performance.now();
+      }
       await job.run(buffer);
     } finally {
       this.#running -= 1;

@@ -1,5 +1,5 @@
 /** To seal: read a file once, hash it, and know that it was the same before the first and after the last byte. */
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { sameState } from "../source/same-state.ts";
 import type { FileState, OpenFile, Source, Unseen } from "../source/source.ts";
@@ -22,6 +22,8 @@ export type SealResult =
       /** SHA-256 of each part, one after the other, where they were found on the way. */
       readonly partDigests: Buffer | undefined;
       readonly spooled: string | undefined;
+      /** The whole content, where it is small and was read in one go. */
+      readonly bytes: Buffer | undefined;
     }
   /** It moved: settle again from here. */
   | { readonly kind: "changed"; readonly state: FileState }
@@ -32,6 +34,8 @@ export type SealResult =
   | { readonly kind: "stopped" };
 
 export const CHUNK = 2 ** 20;
+/** What is read while everything waits. */
+const AT_ONCE = 64 * 2 ** 10;
 
 export interface SealTools {
   /** Read into; may be shared by calls that follow one another. */
@@ -45,11 +49,19 @@ export interface SealTools {
  * With `spool` the bytes are copied as they are hashed. Throws `disk-full`; whatever else fails is the file's own trouble and comes back as `unseen`.
  */
 export async function seal(
-  source: Pick<Source, "open">,
+  source: Pick<Source, "open" | "readNow">,
   order: SealOrder,
   spool: Spool | undefined,
   tools: SealTools,
 ): Promise<SealResult> {
+  if (spool === undefined && order.state.size <= AT_ONCE) {
+    const bytes = source.readNow?.(order.path, order.state);
+    if (bytes !== undefined)
+      return {
+        ...{ kind: "sealed", state: order.state, sha256: hash("sha256", bytes), bytes },
+        ...{ partDigests: undefined, spooled: undefined },
+      };
+  }
   const opened = await source.open(order.path);
   if (opened.kind !== "open") return opened;
   await using file = opened.file;
@@ -70,7 +82,10 @@ export async function seal(
     }
     await draft?.commit(length).catch((error: unknown) => Promise.reject(diskProblem(error)));
     kept = true;
-    return { kind: "sealed", state: file.state, sha256, partDigests: parts?.all(), spooled: draft?.name };
+    return {
+      ...{ kind: "sealed", state: file.state, sha256, partDigests: parts?.all(), spooled: draft?.name },
+      bytes: undefined,
+    };
   } catch (error) {
     if (tools.stop?.aborted) return { kind: "stopped" };
     if ((error as { code?: unknown }).code === "disk-full") throw error;
@@ -88,7 +103,7 @@ async function read(
   parts: PartDigests | undefined,
   { buffer, stop }: SealTools,
 ): Promise<{ sha256: string; length: number }> {
-  const hash = createHash("sha256");
+  const digest = createHash("sha256");
   const size = file.state.size;
   const memory = parts?.buffer ?? buffer;
   const half = memory.length >> 1;
@@ -127,12 +142,12 @@ async function read(
       side = 1 - side;
       next = bytes.length === piece.length && length < size ? begin(length, side) : undefined;
       const beside = parts?.add(offset, offset + bytes.length);
-      hash.update(bytes);
+      digest.update(bytes);
       if (copy !== undefined && !cloned) await writeAll(copy, bytes, at);
       await beside;
     }
     if (cloned) await copy?.truncate(length);
-    return { sha256: hash.digest("hex"), length };
+    return { sha256: digest.digest("hex"), length };
   } finally {
     // The buffer is somebody else's from here on.
     await ahead?.catch(() => {});

@@ -1,5 +1,19 @@
 /** The file system's calls that a folder source makes, so that a test can make them fail as they do in the wild. */
-import { type BigIntStats, constants, type Dirent, lstat, lstatSync, promises, realpath } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstat,
+  lstatSync,
+  openSync,
+  promises,
+  readlinkSync,
+  readSync,
+  realpath,
+  realpathSync,
+} from "node:fs";
 import { shareOf } from "./mount.ts";
 
 export interface Disk {
@@ -15,6 +29,18 @@ export interface Disk {
   shareOf(path: Buffer): Promise<string>;
   /** For reading; never through a link, never waiting for a writer. */
   open(path: Buffer): Promise<promises.FileHandle>;
+  /** All that opening, reading and looking again say of a small file, while everything waits; for local disks. Undefined where it is not a file of at most `most` bytes. */
+  readNow(root: Buffer, path: Buffer, most: number): ReadNow | undefined;
+}
+
+/** Where the root and the opened file really are, the file's stats before and after the reading, and what its name leads to then. */
+export interface ReadNow {
+  readonly rootReal: Buffer;
+  readonly real: Buffer;
+  readonly before: BigIntStats;
+  readonly after: BigIntStats;
+  readonly named: BigIntStats;
+  readonly bytes: Buffer;
 }
 
 /** Neither flag exists on Windows, where links need a right of their own and FIFOs do not lie in folders. */
@@ -32,7 +58,29 @@ export const realDisk: Disk = {
   realPath: async (path) => slashed(await realPathOf(path)),
   shareOf,
   open: (path) => promises.open(path, READ_ONLY),
+  readNow,
 };
+
+function readNow(root: Buffer, path: Buffer, most: number): ReadNow | undefined {
+  // Elsewhere a handle does not say where it points.
+  if (process.platform !== "linux" || !lstatSync(path).isFile()) return undefined;
+  const rootReal = realpathSync.native(root, { encoding: "buffer" });
+  const fd = openSync(path, READ_ONLY);
+  try {
+    const before = fstatSync(fd, { bigint: true });
+    if (!before.isFile() || before.size > most) return undefined;
+    const real = readlinkSync(`/proc/self/fd/${fd}`, { encoding: "buffer" });
+    const bytes = Buffer.allocUnsafe(Number(before.size));
+    let filled = 0;
+    for (let got = -1; filled < bytes.length && got !== 0; filled += got)
+      got = readSync(fd, bytes, filled, bytes.length - filled, filled);
+    const after = fstatSync(fd, { bigint: true });
+    const named = lstatSync(path, { bigint: true });
+    return { rootReal, real, before, after, named, bytes: bytes.subarray(0, filled) };
+  } finally {
+    closeSync(fd);
+  }
+}
 
 /**
  * The system's own look-up fails on paths of more than 260 characters (seen with Node 24 under Wine 10); the other one

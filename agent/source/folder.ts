@@ -12,6 +12,7 @@ import { LINKED, linked, openedFile } from "./folder-file.ts";
 import { folderWatch } from "./folder-watch.ts";
 import { type Names, namesIn } from "./names.ts";
 import { rulesOf } from "./rules.ts";
+import { sameState } from "./same-state.ts";
 import type {
   FileState,
   Found,
@@ -274,6 +275,18 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
             unseen: { path, reason: "a link: links are not followed", code: undefined, absent: true },
           };
         return { kind: "unseen", unseen: unreadable(path, error) };
+      }
+    },
+    readNow(path, state) {
+      if (options.share || leftOut(path, false) !== undefined) return undefined;
+      try {
+        const read = disk.readNow(root, absolute(path), state.size);
+        if (read === undefined || read.bytes.length !== state.size) return undefined;
+        const { before, after, named, bytes } = read;
+        const held = sameState(stateOf(before), state) && sameState(stateOf(after), state);
+        return held && same(named, after) && read.real.equals(join(read.rootReal, path)) ? bytes : undefined;
+      } catch {
+        return undefined;
       }
     },
     async health(): Promise<RootHealth> {

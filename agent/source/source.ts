@@ -92,6 +92,11 @@ export interface Source {
   list(folder: Buffer, take: TakeFound): Promise<Listing>;
   look(path: Buffer): Promise<Look>;
   open(path: Buffer): Promise<Opened>;
+  /**
+   * A small file whole, if it is in this state before its first and after its last byte; while everything waits, so
+   * only where that is short. Undefined for anything else, whatever the reason: `open` tells.
+   */
+  readNow?(path: Buffer, state: FileState): Buffer | undefined;
   health(): Promise<RootHealth>;
   /** Whether the rules (include, exclude) take this path; a path that they no longer take is not missing. */
   takes(path: Buffer): boolean;

@@ -3,7 +3,6 @@
  * leaves, so that none of them pays a round trip of its own. A rider is delivered by its own receipt alone; what a
  * bundle that broke did not name has to ride again.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type BundleLine, bundleLine, HEADER, PAX, ROUTE } from "@tributary/shared/protocol.ts";
 import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
@@ -180,7 +179,7 @@ export class Bundles {
           pieces = [];
           gathered = 0;
           yield whole;
-        } else if (!(await another(bundle, signal))) break;
+        } else if (signal.aborted || !(await another(bundle, LINGER_MS))) break;
       }
       // From here on nobody gets on.
       bundle.open = false;
@@ -193,17 +192,15 @@ export class Bundles {
 }
 
 /** Whether somebody else gets on in time. */
-async function another(bundle: Bundle, signal: AbortSignal): Promise<boolean> {
-  const came = new Promise<boolean>((resolve) => {
-    bundle.wake = () => resolve(true);
+function another(bundle: Bundle, lingerMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (more: boolean): void => {
+      clearTimeout(late);
+      resolve(more && bundle.open);
+    };
+    const late = setTimeout(() => done(false), lingerMs);
+    bundle.wake = () => done(true);
   });
-  const late = new AbortController();
-  const linger = sleep(LINGER_MS, false, { signal: AbortSignal.any([signal, late.signal]) }).catch(
-    () => false,
-  );
-  const more = await Promise.race([came, linger]);
-  late.abort();
-  return more && bundle.open;
 }
 
 function entryOf({ parcel, bytes }: Rider): readonly Buffer[] {

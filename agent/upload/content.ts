@@ -73,16 +73,16 @@ async function openInPlace(parcel: VersionParcel, source: Source | undefined): P
     );
   }
   const { file } = opened;
-  const changed = new Superseded("the file was changed after it was sealed");
+  const changed = (): Superseded => new Superseded("the file was changed after it was sealed");
   if (!sameState(file.state, parcel.state)) {
     await file[Symbol.asyncDispose]();
-    throw changed;
+    throw changed();
   }
   return {
     fill: (into, position) => fillFrom((b, at) => file.read(b, at), into, position),
     check: async () => {
       const now = await file.recheck();
-      if (now === undefined || !sameState(now, parcel.state)) throw changed;
+      if (now === undefined || !sameState(now, parcel.state)) throw changed();
     },
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };

@@ -10,6 +10,7 @@ import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/a
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ReceiverClock } from "../identity/clock.ts";
 import type { Parcel, VersionParcel } from "../queue/queue.ts";
+import { FreshBytes } from "../seal/fresh.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import type { FileState, Opened, Source } from "../source/source.ts";
 import { Bundles } from "./bundles.ts";
@@ -104,6 +105,7 @@ function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
   onRead ??= () => {};
   const run = courier({
     receiver: http,
+    fresh: new FreshBytes(),
     bundles: new Bundles({ receiver: http, now: () => performance.now() }),
     open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),
     site: () => receiver.site,

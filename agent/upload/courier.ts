@@ -17,7 +17,9 @@ import {
 } from "@tributary/shared/protocol.ts";
 import type { ReceiptClaims } from "@tributary/shared/receipt.ts";
 import type { Answer } from "../identity/answer.ts";
+import type { Body } from "../identity/receiver.ts";
 import type { Parcel, RemovalParcel, VersionParcel, Waiting } from "../queue/queue.ts";
+import type { FreshBytes } from "../seal/fresh.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import { takeAll } from "./bandwidth.ts";
 import type { Bundles } from "./bundles.ts";
@@ -35,6 +37,7 @@ export interface CourierOptions extends PartsOptions {
   readonly site: () => string;
   readonly jwks: () => Jwks;
   readonly bundles: Bundles;
+  readonly fresh: FreshBytes;
 }
 
 /** What a round trip of its own would cost more than its bytes. */
@@ -93,14 +96,54 @@ async function remove(options: CourierOptions, parcel: RemovalParcel, signal: Ab
 }
 
 async function bring(options: CourierOptions, parcel: VersionParcel, signal: AbortSignal): Promise<Answer> {
+  const fresh = options.fresh.take(parcel.captureId);
+  if (fresh !== undefined) {
+    await takeAll(options.bandwidth, fresh.length, signal);
+    return await bringSmall(options, parcel, fresh, signal);
+  }
   await using content = await options.open(parcel);
   if (parcel.state.size >= IN_PARTS_FROM) return await carryInParts(options, parcel, content, signal);
-  const { size, mtimeNs } = parcel.state;
-  const bytes = size <= PIECE ? await whole(options, parcel, content, signal) : undefined;
-  if (bytes !== undefined && ridesAlong(parcel)) {
+  if (parcel.state.size <= PIECE)
+    return await bringSmall(options, parcel, await whole(options, parcel, content, signal), signal);
+  const { size } = parcel.state;
+  return await put(
+    options,
+    parcel,
+    () =>
+      bodyOf({
+        bandwidth: options.bandwidth,
+        content,
+        parcel,
+        from: 0,
+        to: size,
+        sha256: parcel.sha256,
+        signal,
+        ring: undefined,
+      }),
+    signal,
+  );
+}
+
+async function bringSmall(
+  options: CourierOptions,
+  parcel: VersionParcel,
+  bytes: Buffer,
+  signal: AbortSignal,
+): Promise<Answer> {
+  if (ridesAlong(parcel)) {
     const answer = await options.bundles.carry(parcel, bytes, signal);
     if (answer !== "alone") return answer;
   }
+  return await put(options, parcel, bytes, signal);
+}
+
+async function put(
+  options: CourierOptions,
+  parcel: VersionParcel,
+  body: Body,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { size, mtimeNs } = parcel.state;
   return await options.receiver.call({
     method: "PUT",
     path: `${ROUTE.files}/${parcel.source}/${pathForUrl(parcel.path)}`,
@@ -113,19 +156,7 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
       [HEADER.modifiedAt]: modifiedAt(mtimeNs),
       [HEADER.sealedAt]: parcel.sealedAt,
     },
-    body:
-      bytes ??
-      (() =>
-        bodyOf({
-          bandwidth: options.bandwidth,
-          content,
-          parcel,
-          from: 0,
-          to: size,
-          sha256: parcel.sha256,
-          signal,
-          ring: undefined,
-        })),
+    body,
     signal,
   });
 }

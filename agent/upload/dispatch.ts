@@ -47,6 +47,7 @@ export class Dispatcher {
   #ready: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running = false;
+  #waking = false;
 
   constructor(options: DispatchOptions) {
     const { outbox, report, probe, random, now } = options;
@@ -95,6 +96,16 @@ export class Dispatcher {
     const due = earliest(this.#options.outbox.nextDue(), this.#holds.nextAt());
     if (due !== undefined)
       this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(0, due - now()), LONGEST_NAP_MS));
+  }
+
+  /** Receipts come many at a time: one look into the queue for all of them. */
+  #wakeSoon(): void {
+    if (this.#waking) return;
+    this.#waking = true;
+    setImmediate(() => {
+      this.#waking = false;
+      this.wake();
+    });
   }
 
   /** The heartbeat got through: try now instead of later. */
@@ -147,7 +158,7 @@ export class Dispatcher {
     const work = this.#carry(waiting).finally(() => {
       this.#load -= share;
       this.#underway.delete(work);
-      this.wake();
+      this.#wakeSoon();
     });
     this.#underway.set(work, this.#outage.age);
   }

@@ -4,7 +4,10 @@ import type { Report } from "../facts.ts";
 import type { Outbox, Parcel, ParcelEnd } from "../queue/queue.ts";
 
 const GATHER_MS = 20;
-const AT_MOST = 256;
+const AT_MOST = 1024;
+/** Where the disk takes long for a commit, more is gathered for the next. */
+const COMMITS_LONG = 4;
+const MOST_GATHER_MS = 100;
 
 interface Gathered {
   readonly parcel: Parcel;
@@ -18,6 +21,8 @@ export class Ends {
   readonly #stored: () => void;
   #gathered: Gathered[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** What the commit before took. */
+  #commitMs = 0;
 
   /** `stored` is told after each commit: younger parcels of the same paths may go now. */
   constructor(outbox: Pick<Outbox, "endAll">, report: Report, stored: () => void) {
@@ -29,7 +34,11 @@ export class Ends {
   add(parcel: Parcel, end: ParcelEnd, ms: number): void {
     this.#gathered.push({ parcel, end, ms });
     if (this.#gathered.length >= AT_MOST) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
+    else
+      this.#timer ??= setTimeout(
+        () => this.flush(),
+        Math.min(MOST_GATHER_MS, Math.max(GATHER_MS, this.#commitMs * COMMITS_LONG)),
+      );
   }
 
   /** Stores what was gathered. Without room on the disk nothing ended: the parcels wait again, and bring the same receipts. */
@@ -39,8 +48,10 @@ export class Ends {
     const gathered = this.#gathered;
     this.#gathered = [];
     if (gathered.length === 0) return;
+    const from = performance.now();
     try {
       this.#outbox.endAll(gathered.map(({ parcel, end }) => ({ captureId: parcel.captureId, end })));
+      this.#commitMs = performance.now() - from;
       for (const one of gathered) this.#tell(one);
     } catch (cause) {
       if (!(cause instanceof ProblemError)) throw cause;
