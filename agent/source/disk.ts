@@ -25,6 +25,8 @@ export interface Disk {
   /** Follows links. */
   stat(path: Buffer): Promise<BigIntStats>;
   realPath(path: Buffer): Promise<Buffer>;
+  /** The same while everything waits; undefined where the system has no quick way. */
+  realPathNow(path: Buffer): Buffer | undefined;
   /** Which share is mounted there, and which of its folders this is. */
   shareOf(path: Buffer): Promise<string>;
   /** For reading; never through a link, never waiting for a writer. */
@@ -56,6 +58,8 @@ export const realDisk: Disk = {
   lstatNow: (path) => lstatSync(path, { bigint: true }),
   stat: (path) => promises.stat(path, { bigint: true }),
   realPath: async (path) => slashed(await realPathOf(path)),
+  realPathNow: (path) =>
+    process.platform === "win32" ? undefined : realpathSync.native(path, { encoding: "buffer" }),
   shareOf,
   open: (path) => promises.open(path, READ_ONLY),
   readNow,

@@ -149,10 +149,15 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     }
   }
 
+  /** On a local disk the answer comes from memory. */
+  async function realPath(path: Buffer): Promise<Buffer> {
+    return (options.share ? undefined : disk.realPathNow(path)) ?? (await disk.realPath(path));
+  }
+
   async function isBehindLink(path: Buffer): Promise<boolean> {
     const folder = parent(path);
     if (folder.length === 0) return false;
-    const [real, rootReal] = await Promise.all([disk.realPath(absolute(folder)), disk.realPath(root)]);
+    const [real, rootReal] = await Promise.all([realPath(absolute(folder)), realPath(root)]);
     return !real.equals(join(rootReal, folder));
   }
 
@@ -244,7 +249,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     async look(path): Promise<Look> {
       try {
         if (await isBehindLink(path)) return { kind: "unseen", unseen: linked(path) };
-        const stats = await disk.lstat(absolute(path));
+        const stats = options.share ? await disk.lstat(absolute(path)) : disk.lstatNow(absolute(path));
         const unseen = skipped(path, stats) ?? leftOut(path, stats.isDirectory());
         if (unseen !== undefined) return { kind: "unseen", unseen };
         if (!stats.isDirectory()) return { kind: "file", state: stateOf(stats) };

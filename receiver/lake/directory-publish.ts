@@ -1,9 +1,9 @@
 /**
- * Many small objects made durable together: all are written, then all are synced, then all are renamed in, then each
- * folder that took some of them is synced once. One file system call follows the other without a wait in between, so
- * the disk's journal takes many of them in one go.
+ * Small objects made durable together. A few: all are written, then all are synced, then all are renamed in, then each
+ * folder that took some of them is synced once. Many: one sync of a journal that holds them all, and they are renamed in.
  */
 
+import type { Journal } from "./directory-journal.ts";
 import type { Tree, Unit } from "./directory-tree.ts";
 import { type Disk, lakeFault } from "./disk.ts";
 
@@ -16,6 +16,12 @@ export interface Small {
 /** Makes them durable; gives what kept each from it, undefined for those that are. Of those that are not nothing is left. */
 export type PublishSmall = (objects: readonly Small[]) => Promise<readonly (Error | undefined)[]>;
 
+/** What is left to do once the bytes are handed to the system: one of both. */
+interface Written {
+  readonly close: () => Promise<void>;
+  readonly sync: () => Promise<void>;
+}
+
 interface Draft {
   readonly key: string;
   readonly bytes: Uint8Array;
@@ -25,9 +31,17 @@ interface Draft {
   moved: boolean;
 }
 
-/** `name` gives a new name in the staging folder. */
-export function publishSmall(tree: Tree, name: () => Promise<string>, disk: Disk): PublishSmall {
-  const write = async ({ unit, at, bytes }: Draft): Promise<() => Promise<void>> => {
+/** From so many on the journal is cheaper: one sync instead of two for each and one for all. */
+const JOURNAL_FROM = 8;
+
+/** `name` gives a new name in the staging folder. Without a journal each object is synced by itself. */
+export function publishSmall(
+  tree: Tree,
+  name: () => Promise<string>,
+  disk: Disk,
+  journal?: Pick<Journal, "append">,
+): PublishSmall {
+  const write = async ({ unit, at, bytes }: Draft): Promise<Written> => {
     const handle = await disk.open(await tree.layOut(unit, at), "wx");
     try {
       await handle.writeFile(bytes);
@@ -35,13 +49,16 @@ export function publishSmall(tree: Tree, name: () => Promise<string>, disk: Disk
       await handle.close().catch(() => {});
       throw error;
     }
-    return async () => {
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await tree.syncInside(unit, at);
+    return {
+      close: () => handle.close(),
+      sync: async () => {
+        try {
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        await tree.syncInside(unit, at);
+      },
     };
   };
 
@@ -56,15 +73,16 @@ export function publishSmall(tree: Tree, name: () => Promise<string>, disk: Disk
             draft.error = lakeFault(error, draft.key);
           });
     };
-    const syncs = new Map<Draft, () => Promise<void>>();
-    await each(drafts, async (draft) => void syncs.set(draft, await write(draft)));
-    // A draft that failed has no sync here, or closes its file in it.
-    for (const [draft, sync] of syncs) await each([draft], sync);
+    const journaled = journal !== undefined && objects.length >= JOURNAL_FROM;
+    if (journaled) await journal.append(objects);
+    const written = new Map<Draft, Written>();
+    await each(drafts, async (draft) => void written.set(draft, await write(draft)));
+    for (const [draft, { close, sync }] of written) await each([draft], journaled ? close : sync);
     await each(drafts, async (draft) => {
       draft.moved = await tree.enter(draft.unit, draft.at);
       if (!draft.moved) await disk.rm(draft.at, { recursive: true, force: true });
     });
-    for (const [parent, some] of byParent(drafts.filter(({ moved }) => moved)))
+    for (const [parent, some] of journaled ? [] : byParent(drafts.filter(({ moved }) => moved)))
       await tree.settle(parent).catch(async (error: unknown) => {
         // Not durable, and a second fsync would not tell: taken back, so that a retry renames anew.
         for (const draft of some) {

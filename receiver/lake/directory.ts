@@ -10,6 +10,7 @@ import { claimRoot, readClaim, thisHost } from "./directory-claim.ts";
 import { directoryParts } from "./directory-parts.ts";
 import { publishSmall } from "./directory-publish.ts";
 import { hereAlone, onThreads, type Publish } from "./directory-publishers.ts";
+import { replayLeft, thisOwner } from "./directory-replay.ts";
 import { digestOf, openTree, type Tree } from "./directory-tree.ts";
 import { type Disk, freeBytes, hasCode, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
@@ -32,6 +33,8 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
   const guard = await guardRoot(root, isOurs, disk);
   const staging = openStaging(join(root, ".staging", "bodies"), disk, guard.require);
   const tree = openTree(guard, disk);
+  const own = thisOwner();
+  const restored = own === undefined ? 0 : await replayLeft(tree, disk, own, Date.now());
   const publishOne =
     options.disk === undefined
       ? onThreads({ root, lake: id })
@@ -105,6 +108,9 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
       return [
         `write, fsync, rename, read and remove work in ${root}`,
         `${(free / 2 ** 30).toFixed(1)} GiB are free`,
+        ...(restored > 0
+          ? [`restored ${restored} objects out of the journal of a receiver that ended without warning`]
+          : []),
         ...(swept > 0 ? [`removed what ${swept} earlier process(es) left in staging`] : []),
       ];
     },

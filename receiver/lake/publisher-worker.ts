@@ -1,14 +1,18 @@
 /** The thread beneath `directory-publishers.ts`: obeys one order after the other, without waiting for anything but the disk. */
 import { join } from "node:path";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, threadId, workerData } from "node:worker_threads";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { readClaim } from "./directory-claim.ts";
+import { Journal } from "./directory-journal.ts";
 import { publishSmall, type Small } from "./directory-publish.ts";
 import type { Ground, PublishAnswer, PublishOrder } from "./directory-publishers.ts";
+import { flushDisk, ownerName, replay, thisOwner } from "./directory-replay.ts";
 import { openTree } from "./directory-tree.ts";
 import { guardUnseenRoot } from "./root-guard.ts";
 import { openStaging } from "./stage.ts";
 import { synchronousDisk } from "./synchronous-disk.ts";
+
+const SETTLE_EVERY_MS = 5000;
 
 const port = parentPort;
 if (port === null) throw new Error("this file is a worker thread's");
@@ -17,7 +21,11 @@ const { root, lake } = workerData as Ground;
 const disk = synchronousDisk;
 const guard = guardUnseenRoot(root, async () => (await readClaim(root, disk))?.lake === lake, disk);
 const staging = openStaging(join(root, ".staging", "bodies"), disk, guard.require);
-const publish = publishSmall(openTree(guard, disk), staging.name, disk);
+const tree = openTree(guard, disk);
+const owner = thisOwner();
+const journal =
+  owner === undefined ? undefined : new Journal(root, `${ownerName(owner)}-${threadId}`, disk, guard.require);
+const publish = publishSmall(tree, staging.name, disk, journal);
 
 async function obey({ id, keys, sizes, bytes }: PublishOrder): Promise<PublishAnswer> {
   let at = 0;
@@ -40,5 +48,26 @@ function faultOf(error: Error) {
     retryAfter: error instanceof ProblemError ? error.retryAfter : undefined,
   };
 }
+
+/** Once the system has written what a journal holds, the journal may go. */
+async function settle(): Promise<void> {
+  const files = (await journal?.due()) ?? [];
+  if (files.length === 0) return;
+  try {
+    if (failed) await replay(tree, disk, files, true);
+    await flushDisk(tree, disk, files);
+    failed = false;
+    await journal?.settled(files);
+  } catch {
+    // The journals stay. What the system could not write it forgets, so the next time it is written anew.
+    failed = true;
+  }
+}
+
+let failed = false;
+let settling = Promise.resolve();
+setInterval(() => {
+  settling = settling.then(settle);
+}, SETTLE_EVERY_MS).unref();
 
 port.on("message", (order: PublishOrder) => void obey(order).then((answer) => port.postMessage(answer)));

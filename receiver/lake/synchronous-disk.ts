@@ -10,8 +10,13 @@ const at =
     call(...args);
 
 /** Of a handle only what small objects need. */
-function handleOf(fd: number): Pick<FileHandle, "writeFile" | "sync" | "close"> {
+function handleOf(fd: number): Pick<FileHandle, "write" | "writeFile" | "sync" | "datasync" | "close"> {
   return {
+    write: (async (bytes: Uint8Array, offset: number, length: number) => ({
+      bytesWritten: fs.writeSync(fd, bytes, offset, length),
+      buffer: bytes,
+    })) as FileHandle["write"],
+    datasync: async () => fs.fdatasyncSync(fd),
     writeFile: async (bytes) => fs.writeFileSync(fd, bytes as Uint8Array),
     sync: async () => fs.fsyncSync(fd),
     close: async () => fs.closeSync(fd),
