@@ -26,7 +26,7 @@ import { unowned } from "./source/owner.ts";
 import { Sources } from "./sources.ts";
 import { bandwidthOf, rateAt, streamsAt } from "./upload/bandwidth.ts";
 import { Bundles } from "./upload/bundles.ts";
-import { contentOpener } from "./upload/content.ts";
+import { contentOpener, smallReader } from "./upload/content.ts";
 import { courier, ridesAlong } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
 import { placeOf } from "./upload/ends.ts";
@@ -132,9 +132,11 @@ async function live(
   });
   const limits = () => settings.limits;
   const rate = (): number | undefined => rateAt(settings.limits, new Date());
+  const sourceOf = (client: string, name: string) => sources.find(client, name);
   const carry = courier({
     receiver,
-    open: contentOpener(spool.folder, (client, name) => sources.find(client, name)),
+    open: contentOpener(spool.folder, sourceOf),
+    readSmall: smallReader(sourceOf),
     site: () => identity.site,
     jwks: () => identity.jwks,
     bundles: new Bundles({ receiver, now }),

@@ -243,6 +243,7 @@ describe("capture of a folder", () => {
           throw Object.assign(new Error("locked"), { code: "EBUSY" });
         return await realDisk.open(at);
       },
+      readNow: () => undefined,
     };
     const capture = start({}, disk);
     await until(() => expect(waiting()).toEqual(["free"]));
@@ -267,6 +268,7 @@ describe("capture of a folder", () => {
           throw Object.assign(new Error("locked"), { code: "EACCES" });
         return await realDisk.open(at);
       },
+      readNow: () => undefined,
     };
     const capture = start({}, disk, undefined, 20);
     await until(() => expect(has("ScanFinished")).toBe(true));

@@ -39,6 +39,7 @@ function statements(db: QueueFile) {
       `UPDATE parcels SET attempts = attempts + 1, due = ?, problem_code = ?, problem_detail = ?,
        problem_since = COALESCE(problem_since, ?) WHERE capture_id = ?`,
     ),
+    anyAside: db.prepare<[], number>("SELECT 1 FROM parcels WHERE aside_at IS NOT NULL LIMIT 1").pluck(),
     remove: db.prepare("DELETE FROM parcels WHERE capture_id = ?"),
     aside: db.prepare(
       `UPDATE parcels SET head = 0, due = 0, aside_at = @at, problem_code = @code, problem_detail = @detail,
@@ -100,10 +101,11 @@ export function sqliteOutbox(
   const unstored = new Map<string, number>();
   let sincePrune = PRUNE_EVERY;
 
-  function endOne(captureId: string, end: ParcelEnd): readonly Ended[] {
+  /** `aside`: some parcel may be set aside. */
+  function endOne(captureId: string, end: ParcelEnd, aside: boolean): readonly Ended[] {
     const row = sql.byCapture.get(captureId);
     if (row === undefined) return [];
-    const overtaken = end.kind === "delivered" ? overtake(captureId, end.at) : [];
+    const overtaken = aside && end.kind === "delivered" ? overtake(captureId, end.at) : [];
     const parcel = toParcel(row);
     const { folder, name } = split(parcel.path);
     const place = { client: parcel.client, source: parcel.source, folder, name, sha256: row.sha256 };
@@ -158,9 +160,14 @@ export function sqliteOutbox(
     sql.prune.run(end.at - retention.days * 86_400_000, retention.rows);
   }
 
-  const endMany = db.transaction((ends: readonly { captureId: string; end: ParcelEnd }[]) =>
-    ends.flatMap(({ captureId, end }) => endOne(captureId, end)),
-  );
+  const endMany = db.transaction((ends: readonly { captureId: string; end: ParcelEnd }[]) => {
+    // Asked once for all: looking for each would take a quarter of the time.
+    let aside = sql.anyAside.get() !== undefined;
+    return ends.flatMap(({ captureId, end }) => {
+      aside ||= end.kind === "aside";
+      return endOne(captureId, end, aside);
+    });
+  });
 
   function endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void {
     if (ends.length === 0) return;

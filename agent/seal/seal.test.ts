@@ -78,6 +78,7 @@ describe("to seal", () => {
       sha256: sha(bytes),
       partDigests: undefined,
       spooled: undefined,
+      bytes: bytes.length <= 64 * 2 ** 10 ? bytes : undefined,
     });
   });
 

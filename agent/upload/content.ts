@@ -25,6 +25,15 @@ export interface Content extends AsyncDisposable {
 /** Opens the bytes of a parcel; throws Superseded, or a problem that may pass (unreadable, source away). */
 export type OpenContent = (parcel: VersionParcel) => Promise<Content>;
 
+/** The whole content of a small in-place parcel, where it can be had at once; undefined: `open` it. */
+export type ReadSmall = (parcel: VersionParcel) => Buffer | undefined;
+
+/** See `Source.readNow`: what it gives is in the state that was sealed, its digest is not looked at. */
+export function smallReader(source: (client: string, name: string) => Source | undefined): ReadSmall {
+  return ({ spooled, client, source: name, path, state }) =>
+    spooled === undefined ? source(client, name)?.readNow?.(path, state) : undefined;
+}
+
 /** Content out of the spool folder or the sources; a source that is not configured any more keeps its parcels waiting. */
 export function contentOpener(
   spool: string,

@@ -105,6 +105,7 @@ function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
   onRead ??= () => {};
   const run = courier({
     receiver: http,
+    readSmall: () => undefined,
     fresh: new FreshBytes(),
     bundles: new Bundles({ receiver: http, now: () => performance.now() }),
     open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),

@@ -23,7 +23,7 @@ import type { FreshBytes } from "../seal/fresh.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import { takeAll } from "./bandwidth.ts";
 import type { Bundles } from "./bundles.ts";
-import { type Content, type OpenContent, Superseded } from "./content.ts";
+import { type Content, type OpenContent, type ReadSmall, Superseded } from "./content.ts";
 import { carryInParts, type PartsOptions } from "./parts.ts";
 import { checkReceipt, receiptKeyId } from "./proof.ts";
 import { bodyOf, PIECE } from "./stream.ts";
@@ -38,6 +38,7 @@ export interface CourierOptions extends PartsOptions {
   readonly jwks: () => Jwks;
   readonly bundles: Bundles;
   readonly fresh: FreshBytes;
+  readonly readSmall: ReadSmall;
 }
 
 /** What a round trip of its own would cost more than its bytes. */
@@ -96,10 +97,10 @@ async function remove(options: CourierOptions, parcel: RemovalParcel, signal: Ab
 }
 
 async function bring(options: CourierOptions, parcel: VersionParcel, signal: AbortSignal): Promise<Answer> {
-  const fresh = options.fresh.take(parcel.captureId);
-  if (fresh !== undefined) {
-    await takeAll(options.bandwidth, fresh.length, signal);
-    return await bringSmall(options, parcel, fresh, signal);
+  const small = options.fresh.take(parcel.captureId) ?? readAgain(options, parcel);
+  if (small !== undefined) {
+    await takeAll(options.bandwidth, small.length, signal);
+    return await bringSmall(options, parcel, small, signal);
   }
   await using content = await options.open(parcel);
   if (parcel.state.size >= IN_PARTS_FROM) return await carryInParts(options, parcel, content, signal);
@@ -123,6 +124,15 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
     signal,
   );
 }
+
+function readAgain({ readSmall }: CourierOptions, parcel: VersionParcel): Buffer | undefined {
+  if (parcel.state.size > RIDES_BELOW) return undefined;
+  const bytes = readSmall(parcel);
+  if (bytes !== undefined && hash("sha256", bytes, "hex") !== parcel.sha256) throw otherBytes();
+  return bytes;
+}
+
+const otherBytes = (): Superseded => new Superseded("the bytes are not those that were sealed");
 
 async function bringSmall(
   options: CourierOptions,
@@ -171,8 +181,7 @@ async function whole(
   const bytes = Buffer.allocUnsafe(parcel.state.size);
   await content.fill(bytes, 0);
   await content.check();
-  if (hash("sha256", bytes, "hex") !== parcel.sha256)
-    throw new Superseded("the bytes are not those that were sealed");
+  if (hash("sha256", bytes, "hex") !== parcel.sha256) throw otherBytes();
   await takeAll(options.bandwidth, bytes.length, signal);
   return bytes;
 }
