@@ -16,6 +16,7 @@ import { type MemoryLake, memoryLake } from "./lake/memory.ts";
 import { addClient } from "./ledger/clients.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { openSqlite } from "./ledger/sqlite.ts";
+import { conform } from "./openapi/conform.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 
 /** A gate whose bearer texts are names; whoever is not named is nobody. */
@@ -77,7 +78,7 @@ export interface Rig {
   readonly folder: string;
   /** The receiver's own authority, PEM. */
   readonly ca: string;
-  /** One request; `path` goes out as it is, byte for byte. */
+  /** One request; `path` goes out as it is, byte for byte. Fails when the answer is not as the document says. */
   ask(
     method: string,
     path: string,
@@ -138,7 +139,13 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     keys,
     folder,
     ca,
-    ask: (method, path, headers = {}, body) => send(agent, receiver.url, method, path, headers, body),
+    async ask(method, path, headers = {}, body) {
+      const answer = await send(agent, receiver.url, method, path, headers, body);
+      const { status, headers: got, body: bytes } = answer;
+      const wrong = conform({ method, path, status, headers: got, body: bytes });
+      if (wrong.length > 0) throw new Error(`not as /openapi.json says:\n${wrong.join("\n")}`);
+      return answer;
+    },
     async entries() {
       const row = await database.db
         .selectFrom("entries")

@@ -1,0 +1,87 @@
+/** JSON Schema as tables for people. */
+import { type Html, html, prose } from "./html.ts";
+import type { JsonSchema } from "./schemas.ts";
+
+const REF = "#/components/schemas/";
+
+/** The anchor of a named object. */
+const anchorOf = (name: string): string => `object-${name}`;
+
+/** A section for each named object. */
+export function objectSections(schemas: Readonly<Record<string, JsonSchema>>): Html {
+  return html`${Object.entries(schemas).map(
+    ([name, schema]) =>
+      html`<section class="object" id="${anchorOf(name)}"><h3>${name}</h3>${bodyOf(schema)}</section>`,
+  )}`;
+}
+
+function bodyOf(schema: JsonSchema): Html {
+  const variants = (schema["anyOf"] ?? schema["oneOf"]) as readonly JsonSchema[] | undefined;
+  if (variants) return html`<p>One of: ${joined(variants.map(typeOf), ", ")}</p>`;
+  return membersTable(schema);
+}
+
+function membersTable(schema: JsonSchema): Html {
+  const properties = (schema["properties"] ?? {}) as Readonly<Record<string, JsonSchema>>;
+  const required = new Set((schema["required"] ?? []) as readonly string[]);
+  const rows = Object.entries(properties).map(
+    ([name, member]) =>
+      html`<tr><th scope="row"><code>${name}</code>${
+        required.has(name) ? "" : html` <small>optional</small>`
+      }</th><td>${typeOf(member)}</td><td>${meaningOf(member)}</td></tr>`,
+  );
+  return html`<div class="wide"><table><thead><tr><th>member</th><th>type</th><th>meaning</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+function meaningOf(schema: JsonSchema): Html {
+  const inner = ((schema["anyOf"] ?? []) as readonly JsonSchema[]).find((one) => one["description"]);
+  const said = String(schema["description"] ?? inner?.["description"] ?? "");
+  return prose(said);
+}
+
+/** A type in a few words: `string or null`, `list of Entry`. */
+export function typeOf(schema: JsonSchema): Html {
+  const reference = schema["$ref"];
+  if (typeof reference === "string") {
+    const name = reference.slice(REF.length);
+    return html`<a href="#${anchorOf(name)}">${name}</a>`;
+  }
+  if (schema["const"] !== undefined) return html`<code>${JSON.stringify(schema["const"])}</code>`;
+  const values = schema["enum"] as readonly string[] | undefined;
+  if (values)
+    return joined(
+      values.map((value) => html`<code>${value}</code>`),
+      " or ",
+    );
+  const variants = (schema["anyOf"] ?? schema["oneOf"]) as readonly JsonSchema[] | undefined;
+  if (variants) return joined(variants.map(typeOf), " or ");
+  return plainType(schema);
+}
+
+function plainType(schema: JsonSchema): Html {
+  switch (schema["type"]) {
+    case "array":
+      return html`list of ${typeOf((schema["items"] ?? {}) as JsonSchema)}`;
+    case "object": {
+      const members = Object.keys((schema["properties"] ?? {}) as object);
+      return html`{ ${joined(
+        members.map((name) => html`<code>${name}</code>`),
+        ", ",
+      )} }`;
+    }
+    case "string":
+      return html`${schema["format"] === "date-time" ? "time" : "string"}`;
+    case "integer":
+      return html`integer${bounds(schema)}`;
+    default:
+      return html`${String(schema["type"] ?? "anything")}`;
+  }
+}
+
+function bounds({ minimum, maximum }: JsonSchema): string {
+  return minimum !== undefined && maximum !== undefined ? `, ${minimum} to ${maximum}` : "";
+}
+
+function joined(pieces: readonly Html[], by: string): Html {
+  return html`${pieces.map((piece, i) => html`${i === 0 ? "" : by}${piece}`)}`;
+}
