@@ -97,8 +97,10 @@ export interface RigOptions {
   readonly keysOf?: Rig;
   /** Wraps the lake that the receiver gets, to play its failures. */
   readonly wrap?: (lake: MemoryLake) => AnyLake;
-  /** What `main.ts` hands in besides ingest's own. */
-  readonly doors?: readonly Hono<DoorEnv>[];
+  /** What `main.ts` hands in besides ingest's own; made from the rig's own parts where it needs them. */
+  readonly doors?:
+    | readonly Hono<DoorEnv>[]
+    | ((made: Pick<Rig, "database" | "keys" | "gate">) => readonly Hono<DoorEnv>[]);
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
@@ -126,7 +128,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     lake: options.wrap?.(lake) ?? lake,
     keys,
     gate,
-    doors: options.doors ?? [],
+    doors:
+      typeof options.doors === "function" ? options.doors({ database, keys, gate }) : (options.doors ?? []),
     log: pino({ level: "silent" }),
   });
   const ca = keys.trust().authorities.join("\n");

@@ -38,14 +38,14 @@ export function openapiDoor(door: OpenapiDoor): Hono<DoorEnv> {
 function answer(c: DoorContext, text: string, own: Readonly<Record<string, string>>): Response {
   const etag = `"${createHash("sha256").update(text).digest("hex")}"`;
   const headers = { ...own, "cache-control": "no-cache", etag };
-  return isKnown(c, etag) ? new Response(null, { status: 304, headers }) : new Response(text, { headers });
+  return isKnown(c, etag) ? c.body(null, 304, headers) : c.body(text, 200, headers);
 }
 
 /** What stands in `Host` is the asker's own word, and goes into a page: nothing but a name and a port passes. */
 function addressOf(c: DoorContext, publicUrl: string | undefined): string | undefined {
   if (publicUrl !== undefined) return publicUrl.replace(/\/$/, "");
   const host = header(c, "host") ?? "";
-  return /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(host) ? `https://${host}` : undefined;
+  return /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(host) ? `https://${host}` : undefined;
 }
 
 function once<T>(make: () => T): () => T {

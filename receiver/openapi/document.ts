@@ -56,14 +56,7 @@ export function documentOf(operations: readonly Operation[], options: DocumentOp
     components: {
       schemas: namedSchemas(options.open),
       headers: Object.fromEntries(
-        Object.entries(ANSWER_HEADERS).map(([name, header]) => [
-          headerName(name),
-          {
-            description: header.description,
-            required: name !== "retry-after",
-            schema: schema(header.schema),
-          },
-        ]),
+        Object.keys(ANSWER_HEADERS).map((name) => [headerName(name), headerObject(name, true, schema)]),
       ),
       securitySchemes: SECURITY,
     },
@@ -92,7 +85,7 @@ function operationObject(operation: Operation, schema: SchemaOf): JsonSchema {
         }),
     responses: {
       ...Object.fromEntries(answers.map((answer) => [answer.status, answerObject(answer, schema)])),
-      ...problemObjects(problemsOf(operation)),
+      ...problemObjects(problemsOf(operation), schema),
     },
   };
 }
@@ -121,10 +114,11 @@ function parameterObject(
   };
 }
 
-function answerObject({ description, headers = [], content }: Answer, schema: SchemaOf): JsonSchema {
+function answerObject(answer: Answer, schema: SchemaOf): JsonSchema {
+  const { description, headers = [], optionalHeaders = [], content } = answer;
   return {
     description,
-    headers: headerObjects([HEADER.requestId, ...headers]),
+    headers: headerObjects([HEADER.requestId, ...headers], optionalHeaders, schema),
     ...(content.length === 0 ? {} : { content: contentObject(content, schema) }),
   };
 }
@@ -149,24 +143,41 @@ function mediaObject(content: Content, schema: SchemaOf): JsonSchema {
   }
 }
 
-function headerObjects(names: readonly string[]): JsonSchema {
-  return Object.fromEntries(
-    names.map((name) => [headerName(name), { $ref: `#/components/headers/${headerName(name)}` }]),
-  );
+function headerObjects(
+  names: readonly string[],
+  optional: readonly string[],
+  schema: SchemaOf,
+): Readonly<Record<string, JsonSchema>> {
+  return {
+    ...Object.fromEntries(
+      names.map((name) => [headerName(name), { $ref: `#/components/headers/${headerName(name)}` }]),
+    ),
+    ...Object.fromEntries(optional.map((name) => [headerName(name), headerObject(name, false, schema)])),
+  };
+}
+
+function headerObject(name: string, required: boolean, schema: SchemaOf): JsonSchema {
+  const known = ANSWER_HEADERS[name];
+  if (known === undefined) throw new Error(`${name}: a header that nobody has described`);
+  return { description: known.description, required, schema: schema(known.schema) };
 }
 
 /** One answer for each status, with the codes that come under it. */
-function problemObjects(codes: ReadonlySet<ProblemCode>): Readonly<Record<string, JsonSchema>> {
+function problemObjects(
+  codes: ReadonlySet<ProblemCode>,
+  schema: SchemaOf,
+): Readonly<Record<string, JsonSchema>> {
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
       String(status),
       {
         description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join("; "),
-        headers: headerObjects([
-          ...[HEADER.requestId, "cache-control", "retry-after"],
-          ...(status === 401 ? ["www-authenticate"] : []),
-        ]),
+        headers: headerObjects(
+          [HEADER.requestId, "cache-control", ...(status === 401 ? ["www-authenticate"] : [])],
+          ["retry-after"],
+          schema,
+        ),
         content: {
           "application/problem+json": {
             schema: {

@@ -34,6 +34,8 @@ export interface Answer {
   readonly content: readonly Content[];
   /** Besides those that every answer has; all of them are always there. */
   readonly headers?: readonly string[];
+  /** There on some of these answers. */
+  readonly optionalHeaders?: readonly string[];
 }
 
 export interface Operation {

@@ -55,8 +55,8 @@ function parameterTable(parameters: readonly Parameter[]): Html {
   return html`<h4>Parameters</h4><div class="wide"><table><thead><tr><th>name</th><th>type</th><th>meaning</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-function answerRow({ status, description, content, headers = [] }: Answer): Html {
-  const named = headers.map((name) => html` <code>${headerName(name)}</code>`);
+function answerRow({ status, description, content, headers = [], optionalHeaders = [] }: Answer): Html {
+  const named = [...headers, ...optionalHeaders].map((name) => html` <code>${headerName(name)}</code>`);
   return html`<dt>${status}</dt><dd>${prose(description)} ${contentHtml(content)}${
     named.length === 0 ? "" : html`<br><small>Headers:${named}</small>`
   }</dd>`;

@@ -1,8 +1,17 @@
 /** JSON Schema as tables for people. */
+import { captureKey, sha256Hex, slug, uuid } from "@tributary/shared/protocol.ts";
 import { type Html, html, prose } from "./html.ts";
-import type { JsonSchema } from "./schemas.ts";
+import { type JsonSchema, schemaOf } from "./schemas.ts";
 
 const REF = "#/components/schemas/";
+
+/** What a regular expression means, in a word. */
+const MEANINGS = new Map(
+  Object.entries({ slug, UUID: uuid, "SHA-256 in hex": sha256Hex, id: captureKey }).map(([word, schema]) => [
+    schemaOf(schema, true)["pattern"],
+    word,
+  ]),
+);
 
 /** The anchor of a named object. */
 const anchorOf = (name: string): string => `object-${name}`;
@@ -70,7 +79,7 @@ function plainType(schema: JsonSchema): Html {
       )} }`;
     }
     case "string":
-      return html`${schema["format"] === "date-time" ? "time" : "string"}`;
+      return html`${schema["format"] === "date-time" ? "time" : (MEANINGS.get(schema["pattern"]) ?? "string")}`;
     case "integer":
       return html`integer${bounds(schema)}`;
     default:

@@ -19,15 +19,14 @@ header .name { color: var(--text); font-weight: 650; text-decoration: none; }
 header .to-contents { margin-left: auto; }
 nav { padding: 16px 24px 64px; font-size: 14px; border-top: 1px solid var(--line); }
 nav ul { list-style: none; margin: 0; padding: 0; }
-nav li a { display: block; padding: 4px 8px; margin: 0 -8px; border-radius: 4px; color: var(--text); text-decoration: none; }
+nav li a { display: flex; padding: 4px 8px; margin: 0 -8px; border-radius: 4px; color: var(--text); text-decoration: none; }
 nav li a:hover { background: var(--raised); }
 nav .group { margin-top: 16px; color: var(--quiet); }
 nav .group li { color: var(--text); }
-nav .verb { display: inline-block; width: 5.5ch; font-size: 11px; }
+nav .verb { flex: none; width: 7.5ch; padding-top: 5px; font-size: 11px; }
 main { max-width: 880px; padding: 8px 24px 96px; }
 h1 { font-size: 32px; line-height: 40px; margin: 24px 0 16px; font-weight: 650; letter-spacing: -0.01em; }
 h2 { font-size: 24px; line-height: 32px; margin: 64px 0 16px; font-weight: 650; }
-h2#calls { margin-bottom: -40px; font-size: 14px; line-height: 24px; color: var(--quiet); font-weight: 400; }
 h3 { font-size: 18px; line-height: 24px; margin: 0 0 8px; font-weight: 650; }
 h4 { font-size: 14px; line-height: 24px; margin: 24px 0 8px; color: var(--quiet); font-weight: 600; }
 p, .rules { margin: 0 0 16px; max-width: 76ch; }
@@ -35,10 +34,10 @@ p, .rules { margin: 0 0 16px; max-width: 76ch; }
 small { font-size: 13px; color: var(--quiet); font-weight: 400; }
 code, pre { font: 14px/1.55 ui-monospace, "SFMono-Regular", "Cascadia Mono", Menlo, Consolas, "Liberation Mono", "DejaVu Sans Mono", monospace; font-variant-ligatures: none; }
 code { font-size: .875em; overflow-wrap: anywhere; }
-p code, li code, dd code, td code { background: var(--raised); border-radius: 4px; padding: 1px 4px; }
+p code, li code, dd code, td code { background: var(--raised); border-radius: 4px; padding: 1px 3px; margin: 0 -1px; }
 pre { margin: 0 0 16px; padding: 16px; overflow-x: auto; background: var(--raised); border: 1px solid var(--line); border-radius: 8px; tab-size: 2; }
 pre code { font-size: 13.5px; overflow-wrap: normal; }
-pre.copy code { user-select: all; }
+pre.copy { white-space: pre-wrap; } pre.copy code { user-select: all; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; margin: 0 0 16px; }
 th, td { text-align: left; vertical-align: top; padding: 8px 16px 8px 0; border-bottom: 1px solid var(--line); }

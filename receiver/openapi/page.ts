@@ -46,7 +46,6 @@ ${{ html: `<style>${STYLE}</style>` }}
 ${beginning(url)}
 ${examples(url)}
 ${RULES}
-<h2 id="calls">Calls</h2>
 ${calls}
 ${problems()}
 <h2 id="objects">Objects</h2>

@@ -116,6 +116,7 @@ const listEvents: Operation = {
       status: 200,
       description: "A page, or the stream.",
       content: [...json(eventPage), { kind: "events", type: "text/event-stream", schema: entry }],
+      optionalHeaders: ["cache-control", "x-accel-buffering"],
     },
   ],
   problems: [...MAY_NOT, "cursor-invalid", "cursor-gone"],
@@ -194,7 +195,7 @@ const getOpenapi: Operation = {
     {
       status: 200,
       description: "The document.",
-      content: json(z.looseObject({ openapi: z.string().startsWith("3.1.") })),
+      content: json(z.looseObject({ openapi: z.string().regex(/^3\.1\./) })),
       headers: ["cache-control", "etag"],
     },
     { status: 304, description: "It is what you have.", content: [], headers: ["cache-control", "etag"] },
