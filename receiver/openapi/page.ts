@@ -87,7 +87,7 @@ setting up: it is there with its first file. The same bytes again are <code>200<
 /** Tabs without a script: a radio button each, and the panel that follows it. */
 function examples(url: string): Html {
   return html`<h2 id="examples">Examples</h2>
-<p>Whole programs, as the tests of Tributary run them. Each tells a retry from a new file by its <code>Idempotency-Key</code>.</p>
+<p>Whole programs without further parts. Each tries again with the same <code>Idempotency-Key</code>, so that nothing arrives twice.</p>
 <div class="tabs">${LANGUAGES.map(
     (
       language,
