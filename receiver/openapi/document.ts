@@ -6,6 +6,8 @@ import { type Answer, type Content, type Operation, type Parameter, problemsOf }
 import { ANSWER_HEADERS, headerName } from "./parameters.ts";
 import { type JsonSchema, namedSchemas, schemaOf } from "./schemas.ts";
 
+type Json = Readonly<Record<string, unknown>>;
+
 interface DocumentOptions {
   readonly version: string;
   /** Objects may have more members than are named: see `namedSchemas`. */
@@ -14,7 +16,7 @@ interface DocumentOptions {
 
 export interface ApiDocument {
   readonly openapi: string;
-  readonly paths: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Json>>>>;
   readonly [other: string]: unknown;
 }
 
@@ -42,7 +44,7 @@ const SECURITY = {
 /** `servers` is left to whoever serves it. */
 export function documentOf(operations: readonly Operation[], options: DocumentOptions): ApiDocument {
   const schema = (one: z.ZodType): JsonSchema => schemaOf(one, options.open);
-  const paths: Record<string, Record<string, JsonSchema>> = {};
+  const paths: Record<string, Record<string, Json>> = {};
   for (const operation of operations) {
     const path = paths[operation.path] ?? {};
     path[operation.method.toLowerCase()] = operationObject(operation, schema);
@@ -65,7 +67,7 @@ export function documentOf(operations: readonly Operation[], options: DocumentOp
 
 type SchemaOf = (schema: z.ZodType) => JsonSchema;
 
-function operationObject(operation: Operation, schema: SchemaOf): JsonSchema {
+function operationObject(operation: Operation, schema: SchemaOf): Json {
   const { id, group, summary, description, parameters, body, answers } = operation;
   return {
     operationId: id,
@@ -91,7 +93,7 @@ function operationObject(operation: Operation, schema: SchemaOf): JsonSchema {
 }
 
 /** Names of scopes as OpenAPI 3.1 allows them outside OAuth: what the key must have been given. */
-function securityOf({ access }: Operation): readonly JsonSchema[] {
+function securityOf({ access }: Operation): readonly Json[] {
   switch (access.kind) {
     case "everybody":
       return [];
@@ -105,16 +107,14 @@ function securityOf({ access }: Operation): readonly JsonSchema[] {
 function parameterObject(
   { name, in: place, required, schema, description, example }: Parameter,
   of: SchemaOf,
-): JsonSchema {
+): Json {
   return {
     ...{ name, in: place, required, description, schema: of(schema) },
-    ...(example === undefined
-      ? {}
-      : { example: of(schema)["type"] === "integer" ? Number(example) : example }),
+    ...(example === undefined ? {} : { example: of(schema).type === "integer" ? Number(example) : example }),
   };
 }
 
-function answerObject(answer: Answer, schema: SchemaOf): JsonSchema {
+function answerObject(answer: Answer, schema: SchemaOf): Json {
   const { description, headers = [], optionalHeaders = [], content } = answer;
   return {
     description,
@@ -123,12 +123,12 @@ function answerObject(answer: Answer, schema: SchemaOf): JsonSchema {
   };
 }
 
-function contentObject(content: readonly Content[], schema: SchemaOf): JsonSchema {
+function contentObject(content: readonly Content[], schema: SchemaOf): Json {
   return Object.fromEntries(content.map((one) => [one.type, mediaObject(one, schema)]));
 }
 
 /** JSON Schema says nothing of bytes, so those are left open (OpenAPI 3.1.1, 4.8.14.3); of lines, each is the schema. */
-function mediaObject(content: Content, schema: SchemaOf): JsonSchema {
+function mediaObject(content: Content, schema: SchemaOf): Json {
   switch (content.kind) {
     case "json":
       return { schema: schema(content.schema) };
@@ -147,7 +147,7 @@ function headerObjects(
   names: readonly string[],
   optional: readonly string[],
   schema: SchemaOf,
-): Readonly<Record<string, JsonSchema>> {
+): Readonly<Record<string, Json>> {
   return {
     ...Object.fromEntries(
       names.map((name) => [headerName(name), { $ref: `#/components/headers/${headerName(name)}` }]),
@@ -156,17 +156,14 @@ function headerObjects(
   };
 }
 
-function headerObject(name: string, required: boolean, schema: SchemaOf): JsonSchema {
+function headerObject(name: string, required: boolean, schema: SchemaOf): Json {
   const known = ANSWER_HEADERS[name];
   if (known === undefined) throw new Error(`${name}: a header that nobody has described`);
   return { description: known.description, required, schema: schema(known.schema) };
 }
 
 /** One answer for each status, with the codes that come under it. */
-function problemObjects(
-  codes: ReadonlySet<ProblemCode>,
-  schema: SchemaOf,
-): Readonly<Record<string, JsonSchema>> {
+function problemObjects(codes: ReadonlySet<ProblemCode>, schema: SchemaOf): Readonly<Record<string, Json>> {
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [

@@ -8,7 +8,7 @@ const REF = "#/components/schemas/";
 /** What a regular expression means, in a word. */
 const MEANINGS = new Map(
   Object.entries({ slug, UUID: uuid, "SHA-256 in hex": sha256Hex, id: captureKey }).map(([word, schema]) => [
-    schemaOf(schema, true)["pattern"],
+    schemaOf(schema, true).pattern,
     word,
   ]),
 );
@@ -25,14 +25,14 @@ export function objectSections(schemas: Readonly<Record<string, JsonSchema>>): H
 }
 
 function bodyOf(schema: JsonSchema): Html {
-  const variants = (schema["anyOf"] ?? schema["oneOf"]) as readonly JsonSchema[] | undefined;
+  const variants = schema.anyOf ?? schema.oneOf;
   if (variants) return html`<p>One of: ${joined(variants.map(typeOf), ", ")}</p>`;
   return membersTable(schema);
 }
 
 function membersTable(schema: JsonSchema): Html {
-  const properties = (schema["properties"] ?? {}) as Readonly<Record<string, JsonSchema>>;
-  const required = new Set((schema["required"] ?? []) as readonly string[]);
+  const properties = schema.properties ?? {};
+  const required = new Set(schema.required);
   const rows = Object.entries(properties).map(
     ([name, member]) =>
       html`<tr><th scope="row"><code>${name}</code>${
@@ -43,47 +43,44 @@ function membersTable(schema: JsonSchema): Html {
 }
 
 function meaningOf(schema: JsonSchema): Html {
-  const inner = ((schema["anyOf"] ?? []) as readonly JsonSchema[]).find((one) => one["description"]);
-  const said = String(schema["description"] ?? inner?.["description"] ?? "");
-  return prose(said);
+  const inner = schema.anyOf?.find((one) => one.description !== undefined);
+  return prose(schema.description ?? inner?.description ?? "");
 }
 
 /** A type in a few words: `string or null`, `list of Entry`. */
 export function typeOf(schema: JsonSchema): Html {
-  const reference = schema["$ref"];
-  if (typeof reference === "string") {
-    const name = reference.slice(REF.length);
+  if (schema.$ref !== undefined) {
+    const name = schema.$ref.slice(REF.length);
     return html`<a href="#${anchorOf(name)}">${name}</a>`;
   }
-  if (schema["const"] !== undefined) return html`<code>${JSON.stringify(schema["const"])}</code>`;
-  const values = schema["enum"] as readonly string[] | undefined;
-  if (values)
+  if (schema.const !== undefined) return html`<code>${JSON.stringify(schema.const)}</code>`;
+  if (schema.enum)
     return joined(
-      values.map((value) => html`<code>${value}</code>`),
+      schema.enum.map((value) => html`<code>${value}</code>`),
       " or ",
     );
-  const variants = (schema["anyOf"] ?? schema["oneOf"]) as readonly JsonSchema[] | undefined;
+  const variants = schema.anyOf ?? schema.oneOf;
   if (variants) return joined(variants.map(typeOf), " or ");
   return plainType(schema);
 }
 
 function plainType(schema: JsonSchema): Html {
-  switch (schema["type"]) {
+  switch (schema.type) {
     case "array":
-      return html`list of ${typeOf((schema["items"] ?? {}) as JsonSchema)}`;
+      return html`list of ${typeOf(schema.items ?? {})}`;
     case "object": {
-      const members = Object.keys((schema["properties"] ?? {}) as object);
+      const members = Object.keys(schema.properties ?? {});
       return html`{ ${joined(
         members.map((name) => html`<code>${name}</code>`),
         ", ",
       )} }`;
     }
     case "string":
-      return html`${schema["format"] === "date-time" ? "time" : (MEANINGS.get(schema["pattern"]) ?? "string")}`;
+      return html`${schema.format === "date-time" ? "time" : (MEANINGS.get(schema.pattern) ?? "string")}`;
     case "integer":
       return html`integer${bounds(schema)}`;
     default:
-      return html`${String(schema["type"] ?? "anything")}`;
+      return html`${schema.type ?? "anything"}`;
   }
 }
 

@@ -2,7 +2,23 @@
 import * as wire from "@tributary/shared/protocol.ts";
 import { z } from "zod";
 
-export type JsonSchema = Readonly<Record<string, unknown>>;
+/** What zod makes, as far as it is read here. */
+export interface JsonSchema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly description?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly format?: string;
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
 
 /** Names that generated clients show to people. */
 const NAMED: Readonly<Record<string, z.ZodType>> = {
@@ -66,5 +82,5 @@ function shorten({ jsonSchema }: { readonly jsonSchema: Record<string, unknown> 
 }
 
 function plain({ $schema, $id, ...rest }: Readonly<Record<string, unknown>>): JsonSchema {
-  return rest;
+  return rest as JsonSchema;
 }

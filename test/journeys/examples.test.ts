@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "no
 import { join } from "node:path";
 import { formatDigest } from "@tributary/shared/digest.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { EXAMPLES } from "../../receiver/openapi/examples.ts";
+import { EXAMPLES, ONE_LINE } from "../../receiver/openapi/examples.ts";
 import { type Caller, caller } from "../site/caller.ts";
 import { ROOT, type Running, until } from "../site/process.ts";
 import { get, makeSite, type Site } from "../site/site.ts";
@@ -42,8 +42,13 @@ afterEach(() => {
 /** As the documentation says it: by its name, the receiver, the key and its certificate in the environment. */
 function start(example: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const program = join(ROOT, "docs", "examples", example);
-  const line = example.endsWith(".mjs") ? [process.execPath, program] : [program];
-  const child = spawn(line[0] as string, [...line.slice(1), ...args], {
+  return example.endsWith(".mjs")
+    ? launchAs(process.execPath, [program, ...args], env)
+    : launchAs(program, args, env);
+}
+
+function launchAs(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(program, args, {
     cwd: files,
     env: {
       PATH: process.env["PATH"],
@@ -91,6 +96,14 @@ async function expectArrived(source: string, path: string, bytes: Buffer, stdout
 const SENDERS = ["send.sh", "send.py", "send.mjs"];
 
 describe("one file", () => {
+  test("in one line, as the page and README say", async () => {
+    const bytes = randomBytes(1000);
+    writeFileSync(join(files, "sales.csv"), bytes);
+    const { said, ended } = launchAs("sh", ["-c", ONE_LINE("$TRIBUTARY_URL")]);
+    expect(await ended, said.stderr).toBe(0);
+    await expectArrived("pos", "sales.csv", bytes, said.stdout);
+  });
+
   test.for(SENDERS)("%s", async (example) => {
     const bytes = randomBytes(3_000_000);
     writeFileSync(join(files, "sales.csv"), bytes);
