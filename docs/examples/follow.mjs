@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// follow.mjs PLACE: prints what arrives as it arrives, a line of JSON each, and keeps its place in the file PLACE. Stays
-// until it is stopped. Needs a key with the scope read. Node 20 or newer, nothing else.
+// follow.mjs PLACE: prints what arrives as it arrives, a line of JSON each, and keeps its place
+// in the file PLACE. Stays until it is stopped. Needs a key with the scope read.
+// Node 20 or newer, nothing else.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""follow.py PLACE: prints what arrived since the last time, a line of JSON each, and keeps its place in the file PLACE.
-To be run again and again, by cron for example. Needs a key with the scope read. Python 3.9 or newer, nothing else."""
+"""follow.py PLACE: prints what arrived since the last time, a line of JSON each, and keeps its
+place in the file PLACE. To be run again and again, by cron for example. Needs a key with the
+scope read. Python 3.9 or newer, nothing else."""
 import json, os, pathlib, sys, urllib.error, urllib.parse, urllib.request
 
 place = pathlib.Path(sys.argv[1])

@@ -1,6 +1,6 @@
 #!/bin/sh
-# send-folder.sh FOLDER SOURCE: sends all files below a folder in one request. Prints a line for each, its receipt or
-# its problem, and last how many were taken; ends with 1 unless that is all of them.
+# send-folder.sh FOLDER SOURCE: sends all files below a folder in one request. Prints a line
+# for each, its receipt or its problem, and last how many were taken; ends with 1 unless all.
 set -eu
 tar -C "$1" -cf - . |
   curl -sS --fail-with-body -X POST -H @/dev/fd/3 -T - "$TRIBUTARY_URL/v1/bundles/$2" 3<<END |

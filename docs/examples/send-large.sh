@@ -1,6 +1,6 @@
 #!/bin/sh
-# send-large.sh FILE SOURCE PATH: sends a file of any size in parts, prints the answer with its receipt. After a break
-# run it again: it goes on with the parts that are missing.
+# send-large.sh FILE SOURCE PATH: sends a file of any size in parts, prints the answer with its
+# receipt. After a break run it again: it goes on with the parts that are missing.
 set -eu
 call() {
   printf 'Authorization: Bearer %s\n' "$TRIBUTARY_KEY" > "$work/key"

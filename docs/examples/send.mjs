@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// send.mjs FILE SOURCE/PATH: sends one file, prints the answer with its receipt. Node 20 or newer, nothing else.
+// send.mjs FILE SOURCE/PATH: sends one file, prints the answer with its receipt.
+// Node 20 or newer, nothing else.
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";

@@ -1,4 +1,5 @@
-# send.ps1 FILE SOURCE/PATH: sends one file, prints the answer with its receipt. Windows PowerShell 5.1, PowerShell 7.
+# send.ps1 FILE SOURCE/PATH: sends one file, prints the answer with its receipt.
+# Windows PowerShell 5.1, PowerShell 7.
 param([Parameter(Mandatory = $true)] [string] $File, [Parameter(Mandatory = $true)] [string] $To)
 $ErrorActionPreference = 'Stop'
 $hex = (Get-FileHash -LiteralPath $File -Algorithm SHA256).Hash

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""send.py FILE SOURCE/PATH: sends one file, prints the answer with its receipt. Python 3.9 or newer, nothing else."""
+"""send.py FILE SOURCE/PATH: sends one file, prints the answer with its receipt.
+Python 3.9 or newer, nothing else."""
 import base64, hashlib, os, sys, time, urllib.error, urllib.parse, urllib.request, uuid
 
 def send(file, to):

@@ -1,5 +1,6 @@
 #!/bin/sh
-# send.sh FILE SOURCE/PATH: sends one file, prints the answer with its receipt. The path is percent-encoded.
+# send.sh FILE SOURCE/PATH: sends one file, prints the answer with its receipt.
+# The path is percent-encoded.
 set -eu
 digest=$(openssl dgst -sha256 -binary "$1" | openssl base64)
 id=$(openssl rand -hex 16) # the same for every retry: nothing arrives twice

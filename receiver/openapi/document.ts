@@ -99,8 +99,11 @@ function securityOf({ access }: Operation): readonly Json[] {
       return [];
     case "agent":
       return [{ agent: [] }];
-    case "credentials":
-      return [{ key: access.scope === undefined ? [] : [access.scope] }, { agent: [] }];
+    case "credentials": {
+      const key = { key: access.scope === undefined ? [] : [access.scope] };
+      // What an agent brought it does not read again.
+      return access.scope === "read" ? [key] : [key, { agent: [] }];
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 /** The whole wire. A route of the application that no operation stands for is a mistake, which its start says. */
+import { AGENTS } from "./agents.ts";
+import { EVERYBODY } from "./everybody.ts";
 import { type Operation, routesOf } from "./operation.ts";
-import { AGENTS, EVERYBODY, READING } from "./reading.ts";
+import { READING } from "./reading.ts";
 import { PARTS, SENDING } from "./sending.ts";
 
 export const OPERATIONS: readonly Operation[] = [...SENDING, ...PARTS, ...READING, ...AGENTS, ...EVERYBODY];

@@ -33,9 +33,8 @@ function whoMay({ access }: Operation): string {
     case "agent":
       return "For agents alone, with a signed token.";
     case "credentials":
-      return access.scope === undefined
-        ? "With any API key, or an agent's token."
-        : `With an API key that has the scope \`${access.scope}\`, or an agent's token.`;
+      if (access.scope === undefined) return "With any API key, or an agent's token.";
+      return `With an API key that has the scope \`${access.scope}\`${access.scope === "read" ? "" : ", or an agent's token"}.`;
   }
 }
 

@@ -87,6 +87,9 @@ details > summary { cursor: pointer; padding: 4px 0; }
   table:not(.table-problems) tr { border-bottom: 1px solid var(--line); padding: 8px 0; }
   table:not(.table-problems) td, table:not(.table-problems) tbody th { border: 0; padding: 0 0 2px; min-width: 0; }
   tbody th small { display: inline; }
+  .table-problems, .table-problems thead, .table-problems tbody { display: block; }
+  .table-problems tr { display: grid; grid-template-columns: 1fr 6ch 5ch; border-bottom: 1px solid var(--line); padding: 8px 0; }
+  .table-problems th, .table-problems td { border: 0; padding: 0; min-width: 0; } .table-problems :is(th, td):last-child { grid-column: 1 / -1; }
 }
 @media print {
   :root { --text: #000; --quiet: #444; --paper: #fff; --raised: #fff; --link: #000; }

@@ -11,14 +11,12 @@ import {
   uploadRequest,
   uploadState,
 } from "@tributary/shared/protocol.ts";
+import { json } from "./content.ts";
 import type { Content, Operation } from "./operation.ts";
 import * as parameters from "./parameters.ts";
 
 const { CLIENT, IDEMPOTENCY_KEY, MODIFIED_AT, SEALED_AT, SOURCE, UPLOAD_ID } = parameters;
 
-const json = (schema: Extract<Content, { kind: "json" }>["schema"]): readonly Content[] => [
-  { kind: "json", type: "application/json", schema },
-];
 const BYTES: readonly Content[] = [{ kind: "bytes", type: "application/octet-stream" }];
 
 const WHO: readonly ProblemCode[] = [
