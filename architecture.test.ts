@@ -43,6 +43,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/config.ts": [],
   "receiver/version.ts": [],
   "receiver/limits": [],
+  "receiver/openapi": [],
   "receiver/install": [],
   "receiver/lake": [],
   "receiver/ledger": [],
@@ -57,9 +58,11 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/fleet",
     "receiver/install",
     "receiver/limits",
+    "receiver/openapi",
     "receiver/tail",
     "receiver/lake",
     "receiver/ledger",
+    "receiver/version.ts",
   ],
   "receiver/console": [
     "receiver/expectations",
@@ -98,6 +101,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/lake",
     "receiver/ledger",
     "receiver/metrics.ts",
+    "receiver/openapi",
   ],
   "receiver/serve.ts": ["receiver/app.ts", "receiver/doors", "receiver/config.ts"],
   "receiver/run.ts": ["receiver/*"],
@@ -119,6 +123,7 @@ const forTests = [
   "receiver/identity/scene.ts",
   "receiver/lake/memory.ts",
   "receiver/ledger/samples.ts",
+  "receiver/openapi/conform.ts",
   "receiver/rig.ts",
 ];
 

@@ -21,6 +21,7 @@ const FOLDERS: Readonly<Record<Side, Readonly<Record<string, string>>>> = {
   receiver: {
     "ledger/sqlite/": "receiver/ledger/migrations/sqlite",
     "ledger/postgres/": "receiver/ledger/migrations/postgres",
+    "examples/": "docs/examples",
   },
 };
 
@@ -28,7 +29,7 @@ const FOLDERS: Readonly<Record<Side, Readonly<Record<string, string>>>> = {
 export async function bundle(side: Side, version: string, threads: string): Promise<Bundle> {
   const texts = new Map<string, string>();
   for (const [name, folder] of Object.entries(FOLDERS[side]))
-    for (const file of readdirSync(join(ROOT, folder)).filter((one) => one.endsWith(".sql")))
+    for (const file of readdirSync(join(ROOT, folder)).filter((one) => /\.(sql|sh|ps1|py|mjs)$/.test(one)))
       texts.set(`${name}${file}`, readFileSync(join(ROOT, folder, file), "utf8"));
   if (side === "receiver")
     for (const thread of ["follower-worker", "publisher-worker"])

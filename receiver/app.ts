@@ -8,21 +8,28 @@ import type { DoorEnv } from "./doors/door.ts";
 import { type EventsDoor, eventsDoor } from "./doors/events.ts";
 import { filesDoor } from "./doors/files.ts";
 import { type HealthDoor, healthDoor } from "./doors/health.ts";
+import { openapiDoor } from "./doors/openapi.ts";
 import { answerProblem } from "./doors/problem.ts";
 import { removalsDoor } from "./doors/removals.ts";
 import { uploadsDoor } from "./doors/uploads.ts";
 import { type VersionsDoor, versionsDoor } from "./doors/versions.ts";
 import type { Uploads } from "./ingest/ingest.ts";
+import { operationsOf } from "./openapi/operations.ts";
 
 export interface AppParts extends BundlesDoor, VersionsDoor, EventsDoor, HealthDoor {
   readonly uploads: Uploads;
   readonly jwks: () => Jwks;
+  /** What the document names as its server; without it, the address that was asked. */
+  readonly publicUrl: string | undefined;
   /** Enroll, heartbeat and the packages, of which ingest knows nothing. */
   readonly more: readonly Hono<DoorEnv>[];
   readonly reportRequest: (method: string, status: number, ms: number) => void;
 }
 
-/** Routes by the raw path, so that no spelling of `..` is resolved before a door has refused it. */
+/**
+ * Routes by the raw path, so that no spelling of `..` is resolved before a door has refused it. Throws for a route that
+ * is not described in `openapi/`: a door that programs cannot find out about shall not open.
+ */
 export function createApp(parts: AppParts): Hono<DoorEnv> {
   const app = new Hono<DoorEnv>({ getPath: (_request, options) => options?.env?.target.path ?? "/" });
   app.use(async (c, next) => {
@@ -50,12 +57,14 @@ export function createApp(parts: AppParts): Hono<DoorEnv> {
       c.header("cache-control", "public, max-age=300");
       return c.json(parts.jwks());
     }),
+    openapiDoor({ publicUrl: parts.publicUrl, operations: () => described }),
     ...parts.more,
   ];
   for (const door of doors) app.route("/", door);
   const refuse = answerProblem(parts.reportProblem);
   app.onError(refuse);
   const routes = app.routes.filter((route) => route.method !== "ALL");
+  const described = operationsOf(routes.map((route) => `${route.method} ${route.path}`));
   app.notFound((c) => {
     const { path } = c.env.target;
     const allowed = [...new Set(routes.filter((r) => fits(r.path, path)).map((r) => r.method))].join(", ");

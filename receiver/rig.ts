@@ -16,6 +16,7 @@ import { type MemoryLake, memoryLake } from "./lake/memory.ts";
 import { addClient } from "./ledger/clients.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { openSqlite } from "./ledger/sqlite.ts";
+import { conform } from "./openapi/conform.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 
 /** A gate whose bearer texts are names; whoever is not named is nobody. */
@@ -77,7 +78,7 @@ export interface Rig {
   readonly folder: string;
   /** The receiver's own authority, PEM. */
   readonly ca: string;
-  /** One request; `path` goes out as it is, byte for byte. */
+  /** One request; `path` goes out as it is, byte for byte. Fails when the answer is not as the document says. */
   ask(
     method: string,
     path: string,
@@ -96,8 +97,10 @@ export interface RigOptions {
   readonly keysOf?: Rig;
   /** Wraps the lake that the receiver gets, to play its failures. */
   readonly wrap?: (lake: MemoryLake) => AnyLake;
-  /** What `main.ts` hands in besides ingest's own. */
-  readonly doors?: readonly Hono<DoorEnv>[];
+  /** What `main.ts` hands in besides ingest's own; made from the rig's own parts where it needs them. */
+  readonly doors?:
+    | readonly Hono<DoorEnv>[]
+    | ((made: Pick<Rig, "database" | "keys" | "gate">) => readonly Hono<DoorEnv>[]);
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
@@ -125,7 +128,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     lake: options.wrap?.(lake) ?? lake,
     keys,
     gate,
-    doors: options.doors ?? [],
+    doors:
+      typeof options.doors === "function" ? options.doors({ database, keys, gate }) : (options.doors ?? []),
     log: pino({ level: "silent" }),
   });
   const ca = keys.trust().authorities.join("\n");
@@ -138,7 +142,13 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     keys,
     folder,
     ca,
-    ask: (method, path, headers = {}, body) => send(agent, receiver.url, method, path, headers, body),
+    async ask(method, path, headers = {}, body) {
+      const answer = await send(agent, receiver.url, method, path, headers, body);
+      const { status, headers: got, body: bytes } = answer;
+      const wrong = conform({ method, path, status, headers: got, body: bytes });
+      if (wrong.length > 0) throw new Error(`not as /openapi.json says:\n${wrong.join("\n")}`);
+      return answer;
+    },
     async entries() {
       const row = await database.db
         .selectFrom("entries")

@@ -100,6 +100,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     stopping: stopping.signal,
     heartbeat: STREAM_HEARTBEAT_MS,
     jwks: keys.jwks,
+    publicUrl: settings.publicUrl,
     more: parts.doors,
     suspended: async (clients) => await suspendedAmong(database, clients),
     checks: [() => checkLedger(database.db), () => checkLake(lake)],

@@ -66,29 +66,31 @@ export const deliveryStatus = z.enum(["created", "unchanged", "removed"]);
 
 /** The answer of every door that takes a file or a removal. */
 export const deliveryAnswer = z.object({
-  status: deliveryStatus,
-  versionId: uuid,
+  status: deliveryStatus.describe(
+    "a new version; the newest version of this path has these bytes; or a removal",
+  ),
+  versionId: uuid.describe("the entry in the ledger that the receipt is for"),
   client: slug,
   source: slug,
-  path: z.string(),
-  pathEncoded,
-  size: size.nullable(),
-  sha256: sha256Hex.nullable(),
-  captureId: captureKey,
-  receivedAt: instant,
+  path: z.string().describe("for reading: bytes that are not UTF-8 are shown as U+FFFD"),
+  pathEncoded: pathEncoded.describe("the identity of the path"),
+  size: size.nullable().describe("bytes, as the receiver counted them; null for a removal"),
+  sha256: sha256Hex.nullable().describe("as the receiver found it; null for a removal"),
+  captureId: captureKey.describe("the Idempotency-Key"),
+  receivedAt: instant.describe("when it was committed, by the ledger's clock"),
   receipt: z.string().describe("the signed receipt, a compact JWS"),
 });
 export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
 
 /** RFC 9457, as every failure looks on the wire; `code` is one of `problems.ts`, `retryAfter` in seconds. */
 export const wireProblem = z.object({
-  type: z.string(),
-  title: z.string(),
+  type: z.string().describe("urn:tributary:problem: and the code"),
+  title: z.string().describe("what the code means"),
   status: z.int(),
-  code: z.string(),
-  detail: z.string().optional(),
-  requestId: z.string().optional(),
-  retryAfter: z.number().optional(),
+  code: z.string().describe("stable: what programs match on"),
+  detail: z.string().optional().describe("for people: what happened, to what, what to do"),
+  requestId: z.string().optional().describe("finds it in the receiver's log"),
+  retryAfter: z.number().optional().describe("seconds"),
 });
 
 /** Records that a tar entry of a bundle may carry in its PAX header, beside the standard ones. */
@@ -116,8 +118,8 @@ export const bundleProblem = z.object({
 export const bundleEnd = z.object({
   end: z.literal(true),
   complete: z.boolean().describe("whether the tar stream was read to its end"),
-  delivered: size,
-  refused: size,
+  delivered: size.describe("lines with a receipt"),
+  refused: size.describe("lines with a problem"),
 });
 /** What `POST /v1/bundles/{source}` answers, one JSON object a line (NDJSON), as the entries become durable. */
 export const bundleLine = z.union([bundleReceipt, bundleProblem, bundleEnd]);
@@ -226,22 +228,28 @@ export type HeartbeatAnswer = z.infer<typeof heartbeatAnswer>;
 /** `partDigests`, when given, lets the receiver answer which parts it does not need (kept for delta transfer). */
 export const uploadRequest = z.object({
   source: slug,
-  pathEncoded,
-  size,
-  sha256: sha256Hex,
-  captureId: captureKey,
-  modifiedAt: instant.optional(),
-  sealedAt: instant.optional(),
-  partDigests: z.array(sha256Hex).max(PARTS.most).optional(),
+  pathEncoded: pathEncoded.describe("the path, percent-encoded; slashes stay as they are"),
+  size: size.describe("bytes of the whole file"),
+  sha256: sha256Hex.describe("of the whole file"),
+  captureId: captureKey.describe("the Idempotency-Key of this capture"),
+  modifiedAt: instant.optional().describe("when the file was last changed at the client"),
+  sealedAt: instant.optional().describe("when the sender read it"),
+  partDigests: z
+    .array(sha256Hex)
+    .max(PARTS.most)
+    .optional()
+    .describe("of each part, in order; may be left out"),
 });
 export type UploadRequest = z.infer<typeof uploadRequest>;
 
 export const uploadState = z.object({
   uploadId: uuid,
-  partSize: size,
+  partSize: size.describe("bytes of every part but the last"),
   partCount: size,
-  parts: z.array(z.object({ number: z.int().positive(), size, sha256: sha256Hex })),
-  expiresAt: instant,
+  parts: z
+    .array(z.object({ number: z.int().positive(), size, sha256: sha256Hex }))
+    .describe("those that arrived"),
+  expiresAt: instant.describe("when it is swept, unless it is touched before"),
 });
 export type UploadState = z.infer<typeof uploadState>;
 
@@ -254,8 +262,8 @@ export type PartAnswer = z.infer<typeof partAnswer>;
 
 export const removalRequest = z.object({
   source: slug,
-  pathEncoded,
-  captureId: captureKey,
+  pathEncoded: pathEncoded.describe("the path, percent-encoded; slashes stay as they are"),
+  captureId: captureKey.describe("an id of this removal, the same for every retry"),
   sealedAt: instant.optional().describe("when the sender decided that the file is gone"),
 });
 export type RemovalRequest = z.infer<typeof removalRequest>;
@@ -263,18 +271,18 @@ export type RemovalRequest = z.infer<typeof removalRequest>;
 /** One line of the ledger as everybody sees it: `history --json`, `/v1/versions`, events, manifest. */
 export const entry = z.object({
   versionId: uuid,
-  kind: z.enum(["version", "removal"]),
+  kind: z.enum(["version", "removal"]).describe("more kinds may come: skip those that you do not know"),
   client: slug,
   source: slug,
-  path: z.string(),
-  pathEncoded,
-  size: size.nullable(),
-  sha256: sha256Hex.nullable(),
-  captureId: captureKey,
-  modifiedAt: instant.nullable(),
-  sealedAt: instant.nullable(),
-  receivedAt: instant,
-  channel: z.string(),
+  path: z.string().describe("for reading: bytes that are not UTF-8 are shown as U+FFFD"),
+  pathEncoded: pathEncoded.describe("the identity of the path"),
+  size: size.nullable().describe("bytes; null for a removal"),
+  sha256: sha256Hex.nullable().describe("null for a removal"),
+  captureId: captureKey.describe("the sender's Idempotency-Key"),
+  modifiedAt: instant.nullable().describe("when the file was last changed at the client, as the sender said"),
+  sealedAt: instant.nullable().describe("when the sender read it, as it said"),
+  receivedAt: instant.describe("when it was committed, by the ledger's clock"),
+  channel: z.string().describe("push (an agent), api (a key), parts, …"),
   agentId: z.string().nullable().describe("the agent, or the API key's id, that brought it"),
   key: z.string().nullable().describe("the object in the lake; null for a removal"),
 });
@@ -284,11 +292,17 @@ export type Entry = z.infer<typeof entry>;
 export const manifestLine = entry.extend({ seq: z.int().positive(), receipt: z.string() });
 export type ManifestLine = z.infer<typeof manifestLine>;
 
-export const entryPage = z.object({ entries: z.array(entry), cursor: z.string().nullable() });
+export const entryPage = z.object({
+  entries: z.array(entry),
+  cursor: z.string().nullable().describe("for the next page; null: this was the last"),
+});
 export type EntryPage = z.infer<typeof entryPage>;
 
 /** Events: entries in commit order; `cursor` continues after the last of them, also when the list is empty. */
-export const eventPage = z.object({ events: z.array(entry), cursor: z.string() });
+export const eventPage = z.object({
+  events: z.array(entry),
+  cursor: z.string().describe("where to go on, also when the list is empty"),
+});
 export type EventPage = z.infer<typeof eventPage>;
 
 export const clientPage = z.object({ clients: z.array(z.object({ name: slug, suspended: z.boolean() })) });

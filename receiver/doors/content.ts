@@ -16,7 +16,7 @@ export interface Wanted {
 export function wantedOf(c: DoorContext, content: { readonly size: number; readonly etag: string }): Wanted {
   const { size, etag } = content;
   const headers = { "accept-ranges": "bytes", etag };
-  if (matches(header(c, "if-none-match"), etag)) return { status: 304, range: undefined, length: 0, headers };
+  if (isKnown(c, etag)) return { status: 304, range: undefined, length: 0, headers };
   const ifRange = header(c, "if-range");
   const range = ifRange === undefined || ifRange === etag ? parseRange(header(c, "range"), size) : undefined;
   const length = range === undefined ? size : range.end - range.start + 1;
@@ -32,7 +32,8 @@ export function wantedOf(c: DoorContext, content: { readonly size: number; reado
   };
 }
 
-/** RFC 9110, 13.1.2. */
-function matches(field: string | undefined, etag: string): boolean {
-  return field?.split(",").some((one) => ["*", etag, `W/${etag}`].includes(one.trim())) ?? false;
+/** Whether the reader says that it has this (RFC 9110, 13.1.2). `etag` with its quotes. */
+export function isKnown(c: DoorContext, etag: string): boolean {
+  const known = header(c, "if-none-match")?.split(",") ?? [];
+  return known.some((one) => ["*", etag, `W/${etag}`].includes(one.trim()));
 }

@@ -47,6 +47,19 @@ test("pages of history, by source, path, time and newest", async () => {
   expect((await get("/v1/clients")).json).toEqual({ clients: [{ name: "acme", suspended: false }] });
 });
 
+test("pages neither repeat nor pass over an entry when more arrive meanwhile", async () => {
+  for (const name of ["p1", "p2", "p3"]) await put(name, name, "paged");
+  const seen: string[] = [];
+  let cursor: unknown = "";
+  do {
+    const page = await get(`/v1/versions?source=paged&limit=1&cursor=${String(cursor)}`);
+    seen.push(...paths(page));
+    cursor = page.json.cursor;
+    if (seen.length < 3) await put(`late${seen.length}`, "late", "paged");
+  } while (cursor !== null);
+  expect(seen).toEqual(["p1", "p2", "p3", "late1", "late2"]);
+});
+
 describe("content", () => {
   let url: string;
   beforeAll(async () => {
@@ -73,6 +86,7 @@ describe("content", () => {
     expect(await range("bytes=3-")).toEqual([416, "range-invalid"]);
     expect(await range("bytes=0-0,2-2")).toEqual([200, "one"]);
     expect(await range("bytes=0-1", { "if-range": '"else"' })).toEqual([200, "one"]);
+    expect(await range("bytes=0-1", { "if-range": etag })).toEqual([206, "on"]);
     expect((await get(`${url}/content`, "reader", { "if-none-match": etag })).status).toBe(304);
     const head = await rig.ask("HEAD", `${url}/content`, as("reader"));
     expect([head.status, head.headers["content-length"], head.body.length]).toEqual([200, "3", 0]);

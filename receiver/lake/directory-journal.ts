@@ -10,8 +10,13 @@
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { Small } from "./directory-publish.ts";
 import { type Disk, lakeFault, syncFolder } from "./disk.ts";
+
+/** An object's bytes and its key. */
+export interface Small {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
 
 /** A journal is closed when it has so many bytes or is so old, and settled then. */
 const MOST_BYTES = 64 * 2 ** 20;

@@ -5,7 +5,8 @@
 import { Worker } from "node:worker_threads";
 import { isPackaged, packagedText } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { PublishSmall, Small } from "./directory-publish.ts";
+import type { Small } from "./directory-journal.ts";
+import type { PublishSmall } from "./directory-publish.ts";
 
 /** What a thread opens when it starts. */
 export interface Ground {

@@ -7,8 +7,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { journalFolder, recordsOf } from "./directory-journal.ts";
-import type { Small } from "./directory-publish.ts";
+import { journalFolder, recordsOf, type Small } from "./directory-journal.ts";
 import type { Tree } from "./directory-tree.ts";
 import { type Disk, hasCode, lakeFault, syncFolder } from "./disk.ts";
 

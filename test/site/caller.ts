@@ -1,6 +1,10 @@
-/** A program at the API door: one keep-alive connection, an API key, the site's own authority. */
+/**
+ * A program at the API door: keep-alive connections, an API key, the site's own authority. An answer that is not as
+ * `/openapi.json` says is an error.
+ */
 import { readFileSync } from "node:fs";
 import { Pool } from "undici";
+import { conform } from "../../receiver/openapi/conform.ts";
 import type { Site } from "./site.ts";
 
 export interface Answer {
@@ -40,7 +44,13 @@ export function caller(site: Pick<Site, "port" | "ca">, key: string, port = site
       headers: { authorization: `Bearer ${key}`, ...headers },
       body: (body ?? null) as never,
     });
-    const text = await answer.body.text();
+    const bytes = Buffer.from(await answer.body.arrayBuffer());
+    const wrong = conform({
+      ...{ method, path, body: bytes },
+      ...{ status: answer.statusCode, headers: answer.headers },
+    });
+    if (wrong.length > 0) throw new Error(`not as /openapi.json says:\n${wrong.join("\n")}`);
+    const text = bytes.toString("utf8");
     let parsed: unknown = text;
     try {
       parsed = JSON.parse(text);

@@ -1,0 +1,61 @@
+/** What agents say. */
+import {
+  enrollAnswer,
+  enrollRequest,
+  heartbeatAnswer,
+  heartbeatRequest,
+  ROUTE,
+} from "@tributary/shared/protocol.ts";
+import { json } from "./content.ts";
+import type { Operation } from "./operation.ts";
+
+const enroll: Operation = {
+  id: "enroll",
+  group: "Agents",
+  method: "POST",
+  path: ROUTE.enroll,
+  summary: "Become an agent",
+  description: [
+    "The secret inside the one-time code is the credential. Repeated with the same public key it answers the same.",
+  ],
+  access: { kind: "everybody" },
+  parameters: [],
+  body: { description: "The secret, and the key that was made on the host.", content: json(enrollRequest) },
+  answers: [
+    {
+      status: 200,
+      description: "Who it is from now on.",
+      content: json(enrollAnswer),
+      headers: ["cache-control"],
+    },
+  ],
+  problems: [
+    ...([
+      "json-invalid",
+      "body-too-large",
+      "length-mismatch",
+      "code-unknown",
+      "code-used",
+      "code-expired",
+    ] as const),
+    ...(["agent-revoked", "ledger-unavailable"] as const),
+  ],
+};
+
+const heartbeat: Operation = {
+  id: "heartbeat",
+  group: "Agents",
+  method: "POST",
+  path: ROUTE.heartbeat,
+  summary: "An agent's state",
+  description: ["What it holds and what troubles it. The answer brings the next nonce, trust and commands."],
+  access: { kind: "agent" },
+  parameters: [],
+  body: { description: "The state, with the nonce of the last answer.", content: json(heartbeatRequest) },
+  answers: [
+    { status: 200, description: "What is new.", content: json(heartbeatAnswer), headers: ["cache-control"] },
+  ],
+  problems: ["json-invalid", "body-too-large", "length-mismatch", "forbidden"],
+};
+
+export const AGENTS: readonly Operation[] = [enroll, heartbeat];
