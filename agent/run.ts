@@ -27,11 +27,12 @@ import { Sources } from "./sources.ts";
 import { bandwidthOf, rateAt, streamsAt } from "./upload/bandwidth.ts";
 import { Bundles } from "./upload/bundles.ts";
 import { contentOpener, smallReader } from "./upload/content.ts";
-import { courier, ridesAlong } from "./upload/courier.ts";
+import { courier } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
 import { placeOf } from "./upload/ends.ts";
 import { type Bearing, HttpReceiver } from "./upload/http.ts";
 import { reachOf } from "./upload/retry.ts";
+import { ridesUpTo } from "./upload/ride.ts";
 import { Slots } from "./upload/slots.ts";
 import { RING_BYTES } from "./upload/stream.ts";
 import { VERSION } from "./version.ts";
@@ -132,11 +133,13 @@ async function live(
   });
   const limits = () => settings.limits;
   const rate = (): number | undefined => rateAt(settings.limits, new Date());
+  const rides = (): number => ridesUpTo(receiver.roundTripMs);
   const sourceOf = (client: string, name: string) => sources.find(client, name);
   const carry = courier({
     receiver,
     open: contentOpener(spool.folder, sourceOf),
     readSmall: smallReader(sourceOf),
+    ridesUpTo: rides,
     site: () => identity.site,
     jwks: () => identity.jwks,
     bundles: new Bundles({ receiver, now }),
@@ -159,7 +162,7 @@ async function live(
     carry,
     probe: () => heartbeat.beat(),
     parallel: () => Math.min(settings.limits.parallel, streamsAt(rate())),
-    share: shareOf,
+    share: (parcel) => shareOf(parcel, rides()),
     open: () => rate() !== 0,
     report,
     random: Math.random,
@@ -293,8 +296,8 @@ async function live(
 }
 
 /** Of what rides along, so many and so many bytes count as one. A power of two: sums of shares stay exact. */
-function shareOf(parcel: Parcel): number {
-  if (parcel.kind !== "version" || !ridesAlong(parcel)) return 1;
+function shareOf(parcel: Parcel, ridesUpTo: number): number {
+  if (parcel.kind !== "version" || parcel.state.size > ridesUpTo) return 1;
   return Math.max(1, Math.ceil(parcel.state.size / SHARE_BYTES)) / SHARES;
 }
 

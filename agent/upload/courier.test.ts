@@ -106,6 +106,7 @@ function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
   const run = courier({
     receiver: http,
     readSmall: () => undefined,
+    ridesUpTo: () => 65_536,
     fresh: new FreshBytes(),
     bundles: new Bundles({ receiver: http, now: () => performance.now() }),
     open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),

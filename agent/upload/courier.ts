@@ -39,14 +39,8 @@ export interface CourierOptions extends PartsOptions {
   readonly bundles: Bundles;
   readonly fresh: FreshBytes;
   readonly readSmall: ReadSmall;
-}
-
-/** What a round trip of its own would cost more than its bytes. */
-const RIDES_BELOW = 64 * 2 ** 10;
-
-/** Whether a parcel may leave in a bundle. */
-export function ridesAlong(parcel: Parcel): boolean {
-  return parcel.kind === "version" && parcel.state.size <= RIDES_BELOW;
+  /** Files of at most so many bytes leave in bundles. */
+  readonly ridesUpTo: () => number;
 }
 
 /** Throws the ProblemError that kept the parcel from being delivered this time, or the reason of an aborted signal. */
@@ -104,7 +98,7 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
   }
   await using content = await options.open(parcel);
   if (parcel.state.size >= IN_PARTS_FROM) return await carryInParts(options, parcel, content, signal);
-  if (parcel.state.size <= PIECE)
+  if (parcel.state.size <= Math.max(PIECE, options.ridesUpTo()))
     return await bringSmall(options, parcel, await whole(options, parcel, content, signal), signal);
   const { size } = parcel.state;
   return await put(
@@ -125,8 +119,8 @@ async function bring(options: CourierOptions, parcel: VersionParcel, signal: Abo
   );
 }
 
-function readAgain({ readSmall }: CourierOptions, parcel: VersionParcel): Buffer | undefined {
-  if (parcel.state.size > RIDES_BELOW) return undefined;
+function readAgain({ readSmall, ridesUpTo }: CourierOptions, parcel: VersionParcel): Buffer | undefined {
+  if (parcel.state.size > ridesUpTo()) return undefined;
   const bytes = readSmall(parcel);
   if (bytes !== undefined && hash("sha256", bytes, "hex") !== parcel.sha256) throw otherBytes();
   return bytes;
@@ -140,7 +134,7 @@ async function bringSmall(
   bytes: Buffer,
   signal: AbortSignal,
 ): Promise<Answer> {
-  if (ridesAlong(parcel)) {
+  if (bytes.length <= options.ridesUpTo()) {
     const answer = await options.bundles.carry(parcel, bytes, signal);
     if (answer !== "alone") return answer;
   }

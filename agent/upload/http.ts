@@ -15,6 +15,7 @@ import { openLine, secureContext } from "../identity/line.ts";
 import { proxyFor } from "../identity/proxy.ts";
 import type { Body, Call, Receiver } from "../identity/receiver.ts";
 import { authoritiesOf, type Trust } from "../identity/trust.ts";
+import { RoundTrip } from "./ride.ts";
 
 /** What a call needs to know of this agent and its host; read anew for each line, so changes count at once. */
 export interface Bearing {
@@ -43,6 +44,7 @@ export class HttpReceiver implements Receiver {
   readonly #options: HttpOptions;
   #pool: Pool | undefined;
   #origin = "";
+  readonly #roundTrip = new RoundTrip();
   #context: { readonly of: string; readonly context: SecureContext } | undefined;
 
   constructor(options: HttpOptions) {
@@ -65,6 +67,11 @@ export class HttpReceiver implements Receiver {
         } else throw cause;
       }
     }
+  }
+
+  /** As measured with the last calls; undefined before the first answer. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTrip.ms;
   }
 
   /** Ends the lines; calls under way fail. New calls open new lines: also the way to take up another proxy at once. */
@@ -119,6 +126,8 @@ export class HttpReceiver implements Receiver {
         bodyTimeout: silenceMs,
       });
       clock.heard(header(response.headers, "date"), mark);
+      // A stream is answered when there is something to say.
+      if (typeof call.body !== "function") this.#roundTrip.heard(clock.mark() - mark);
       return await read(response);
     } catch (cause) {
       if (cause instanceof ProblemError || call.signal?.aborted) throw cause;

@@ -120,8 +120,9 @@ function recordOf(objects: readonly Small[]): readonly Uint8Array[] {
 
 /** The system may take a part of it at a time. */
 async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
-  const whole = Buffer.concat(pieces);
-  for (let at = 0; at < whole.length; ) at += (await handle.write(whole, at, whole.length - at)).bytesWritten;
+  for (const piece of pieces)
+    for (let at = 0; at < piece.length; )
+      at += (await handle.write(piece, at, piece.length - at)).bytesWritten;
 }
 
 /** The objects of a journal, record by record; ends before what is not whole. */

@@ -11,8 +11,9 @@ import type { PublishSmall } from "./directory-publish.ts";
 /** What a thread opens when it starts. */
 export interface Ground {
   readonly root: string;
-  /** The lake's id in its claim. */
+  /** The lake's id in its claim, and the claim's name. */
   readonly lake: string;
+  readonly claimFile: string;
 }
 
 export interface PublishOrder {
@@ -152,7 +153,7 @@ function problemOf(fault: PublishAnswer["faults"][number] | undefined): Error | 
 }
 
 function startThread(ground: Ground): Worker {
-  const options = { workerData: ground };
+  const options = { workerData: ground, resourceLimits: { maxYoungGenerationSizeMb: 4 } };
   if (isPackaged()) return new Worker(packagedText("publisher-worker.js"), { eval: true, ...options });
   return new Worker(new URL("./publisher-worker.ts", import.meta.url), options);
 }

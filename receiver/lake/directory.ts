@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { type LakeOwner, strangeClaim } from "./claim.ts";
+import { CLAIM, type LakeOwner, strangeClaim } from "./claim.ts";
 import { claimRoot, readClaim, thisHost } from "./directory-claim.ts";
 import { directoryParts } from "./directory-parts.ts";
 import { publishSmall } from "./directory-publish.ts";
@@ -37,7 +37,7 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
   const restored = own === undefined ? 0 : await replayLeft(tree, disk, own, Date.now());
   const publishOne =
     options.disk === undefined
-      ? onThreads({ root, lake: id })
+      ? onThreads({ root, lake: id, claimFile: CLAIM })
       : hereAlone(publishSmall(tree, staging.name, disk));
   const writing = new Map<string, Promise<void>>();
   return {
