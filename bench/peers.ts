@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { startProxy } from "@tributary/test/network/proxy.ts";
 import { freePort, until } from "@tributary/test/site/process.ts";
 
 export interface Peers {
@@ -12,6 +13,11 @@ export interface Peers {
       (from: string, to: string) => Promise<void>
     >
   >;
+  /** The same over ssh alone, every byte so many ms on its way in each direction. */
+  far(latency: number): Promise<{
+    readonly ways: Pick<Peers["ways"], "rsync" | "rsync --fsync" | "rclone sftp">;
+    stop(): Promise<void>;
+  }>;
   stop(): void;
 }
 
@@ -84,7 +90,9 @@ http { access_log off; client_body_temp_path ${arrived}/.body; proxy_temp_path $
     ["-c", join(dir, "nginx.conf"), "-p", dir, "-e", join(dir, "nginx.log")],
     { stdio: "ignore" },
   );
-  const sshOptions = `ssh -p ${ssh} -i ${key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR`;
+  const sshAt = (port: number): string =>
+    `ssh -p ${port} -i ${key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR`;
+  const sshOptions = sshAt(ssh);
   const user = process.env.USER ?? "root";
   await until("sshd and nginx answer", async () => {
     try {
@@ -98,19 +106,31 @@ http { access_log off; client_body_temp_path ${arrived}/.body; proxy_temp_path $
   const rclone = async (args: readonly string[]): Promise<void> =>
     await execute("rclone", ["--config", "/dev/null", "--transfers", "16", "--checkers", "16", ...args]);
   const isFile = (path: string): boolean => !path.endsWith("/");
-  return {
-    ways: {
-      rsync: async (from, to) =>
-        await execute("rsync", ["-a", "-e", sshOptions, from, `${user}@127.0.0.1:${join(arrived, to)}`]),
-      "rsync --fsync": async (from, to) =>
+  const overSsh = (port: number) => {
+    const rsync =
+      (...more: readonly string[]) =>
+      async (from: string, to: string): Promise<void> =>
         await execute("rsync", [
-          "-a",
-          "--fsync",
-          "-e",
-          sshOptions,
-          from,
+          ...["-a", ...more, "-e", sshAt(port), from],
           `${user}@127.0.0.1:${join(arrived, to)}`,
+        ]);
+    return {
+      rsync: rsync(),
+      "rsync --fsync": rsync("--fsync"),
+      "rclone sftp": async (from: string, to: string): Promise<void> =>
+        await rclone([
+          ...["--sftp-host", "127.0.0.1", "--sftp-port", String(port), "--sftp-user", user],
+          ...["--sftp-key-file", key, "copy", from, `:sftp:${join(arrived, to)}`],
         ]),
+    };
+  };
+  return {
+    far: async (latency) => {
+      const proxy = await startProxy({ target: { host: "127.0.0.1", port: ssh }, faults: { latency } });
+      return { ways: overSsh(proxy.port), stop: () => proxy.stop() };
+    },
+    ways: {
+      ...overSsh(ssh),
       "rclone webdav": async (from, to) =>
         await rclone([
           "--no-check-certificate",
@@ -119,20 +139,6 @@ http { access_log off; client_body_temp_path ${arrived}/.body; proxy_temp_path $
           "copy",
           from,
           `:webdav:${to}`,
-        ]),
-      "rclone sftp": async (from, to) =>
-        await rclone([
-          "--sftp-host",
-          "127.0.0.1",
-          "--sftp-port",
-          String(ssh),
-          "--sftp-user",
-          user,
-          "--sftp-key-file",
-          key,
-          "copy",
-          from,
-          `:sftp:${join(arrived, to)}`,
         ]),
       curl: async (from, to) => {
         if (isFile(from)) await execute("curl", ["-sfk", "-T", from, `https://127.0.0.1:${web}/${to}/`]);

@@ -1,7 +1,8 @@
 /** Tributary as a contender: a receiver and an agent, real processes, real TLS, directory lake, SQLite, durable. */
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Running, until } from "@tributary/test/site/process.ts";
+import { startProxy } from "@tributary/test/network/proxy.ts";
+import { freePort, type Running, until } from "@tributary/test/site/process.ts";
 import { type Agent, makeSite, peakMemory, type Site } from "@tributary/test/site/site.ts";
 import Database from "better-sqlite3";
 import { stopwatch, type Taken } from "./measure.ts";
@@ -23,8 +24,17 @@ export interface Measured {
   stop(): Promise<void>;
 }
 
-export async function startTributary(): Promise<Measured> {
-  const site = await makeSite();
+/** `latency`: ms that every byte is on its way between agent and receiver, in each direction. */
+export async function startTributary({ latency }: { readonly latency?: number } = {}): Promise<Measured> {
+  const port = await freePort();
+  const far =
+    latency === undefined
+      ? undefined
+      : await startProxy({ target: { host: "127.0.0.1", port }, faults: { latency } });
+  const site = await makeSite({
+    port,
+    ...(far === undefined ? {} : { publicUrl: `https://127.0.0.1:${far.port}` }),
+  });
   await site.command("client", "add", "bench");
   const folder = join(site.dir, "files");
   mkdirSync(folder);
@@ -69,6 +79,7 @@ export async function startTributary(): Promise<Measured> {
       queue.close();
       await running.stop();
       await receiver.stop();
+      await far?.stop();
       site.remove();
     },
   };
