@@ -12,6 +12,8 @@ export interface Item {
 const MOST_ITEMS = 256;
 const MOST_BYTES = 2 ** 20;
 const MOST_UNDERWAY = 2;
+/** How long a batch that is not full waits for more: a commit of a few costs nearly what one of hundreds does. */
+const GATHER_MS = 10;
 
 /** Memory that all bundles together may hold. */
 export class Memory {
@@ -49,6 +51,7 @@ export class Batches<T extends Item> {
   #gathered: T[] = [];
   #bytes = 0;
   #starved = false;
+  #gathering: NodeJS.Timeout | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   /** `work` rejects only when nothing more is to be taken; `add` and `idle` then throw the same. */
@@ -79,7 +82,11 @@ export class Batches<T extends Item> {
   /** Nothing more is here for now. */
   starved(): void {
     this.#starved = true;
-    if (this.#underway.size === 0) this.#launch();
+    if (this.#underway.size === 0) this.#gather();
+  }
+
+  #gather(): void {
+    if (this.#gathered.length > 0) this.#gathering ??= setTimeout(() => this.#launch(), GATHER_MS);
   }
 
   /** Resolves when all that was added is done. */
@@ -94,6 +101,8 @@ export class Batches<T extends Item> {
   }
 
   #launch(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     const batch = this.#gathered;
     const bytes = this.#bytes;
     if (batch.length === 0) return;
@@ -107,7 +116,7 @@ export class Batches<T extends Item> {
         this.#memory.give(bytes);
         for (const { marks } of batch) for (const mark of marks) this.#marks.delete(mark);
         this.#underway.delete(work);
-        if (this.#starved && this.#underway.size === 0) this.#launch();
+        if (this.#starved && this.#underway.size === 0) this.#gather();
       });
     this.#underway.add(work);
   }
