@@ -81,7 +81,13 @@ test("the queue is a list of parcels with one head a path, over any crash", () =
             for (const m of expected) m.out = true;
           } else if (at.do === "postpone" && out.length > 0) {
             const m = out[at.pick % out.length]!;
-            queue.outbox.postpone(m.parcel.captureId, now + at.ms, { code: "busy", detail: "later" });
+            queue.outbox.postpone([
+              {
+                captureId: m.parcel.captureId,
+                until: now + at.ms,
+                problem: { code: "busy", detail: "later" },
+              },
+            ]);
             m.due = now + at.ms;
             m.out = false;
           } else if (at.do === "end" && out.length > 0) {

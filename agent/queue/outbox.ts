@@ -1,8 +1,7 @@
 /** The courier's side of the queue. Handing out lives in memory only: after a crash everything without a receipt waits again. */
-import type { ProblemCode } from "@tributary/shared/problems.ts";
 import { retakeAside } from "./aside.ts";
 import { diskFull, type QueueFile } from "./database.ts";
-import type { Outbox, Parcel, ParcelEnd } from "./queue.ts";
+import type { Outbox, Parcel, ParcelEnd, Postponement } from "./queue.ts";
 import { readyParcels } from "./ready.ts";
 import { type ParcelRow, split, toColumns, toParcel, toWaiting } from "./rows.ts";
 
@@ -169,6 +168,11 @@ export function sqliteOutbox(
     });
   });
 
+  const postponeMany = db.transaction((postponed: readonly Postponement[]) => {
+    for (const { captureId, until, problem } of postponed)
+      sql.postpone.run(Math.max(1, Math.ceil(until)), problem.code, problem.detail, now(), captureId);
+  });
+
   function endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void {
     if (ends.length === 0) return;
     try {
@@ -245,14 +249,11 @@ export function sqliteOutbox(
       if (stored !== null && stored !== undefined) times.push(stored);
       return times.length === 0 ? undefined : Math.min(...times);
     },
-    postpone(captureId: string, until: number, problem: { code: ProblemCode; detail: string }) {
-      if (
-        stored(() =>
-          sql.postpone.run(Math.max(1, Math.ceil(until)), problem.code, problem.detail, now(), captureId),
-        )
-      )
-        handedOut.delete(captureId);
-      else hold(captureId, until);
+    postpone(postponed) {
+      const done = stored(() => postponeMany.immediate(postponed));
+      for (const { captureId, until } of postponed)
+        if (done) handedOut.delete(captureId);
+        else hold(captureId, until);
     },
     end: (captureId, end) => endAll([{ captureId, end }]),
     endAll,

@@ -107,7 +107,9 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       const first = version("a");
       put(first, version("a", "2"), version("b"));
       queue.outbox.take(1, 0);
-      queue.outbox.postpone(first.captureId, 500, { code: "busy", detail: "later" });
+      queue.outbox.postpone([
+        { captureId: first.captureId, until: 500, problem: { code: "busy", detail: "later" } },
+      ]);
       expect(taken(9, 499)).toEqual(["b"]);
       expect(queue.outbox.nextDue()).toBe(500);
       expect(queue.outbox.take(9, 500)).toMatchObject([
@@ -170,7 +172,13 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       taken();
       const codes = ["source-unreachable", "file-unreadable", "root-changed", "source-unreachable"] as const;
       for (const [i, { captureId }] of [...parcels, till].entries())
-        queue.outbox.postpone(captureId, 500, { code: codes[i] as (typeof codes)[number], detail: "" });
+        queue.outbox.postpone([
+          {
+            captureId: captureId,
+            until: 500,
+            problem: { code: codes[i] as (typeof codes)[number], detail: "" },
+          },
+        ]);
       queue.outbox.wakeSource("pos");
       expect(taken()).toEqual(["away", "root"]);
       queue.outbox.wakeAll();
@@ -331,7 +339,9 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       book.problem(Buffer.from("locked"), "file-unreadable", "EACCES", 9000);
       const [late, off] = [version("late"), version("off")];
       put(late, off);
-      queue.outbox.postpone(late.captureId, 500, { code: "busy", detail: "later" });
+      queue.outbox.postpone([
+        { captureId: late.captureId, until: 500, problem: { code: "busy", detail: "later" } },
+      ]);
       queue.outbox.end(off.captureId, { ...aside, at: 2e12 });
       expect(queue.status.problems(9).map((p) => [String(p.path), p.code, p.aside])).toEqual([
         ["locked", "file-unreadable", false],

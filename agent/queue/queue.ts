@@ -145,12 +145,19 @@ export interface Outbox {
   wakeSource(name: string): void;
   /** ms at which the next parcel that was postponed becomes due, or undefined. */
   nextDue(): number | undefined;
-  /** Gives it back to try again at `until` (ms). */
-  postpone(captureId: string, until: number, problem: { code: ProblemCode; detail: string }): void;
+  /** Gives them back to try again; one commit for all. */
+  postpone(postponed: readonly Postponement[]): void;
   /** It is delivered, superseded or set aside: the end of this parcel. */
   end(captureId: string, end: ParcelEnd): void;
   /** Many ends in one commit: fsync decides how many small files a second can leave. Throws `disk-full`: then all of them wait again. */
   endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void;
+}
+
+export interface Postponement {
+  readonly captureId: string;
+  /** ms since 1970. */
+  readonly until: number;
+  readonly problem: { readonly code: ProblemCode; readonly detail: string };
 }
 
 export type ParcelEnd =

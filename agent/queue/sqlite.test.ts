@@ -64,7 +64,9 @@ describe("what was set aside", () => {
   test("takes its turn before what was sealed of its path since, all of it in order", () => {
     const [a, b, c] = [put("p", "1"), put("p", "2"), put("p", "3")];
     setAside(a, b);
-    queue.outbox.postpone(c.captureId, 500, { code: "file-unreadable", detail: "" });
+    queue.outbox.postpone([
+      { captureId: c.captureId, until: 500, problem: { code: "file-unreadable", detail: "" } },
+    ]);
     askRetry(db, () => true);
     queue.outbox.retake();
     for (const { captureId } of [a, b]) {

@@ -1,7 +1,7 @@
 import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Fact } from "../facts.ts";
-import type { Admit, Outbox, ParcelEnd, RemovalParcel, Waiting } from "../queue/queue.ts";
+import type { Admit, Outbox, ParcelEnd, Postponement, RemovalParcel, Waiting } from "../queue/queue.ts";
 import type { Carried } from "./courier.ts";
 import { Dispatcher } from "./dispatch.ts";
 
@@ -74,11 +74,14 @@ class MemoryOutbox implements Outbox {
     return due.length === 0 ? undefined : Math.min(...due.map((one) => one.due));
   }
 
-  postpone(captureId: string, until: number): void {
-    const one = this.#find(captureId);
-    one.out = false;
-    one.due = until;
-    one.attempts += 1;
+  postpone(postponed: readonly Postponement[]): void {
+    this.commits += 1;
+    for (const { captureId, until } of postponed) {
+      const one = this.#find(captureId);
+      one.out = false;
+      one.due = until;
+      one.attempts += 1;
+    }
   }
 
   end(captureId: string, end: ParcelEnd): void {

@@ -5,7 +5,7 @@
  */
 import type { ProblemError } from "@tributary/shared/problems.ts";
 import type { Report } from "../facts.ts";
-import type { Outbox, Parcel, Waiting } from "../queue/queue.ts";
+import type { Outbox, Parcel, Postponement, Waiting } from "../queue/queue.ts";
 import type { Carry } from "./courier.ts";
 import { Ends, placeOf } from "./ends.ts";
 import { type Held, Holds } from "./holds.ts";
@@ -48,6 +48,7 @@ export class Dispatcher {
   #timer: NodeJS.Timeout | undefined;
   #running = false;
   #waking = false;
+  #postponed: Postponement[] = [];
 
   constructor(options: DispatchOptions) {
     const { outbox, report, probe, random, now } = options;
@@ -104,8 +105,16 @@ export class Dispatcher {
     this.#waking = true;
     setImmediate(() => {
       this.#waking = false;
+      this.#storePostponed();
       this.wake();
     });
+  }
+
+  /** A bundle that broke strands hundreds at once: one commit for all. */
+  #storePostponed(): void {
+    const postponed = this.#postponed;
+    this.#postponed = [];
+    if (postponed.length > 0) this.#options.outbox.postpone(postponed);
   }
 
   /** The heartbeat got through: try now instead of later. */
@@ -132,6 +141,7 @@ export class Dispatcher {
     while (this.#underway.size > 0) await Promise.all(this.#underway.keys());
     clearTimeout(late);
     cut();
+    this.#storePostponed();
     this.#ends.flush();
   }
 
@@ -205,10 +215,11 @@ export class Dispatcher {
   }
 
   #postpone({ parcel, attempts }: Waiting, problem: ProblemError, tell: boolean): void {
-    const { outbox, report, now, random } = this.#options;
+    const { report, now, random } = this.#options;
     const { code, message } = problem;
     const forMs = backoffMs(attempts + 1, floorOf(problem), random);
-    outbox.postpone(parcel.captureId, now() + forMs, { code, detail: message });
+    const { captureId } = parcel;
+    this.#postponed.push({ captureId, until: now() + forMs, problem: { code, detail: message } });
     if (tell) report({ kind: "ParcelPostponed", ...placeOf(parcel), code, detail: message, forMs });
   }
 
