@@ -2,7 +2,7 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type BundleLine, PAX, ROUTE } from "@tributary/shared/protocol.ts";
 import type { Door, Outcome, Sending } from "./door.ts";
-import { clientHeader, holdKey, type KeyHolder, OF_PROGRAMS, outcomeIn } from "./keyed.ts";
+import { clientHeader, holdKey, type KeyHolder, lost, OF_PROGRAMS, outcomeIn } from "./keyed.ts";
 import { tarOf } from "./tar.ts";
 
 export const bundle: Door = {
@@ -56,7 +56,7 @@ async function carried(
       body: pack(tar),
     });
   } catch (cause) {
-    return files.map(() => ({ kind: "lost", why: String(cause) }));
+    return files.map(() => lost(cause));
   }
   if (answer.status !== 200) return files.map(() => outcomeIn(answer));
   return named(linesOf(answer.body), files.length);

@@ -49,8 +49,14 @@ export async function outcomeOf(call: Promise<Answer>): Promise<Outcome> {
   try {
     return outcomeIn(await call);
   } catch (cause) {
-    return { kind: "lost", why: String(cause) };
+    return lost(cause);
   }
+}
+
+/** The connection's own failures have a code; any other is a fault of the test. */
+export function lost(cause: unknown): Outcome {
+  if (typeof (cause as NodeJS.ErrnoException).code !== "string") throw cause;
+  return { kind: "lost", why: String(cause) };
 }
 
 export function outcomeIn({ status, body }: Pick<Answer, "status" | "body">): Outcome {

@@ -6,7 +6,7 @@ import { formatDigest } from "@tributary/shared/digest.ts";
 import { pathForUrl } from "@tributary/shared/path.ts";
 import { HEADER, ROUTE } from "@tributary/shared/protocol.ts";
 import type { Door, Outcome, Sending, Threshold } from "./door.ts";
-import { clientHeader, holdKey, type KeyHolder, OF_PROGRAMS, outcomeIn, outcomeOf } from "./keyed.ts";
+import { clientHeader, holdKey, type KeyHolder, lost, OF_PROGRAMS, outcomeIn, outcomeOf } from "./keyed.ts";
 
 export const put: Door = {
   ...OF_PROGRAMS,
@@ -56,6 +56,6 @@ async function lied(
       ? outcomeIn({ status, body: JSON.parse(body) })
       : { kind: "lost", why: "the connection was closed" };
   } catch (cause) {
-    return { kind: "lost", why: String(cause) };
+    return lost(cause);
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { encodePath, pathForUrl } from "@tributary/shared/path.ts";
 import { type Entry, type Jwks, ROUTE } from "@tributary/shared/protocol.ts";
 import { type ReceiptClaims, verifyReceipt } from "@tributary/shared/receipt.ts";
+import { Agent, request } from "undici";
 import { expect } from "vitest";
 import { type Caller, caller } from "../site/caller.ts";
 import type { Site } from "../site/site.ts";
@@ -26,6 +27,7 @@ export class Scene {
   readonly client: string;
   readonly #senders: Sender[] = [];
   #usual: Promise<Sender> | undefined;
+  #readKey: Promise<string> | undefined;
   #reader: Promise<Caller> | undefined;
   #jwks: Promise<Jwks> | undefined;
 
@@ -108,10 +110,25 @@ export class Scene {
 
   /** Somebody who may read all that this client has. */
   async reader(): Promise<Caller> {
-    this.#reader ??= this.site
-      .command("key", "add", "--client", this.client, "--scope", "read")
-      .then((key) => caller(this.site, key));
+    this.#readKey ??= this.site.command("key", "add", "--client", this.client, "--scope", "read");
+    this.#reader ??= this.#readKey.then((key) => caller(this.site, key));
     return await this.#reader;
+  }
+
+  /** Read again over HTTP. */
+  async content(versionId: string): Promise<Buffer> {
+    await this.reader();
+    const dispatcher = new Agent({ connect: { ca: readFileSync(this.site.ca, "utf8") } });
+    try {
+      const { statusCode, body } = await request(`${this.site.url}${ROUTE.versions}/${versionId}/content`, {
+        dispatcher,
+        headers: { authorization: `Bearer ${await this.#readKey}` },
+      });
+      expect(statusCode).toBe(200);
+      return Buffer.from(await body.arrayBuffer());
+    } finally {
+      await dispatcher.close();
+    }
   }
 
   /** The ledger's entries of this client, in its order; of one path where it is named. `query`: further parameters. */

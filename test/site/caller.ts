@@ -7,8 +7,6 @@ export interface Answer {
   readonly status: number;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
   readonly body: any;
-  /** The body as it came. */
-  readonly bytes: Buffer;
   readonly headers: Record<string, string | string[] | undefined>;
 }
 
@@ -42,15 +40,14 @@ export function caller(site: Pick<Site, "port" | "ca">, key: string, port = site
       headers: { authorization: `Bearer ${key}`, ...headers },
       body: (body ?? null) as never,
     });
-    const bytes = Buffer.from(await answer.body.arrayBuffer());
-    const text = bytes.toString();
+    const text = await answer.body.text();
     let parsed: unknown = text;
     try {
       parsed = JSON.parse(text);
     } catch {
       // Not every answer is JSON.
     }
-    return { status: answer.statusCode, body: parsed, bytes, headers: answer.headers };
+    return { status: answer.statusCode, body: parsed, headers: answer.headers };
   };
   return {
     call,

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { encodePath } from "@tributary/shared/path.ts";
-import { type Entry, ROUTE } from "@tributary/shared/protocol.ts";
+import type { Entry } from "@tributary/shared/protocol.ts";
 import { expect } from "vitest";
 import { get } from "../../site/site.ts";
 import type { Case } from "../conformance.ts";
@@ -39,8 +39,7 @@ export const bytes: readonly Case[] = Object.entries(CONTENTS).map(([name, make]
       ...{ versionId, captureId, size, sha256: sha256(file.bytes), channel, receivedAt, agentId },
     });
     expect(scene.object(entry as Entry).equals(file.bytes)).toBe(true);
-    const read = await (await scene.reader()).call("GET", `${ROUTE.versions}/${versionId}/content`);
-    expect(read.bytes.equals(file.bytes)).toBe(true);
+    expect((await scene.content(versionId)).equals(file.bytes)).toBe(true);
     if (file.bytes.length > 16 * MIB)
       expect((await get(scene.site, versionId)).equals(file.bytes)).toBe(true);
   },
