@@ -21,7 +21,7 @@ const QUOTAS = [
 const revokedAt = ({ door }: Scene): Sin => (door.bearer === "key" ? "a revoked key" : "a revoked agent");
 
 /** What the sender's next files come to, until one is refused; the receiver may take 5 s to hear of it. */
-async function untilRefused(scene: Scene, sender: Sender): Promise<unknown> {
+async function untilRefused(sender: Sender): Promise<unknown> {
   let tries = 0;
   return await until(
     "a revoked sender is refused",
@@ -93,7 +93,7 @@ export const limits: readonly Case[] = [
         // Cut, or told why.
         expect(outcome, "still under way").toBeDefined();
         if (outcome?.kind !== "lost") expect(outcome).toMatchObject({ kind: "problem", code });
-        expect(await untilRefused(scene, sender)).toMatchObject({ code });
+        expect(await untilRefused(sender)).toMatchObject({ code });
         expect(await scene.entries(file.path)).toEqual([]);
       } finally {
         await proxy.stop();
