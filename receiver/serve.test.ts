@@ -71,8 +71,21 @@ describe("bodies that are not what they say", () => {
   test("a body longer than its length is refused, and is no second request", async () => {
     const { socket, text } = await dial();
     socket.write(`${head("PUT /v1/files/pos/x", { "Content-Length": "4" })}four and more`);
-    await expect.poll(text).toMatch(/^HTTP\/1.1 400 [\s\S]*request-invalid/);
+    await expect.poll(text).toMatch(/^HTTP\/1.1 400 [\s\S]*length-mismatch/);
     socket.destroy();
+    await nothing();
+  });
+
+  test("who ends its side of the connection inside the body is told so; a broken chunk is no HTTP", async () => {
+    for (const [headers, body, code] of [
+      [{ "Content-Length": "10" }, "half", "length-mismatch"],
+      [{ "Transfer-Encoding": "chunked" }, "4\r\nhalf\r\n", "length-mismatch"],
+      [{ "Transfer-Encoding": "chunked" }, "no length\r\nhalf\r\n", "request-invalid"],
+    ] as const) {
+      const { socket, text } = await dial();
+      socket.end(`${head("PUT /v1/files/pos/x", headers)}${body}`);
+      await expect.poll(text).toMatch(new RegExp(`^HTTP/1.1 400 [\\s\\S]*${code}`));
+    }
     await nothing();
   });
 

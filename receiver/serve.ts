@@ -10,6 +10,7 @@ import { getRequestListener } from "@hono/node-server";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { MOST_HEADER_BYTES } from "@tributary/shared/protocol.ts";
 import type { Hono } from "hono";
+import { declaredSize } from "./doors/body.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { lingerAfterRefusal } from "./doors/linger.ts";
 import { problemAnswer } from "./doors/problem.ts";
@@ -149,7 +150,8 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const { status, headers, body } = problemAnswer(clientProblem(error), randomUUID());
+  const problem = isLengthUntrue(error, socket) ? lengthProblem(error) : clientProblem(error);
+  const { status, headers, body } = problemAnswer(problem, randomUUID());
   const lines = Object.entries({
     ...headers,
     "content-length": String(Buffer.byteLength(body)),
@@ -159,6 +161,23 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // What is still coming is thrown away for a moment, or the sender would see a reset instead of the answer.
   socket.resume();
   setTimeout(() => socket.destroy(), 1000).unref();
+}
+
+/** The end came inside a body, or what is no request behind one that is not answered yet: either way its length was not true. */
+function isLengthUntrue({ code }: NodeJS.ErrnoException, socket: Socket): boolean {
+  return [...(answering.get(socket) ?? [])].some(
+    ({ req, headersSent }) =>
+      !headersSent && declaredSize(req) !== 0 && (req.complete || code === "HPE_INVALID_EOF_STATE"),
+  );
+}
+
+/** Whether the file is recorded is not known here, where its request may be answered still. */
+function lengthProblem(cause: Error): ProblemError {
+  return new ProblemError(
+    "length-mismatch",
+    "the body ended before its declared length, or went beyond it; send the whole again, under the same Idempotency-Key",
+    { cause },
+  );
 }
 
 function clientProblem(error: NodeJS.ErrnoException): ProblemError {

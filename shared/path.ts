@@ -56,7 +56,10 @@ export function encodePath(bytes: Uint8Array): string {
 export function decodePath(pathEncoded: string): Buffer {
   const bytes = percentDecode(pathEncoded);
   if (encodePath(bytes) !== pathEncoded) {
-    throw new ProblemError("path-invalid", `pathEncoded "${pathEncoded}" is not in canonical form`);
+    throw new ProblemError(
+      "path-invalid",
+      `pathEncoded "${pathEncoded.slice(0, 200)}" is not in canonical form`,
+    );
   }
   return bytes;
 }
@@ -69,7 +72,10 @@ export function percentDecode(text: string): Buffer {
   for (let at = text.indexOf("%"); at !== -1; at = text.indexOf("%", from)) {
     const hex = text.slice(at + 1, at + 3);
     if (!/^[0-9A-Fa-f]{2}$/.test(hex)) {
-      throw new ProblemError("path-invalid", `"${text}" has a "%" that is not followed by two hex digits`);
+      throw new ProblemError(
+        "path-invalid",
+        `"${text.slice(0, 200)}" has a "%" that is not followed by two hex digits`,
+      );
     }
     parts.push(Buffer.from(text.slice(from, at), "utf8"), Buffer.from([Number.parseInt(hex, 16)]));
     from = at + 3;

@@ -53,10 +53,8 @@ const INSTANT = "an RFC 3339 time such as 2026-01-31T05:00:00Z";
 /** Nanoseconds and an offset fit; RFC 3339 itself knows no end of the digits of a fraction. */
 export const instant = z.iso.datetime({ offset: true, error: INSTANT }).max(40, INSTANT);
 const size = z.int().nonnegative();
-const pathEncoded = z
-  .string()
-  .min(1)
-  .max(3 * 4096);
+/** Any text: what is no path is refused by the codec, under the name that it has in a URL too. */
+const pathEncoded = z.string();
 
 /** Idempotency-Key: an agent sends its captureId (UUIDv7); a program may send any token of this shape. */
 export const captureKey = z.string().regex(/^[A-Za-z0-9._~:-]{1,128}$/, "1 to 128 of A-Z a-z 0-9 . _ ~ : -");

@@ -31,7 +31,7 @@ export interface PublishAnswer {
 }
 
 /** Two: while one waits for the disk's journal, the other prepares what goes into the next. */
-const THREADS = 2;
+const THREADS = 1;
 const MOST_AT_ONCE = 256;
 const MOST_BYTES_AT_ONCE = 8 * 2 ** 20;
 

@@ -32,7 +32,7 @@ export async function openSqlite(path: string): Promise<LedgerDatabase> {
     handle.pragma("foreign_keys = ON");
     // A commit of hundreds touches pages all over the indexes: without room for them they would be written twice, and
     // with a checkpoint behind each commit three times.
-    handle.pragma("cache_size = -12000");
+    handle.pragma("cache_size = -8000");
     handle.pragma("wal_autocheckpoint = 8000");
     handle.pragma("journal_size_limit = 67108864");
   } catch (cause) {
