@@ -135,6 +135,8 @@ export class Bundles {
       );
     } catch (cause) {
       failure = cause;
+      // Refused before it left: those who wait would fare like those who got on.
+      for (const rider of stop.waiting.splice(0)) bundle.riders.set(rider.parcel.captureId, rider);
     }
     bundle.open = false;
     bundle.wake();
