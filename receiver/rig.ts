@@ -17,6 +17,7 @@ import { addClient } from "./ledger/clients.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { openSqlite } from "./ledger/sqlite.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
+import { ownerOf, type Send } from "./webhooks/webhook.ts";
 
 /** A gate whose bearer texts are names; whoever is not named is nobody. */
 export interface NamedGate extends Gate {
@@ -98,6 +99,8 @@ export interface RigOptions {
   readonly wrap?: (lake: MemoryLake) => AnyLake;
   /** What `main.ts` hands in besides ingest's own. */
   readonly doors?: readonly Hono<DoorEnv>[];
+  /** What carries webhooks. */
+  readonly send?: Send;
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
@@ -126,6 +129,10 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     keys,
     gate,
     doors: options.doors ?? [],
+    webhooks: {
+      send: options.send ?? (async () => ({ kind: "failed", why: "this rig sends nothing" })),
+      openSecret: ({ id, secret }) => keys.openSecret(secret, ownerOf(id)),
+    },
     log: pino({ level: "silent" }),
   });
   const ca = keys.trust().authorities.join("\n");
