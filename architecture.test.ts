@@ -135,7 +135,6 @@ const forTests = [
   "receiver/lake/memory.ts",
   "receiver/ledger/samples.ts",
   "receiver/rig.ts",
-  "receiver/webhooks/endpoint.ts",
 ];
 
 /** Folders of the checkout that hold TypeScript and no room; what runs at a client or a receiver imports none of them. */

@@ -15,7 +15,7 @@ import {
   type WebhookView,
 } from "../webhooks/standing.ts";
 import { ownerOf } from "../webhooks/webhook.ts";
-import { type Sites, siteCommand, withLedger } from "./command.ts";
+import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
 
 interface AddOptions extends SiteOptions {
   readonly client?: string;
@@ -49,7 +49,7 @@ export function addWebhookCommands(program: Command, sites: Sites): void {
     .option("--name <name>", "what it is for")
     .option("--from <place>", `${FROM}; default: what arrives from now on`)
     .action((text: string, options: AddOptions) =>
-      withLedger(sites, options, async ({ database: { db }, keys, settings }) => {
+      withSite(sites, options, async ({ database: { db }, keys, settings }) => {
         const url = parseUrl(text);
         const refused = await refusalOf(url, allowedOf(settings.webhooks.allow));
         if (refused !== undefined) throw new ProblemError("request-invalid", refused);

@@ -35,7 +35,8 @@ export function createSender(settings: HttpsSettings): Sender {
         pipelining: 1,
         headersTimeout: answerMs,
         bodyTimeout: answerMs,
-        keepAliveTimeout: 10_000,
+        // Shorter than most servers': what they close in the same moment would count as a failure.
+        keepAliveTimeout: 4000,
         // A long-lived connection would outlive a change of the name's address.
         clientTtl: 60_000,
         connect: {

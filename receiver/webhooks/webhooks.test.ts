@@ -1,25 +1,29 @@
 /** Whole receivers in this process that tell endpoints on loopback of what arrives. */
 import { createHmac } from "node:crypto";
+import { rmSync } from "node:fs";
 import { entry } from "@tributary/shared/protocol.ts";
 import { Webhook } from "standardwebhooks";
 import { expect, onTestFinished, test } from "vitest";
 import { requireSecretsKey } from "../identity/rotation.ts";
 import { closeSecret } from "../identity/secretskey.ts";
+import { sqlitePlace } from "../ledger/place.contract.ts";
 import { type Rig, type RigOptions, startRig } from "../rig.ts";
 import { allowedOf } from "./address.ts";
-import { type Endpoint, startEndpoint, status } from "./endpoint.ts";
+import { type Endpoint, startEndpoint, status } from "./endpoint.place.ts";
 import { createSender } from "./https.ts";
 import { addWebhook, type NewWebhook, replayWebhook, revokeWebhook } from "./register.ts";
 import { listWebhooks } from "./standing.ts";
-import { ownerOf } from "./webhook.ts";
+import { ownerOf, type Send } from "./webhook.ts";
+
+function openSender(): Send {
+  const sender = createSender({ allowed: allowedOf(["127.0.0.1"]) });
+  onTestFinished(() => sender.close());
+  return sender.send;
+}
 
 async function start(options: RigOptions = {}): Promise<Rig> {
-  const sender = createSender({ allowed: allowedOf(["127.0.0.1"]) });
-  const rig = await startRig({ send: sender.send, ...options });
-  onTestFinished(async () => {
-    await rig.stop();
-    await sender.close();
-  });
+  const rig = await startRig({ send: openSender(), ...options });
+  onTestFinished(() => rig.stop());
   return rig;
 }
 
@@ -208,6 +212,32 @@ test("thousands arrive, each once and those of a path in order, while a few fail
       .map(({ body }) => (JSON.parse(body) as { seq: number }).seq);
     expect(own).toEqual([...own].sort((a, b) => a - b));
   }
+});
+
+test("of two receivers one tells at a time; the other goes on when the first stops", {
+  timeout: 30_000,
+}, async () => {
+  const place = await sqlitePlace();
+  const one = await startRig({ send: openSender(), database: await place.open() });
+  onTestFinished(() => {
+    one.keys.close();
+    rmSync(one.folder, { recursive: true, force: true });
+  });
+  const endpoint = await startEndpoint();
+  await add(one, endpoint);
+  await put(one, "first");
+  await expect.poll(() => endpoint.got).toHaveLength(1);
+  const two = await startRig({ send: openSender(), database: await place.open(), keysOf: one });
+  onTestFinished(() => two.stop());
+  for (let i = 0; i < 10; i += 1) await put(i % 2 === 0 ? one : two, `f${i}`);
+  await expect.poll(() => endpoint.got).toHaveLength(11);
+  await one.receiver.stop();
+  const from = performance.now();
+  await put(two, "after");
+  await expect.poll(() => endpoint.got, { timeout: 10_000 }).toHaveLength(12);
+  // Not the whole lease: it was given back.
+  expect(performance.now() - from).toBeLessThan(8000);
+  expect(new Set(endpoint.got.map(({ headers }) => headers["webhook-id"])).size).toBe(12);
 });
 
 test("what a scrape tells of webhooks", async () => {

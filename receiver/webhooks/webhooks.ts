@@ -104,7 +104,8 @@ export class Webhooks {
       owner,
       able.map(({ id }) => id),
     );
-    return able.filter(({ id }) => ids.has(id));
+    // Whoever had a lease before may have gone on since they were read.
+    return (await rows.active()).filter(({ id }) => ids.has(id));
   }
 
   #begin(webhook: Webhook, secret: string): void {
