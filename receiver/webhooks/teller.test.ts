@@ -82,6 +82,16 @@ test("one event that always fails holds up no other", async () => {
   expect(on.paths().sort()).toEqual(["a", "b", "c", "poison"]);
 });
 
+test("an entry that cannot be told at all is one that fails", async () => {
+  const on = await scene();
+  const id = await on.add();
+  const [odd] = (await on.put("odd", "even")) as [string];
+  await on.db.updateTable("entries").set({ sealed_at: "no time" }).where("version_id", "=", odd).execute();
+  await tell(on, id);
+  await expect.poll(() => standing(on)).toMatchObject({ lag: 0, waiting: 1 });
+  expect(on.paths()).toEqual(["even"]);
+});
+
 test("an endpoint that is down: the cursor stands nearly still, and once it is back everything is told", async () => {
   const on = await scene();
   const id = await on.add();

@@ -186,16 +186,22 @@ export class Teller {
   }
 
   async #tell(telling: Telling, cut: AbortSignal): Promise<void> {
-    const { send, now, userAgent } = this.#parts;
-    const { entry, seq } = telling;
     const from = performance.now();
+    const outcome = await this.#attempt(telling, cut).catch((error: unknown): Outcome => {
+      // A fault of ours with one entry: it must not end the receiver, nor hold up the others.
+      return { kind: "failed", why: `it cannot be told: ${String(error).slice(0, 200)}` };
+    });
+    this.#underWay.delete(telling.entry.versionId);
+    this.#settle(telling, outcome, performance.now() - from);
+    this.#woken.resolve();
+  }
+
+  async #attempt({ entry, seq }: Telling, cut: AbortSignal): Promise<Outcome> {
+    const { send, now, userAgent } = this.#parts;
     const body = eventBody(entry, { epoch: this.#epoch, seq });
     const signed = signatureHeaders(this.#secret, entry.versionId, body, now());
     const headers = { "content-type": "application/json", "user-agent": userAgent, ...signed };
-    const outcome = await send({ url: this.#webhook.url, headers, body }, cut);
-    this.#underWay.delete(entry.versionId);
-    this.#settle(telling, outcome, performance.now() - from);
-    this.#woken.resolve();
+    return await send({ url: this.#webhook.url, headers, body }, cut);
   }
 
   #settle(telling: Telling, outcome: Outcome, ms: number): void {
