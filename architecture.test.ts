@@ -49,6 +49,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
+  "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
   "receiver/ingest": ["receiver/lake", "receiver/ledger", "receiver/tail", "receiver/identity"],
   "receiver/fleet": ["receiver/identity", "receiver/ledger"],
   "receiver/expectations": ["receiver/tail", "receiver/ledger", "receiver/fleet"],
@@ -82,13 +83,26 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/tail",
     "receiver/lake",
     "receiver/ledger",
+    "receiver/webhooks",
     "receiver/config.ts",
     "receiver/site.ts",
     "receiver/version.ts",
   ],
   "receiver/site.ts": ["receiver/config.ts", "receiver/identity", "receiver/lake", "receiver/ledger"],
-  "receiver/log.ts": ["receiver/doors", "receiver/ingest", "receiver/tail", "receiver/fleet"],
-  "receiver/metrics.ts": ["receiver/doors", "receiver/ingest", "receiver/tail", "receiver/fleet"],
+  "receiver/log.ts": [
+    "receiver/doors",
+    "receiver/ingest",
+    "receiver/tail",
+    "receiver/fleet",
+    "receiver/webhooks",
+  ],
+  "receiver/metrics.ts": [
+    "receiver/doors",
+    "receiver/ingest",
+    "receiver/tail",
+    "receiver/fleet",
+    "receiver/webhooks",
+  ],
   "receiver/app.ts": [
     "receiver/doors",
     "receiver/console",
@@ -115,6 +129,7 @@ const technologies: Readonly<Record<string, readonly string[]>> = {
   "receiver/lake/s3.ts": ["receiver/main.ts"],
   "receiver/ledger/postgres.ts": ["receiver/main.ts"],
   "receiver/ledger/sqlite.ts": ["receiver/main.ts"],
+  "receiver/webhooks/https.ts": ["receiver/main.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */

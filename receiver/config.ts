@@ -3,6 +3,7 @@
  * without a file the embedded defaults under the data folder hold.
  */
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
 import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
@@ -53,6 +54,15 @@ function readSecret(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** "hooks.example.com", "10.1.2.3", "10.0.0.0/8", "fd00::/8". */
+function isPlace(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const family = isIP(address);
+  if (family === 0) return bits === undefined && /^(?=.*[a-z])[a-z0-9_.-]{1,253}$/i.test(text);
+  const most = family === 4 ? 32 : 128;
+  return more.length === 0 && !text.includes("%") && Number(bits ?? 0) <= most && /^\d*$/.test(bits ?? "0");
 }
 
 const listenSettings = z.strictObject({
@@ -178,6 +188,18 @@ export const receiverSettings = z.strictObject({
     })
     .prefault({})
     .describe("What is taken away, and when"),
+  webhooks: z
+    .strictObject({
+      allow: z
+        .array(z.string().refine(isPlace, "expected a host, an address, or a network such as 10.0.0.0/8"))
+        .default([])
+        .describe(
+          "Hosts, addresses and networks that webhooks may reach though they are private, and by http",
+        ),
+      ca: z.string().optional().describe("Authorities that webhooks trust besides the system's, a PEM file"),
+    })
+    .prefault({})
+    .describe("Where webhooks may lead"),
   heartbeat: duration.prefault("10s").describe("How often agents report"),
   stopWithin: duration.prefault("30s").describe("How long what has begun may take when the receiver stops"),
   metricsFrom: z.array(z.string()).default(["127.0.0.1", "::1"]).describe("Addresses that may read /metrics"),

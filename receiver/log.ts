@@ -3,6 +3,7 @@ import { printable } from "@tributary/shared/terminal.ts";
 import { type Logger, pino } from "pino";
 import type { ReportProblem } from "./doors/problem.ts";
 import type { Fact } from "./ingest/facts.ts";
+import type { WebhookFact } from "./webhooks/facts.ts";
 
 export function createLog(level: string): Logger {
   const base = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
@@ -17,7 +18,7 @@ export function createLog(level: string): Logger {
   });
 }
 
-export function logFact(log: Logger, fact: Fact): void {
+export function logFact(log: Logger, fact: Fact | WebhookFact): void {
   switch (fact.kind) {
     case "SegmentFailed":
       log.error({ err: fact.error, segment: fact.segment }, "the lake did not take a manifest segment");
@@ -34,6 +35,31 @@ export function logFact(log: Logger, fact: Fact): void {
     // Told by whoever asked for the sweep.
     case "SweepFailed":
       return;
+    case "WebhookFailed":
+      log.info(fact, "a webhook was told in vain; it is told again");
+      return;
+    case "WebhookDeadLetter":
+      log.warn(fact, "a webhook was told in vain for the last time: webhook list --dead");
+      return;
+    case "WebhookDown":
+      log.warn(fact, "a webhook does not take what it is told; one event at a time asks for it");
+      return;
+    case "WebhookRecovered":
+      log.info(fact, "a webhook takes what it is told again");
+      return;
+    case "WebhookGone":
+      log.warn(fact, "a webhook wants nothing more; it is told nothing until: webhook replay");
+      return;
+    case "WebhookSecretClosed":
+      log.error(
+        fact,
+        "the keys folder cannot open a webhook's secret: copy it from the receiver that made it",
+      );
+      return;
+    case "WebhookHeldUp":
+      log.warn({ err: fact.error, webhook: fact.webhook }, "webhooks wait for the ledger or the lake");
+      return;
+    case "WebhookDelivered":
     case "Delivered":
     case "Committed":
     case "SegmentWritten":

@@ -1,6 +1,9 @@
 /** `tributary-receiver`: the only place that chooses technologies. Commands get what they need handed in. */
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { EXIT, fail, say } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
 import type { Sweep } from "./commands/sweep.ts";
@@ -24,6 +27,8 @@ import { createCoverage } from "./ledger/segments.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
+import { allowedOf } from "./webhooks/address.ts";
+import { ownerOf, type Send } from "./webhooks/webhook.ts";
 
 const NAME = "tributary-receiver";
 /** After `stopWithin`, for closing what is open. */
@@ -155,8 +160,35 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
       heartbeatDoor(gate, heartbeatOf(fleet)),
       installDoor({ install: openInstall(site.install), atOnce: concurrent, idle }),
     ],
+    webhooks: {
+      send: await openSend(site),
+      openSecret: ({ id, secret }) => siteKeys.openSecret(secret, ownerOf(id)),
+    },
     log: createLog(settings.log),
   });
+}
+
+async function openSend({ data, settings }: Site): Promise<Send> {
+  const { allow, ca } = settings.webhooks;
+  const { createSender } = await import("./webhooks/https.ts");
+  return createSender({
+    allowed: allowedOf(allow),
+    ca: ca === undefined ? undefined : readCertificates(resolve(data, ca)),
+  }).send;
+}
+
+function readCertificates(file: string): string {
+  try {
+    const pem = readFileSync(file, "utf8");
+    new X509Certificate(pem);
+    return pem;
+  } catch (cause) {
+    throw new ProblemError(
+      "config-invalid",
+      `webhooks.ca: ${file} cannot be used: ${(cause as Error).message}; expected certificates in PEM`,
+      { cause },
+    );
+  }
 }
 
 /** The first signal asks to stop, the second one does not wait. */

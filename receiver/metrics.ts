@@ -1,15 +1,20 @@
 /** What Prometheus is told, derived from the facts of ingest and from the doors. One registry per receiver, so that tests may run several. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Fact } from "./ingest/facts.ts";
+import type { WebhookFact } from "./webhooks/facts.ts";
+import type { WebhookView } from "./webhooks/standing.ts";
 
 export interface Metrics {
-  count(fact: Fact): void;
+  count(fact: Fact | WebhookFact): void;
   problem(code: string): void;
   request(method: string, status: number, ms: number): void;
   render(): Promise<{ readonly type: string; readonly text: string }>;
 }
 
-export function createMetrics(inFlight: () => number): Metrics {
+export function createMetrics(
+  inFlight: () => number,
+  webhooks: () => Promise<readonly WebhookView[]>,
+): Metrics {
   const registers = [new Registry()];
   const registry = registers[0] as Registry;
   collectDefaultMetrics({ register: registry });
@@ -89,9 +94,38 @@ export function createMetrics(inFlight: () => number): Metrics {
       this.set(inFlight());
     },
   });
+  const webhookAttempts = new Counter({
+    name: "tributary_webhook_attempts_total",
+    help: "Events told to webhooks, by webhook and outcome (delivered, failed, dead)",
+    labelNames: ["webhook", "outcome"],
+    registers,
+  });
+  const webhookSeconds = new Histogram({
+    name: "tributary_webhook_seconds",
+    help: "From a webhook's request to its good answer",
+    buckets: seconds,
+    registers,
+  });
+  const lookAtWebhooks = gaugesOf(webhooks, registers);
   return {
     count(fact) {
       switch (fact.kind) {
+        case "WebhookDelivered":
+          webhookAttempts.inc({ webhook: fact.webhook, outcome: "delivered" });
+          webhookSeconds.observe(fact.ms / 1000);
+          return;
+        case "WebhookFailed":
+          webhookAttempts.inc({ webhook: fact.webhook, outcome: "failed" });
+          return;
+        case "WebhookDeadLetter":
+          webhookAttempts.inc({ webhook: fact.webhook, outcome: "dead" });
+          return;
+        case "WebhookDown":
+        case "WebhookRecovered":
+        case "WebhookGone":
+        case "WebhookSecretClosed":
+        case "WebhookHeldUp":
+          return;
         case "Delivered":
           deliveries.inc({ channel: fact.channel, status: fact.status });
           if (fact.status === "created") bytes.inc({ channel: fact.channel }, fact.bytes);
@@ -124,6 +158,34 @@ export function createMetrics(inFlight: () => number): Metrics {
     },
     problem: (code) => problems.inc({ code }),
     request: (method, status, ms) => requestSeconds.observe({ method, status: String(status) }, ms / 1000),
-    render: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+    async render() {
+      await lookAtWebhooks();
+      return { type: registry.contentType, text: await registry.metrics() };
+    },
+  };
+}
+
+/** Read from the ledger when they are asked for: every receiver tells the same of the whole site. */
+function gaugesOf(
+  webhooks: () => Promise<readonly WebhookView[]>,
+  registers: Registry[],
+): () => Promise<void> {
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `tributary_webhook_${name}`, help, labelNames: ["webhook"], registers });
+  const waiting = gauge("waiting", "Events told to a webhook in vain that are told again");
+  const dead = gauge("dead_letters", "Events told to a webhook in vain for the last time");
+  const up = gauge("up", "1: told as arrivals come; 0: failing, gone, full, suspended or lost");
+  const lag = gauge("lag_entries", "Entries that a webhook was not told of yet");
+  return async () => {
+    // A ledger that is away has its own signs; the other metrics are told all the same.
+    const views = await webhooks().catch(() => []);
+    for (const one of [lag, waiting, dead, up]) one.reset();
+    for (const { id, state, ...view } of views) {
+      if (state === "revoked") continue;
+      lag.set({ webhook: id }, view.lag);
+      waiting.set({ webhook: id }, view.waiting);
+      dead.set({ webhook: id }, view.dead);
+      up.set({ webhook: id }, state === "active" ? 1 : 0);
+    }
   };
 }

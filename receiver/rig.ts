@@ -18,6 +18,7 @@ import type { LedgerDatabase } from "./ledger/database.ts";
 import { openSqlite } from "./ledger/sqlite.ts";
 import { conform } from "./openapi/conform.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
+import { ownerOf, type Send } from "./webhooks/webhook.ts";
 
 /** A gate whose bearer texts are names; whoever is not named is nobody. */
 export interface NamedGate extends Gate {
@@ -101,6 +102,8 @@ export interface RigOptions {
   readonly doors?:
     | readonly Hono<DoorEnv>[]
     | ((made: Pick<Rig, "database" | "keys" | "gate">) => readonly Hono<DoorEnv>[]);
+  /** What carries webhooks. */
+  readonly send?: Send;
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
@@ -130,6 +133,10 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     gate,
     doors:
       typeof options.doors === "function" ? options.doors({ database, keys, gate }) : (options.doors ?? []),
+    webhooks: {
+      send: options.send ?? (async () => ({ kind: "failed", why: "this rig sends nothing" })),
+      openSecret: ({ id, secret }) => keys.openSecret(secret, ownerOf(id)),
+    },
     log: pino({ level: "silent" }),
   });
   const ca = keys.trust().authorities.join("\n");

@@ -31,6 +31,12 @@ import { type Listening, listen } from "./serve.ts";
 import { requireNewestCovered } from "./tail/coverage.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { Tail } from "./tail/tail.ts";
+import { VERSION } from "./version.ts";
+import type { WebhookFact } from "./webhooks/facts.ts";
+import { WebhookRows } from "./webhooks/rows.ts";
+import { listWebhooks } from "./webhooks/standing.ts";
+import type { Send } from "./webhooks/webhook.ts";
+import { Webhooks, type WebhooksParts } from "./webhooks/webhooks.ts";
 
 export interface ReceiverParts {
   readonly settings: ReceiverSettings;
@@ -40,6 +46,8 @@ export interface ReceiverParts {
   readonly gate: Gate;
   /** Enroll, heartbeat and the packages. */
   readonly doors: readonly Hono<DoorEnv>[];
+  /** What carries webhooks, and what opens their secrets. */
+  readonly webhooks: { readonly send: Send } & Pick<WebhooksParts, "openSecret">;
   readonly log: Logger;
 }
 
@@ -66,8 +74,11 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const ledger = createLedger(database, settings.quota);
   const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
   const tail = new Tail(history);
-  const metrics = createMetrics(() => places.taken);
-  const report = (fact: Fact): void => {
+  const metrics = createMetrics(
+    () => places.taken,
+    () => listWebhooks(database.db),
+  );
+  const report = (fact: Fact | WebhookFact): void => {
     metrics.count(fact);
     logFact(log, fact);
     if (fact.kind === "Committed") tail.poke();
@@ -126,6 +137,20 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       spareAfter: settings.sweep.spare,
       stopping: stopping.signal,
     });
+  const webhooks = new Webhooks({
+    ...parts.webhooks,
+    history,
+    tail,
+    rows: new WebhookRows(database),
+    durable: (versionIds) => manifest.settled(versionIds),
+    report,
+    now: Date.now,
+    random: Math.random,
+    owner: uuidv7(),
+    userAgent: `Tributary/${VERSION}`,
+    lookMs: 1000,
+  });
+  webhooks.start();
   const loops = [
     every(CATCH_UP_EVERY_MS, log, "writing manifest segments", () =>
       manifest.catchUp(LEFT_BEHIND_MS, stopping.signal),
@@ -139,8 +164,10 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       const until = performance.now() + settings.stopWithin;
       stopping.abort();
       for (const loop of loops) loop.end();
+      const webhooksEnd = webhooks.stop();
       await listening.stop(settings.stopWithin);
       const finish = async (): Promise<void> => {
+        await webhooksEnd;
         await Promise.all(loops.map((loop) => loop.idle()));
         await committer.idle();
         await manifest.flush();

@@ -122,6 +122,8 @@ describe("clients, agents, keys", () => {
     ["agent", "revoke", "x"],
     ["key", "list"],
     ["key", "add", "--client", "x"],
+    ["webhook", "list"],
+    ["webhook", "add", "https://127.0.0.1/"],
     ["client", "list"],
     ["client", "suspend", "x"],
     ["agent", "invite", "--client", "x"],
@@ -172,6 +174,65 @@ describe("clients, agents, keys", () => {
     await expect(run("client", "quota", "acme", "--day", "much")).rejects.toThrow(/--day "much"/);
     await expect(run("client", "suspend", "nobody")).rejects.toThrow(/client list/);
   });
+
+  test("a webhook's life", async () => {
+    await run("client", "add", "acme");
+    const add = (...args: string[]) => run("webhook", "add", ...args);
+    await expect(add("hooks.example.com")).rejects.toThrow(/"hooks.example.com" is no address.*https:/);
+    await expect(add("ftp://hooks.example.com/")).rejects.toThrow(/is no address/);
+    await expect(add("https://me:secret@127.0.0.1/")).rejects.toThrow(/user or a password/);
+    await expect(add("https://10.1.2.3/in")).rejects.toThrow(
+      "10.1.2.3 is a private address; allow it with webhooks: { allow: [10.1.2.3] } in receiver.yaml",
+    );
+    await expect(add("https://localhost/in")).rejects.toThrow(
+      /localhost has the address .*loopback address; allow/,
+    );
+    await expect(add("https://no-such-host.invalid/")).rejects.toThrow(/cannot be resolved/);
+    expect(await text("webhook", "list", "--json")).toBe("");
+    writeFileSync(join(dir, "receiver.yaml"), "webhooks: { allow: [127.0.0.0/8] }\n");
+    await expect(add("http://127.0.0.1/in", "--client", "nobody")).rejects.toThrow(/client add NAME/);
+    const added = await add(
+      "http://127.0.0.1:9/in",
+      "--client",
+      "acme",
+      "--source",
+      "pos",
+      "--name",
+      "loader",
+    );
+    expect(added.out.toString()).toMatch(/^whsec_[A-Za-z0-9+/]{43}=\n$/);
+    expect(added.err).toMatch(/shown only now/);
+    const [hook] = (await text("webhook", "list", "--json")).split("\n").map((line) => JSON.parse(line));
+    expect(hook).toMatchObject({
+      ...{ url: "http://127.0.0.1:9/in", client: "acme", source: "pos", name: "loader", state: "active" },
+      ...{ lag: 0, waiting: 0, dead: 0, lastSuccessAt: null, lastFailure: null },
+    });
+    expect(JSON.stringify(hook)).not.toContain("whsec");
+    const ledger = readFileSync(join(dir, "ledger.sqlite")).toString("latin1");
+    expect(ledger).not.toContain(added.out.toString().trim().slice(6));
+    expect(await text("webhook", "list", "--dead")).toBe("");
+    await expect(run("webhook", "replay", hook.id, "--from", "soon")).rejects.toMatchObject({
+      code: "cursor-invalid",
+    });
+    await expect(run("webhook", "replay", hook.id, "--dead", "x")).rejects.toThrow(/webhook list --dead/);
+    expect((await run("webhook", "replay", hook.id, "--from", "beginning", "--dead")).err).toMatch(
+      /0 dead letters/,
+    );
+    await run("webhook", "revoke", hook.id);
+    expect(JSON.parse(await text("webhook", "list", "--json"))).toMatchObject({
+      id: hook.id,
+      state: "revoked",
+    });
+    await expect(run("webhook", "revoke", "x")).rejects.toThrow(/webhook list/);
+  });
+
+  test.for(["10.0.0.0/33", "a b", "10.0.0.0/8/8", "http://a", "300.1.1.1", "fe80::1%eth0"])(
+    "webhooks.allow takes no %s",
+    async (place) => {
+      writeFileSync(join(dir, "receiver.yaml"), `webhooks: { allow: ["${place}"] }\n`);
+      await expect(run("client", "add", "acme")).rejects.toThrow(/webhooks.allow.0: expected a host/);
+    },
+  );
 
   test("the code of an invitation is alone on standard output", async () => {
     await run("client", "add", "acme");

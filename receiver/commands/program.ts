@@ -13,6 +13,7 @@ import { addKeyCommands } from "./key.ts";
 import { addRebuildCommand } from "./rebuild.ts";
 import { addSweepCommand, type Sweep } from "./sweep.ts";
 import { addVerifyCommand } from "./verify.ts";
+import { addWebhookCommands } from "./webhook.ts";
 
 export interface ReceiverCommands extends Sites {
   /** Until it is told to stop; the answer is the exit code. */
@@ -36,6 +37,7 @@ export function createProgram(parts: ReceiverCommands): Command {
   addClientCommands(program, parts);
   addAgentCommands(program, parts);
   addKeyCommands(program, parts);
+  addWebhookCommands(program, parts);
   addHistoryCommand(program, parts);
   addGetCommand(program, parts);
   addVerifyCommand(program, parts);

@@ -34,7 +34,9 @@ async function openReceiver() {
   const doors = [enrollDoor(enrolOf(fleet)), heartbeatDoor(gate, heartbeatOf(fleet))];
   const settings = receiverSettings.parse({ listen: { ingest: "127.0.0.1:0" } });
   const log = pino({ level: "silent" });
-  const receiver = await runReceiver({ settings, database, lake: memoryLake(), keys, gate, doors, log });
+  const webhooks = { send: async () => ({ kind: "cut" }) as const, openSecret: () => undefined };
+  const lake = memoryLake();
+  const receiver = await runReceiver({ settings, database, lake, keys, gate, doors, webhooks, log });
   const agent = new Agent({ ca: keys.trust().authorities, keepAlive: false });
   onTestFinished(async () => {
     await receiver.stop();

@@ -6,8 +6,8 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { named, type Writer } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 
-/** `site`: its UUID. `authority`: SHA-256 of the certificate. `receipt`: the key's thumbprint. */
-export type KeyKind = "site" | "authority" | "receipt";
+/** `site`: its UUID. `authority`: SHA-256 of the certificate. `receipt`: the key's thumbprint. `secrets`: SHA-256 of the key. */
+export type KeyKind = "site" | "authority" | "receipt" | "secrets";
 export type Fingerprints = Readonly<Record<KeyKind, readonly string[]>>;
 
 /** What the ledger knows. */
@@ -15,7 +15,7 @@ export async function knownFingerprints(db: Database | Writer): Promise<Fingerpr
   const rows = await named(() => db.selectFrom("site_keys").selectAll().execute());
   const of = (kind: KeyKind): string[] =>
     rows.filter((row) => row.kind === kind).map((row) => row.fingerprint);
-  return { site: of("site"), authority: of("authority"), receipt: of("receipt") };
+  return { site: of("site"), authority: of("authority"), receipt: of("receipt"), secrets: of("secrets") };
 }
 
 /** Adds what the ledger does not know yet. */
@@ -30,7 +30,7 @@ export async function recordFingerprints(trx: Writer, kind: KeyKind, fingerprint
 
 /** Throws `keys-refused` when the folder holds a key that the ledger does not know. */
 export function refuseOthers(folder: string, held: Fingerprints, known: Fingerprints): void {
-  for (const kind of ["site", "authority", "receipt"] as const) {
+  for (const kind of ["site", "authority", "receipt", "secrets"] as const) {
     const other = held[kind].find((fingerprint) => !known[kind].includes(fingerprint));
     if (other !== undefined)
       throw new ProblemError(

@@ -19,8 +19,15 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { fingerprint, issueServerCertificate, makeAuthority, validUntil } from "./certificate.ts";
 import { redeem } from "./invitations.ts";
 import { hostsOf, type KeysSettings, openKeys, type SiteKeys } from "./keys.ts";
-import { announcePublic, nextAuthority, rotateReceipts, switchAuthority } from "./rotation.ts";
+import {
+  announcePublic,
+  nextAuthority,
+  requireSecretsKey,
+  rotateReceipts,
+  switchAuthority,
+} from "./rotation.ts";
 import { openScene, type Scene, testHost } from "./scene.ts";
+import { closeSecret } from "./secretskey.ts";
 
 const DAY = 86_400_000;
 const refusal = (code: string) => expect.objectContaining({ name: "ProblemError", code });
@@ -76,7 +83,7 @@ describe("the folder", () => {
         ...readdirSync(keysFolder).map((name) => statSync(join(keysFolder, name)).mode & 0o777),
       ];
       expect(modes()).toEqual([0o700, ...readdirSync(keysFolder).map(() => 0o600)]);
-      expect(readdirSync(keysFolder)).toHaveLength(4);
+      expect(readdirSync(keysFolder)).toHaveLength(5);
       const open0 = modes();
       chmodSync(keysFolder, 0o755);
       for (const name of readdirSync(keysFolder)) chmodSync(join(keysFolder, name), 0o644);
@@ -130,6 +137,50 @@ describe("the folder", () => {
     const rebuilt = await openScene(onTestFinished);
     expect((await open(rebuilt, keysFolder)).site).toBe(keys.site);
     await expect(open(rebuilt, join(rebuilt.folder, "new"))).rejects.toEqual(refusal("keys-refused"));
+  });
+});
+
+describe("the key for secrets", () => {
+  test("is there from the first start, closes for one owner, and opens nothing that was altered", async () => {
+    const { scene, keysFolder, keys } = await openSite();
+    expect(statSync(join(keysFolder, "secrets.key")).mode & 0o777).toBe(0o600);
+    const key = await requireSecretsKey(scene.db, keysFolder);
+    const closed = closeSecret(key, "whsec_x", "webhook:1");
+    expect(closed).not.toBe(closeSecret(key, "whsec_x", "webhook:1"));
+    expect(keys.openSecret(closed, "webhook:1")).toBe("whsec_x");
+    for (const [text, owner] of [
+      [closed, "webhook:2"],
+      [`${closed.slice(0, -4)}AAAA`, "webhook:1"],
+      ["", "webhook:1"],
+    ] as const)
+      expect(keys.openSecret(text, owner)).toBeUndefined();
+  });
+
+  test("a site of before starts without it, gets it when it is needed, and its running receiver sees it", async () => {
+    const { scene, keysFolder } = await openSite();
+    rmSync(join(keysFolder, "secrets.key"));
+    await scene.db.deleteFrom("site_keys").where("kind", "=", "secrets").execute();
+    const keys = await open(scene, keysFolder);
+    expect(existsSync(join(keysFolder, "secrets.key"))).toBe(false);
+    expect(keys.openSecret("x", "webhook:1")).toBeUndefined();
+    const key = await requireSecretsKey(scene.db, keysFolder);
+    expect(await requireSecretsKey(scene.db, keysFolder)).toEqual(key);
+    await vi.waitFor(() => expect(keys.openSecret(closeSecret(key, "a", "o"), "o")).toBe("a"));
+    await open(scene, keysFolder);
+  });
+
+  test("another one, a damaged one, or none where the site has one, is refused", async () => {
+    const { scene, keysFolder } = await openSite();
+    const file = join(keysFolder, "secrets.key");
+    writeFileSync(file, `${Buffer.alloc(32).toString("base64url")}\n`);
+    await expect(open(scene, keysFolder)).rejects.toThrow(/secrets key .* is unknown to the ledger/);
+    await expect(requireSecretsKey(scene.db, keysFolder)).rejects.toEqual(refusal("keys-refused"));
+    writeFileSync(file, "short\n");
+    await expect(open(scene, keysFolder)).rejects.toThrow(/secrets.key .* is damaged/);
+    rmSync(file);
+    await expect(open(scene, keysFolder)).rejects.toThrow(/lacks this site's secrets key/);
+    await expect(requireSecretsKey(scene.db, keysFolder)).rejects.toEqual(refusal("keys-refused"));
+    expect(existsSync(file)).toBe(false);
   });
 });
 

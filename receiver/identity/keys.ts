@@ -16,6 +16,7 @@ import { type Credentials, issueServerCertificate, validUntil } from "./certific
 import { knownFingerprints, refuseOthers } from "./fingerprints.ts";
 import { fileMarks, keyFiles } from "./folder.ts";
 import { publish, signingKey } from "./receiptkeys.ts";
+import { openSecret } from "./secretskey.ts";
 import { codeTrustOf, fingerprintsOf, prepareSite, readSite, type SiteFiles } from "./site.ts";
 
 const RENEW_BEFORE_MS = 30 * 86_400_000;
@@ -38,6 +39,8 @@ export interface SiteKeys {
   /** The site's UUID: `aud` of tokens, `iss` of receipts. */
   readonly site: string;
   readonly signReceipt: SignReceipt;
+  /** A secret of the ledger that was closed for this owner; undefined when this folder has not the key for it. */
+  openSecret(closed: string, owner: string): string | undefined;
   jwks(): Jwks;
   trust(): TrustSet;
   /** How an enrolment code tells its agent to trust this receiver. */
@@ -82,6 +85,8 @@ export async function openKeys(settings: KeysSettings): Promise<SiteKeys> {
     refuseOthers(folder, fingerprintsOf(found), await knownFingerprints(db));
     if (found.receiptKeys.length === 0)
       throw new ProblemError("keys-refused", `${folder} holds no receipt key any more`);
+    if (files.secretsKey !== undefined && found.secretsKey === undefined)
+      throw new ProblemError("keys-refused", `${folder} holds no secrets.key any more`);
     const moved = found.authorities.current?.cert !== files.authorities.current?.cert;
     // Without a certificate nothing is waited for from here on: one that is asked for now is of the files found.
     const before = made && (await made);
@@ -123,6 +128,8 @@ export async function openKeys(settings: KeysSettings): Promise<SiteKeys> {
       const key = signingKey(files.receiptKeys, now());
       return signReceipt({ iss: files.site, ...claims }, key.privateKey, key.kid);
     },
+    openSecret: (closed, owner) =>
+      files.secretsKey === undefined ? undefined : openSecret(files.secretsKey, closed, owner),
     jwks: () => publish(files.receiptKeys),
     trust: () => trustOf(files.authorities, tls !== undefined),
     codeTrust: () => codeTrustOf(files, tls !== undefined),

@@ -7,8 +7,9 @@ import { writing } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import { promoteNext, readAuthorities, writeAnnounced, writeNext, writeTrusted } from "./authority.ts";
 import { fingerprint, madeAt, makeAuthority } from "./certificate.ts";
-import { knownFingerprints, recordFingerprints, refuseOthers } from "./fingerprints.ts";
+import { knownFingerprints, recordFingerprints, refuseMissing, refuseOthers } from "./fingerprints.ts";
 import { makeReceiptKey, PUBLISHED_AHEAD_MS, writeReceiptKey } from "./receiptkeys.ts";
+import { readSecretsKey, writeSecretsKey } from "./secretskey.ts";
 import { authorityName, fingerprintsOf, readSite } from "./site.ts";
 
 /** `serve` may be that late to announce a new authority. */
@@ -109,6 +110,31 @@ export async function rotateReceipts(
   await writing(db, (trx) => recordFingerprints(trx, "receipt", [key.kid]));
   writeReceiptKey(folder, key);
   return { kid: key.kid, signsFrom: key.createdAt + PUBLISHED_AHEAD_MS };
+}
+
+/**
+ * The key for secrets. A site of before gets it here, when it first needs one, not when it starts: receivers may have
+ * copies of the folder, and would refuse to start without a key that another has made. Throws `keys-refused` when the site has one and this folder does not.
+ */
+export async function requireSecretsKey(db: Database, folder: string, now = Date.now()): Promise<Buffer> {
+  return await writing(db, async (trx) => {
+    // The site's row is the lock, so that two commands do not make two keys.
+    await trx
+      .updateTable("site")
+      .set((eb) => ({ epoch: eb.ref("epoch") }))
+      .where("id", "=", 1)
+      .execute();
+    const known = await knownFingerprints(trx);
+    if (readSecretsKey(folder) === undefined) {
+      if (known.secrets.length > 0) refuseMissing(folder, "secrets");
+      writeSecretsKey(folder);
+    }
+    const files = readSite(folder, now);
+    const held = fingerprintsOf(files);
+    refuseOthers(folder, held, known.secrets.length > 0 ? known : { ...known, secrets: held.secrets });
+    await recordFingerprints(trx, "secrets", held.secrets);
+    return files.secretsKey as Buffer;
+  });
 }
 
 /** Nobody rotates the keys of another site's folder. */

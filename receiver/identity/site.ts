@@ -22,6 +22,7 @@ import {
 } from "./fingerprints.ts";
 import { openFolder, readKeyFile, writeKeyFile } from "./folder.ts";
 import { makeReceiptKey, type ReceiptKey, readReceiptKeys, writeReceiptKey } from "./receiptkeys.ts";
+import { readSecretsKey, secretsFingerprint, writeSecretsKey } from "./secretskey.ts";
 
 const siteFile = z.object({ site: uuid });
 
@@ -31,6 +32,8 @@ export interface SiteFiles {
   readonly authorities: Authorities;
   /** Newest first, at least one. */
   readonly receiptKeys: readonly ReceiptKey[];
+  /** Undefined on a site of before that has not needed it yet. */
+  readonly secretsKey: Buffer | undefined;
 }
 
 /**
@@ -62,6 +65,11 @@ export async function prepareSite(
       if (known.receipt.length > 0) refuseMissing(folder, "receipt");
       writeReceiptKey(folder, makeReceiptKey(now));
     }
+    if (before.secretsKey === undefined) {
+      if (known.secrets.length > 0) refuseMissing(folder, "secrets");
+      // With the first copy of the folder; a site of before gets it from `requireSecretsKey`.
+      if (known.site.length === 0) writeSecretsKey(folder);
+    }
     if (needsAuthority && before.authorities.current === undefined) {
       if (known.authority.length > 0) refuseMissing(folder, "authority");
       writeCurrent(folder, await makeAuthority(authorityName(before.site, now), now));
@@ -71,6 +79,7 @@ export async function prepareSite(
     await recordFingerprints(trx, "site", held.site);
     await recordFingerprints(trx, "authority", held.authority);
     await recordFingerprints(trx, "receipt", held.receipt);
+    await recordFingerprints(trx, "secrets", held.secrets);
     writeTrusted(folder, files.authorities);
     return files;
   });
@@ -89,6 +98,7 @@ export function readSite(folder: string, now: number): SiteFiles {
     site: parseSite(folder, text),
     authorities: readAuthorities(folder, now),
     receiptKeys: readReceiptKeys(folder),
+    secretsKey: readSecretsKey(folder),
   };
 }
 
@@ -102,12 +112,18 @@ export function fingerprintsOf(files: SiteFiles): Fingerprints {
     site: [files.site],
     authority: authorityFingerprints(files.authorities),
     receipt: files.receiptKeys.map((key) => key.kid),
+    secrets: files.secretsKey === undefined ? [] : [secretsFingerprint(files.secretsKey)],
   };
 }
 
-/** A site that began with a public certificate may get its first authority later. */
+/** A site that began with a public certificate may get its first authority later, one of before its key for secrets. */
 function withNewKinds(known: Fingerprints, files: SiteFiles): Fingerprints {
-  return known.authority.length > 0 ? known : { ...known, authority: fingerprintsOf(files).authority };
+  const held = fingerprintsOf(files);
+  return {
+    ...known,
+    authority: known.authority.length > 0 ? known.authority : held.authority,
+    secrets: known.secrets.length > 0 ? known.secrets : held.secrets,
+  };
 }
 
 function parseSite(folder: string, text: string | undefined): string {

@@ -55,6 +55,33 @@ export function backupContract(
   const listOf = async function* <T>(items: readonly T[]): AsyncGenerator<T> {
     yield* items;
   };
+  const addWebhook = async (to: LedgerDatabase, id: string, begins_after: number, cursor_seq: number) => {
+    const { epoch } = await createHistory(to.db).position();
+    const started = {
+      created_at: 1,
+      generation: 0,
+      failures: 0,
+      paused_until: 0,
+      leased_until: 5,
+      lease: "me",
+    };
+    await to.db
+      .insertInto("webhooks")
+      .values({
+        id,
+        url: "https://a.example/",
+        secret: "closed",
+        epoch,
+        begins_after,
+        cursor_seq,
+        ...started,
+      })
+      .execute();
+    await to.db
+      .insertInto("webhook_events")
+      .values({ webhook: id, version_id: "v", seq: 1, tries: 3, tried_at: 5, due_at: null, failure: "500" })
+      .execute();
+  };
   const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => await Array.fromAsync(items);
 
   describe("backup and restore", () => {
@@ -89,6 +116,7 @@ export function backupContract(
           status: '{"a":"\u{1F600}"}',
         })
         .execute();
+      await addWebhook(database, "hook", 2, 7);
       await database.db.insertInto("agent_clients").values({ agent_id: "agent-1", client: "acme" }).execute();
       await database.db
         .insertInto("upload_parts")
@@ -105,7 +133,7 @@ export function backupContract(
       expect(readdirSync(folder)).toEqual(["ledger.backup"]);
       await restore(target, file);
       for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
-        if (table === "site" || table === "agents") continue;
+        if (table === "site" || table === "agents" || table === "webhooks") continue;
         expect([table, await rows(target, table)]).toEqual([table, await rows(database, table)]);
       }
       const [agent] = await target.db.selectFrom("agents").selectAll().execute();
@@ -119,6 +147,10 @@ export function backupContract(
         await createHistory(database.db).position(),
         await createHistory(target.db).position(),
       ];
+      const webhooks = await database.db.selectFrom("webhooks").selectAll().execute();
+      expect(await target.db.selectFrom("webhooks").selectAll().execute()).toEqual(
+        webhooks.map((webhook) => ({ ...webhook, epoch: after.epoch, lease: null, leased_until: 0 })),
+      );
       expect(after.seq).toBe(before.seq);
       expect(after.epoch).not.toBe(before.epoch);
       expect((await commit(target, version("next", "N"))).map(word)).toEqual(["committed"]);
@@ -322,6 +354,32 @@ export function backupContract(
       });
       expect(asOf.entries).toEqual(await latest(target));
       expect((await commit(target, version("f", "newer", { key: null }))).map(word)).toEqual(["unchanged"]);
+    });
+
+    test("a webhook goes on before what came back behind its place, and tells nothing from before its begin", async () => {
+      for (const path of ["a", "b", "c", "d", "e"]) await commit(database, version(path, path));
+      const all = await collect(lines(database));
+      await rebuild(target, listOf(all.filter(({ seq }) => seq !== 3)), { merge: false });
+      for (const [id, begins, cursor] of [
+        ["from-0", 0, 5],
+        ["from-4", 4, 5],
+        ["behind", 0, 1],
+      ] as const)
+        await addWebhook(target, id, begins, cursor);
+      await rebuild(target, listOf(all), { merge: true });
+      const { epoch } = await createHistory(target.db).position();
+      const told = await target.db.selectFrom("webhooks").select(["id", "cursor_seq", "epoch"]).execute();
+      expect(new Set(told)).toEqual(
+        new Set([
+          { id: "from-0", cursor_seq: 2, epoch },
+          { id: "from-4", cursor_seq: 4, epoch },
+          { id: "behind", cursor_seq: 1, epoch },
+        ]),
+      );
+      await rebuild(target, listOf(all), { merge: true });
+      expect(await target.db.selectFrom("webhooks").select("cursor_seq").orderBy("id").execute()).toEqual(
+        [1, 2, 4].map((cursor_seq) => ({ cursor_seq })),
+      );
     });
 
     test("places that no line has are told; a merge with the missing segment fills them", async () => {

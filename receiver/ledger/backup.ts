@@ -38,6 +38,8 @@ export const TABLE_KEYS = {
   agent_clients: ["agent_id", "client"],
   invitations: ["secret_hash"],
   api_keys: ["id"],
+  webhooks: ["id"],
+  webhook_events: ["webhook", "version_id"],
 } as const satisfies { readonly [T in keyof Tables]: readonly (keyof Tables[T])[] };
 
 /** Told the rows so far, and waited for. */

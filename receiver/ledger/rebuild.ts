@@ -124,6 +124,8 @@ function checked(line: RebuildLine): z.infer<typeof rebuildLine> {
 class Rebuilding {
   readonly #trx: Writer;
   readonly #now: number;
+  /** The lowest place that was filled. */
+  #lowest = Number.POSITIVE_INFINITY;
   /** By versionId, lines whose seq is another's: they go to the end when all are known. */
   readonly #displaced = new Map<string, EntryRow>();
   /** Places that a line has, but no entry under that number. */
@@ -181,6 +183,7 @@ class Rebuilding {
     }
     for (const some of chunks(fresh)) await this.#trx.insertInto("entries").values(some).execute();
     this.#added += fresh.length;
+    for (const { seq } of fresh) this.#lowest = Math.min(this.#lowest, seq);
     await this.#putSegments(lines);
   }
 
@@ -241,9 +244,11 @@ class Rebuilding {
     const displaced = [...this.#displaced.values()];
     const seq = await this.#append(displaced, Math.max(before.last_seq, last.seq ?? 0));
     const at = displaced.reduce((most, row) => Math.max(most, row.received_at), last.at ?? 0);
+    const epoch = randomUUID();
+    await turnBackWebhooks(trx, epoch, this.#lowest - 1);
     await trx
       .updateTable("site")
-      .set({ epoch: randomUUID(), last_seq: seq, last_commit_at: Math.max(before.last_commit_at, at) })
+      .set({ epoch, last_seq: seq, last_commit_at: Math.max(before.last_commit_at, at) })
       .execute();
     await deriveHeads(trx);
     await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
@@ -278,6 +283,17 @@ class Rebuilding {
     }
     return seq;
   }
+}
+
+/** Nobody was told of entries that come back behind a webhook's place: it goes on before the first of them, but tells of none from before its begin. */
+async function turnBackWebhooks(trx: Writer, epoch: string, before: number): Promise<void> {
+  const all = await trx.selectFrom("webhooks").select(["id", "cursor_seq", "begins_after"]).execute();
+  for (const { id, cursor_seq, begins_after } of all)
+    await trx
+      .updateTable("webhooks")
+      .set({ epoch, cursor_seq: Math.max(begins_after, Math.min(cursor_seq, before)) })
+      .where("id", "=", id)
+      .execute();
 }
 
 /** By commit time first: an entry that had to be numbered anew does not become the newest of its path by that. */

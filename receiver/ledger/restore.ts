@@ -45,7 +45,10 @@ export async function restore(
         if (error instanceof ProblemError || !isFileFault(error)) throw error;
         throw invalid(file, reason(error), error);
       }
-      await trx.updateTable("site").set({ epoch: randomUUID() }).execute();
+      const epoch = randomUUID();
+      await trx.updateTable("site").set({ epoch }).execute();
+      // Their places are those of the same backup's entries, so they go on from there.
+      await trx.updateTable("webhooks").set({ epoch, lease: null, leased_until: 0 }).execute();
       await trx.updateTable("agents").set({ nonce: null, nonce_previous: null }).execute();
       return restoring.counts;
     });

@@ -112,6 +112,38 @@ export interface Tables {
     created_at: number;
     revoked_at: number | null;
   };
+  webhooks: {
+    id: string;
+    url: string;
+    name: string | null;
+    client: string | null;
+    source: string | null;
+    secret: string;
+    created_at: number;
+    revoked_at: number | null;
+    gone_at: number | null;
+    epoch: string;
+    begins_after: number;
+    cursor_seq: number;
+    generation: number;
+    failures: number;
+    failing_since: number | null;
+    paused_until: number;
+    last_success_at: number | null;
+    last_failure_at: number | null;
+    last_failure: string | null;
+    lease: string | null;
+    leased_until: number;
+  };
+  webhook_events: {
+    webhook: string;
+    version_id: string;
+    seq: number;
+    tries: number;
+    tried_at: number;
+    due_at: number | null;
+    failure: string;
+  };
 }
 
 export type Database = Kysely<Tables>;

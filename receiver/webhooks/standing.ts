@@ -1,0 +1,158 @@
+/** How webhooks are: what `webhook list` and the metrics tell. */
+import { decodePath, displayPath } from "@tributary/shared/path.ts";
+import { type Selectable, sql } from "kysely";
+import { named } from "../ledger/database.ts";
+import type { Database, Tables } from "../ledger/schema.ts";
+import { formatCursor } from "../tail/cursor.ts";
+import { isDown, MOST_DEAD } from "./policy.ts";
+
+/**
+ * - `active`: it is told, or there is nothing to tell; `failing`: so many failures in a row that one event at a time
+ *   asks whether the endpoint is there again;
+ * - `suspended`: its client is; `gone`: it answered 410; `full`: too many dead letters; `lost`: its place is not one of
+ *   this ledger. All of these go on from where they are, with `client resume` or `webhook replay`;
+ * - `revoked`: for good.
+ */
+export type WebhookState = "active" | "failing" | "suspended" | "gone" | "full" | "lost" | "revoked";
+
+/** A scrape must not count a ledger of millions. */
+const MOST_LAG = 100_000;
+
+/** One line of `webhook list --json`. Times RFC 3339. */
+export interface WebhookView {
+  readonly id: string;
+  readonly name: string | null;
+  readonly url: string;
+  readonly client: string | null;
+  readonly source: string | null;
+  readonly state: WebhookState;
+  readonly failingSince: string | null;
+  /** Entries that it was not told of yet; counted up to 100,000. */
+  readonly lag: number;
+  /** Told in vain, and told again later. */
+  readonly waiting: number;
+  /** Told in vain for the last time. */
+  readonly dead: number;
+  readonly lastSuccessAt: string | null;
+  readonly lastFailureAt: string | null;
+  readonly lastFailure: string | null;
+  readonly cursor: string;
+  readonly createdAt: string;
+  readonly revokedAt: string | null;
+}
+
+/** One line of `webhook list --dead --json`. */
+export interface DeadLetterView {
+  readonly id: string;
+  readonly webhook: string;
+  readonly kind: "version" | "removal";
+  readonly client: string;
+  readonly source: string;
+  readonly path: string;
+  readonly pathEncoded: string;
+  readonly tries: number;
+  readonly lastTriedAt: string;
+  readonly lastFailure: string;
+}
+
+/** All webhooks, oldest first, revoked ones too. */
+export async function listWebhooks(db: Database): Promise<readonly WebhookView[]> {
+  const rows = await named(() =>
+    db
+      .selectFrom("webhooks as w")
+      .leftJoin("clients", "clients.name", "w.client")
+      .leftJoin("site", "site.epoch", "w.epoch")
+      .selectAll("w")
+      .select(["suspended_at", "site.id as known"])
+      .orderBy("w.created_at")
+      .orderBy("w.id")
+      .execute(),
+  );
+  const counts = await rowCounts(db);
+  const views: WebhookView[] = [];
+  for (const row of rows) {
+    const { waiting, dead } = counts.get(row.id) ?? { waiting: 0, dead: 0 };
+    views.push({
+      ...{ id: row.id, name: row.name, url: row.url, client: row.client, source: row.source },
+      state: stateOf(row, row.suspended_at !== null, row.known !== null, dead),
+      failingSince: instant(row.failing_since),
+      lag: row.revoked_at === null ? await lagOf(db, row) : 0,
+      ...{ waiting, dead },
+      lastSuccessAt: instant(row.last_success_at),
+      lastFailureAt: instant(row.last_failure_at),
+      lastFailure: row.last_failure,
+      cursor: formatCursor({ epoch: row.epoch, seq: row.cursor_seq }),
+      createdAt: new Date(row.created_at).toISOString(),
+      revokedAt: instant(row.revoked_at),
+    });
+  }
+  return views;
+}
+
+/** In the order of their webhooks and of the ledger. */
+export async function listDeadLetters(db: Database): Promise<readonly DeadLetterView[]> {
+  const rows = await named(() =>
+    db
+      .selectFrom("webhook_events as d")
+      .innerJoin("webhooks as w", "w.id", "d.webhook")
+      .innerJoin("entries as e", "e.version_id", "d.version_id")
+      .select(["d.webhook", "d.version_id", "d.tries", "d.tried_at", "d.failure"])
+      .select(["e.kind", "e.client", "e.source", "e.path_encoded"])
+      .where("d.due_at", "is", null)
+      .orderBy("w.created_at")
+      .orderBy("w.id")
+      .orderBy("d.seq")
+      .execute(),
+  );
+  return rows.map((row) => ({
+    ...{ id: row.version_id, webhook: row.webhook, kind: row.kind, client: row.client, source: row.source },
+    path: displayPath(decodePath(row.path_encoded)),
+    pathEncoded: row.path_encoded,
+    tries: row.tries,
+    lastTriedAt: new Date(row.tried_at).toISOString(),
+    lastFailure: row.failure,
+  }));
+}
+
+async function rowCounts(db: Database) {
+  const rows = await named(() =>
+    db
+      .selectFrom("webhook_events")
+      .select((eb) => [
+        "webhook",
+        eb.fn.count<number>("due_at").as("waiting"),
+        eb.fn.countAll<number>().as("all"),
+      ])
+      .groupBy("webhook")
+      .execute(),
+  );
+  return new Map(
+    rows.map(({ webhook, waiting, all }) => [
+      webhook,
+      { waiting: Number(waiting), dead: Number(all) - Number(waiting) },
+    ]),
+  );
+}
+
+type Row = Selectable<Tables["webhooks"]>;
+
+function stateOf(row: Row, suspended: boolean, known: boolean, dead: number): WebhookState {
+  if (row.revoked_at !== null) return "revoked";
+  if (!known) return "lost";
+  if (row.gone_at !== null) return "gone";
+  if (suspended) return "suspended";
+  if (dead >= MOST_DEAD) return "full";
+  return isDown(row) ? "failing" : "active";
+}
+
+async function lagOf(db: Database, { cursor_seq, client, source }: Row): Promise<number> {
+  let rows = db.selectFrom("entries").select("seq").where("seq", ">", cursor_seq).limit(MOST_LAG);
+  if (client !== null) rows = rows.where("client", "=", client);
+  if (source !== null) rows = rows.where("source", "=", source);
+  const counted = db.selectFrom(rows.as("lag")).select(sql<number>`count(*)`.as("count"));
+  return Number((await named(() => counted.executeTakeFirstOrThrow())).count);
+}
+
+function instant(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
