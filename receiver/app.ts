@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { HEADER, type Jwks, ROUTE } from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
-import type { DoorEnv } from "./doors/door.ts";
+import type { Admission, DoorEnv } from "./doors/door.ts";
 import { type EventsDoor, eventsDoor } from "./doors/events.ts";
 import { type ByteDoor, filesDoor } from "./doors/files.ts";
 import { type HealthDoor, healthDoor } from "./doors/health.ts";
@@ -16,6 +16,7 @@ import type { Ingest, Uploads } from "./ingest/ingest.ts";
 export interface AppParts extends ByteDoor, VersionsDoor, EventsDoor, HealthDoor {
   readonly ingest: Ingest;
   readonly uploads: Uploads;
+  readonly admission: Admission;
   readonly jwks: () => Jwks;
   /** Enroll, heartbeat and the packages, of which ingest knows nothing. */
   readonly more: readonly Hono<DoorEnv>[];
@@ -29,6 +30,7 @@ export function createApp(parts: AppParts): Hono<DoorEnv> {
   app.use(async (c, next) => {
     const from = performance.now();
     c.set("requestId", requestIdOf(c.env.incoming.headers[HEADER.requestId]));
+    c.set("admission", parts.admission);
     c.header(HEADER.requestId, c.get("requestId"));
     c.header("strict-transport-security", "max-age=31536000");
     await next();

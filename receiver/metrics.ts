@@ -5,6 +5,7 @@ import type { Fact } from "./ingest/facts.ts";
 export interface Metrics {
   count(fact: Fact): void;
   problem(code: string): void;
+  limited(what: string, of: string): void;
   request(method: string, status: number, ms: number): void;
   render(): Promise<{ readonly type: string; readonly text: string }>;
 }
@@ -74,6 +75,12 @@ export function createMetrics(inFlight: () => number): Metrics {
     labelNames: ["code"],
     registers,
   });
+  const limited = new Counter({
+    name: "tributary_limited_total",
+    help: "Requests refused by a limit: what of (requests, uploads, guesses), and whose (client, agent, key, address)",
+    labelNames: ["limit", "of"],
+    registers,
+  });
   const requestSeconds = new Histogram({
     name: "tributary_request_seconds",
     help: "Duration of requests, by method and status",
@@ -123,6 +130,7 @@ export function createMetrics(inFlight: () => number): Metrics {
       }
     },
     problem: (code) => problems.inc({ code }),
+    limited: (limit, of) => limited.inc({ limit, of }),
     request: (method, status, ms) => requestSeconds.observe({ method, status: String(status) }, ms / 1000),
     render: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };

@@ -94,7 +94,7 @@ export class Files implements Ingest {
 
   async #take(delivery: Delivery, body: Body, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
     const { lake, ledger, committer, room, uuid, now } = this.#parts;
-    const claim = await room.claim(delivery.client, body.size);
+    const claim = await room.claim(delivery, body.size);
     try {
       const staged = await this.#stage(body, claim.arrived);
       let consumed = false;
