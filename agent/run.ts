@@ -31,6 +31,7 @@ import { type Bearing, HttpReceiver } from "./upload/http.ts";
 import { reachOf } from "./upload/retry.ts";
 import { Slots } from "./upload/slots.ts";
 import { RING_BYTES } from "./upload/stream.ts";
+import { InTurn } from "./upload/turns.ts";
 import { VERSION } from "./version.ts";
 
 export interface RunOptions {
@@ -117,8 +118,9 @@ async function live(
   const sources = new Sources({ queue, spool, partHasher, report, data, corrected: () => clock.now() });
   const limits = () => settings.limits;
   const rate = (): number | undefined => rateAt(settings.limits, new Date());
+  const turns = new InTurn({ receiver, random: Math.random, now });
   const carry = courier({
-    receiver,
+    receiver: turns,
     open: contentOpener(spool.folder, (client, name) => sources.find(client, name)),
     site: () => identity.site,
     jwks: () => identity.jwks,
@@ -240,6 +242,7 @@ async function live(
       trouble: tally.trouble,
       refused: tally.refused,
       held: dispatcher.held(),
+      slowed: turns.slowed(),
       skewMs: clock.skewMs(),
       delivered: tally.delivered,
       bytes: tally.bytes,
