@@ -40,11 +40,12 @@ export interface Frequency {
   readonly perMs: number;
 }
 
-const PER_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+/** Nothing longer: who has used up a window is told to wait for its end. */
+const PER_MS = { s: 1000, m: 60_000 } as const;
 
-/** "10/s", "600/m", "20000/h"; a number alone is per minute; undefined when it is none. */
+/** "10/s", "600/m"; a number alone is per minute; undefined when it is none. */
 export function parseFrequency(text: string): Frequency | undefined {
-  const match = /^([1-9]\d{0,9})(?:\/([smh]))?$/.exec(text);
+  const match = /^([1-9]\d{0,9})(?:\/([sm]))?$/.exec(text);
   if (!match) return undefined;
   return { count: Number(match[1]), perMs: PER_MS[(match[2] ?? "m") as keyof typeof PER_MS] };
 }

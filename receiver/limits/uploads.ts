@@ -1,13 +1,13 @@
 /**
  * Uploads at once of a client, an agent or an API key, over all receivers. This receiver has as many slots as it needs
- * and gives back within a second what it no longer does, so that a stream of small files asks nobody.
+ * and gives back within half a second what it no longer does, so that a stream of small files asks nobody.
  */
 import type { Counts } from "./counts.ts";
 import { SLOTS_MS } from "./counts.ts";
 import { keyOf, type Subject } from "./subject.ts";
 
 /** How often is looked whether there are slots to give back. */
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 200;
 /** Others had all that is left: for so long they are not asked again. */
 const FULL_MS = 200;
 
