@@ -29,23 +29,24 @@ const KEY_COLUMNS = ["id", "client", "name", "source", "scopes", "limits", "crea
 
 export function addKeyCommands(program: Command, sites: Sites): void {
   const key = program.command("key").description("API keys, for programs that bring files without an agent");
-  withBearerLimits(siteCommand(key, "add", "makes a key and prints it; it cannot be shown again"))
-    .requiredOption("--client <name>", "whose files it brings")
-    .option("--name <name>", "what it is for")
-    .option("--source <source>", "the only source it may touch")
-    .option("--scope <acts>", "write, read, remove, separated by commas (default: write)")
-    .action((options: AddOptions) =>
-      withLedger(sites, options, async ({ database: { db } }) => {
-        const scopes = options.scope?.split(",").map((act) => act.trim());
-        const { client, name, source } = options;
-        const limits = bearerLimits(options);
-        const made = await addApiKey(db, { client, name, source, scopes, limits });
-        result(made);
-        say(
-          `keep it safe: it is shown only now; take it back with: tributary-receiver key revoke ${parseApiKey(made)?.id}`,
-        );
-      }),
-    );
+  withBearerLimits(
+    siteCommand(key, "add", "makes a key and prints it; it cannot be shown again")
+      .requiredOption("--client <name>", "whose files it brings")
+      .option("--name <name>", "what it is for")
+      .option("--source <source>", "the only source it may touch")
+      .option("--scope <acts>", "write, read, remove, separated by commas (default: write)"),
+  ).action((options: AddOptions) =>
+    withLedger(sites, options, async ({ database: { db } }) => {
+      const scopes = options.scope?.split(",").map((act) => act.trim());
+      const { client, name, source } = options;
+      const limits = bearerLimits(options);
+      const made = await addApiKey(db, { client, name, source, scopes, limits });
+      result(made);
+      say(
+        `keep it safe: it is shown only now; take it back with: tributary-receiver key revoke ${parseApiKey(made)?.id}`,
+      );
+    }),
+  );
   siteCommand(key, "list", "lists the keys, revoked ones too")
     .option("--json", "one JSON object a line")
     .action((options: ListOptions) =>

@@ -43,7 +43,8 @@ export class LimitedAdmission implements Admission {
     if (subjects.length === 0) return;
     const limits = await requests.take(subjects);
     // On Node's own answer: some are written to it directly, and problems too shall carry them.
-    for (const [name, value] of Object.entries(limitFields(limits))) c.env.outgoing.setHeader(name, value);
+    for (const [name, value] of Object.entries(limitFields(subjects, limits)))
+      c.env.outgoing.setHeader(name, value);
     const refusal = refusalOf(limits);
     if (refusal === undefined) return;
     report("requests", limits.at(-1)?.subject.kind ?? "client");

@@ -60,6 +60,7 @@ test("over the limit: 429, when to come again, and whose limit it is; another cl
   const retryAfter = Number(refused.headers["retry-after"]);
   expect(retryAfter).toBeGreaterThan(0);
   expect(retryAfter).toBeLessThanOrEqual(60);
+  expect(refused.headers["ratelimit-policy"]).toBe(second.headers["ratelimit-policy"]);
   expect(refused.headers.ratelimit).toBe(`"key";r=0;t=${retryAfter}`);
   expect((await put("d", "x", "theirs")).status).toBe(201);
   expect(await rig.entries()).toBe(3);

@@ -38,7 +38,7 @@ describe("requests", () => {
     expect(refusalOf(refused)).toMatchObject({
       code: "limit-requests",
       retryAfter: 40,
-      message: expect.stringMatching(/the client "acme" may make 3\/m requests.* in 40 s/),
+      message: expect.stringMatching(/the client "acme" may make 3 requests a minute.* in 40 s/),
     });
     clock.now = 60_000;
     expect(granted(await ask(most))).toBe(true);
@@ -65,7 +65,7 @@ describe("requests", () => {
     const other = { ...key, name: "other" };
     const refused = await limits.take([other, client]);
     expect(refusalOf(refused)?.message).toContain("the client");
-    expect(limitFields(await limits.take([other]))["RateLimit"]).toBe('"key";r=1;t=60');
+    expect(limitFields([other], await limits.take([other]))["RateLimit"]).toBe('"key";r=1;t=60');
   });
 
   test("counts that do not answer refuse nobody, and are left alone for a second", async () => {
@@ -82,12 +82,17 @@ describe("requests", () => {
 
   test("the fields of an answer, an item for each limit", async () => {
     const { ask } = scene();
-    expect(limitFields([])).toEqual({});
+    expect(limitFields([], [])).toEqual({});
     const both = [
       ...(await ask({ count: 600, perMs: 60_000 })),
       ...(await ask({ count: 10, perMs: 1000 }, "key")),
     ];
-    expect(limitFields(both)).toEqual({
+    expect(
+      limitFields(
+        both.map(({ subject }) => subject),
+        both,
+      ),
+    ).toEqual({
       "RateLimit-Policy": '"client";q=600;w=60, "key";q=10;w=1',
       RateLimit: '"client";r=599;t=60, "key";r=9;t=1',
     });

@@ -1,6 +1,6 @@
 /** Requests of a client, an agent or an API key in a window of time. */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { type Frequency, formatDuration, formatFrequency } from "@tributary/shared/units.ts";
+import { type Frequency, formatDuration } from "@tributary/shared/units.ts";
 import { Budget, type Standing } from "./budget.ts";
 import type { Counts } from "./counts.ts";
 import { called, keyOf, type Subject } from "./subject.ts";
@@ -54,10 +54,13 @@ export function refusalOf(limits: readonly Limited[]): ProblemError | undefined 
   const { subject, standing } = refused;
   return new ProblemError(
     "limit-requests",
-    `${called(subject)} may make ${formatFrequency(subject.most)} requests, and has made them; the next ones are taken in ${formatDuration(standing.endsInMs)}`,
+    `${called(subject)} may make ${inWords(subject.most)}, and has made them; the next ones are taken in ${formatDuration(standing.endsInMs)}`,
     { retryAfter: secondsOf(standing) },
   );
 }
+
+const inWords = ({ count, perMs }: Frequency): string =>
+  `${count} request${count === 1 ? "" : "s"} a ${perMs === 1000 ? "second" : "minute"}`;
 
 /** Never before the window has ended. */
 export function secondsOf({ endsInMs }: Standing): number {

@@ -142,7 +142,7 @@ describe("an agent that meets limits", () => {
       return one !== undefined && one;
     });
     expect(held).toMatchObject({ client: "demo", source: null, code: "limit-requests" });
-    expect(held.detail).toContain('the client "demo" may make 20/m requests');
+    expect(held.detail).toContain('the client "demo" may make 20 requests a minute');
     expect(await site.history("--client", "demo")).toHaveLength(20);
     const seenAt = JSON.parse(await site.command("agent", "list", "--json")).lastSeenAt;
     await until(
