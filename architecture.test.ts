@@ -42,8 +42,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 
   "receiver/config.ts": [],
   "receiver/version.ts": [],
-  "receiver/limits": [],
   "receiver/openapi": [],
+  "receiver/limits": ["receiver/ledger"],
   "receiver/install": [],
   "receiver/lake": [],
   "receiver/ledger": [],
@@ -128,6 +128,8 @@ const technologies: Readonly<Record<string, readonly string[]>> = {
   "receiver/lake/directory.ts": ["receiver/main.ts"],
   "receiver/lake/s3.ts": ["receiver/main.ts"],
   "receiver/ledger/postgres.ts": ["receiver/main.ts"],
+  "receiver/limits/memory.ts": ["receiver/main.ts"],
+  "receiver/limits/postgres.ts": ["receiver/main.ts"],
   "receiver/ledger/sqlite.ts": ["receiver/main.ts"],
   "receiver/webhooks/https.ts": ["receiver/main.ts"],
 };

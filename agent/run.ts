@@ -35,6 +35,7 @@ import { reachOf } from "./upload/retry.ts";
 import { ridesUpTo } from "./upload/ride.ts";
 import { Slots } from "./upload/slots.ts";
 import { RING_BYTES } from "./upload/stream.ts";
+import { InTurn } from "./upload/turns.ts";
 import { VERSION } from "./version.ts";
 
 export interface RunOptions {
@@ -135,14 +136,15 @@ async function live(
   const rate = (): number | undefined => rateAt(settings.limits, new Date());
   const rides = (): number => ridesUpTo(receiver.roundTripMs);
   const sourceOf = (client: string, name: string) => sources.find(client, name);
+  const turns = new InTurn({ receiver, random: Math.random, now });
   const carry = courier({
-    receiver,
+    receiver: turns,
     open: contentOpener(spool.folder, sourceOf),
     readSmall: smallReader(sourceOf),
     ridesUpTo: rides,
     site: () => identity.site,
     jwks: () => identity.jwks,
-    bundles: new Bundles({ receiver, now }),
+    bundles: new Bundles({ receiver: turns, now }),
     fresh,
     bandwidth: bandwidthOf(limits, {
       now: () => performance.now(),
@@ -263,6 +265,7 @@ async function live(
       trouble: tally.trouble,
       refused: tally.refused,
       held: dispatcher.held(),
+      slowed: turns.slowed(),
       skewMs: clock.skewMs(),
       delivered: tally.delivered,
       bytes: tally.bytes,

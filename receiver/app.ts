@@ -4,7 +4,7 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { HEADER, type Jwks, ROUTE } from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
 import { type BundlesDoor, bundlesDoor } from "./doors/bundles.ts";
-import type { DoorEnv } from "./doors/door.ts";
+import type { Admission, DoorEnv } from "./doors/door.ts";
 import { type EventsDoor, eventsDoor } from "./doors/events.ts";
 import { filesDoor } from "./doors/files.ts";
 import { type HealthDoor, healthDoor } from "./doors/health.ts";
@@ -18,6 +18,7 @@ import { operationsOf } from "./openapi/operations.ts";
 
 export interface AppParts extends BundlesDoor, VersionsDoor, EventsDoor, HealthDoor {
   readonly uploads: Uploads;
+  readonly admission: Admission;
   readonly jwks: () => Jwks;
   /** What the document names as its server; without it, the address that was asked. */
   readonly publicUrl: string | undefined;
@@ -35,6 +36,7 @@ export function createApp(parts: AppParts): Hono<DoorEnv> {
   app.use(async (c, next) => {
     const from = performance.now();
     c.set("requestId", requestIdOf(c.env.incoming.headers[HEADER.requestId]));
+    c.set("admission", parts.admission);
     c.header(HEADER.requestId, c.get("requestId"));
     c.header("strict-transport-security", "max-age=31536000");
     await next();

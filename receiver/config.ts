@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
-import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
+import { byteRate, byteSize, duration, frequency, loadSettings } from "@tributary/shared/settings.ts";
 import { parseDuration } from "@tributary/shared/units.ts";
 import { z } from "zod";
 
@@ -161,9 +161,21 @@ export const receiverSettings = z.strictObject({
         })
         .prefault({})
         .describe("Bundles: tar streams of many files"),
+      requests: frequency
+        .nullable()
+        .default(null)
+        .describe("Requests of one client, such as 600/m or 10/s; null: no limit"),
+      uploads: z
+        .int()
+        .positive()
+        .nullable()
+        .default(null)
+        .describe("Uploads of one client at once, over all receivers; null: no limit"),
     })
     .prefault({})
-    .describe("What a sender may ask of the receiver"),
+    .describe(
+      "What a sender may ask of the receiver; `requests` and `uploads` are for every client that has no limit of its own",
+    ),
   reserve: byteSize
     .prefault("1GiB")
     .describe(

@@ -24,6 +24,8 @@ import type { LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
 import { openLakeOf } from "./ledger/lake.ts";
 import { createCoverage } from "./ledger/segments.ts";
+import { memoryCounts } from "./limits/memory.ts";
+import { postgresCounts } from "./limits/postgres.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
@@ -155,6 +157,7 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
     lake,
     keys: siteKeys,
     gate,
+    counts: settings.ledger.kind === "postgres" ? postgresCounts(database) : memoryCounts(),
     doors: [
       enrollDoor(enrolOf(fleet)),
       heartbeatDoor(gate, heartbeatOf(fleet)),

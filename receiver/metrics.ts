@@ -7,6 +7,7 @@ import type { WebhookView } from "./webhooks/standing.ts";
 export interface Metrics {
   count(fact: Fact | WebhookFact): void;
   problem(code: string): void;
+  limited(what: string, of: string): void;
   request(method: string, status: number, ms: number): void;
   render(): Promise<{ readonly type: string; readonly text: string }>;
 }
@@ -77,6 +78,12 @@ export function createMetrics(
     name: "tributary_problems_total",
     help: "Requests refused or failed, by code",
     labelNames: ["code"],
+    registers,
+  });
+  const limited = new Counter({
+    name: "tributary_limited_total",
+    help: "Requests refused by a limit: what of (requests, uploads, guesses), and whose (client, agent, key, address)",
+    labelNames: ["limit", "of"],
     registers,
   });
   const requestSeconds = new Histogram({
@@ -157,6 +164,7 @@ export function createMetrics(
       }
     },
     problem: (code) => problems.inc({ code }),
+    limited: (limit, of) => limited.inc({ limit, of }),
     request: (method, status, ms) => requestSeconds.observe({ method, status: String(status) }, ms / 1000),
     async render() {
       await lookAtWebhooks();

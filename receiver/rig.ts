@@ -16,6 +16,8 @@ import { type MemoryLake, memoryLake } from "./lake/memory.ts";
 import { addClient } from "./ledger/clients.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { openSqlite } from "./ledger/sqlite.ts";
+import type { Counts } from "./limits/counts.ts";
+import { memoryCounts } from "./limits/memory.ts";
 import { conform } from "./openapi/conform.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import { ownerOf, type Send } from "./webhooks/webhook.ts";
@@ -94,6 +96,8 @@ export interface RigOptions {
   readonly settings?: Record<string, unknown>;
   /** Another ledger than the SQLite file; the rig closes it. */
   readonly database?: LedgerDatabase;
+  /** Other counts of limits than those in memory. */
+  readonly counts?: Counts;
   /** A second receiver of that one's site. */
   readonly keysOf?: Rig;
   /** Wraps the lake that the receiver gets, to play its failures. */
@@ -131,6 +135,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     lake: options.wrap?.(lake) ?? lake,
     keys,
     gate,
+    counts: options.counts ?? memoryCounts(),
     doors:
       typeof options.doors === "function" ? options.doors({ database, keys, gate }) : (options.doors ?? []),
     webhooks: {

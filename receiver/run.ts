@@ -8,8 +8,10 @@ import type { Hono } from "hono";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import type { Address, ReceiverSettings } from "./config.ts";
+import { LimitedAdmission } from "./doors/admission.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
+import { UploadPlaces } from "./doors/upload-places.ts";
 import type { SiteKeys } from "./identity/keys.ts";
 import type { Gate } from "./identity/principal.ts";
 import { Committer } from "./ingest/committer.ts";
@@ -24,7 +26,12 @@ import { clientState } from "./ledger/clients.ts";
 import { createLedger } from "./ledger/commit.ts";
 import { checkLedger, type LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
+import { type BearerState, bearerStates, NO_LIMITS } from "./ledger/limits.ts";
 import { createCoverage, createSegments } from "./ledger/segments.ts";
+import type { Counts } from "./limits/counts.ts";
+import { Guesses } from "./limits/guesses.ts";
+import { RequestLimits } from "./limits/requests.ts";
+import { UploadLimits } from "./limits/uploads.ts";
 import { logFact, logProblem } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Listening, listen } from "./serve.ts";
@@ -44,6 +51,8 @@ export interface ReceiverParts {
   readonly lake: AnyLake;
   readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate">;
   readonly gate: Gate;
+  /** Where requests and uploads of all receivers of the site are counted. */
+  readonly counts: Counts;
   /** Enroll, heartbeat and the packages. */
   readonly doors: readonly Hono<DoorEnv>[];
   /** What carries webhooks, and what opens their secrets. */
@@ -92,6 +101,14 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const uploads = new PartUploads({ ...common, history, rows, abandonedAfter: settings.sweep.uploads });
   const places = new Places(settings.limits.concurrent);
   const { idle, minRate } = settings.limits;
+  const limited = { defaults: settings.limits, report: metrics.limited };
+  const uploadLimits = new UploadLimits(parts.counts);
+  const admission = new LimitedAdmission({
+    ...limited,
+    requests: new RequestLimits(parts.counts),
+    guesses: new Guesses(),
+    trustProxy: settings.trustProxy,
+  });
 
   const coverage = createCoverage(database.db);
   await requireNewestCovered({ lake, coverage }, Date.now());
@@ -102,7 +119,8 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     gate,
     ingest,
     uploads,
-    places,
+    admission,
+    places: new UploadPlaces({ ...limited, places, uploads: uploadLimits }),
     pace: { idle, minRate, window: PACE_WINDOW_MS },
     bundle: settings.limits.bundle,
     history,
@@ -169,6 +187,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       const finish = async (): Promise<void> => {
         await webhooksEnd;
         await Promise.all(loops.map((loop) => loop.idle()));
+        await uploadLimits.close();
         await committer.idle();
         await manifest.flush();
       };
@@ -190,6 +209,8 @@ async function listenOn(
   return listening;
 }
 
+const NOTHING_BROUGHT: BearerState = { limits: NO_LIMITS, dayBytes: 0 };
+
 function allowanceOf(
   database: LedgerDatabase,
   rows: Pick<UploadRows, "arrivedBytes">,
@@ -197,13 +218,21 @@ function allowanceOf(
 ): AllowanceOf {
   const bound = (own: number | null | undefined, usual: number | null): number | undefined =>
     own ?? usual ?? undefined;
-  return async (client): Promise<Allowance> => {
-    const state = await clientState(database.db, client);
+  return async ({ kind, name }): Promise<Allowance> => {
+    if (kind !== "client") {
+      const { limits, dayBytes } = (await bearerStates(database.db, [name])).get(name) ?? NOTHING_BROUGHT;
+      const arrived = limits.day === null ? 0 : await rows.arrivedBytes("bearer", name);
+      return {
+        ...{ file: limits.file ?? undefined, day: limits.day ?? undefined, stored: undefined },
+        ...{ usedToday: dayBytes + arrived, usedStored: 0 },
+      };
+    }
+    const state = await clientState(database.db, name);
     const [file, day, stored] = (["file", "day", "stored"] as const).map((key) =>
       bound(state?.quotas[key], defaults[key]),
     );
     // Or a client could fill the disk with uploads that it never completes.
-    const arrived = day === undefined && stored === undefined ? 0 : await rows.arrivedBytes(client);
+    const arrived = day === undefined && stored === undefined ? 0 : await rows.arrivedBytes("client", name);
     return {
       ...{ file, day, stored },
       usedToday: (state?.dayBytes ?? 0) + arrived,

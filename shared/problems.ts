@@ -75,8 +75,8 @@ export const PROBLEMS = {
   "part-conflict": { status: 409, retry: false, title: "This part arrived already, with other bytes" },
   "parts-missing": { status: 409, retry: false, title: "Parts of this upload are missing" },
   // room
-  "quota-file": { status: 413, retry: false, title: "The file is larger than this client's largest file" },
-  "quota-day": { status: 429, retry: true, title: "This client's bytes for today are used up" },
+  "quota-file": { status: 413, retry: false, title: "The file is larger than the largest that may be sent" },
+  "quota-day": { status: 429, retry: true, title: "The bytes for today are used up" },
   "quota-stored": { status: 507, retry: true, title: "This client's storage is used up" },
   "disk-reserve": { status: 507, retry: true, title: "The receiver keeps its last disk space in reserve" },
   "limit-requests": { status: 429, retry: true, title: "Too many requests" },

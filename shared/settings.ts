@@ -4,12 +4,12 @@ import { dirname } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { ProblemError } from "./problems.ts";
-import { parseDuration, parseRate, parseSize } from "./units.ts";
+import { parseDuration, parseFrequency, parseRate, parseSize } from "./units.ts";
 
-const measure = (parse: (text: string) => number | undefined, expected: string, examples: string) =>
+const measure = <T>(parse: (text: string) => T | undefined, none: T, expected: string, examples: string) =>
   z
     .union([z.string(), z.number()])
-    .transform((value, context) => {
+    .transform((value, context): T => {
       const parsed = parse(String(value));
       if (parsed === undefined)
         context.issues.push({
@@ -17,16 +17,19 @@ const measure = (parse: (text: string) => number | undefined, expected: string, 
           input: value,
           message: `expected ${expected} such as ${examples}`,
         });
-      return parsed ?? 0;
+      return parsed ?? none;
     })
     .meta({ unit: expected });
 
 /** "2s", "5m", "7d" -> milliseconds. */
-export const duration = measure(parseDuration, "a duration", "2s, 5m or 7d");
+export const duration = measure(parseDuration, 0, "a duration", "2s, 5m or 7d");
 /** "20MB", "1GiB" -> bytes. */
-export const byteSize = measure(parseSize, "a size", "20MB or 1GiB");
+export const byteSize = measure(parseSize, 0, "a size", "20MB or 1GiB");
 /** "20MB/s" -> bytes per second. */
-export const byteRate = measure(parseRate, "a rate", "20MB/s");
+export const byteRate = measure(parseRate, 0, "a rate", "20MB/s");
+
+/** "600/m", "10/s" -> how often something may be done. */
+export const frequency = measure(parseFrequency, { count: 1, perMs: 1 }, "a frequency", "600/m or 10/s");
 
 /**
  * Reads and checks a configuration file. An empty or (when `optional`) absent file counts as `{}`.

@@ -5,7 +5,15 @@ import { formatDigest, parseDigest } from "./digest.ts";
 import { PROBLEMS, ProblemError, problemBody } from "./problems.ts";
 import { PARTS, partSizeFor } from "./protocol.ts";
 import { printable } from "./terminal.ts";
-import { formatBytes, formatDuration, parseDuration, parseRate, parseSize } from "./units.ts";
+import {
+  formatBytes,
+  formatDuration,
+  formatFrequency,
+  parseDuration,
+  parseFrequency,
+  parseRate,
+  parseSize,
+} from "./units.ts";
 import { isUuidv7, uuidv7Maker, uuidv7Time } from "./uuid.ts";
 
 describe("units", () => {
@@ -30,6 +38,22 @@ describe("units", () => {
   ] as const)("size %s", ([text, n]) => expect(parseSize(text)).toBe(n));
   test("rate", () => {
     expect([parseRate("20MB/s"), parseRate("20MB"), parseRate("/s")]).toEqual([20e6, undefined, undefined]);
+  });
+  test.for([
+    ["600/m", { count: 600, perMs: 60_000 }, "600/m"],
+    ["10/s", { count: 10, perMs: 1000 }, "10/s"],
+    ["600", { count: 600, perMs: 60_000 }, "600/m"],
+    ["0/m", undefined, undefined],
+    ["1.5/s", undefined, undefined],
+    ["10/h", undefined, undefined],
+    ["10 /s", undefined, undefined],
+    ["/s", undefined, undefined],
+    ["-1/s", undefined, undefined],
+    ["10000000000/s", undefined, undefined],
+    ["", undefined, undefined],
+  ] as const)("frequency %s", ([text, frequency, again]) => {
+    expect(parseFrequency(text)).toEqual(frequency);
+    expect(frequency && formatFrequency(frequency)).toBe(again);
   });
   test("are printed for people", () => {
     expect([formatBytes(0), formatBytes(1500), formatBytes(48.2e9)]).toEqual(["0 B", "1.5 kB", "48.2 GB"]);

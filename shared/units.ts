@@ -34,6 +34,27 @@ export function parseRate(text: string): number | undefined {
   return text.endsWith("/s") ? parseSize(text.slice(0, -2)) : undefined;
 }
 
+/** How often something may be done: `count` times in `perMs`. */
+export interface Frequency {
+  readonly count: number;
+  readonly perMs: number;
+}
+
+/** Nothing longer: who has used up a window is told to wait for its end. */
+const PER_MS = { s: 1000, m: 60_000 } as const;
+
+/** "10/s", "600/m"; a number alone is per minute; undefined when it is none. */
+export function parseFrequency(text: string): Frequency | undefined {
+  const match = /^([1-9]\d{0,9})(?:\/([sm]))?$/.exec(text);
+  if (!match) return undefined;
+  return { count: Number(match[1]), perMs: PER_MS[(match[2] ?? "m") as keyof typeof PER_MS] };
+}
+
+export function formatFrequency({ count, perMs }: Frequency): string {
+  const unit = (Object.keys(PER_MS) as (keyof typeof PER_MS)[]).find((key) => PER_MS[key] === perMs);
+  return `${count}/${unit ?? `${perMs} ms`}`;
+}
+
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   for (const [unit, factor] of [

@@ -49,6 +49,10 @@ export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsR
         since: new Date(since).toISOString(),
         until: new Date(until).toISOString(),
       })),
+      slowed: (live?.slowed ?? []).map(({ since, ...one }) => ({
+        ...one,
+        since: new Date(since).toISOString(),
+      })),
       ...stateOf(status),
       configured: configured.map((source) => ({
         name: source.name,
@@ -112,6 +116,13 @@ type StatusReport = ReturnType<typeof stateOf> & {
     /** When the next parcel of it is tried. */
     readonly until: string;
   }[];
+  /** Clients whose uploads the receiver takes fewer of at once than this agent would send. */
+  readonly slowed: readonly {
+    readonly client: string;
+    readonly detail: string;
+    readonly since: string;
+    readonly atOnce: number;
+  }[];
   readonly configured: readonly {
     readonly name: string;
     readonly client: string | undefined;
@@ -129,6 +140,8 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   if (report.refused !== null) yield `settings  a change is not taken: ${printable(report.refused)}`;
   for (const { client, source, code, detail, since, until } of report.held)
     yield `held      ${source === null ? `all of ${client}` : `source ${source} of ${client}`}: ${code}, ${printable(detail)} (${ago(since)}; tried again ${within(until, now)})`;
+  for (const { client, detail, since, atOnce } of report.slowed)
+    yield `slowed    ${client}: ${atOnce} at once, limit-concurrent, ${printable(detail)} (${ago(since)})`;
   const { depth, bytes, oldestSealedAt, aside } = report.queue;
   const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;

@@ -16,6 +16,7 @@ const state = {
   trouble: null,
   refused: null,
   held: [],
+  slowed: [],
   skewMs: 120,
   delivered: 0,
   bytes: 0,

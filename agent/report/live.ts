@@ -25,6 +25,11 @@ const live = z.object({
       }),
     )
     .readonly(),
+  /** Clients of which fewer uploads go at once than this agent would send. `since` in ms since 1970. */
+  slowed: z
+    .array(z.object({ client: z.string(), detail: z.string(), since: z.number(), atOnce: z.number() }))
+    .readonly()
+    .default([]),
   skewMs: z.number(),
   delivered: z.number(),
   bytes: z.number(),

@@ -216,6 +216,36 @@ test.for([[undefined], [1], [7200]])(
   },
 );
 
+test("over its limit of requests an agent asks nothing more until the time is over, and loses nothing", async () => {
+  const names = Array.from({ length: 60 }, (_, i) => `f${i}`);
+  outbox.put(...names);
+  let left = 20;
+  start(() => {
+    left -= 1;
+    if (left < 0) throw problem("limit-requests", 30);
+    return delivered;
+  });
+  const asked = async (count: number) => {
+    await expect.poll(() => outbox.ends.length).toBe(count);
+    await expect.poll(() => outbox.waiting.filter(({ out }) => out).length).toBe(0);
+  };
+  await asked(20);
+  // Those that were on their way, and not one more.
+  expect(carried.length).toBeLessThanOrEqual(28);
+  expect(dispatcher.held()).toMatchObject([{ client: "acme", source: null, code: "limit-requests" }]);
+  const before = carried.length;
+  dispatcher.heard();
+  now += 29_000;
+  dispatcher.wake();
+  expect(carried.length).toBe(before);
+  left = 1000;
+  now += 5_000;
+  dispatcher.wake();
+  await emptied();
+  expect(outbox.ends).toHaveLength(60);
+  expect(probes).toBe(0);
+});
+
 test("what keeps one path back lets the others go", async () => {
   outbox.put("bad#1", "bad#2", "good#1", "good#2");
   let mended = false;

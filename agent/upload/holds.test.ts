@@ -70,6 +70,26 @@ test("a quota holds what is as large as the smallest that it refused; smaller on
   expect(admit("same", 1000)).toBe("yes");
 });
 
+test.for(["limit-requests", "limit-concurrent"] as const)(
+  "%s holds its client at once, for as long as the receiver said, and is told",
+  (code) => {
+    expect(admit("a")).toBe("yes");
+    expect(admit("b")).toBe("yes");
+    fail(parcel("a"), code, 37);
+    fail(parcel("b"), code, 37);
+    expect(holds.list()).toMatchObject([{ client: "acme", source: null, code, until: now + 37_000 }]);
+    expect(admit("c")).toBe("no");
+    expect(holds.nextAt()).toBe(now + 37_000);
+    now += 37_000;
+    expect(admit("c")).toBe("yes");
+    expect(admit("d")).toBe("no");
+    holds.passed("c");
+    expect(admit("d")).toBe("yes");
+    expect(admit("e")).toBe("yes");
+    expect(holds.list()).toEqual([]);
+  },
+);
+
 test("a suspended client has no size that goes", () => {
   fail(parcel("a"), "client-suspended");
   expect(admit("probe")).toBe("yes");

@@ -1,12 +1,13 @@
 /**
  * What holds back more than one path: a client that is suspended or has used up its quota, a source that is away. Of
  * such a place one parcel at a time is tried, so that ten thousand that wait for the same thing are not ten thousand
- * requests; after three failures in a row only when the time that the problem named is over. A quota holds back what is
+ * requests; after three failures in a row only when the time that the problem named is over; of a limit, that the receiver has
+ * counted, after the first. A quota holds back what is
  * as large as the smallest that it refused: the small files behind a large one go.
  */
 import type { ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
 import type { Admission, Parcel } from "../queue/queue.ts";
-import { backoffMs } from "./retry.ts";
+import { backoffMs, KNOWN_UNTIL } from "./retry.ts";
 
 type Place = Pick<Parcel, "client" | "source">;
 
@@ -74,7 +75,9 @@ export class Holds {
     const failures = (before?.failures ?? 0) + 1;
     const now = this.#now();
     const waitMs =
-      failures < SUSPECT ? 0 : backoffMs(failures - SUSPECT + 1, problem.retryAfter, this.#random);
+      failures < SUSPECT && !KNOWN_UNTIL.includes(problem.code)
+        ? 0
+        : backoffMs(Math.max(1, failures - SUSPECT + 1), problem.retryAfter, this.#random);
     this.#holds.set(key, {
       client: parcel.client,
       source: reach === "client" ? null : parcel.source,
@@ -118,7 +121,8 @@ export class Holds {
   list(): readonly Held[] {
     const now = this.#now();
     return [...this.#holds.values()]
-      .filter(({ failures, until, probe }) => failures >= SUSPECT && (until > now || probe !== undefined))
+      .filter(({ failures, code }) => failures >= SUSPECT || KNOWN_UNTIL.includes(code))
+      .filter(({ until, probe }) => until > now || probe !== undefined)
       .map(({ client, source, code, detail, since, until }) => ({
         client,
         source,

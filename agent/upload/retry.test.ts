@@ -45,6 +45,8 @@ test.for([
   ["client-not-allowed", "client"],
   ["quota-day", "client"],
   ["quota-stored", "client"],
+  ["limit-requests", "client"],
+  ["limit-concurrent", "client"],
   ["source-unreachable", "source"],
   ["root-changed", "source"],
   ["quota-file", "path"],

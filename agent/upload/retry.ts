@@ -55,7 +55,11 @@ const CLIENT: readonly ProblemCode[] = [
   "client-required",
   "quota-day",
   "quota-stored",
+  "limit-requests",
+  "limit-concurrent",
 ];
+/** The receiver counted, and says to the second when it takes more: to ask before that would cost it a request more. */
+export const KNOWN_UNTIL: readonly ProblemCode[] = ["limit-requests", "limit-concurrent"];
 const SOURCE: readonly ProblemCode[] = ["source-not-allowed", "source-unreachable", "root-changed"];
 /** Permanent for the request, but an administrator of the receiver mends them: the bytes are fine and must not be lost. */
 const MENDED_ELSEWHERE: readonly ProblemCode[] = [

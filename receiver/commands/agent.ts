@@ -11,8 +11,16 @@ import { invite } from "../identity/invitations.ts";
 import { openInstall } from "../install/install.ts";
 import { linuxLine } from "../install/linux.ts";
 import { windowsLine } from "../install/windows.ts";
+import { setBearerLimits } from "../ledger/limits.ts";
 import type { OpenSite } from "../site.ts";
 import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
+import {
+  type BearerLimitOptions,
+  bearerLimits,
+  showBearerLimits,
+  viewOfLimits,
+  withBearerLimits,
+} from "./limit-options.ts";
 
 interface InviteOptions extends SiteOptions {
   readonly client?: string;
@@ -66,7 +74,7 @@ export function addAgentCommands(program: Command, sites: Sites): void {
     .action((options: ListOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
         const agents = await listAgents(db);
-        if (options.json) list(agents, true, []);
+        if (options.json) list(agents.map(viewOf), true, []);
         else
           list(agents.map(lineOf), false, [
             "id",
@@ -80,6 +88,18 @@ export function addAgentCommands(program: Command, sites: Sites): void {
           ]);
       }),
     );
+  withBearerLimits(
+    siteCommand(
+      agent,
+      "limit <id>",
+      "shows or sets limits of one agent, narrower than its clients'; `default` takes one back",
+    ),
+  ).action((id: string, options: BearerLimitOptions) =>
+    withLedger(sites, options, async ({ database: { db } }) => {
+      await setBearerLimits(db, "agent", id, bearerLimits(options));
+      await showBearerLimits(db, id);
+    }),
+  );
   siteCommand(agent, "revoke <id>", "shuts an agent out, for good").action(
     (id: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
@@ -126,6 +146,10 @@ function addressOf({ publicUrl, listen }: ReceiverSettings): string {
     );
   const reached = host === "0.0.0.0" || host === "::" ? hostname() : host;
   return `https://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
+}
+
+function viewOf({ limits, ...agent }: AgentView) {
+  return { ...agent, limits: viewOfLimits(limits) };
 }
 
 function lineOf({ id, name, clients, state, host, lastSeenAt, status }: AgentView) {

@@ -11,10 +11,12 @@ import {
   clientState,
   listClients,
   resumeClient,
+  setLimits,
   setQuotas,
   suspendClient,
 } from "../ledger/clients.ts";
 import { type Sites, siteCommand, using, withLedger } from "./command.ts";
+import { type LimitOptions, limitWords, rateLimits, viewOfLimits, withRateLimits } from "./limit-options.ts";
 
 interface ListOptions extends SiteOptions {
   readonly json?: boolean;
@@ -41,7 +43,7 @@ export function addClientCommands(program: Command, sites: Sites): void {
       withLedger(sites, options, async ({ database: { db } }) => {
         const states = await listClients(db);
         if (options.json) list(states.map(viewOf), true, []);
-        else list(states.map(lineOf), false, ["name", "state", "stored", "today", "quota"]);
+        else list(states.map(lineOf), false, ["name", "state", "stored", "today", "quota", "limits"]);
       }),
     );
   siteCommand(
@@ -80,6 +82,19 @@ export function addClientCommands(program: Command, sites: Sites): void {
         if (state) list([{ name, quota: lineOf(state).quota }], false, ["name", "quota"]);
       }),
     );
+  withRateLimits(
+    siteCommand(
+      client,
+      "limit <name>",
+      "shows or sets how often and how many at once a client may send; `default` takes a limit back",
+    ),
+  ).action((name: string, options: LimitOptions) =>
+    withLedger(sites, options, async ({ database: { db } }) => {
+      await setLimits(db, name, rateLimits(options));
+      const state = await clientState(db, name);
+      if (state) list([{ name, limits: lineOf(state).limits }], false, ["name", "limits"]);
+    }),
+  );
 }
 
 function requireName(name: string): void {
@@ -109,6 +124,7 @@ function viewOf(state: ClientState) {
     storedBytes: state.storedBytes,
     dayBytes: state.dayBytes,
     quotas: state.quotas,
+    limits: viewOfLimits(state.limits),
   };
 }
 
@@ -123,5 +139,6 @@ function lineOf(state: ClientState) {
     stored: formatBytes(state.storedBytes),
     today: formatBytes(state.dayBytes),
     quota: own.length === 0 ? "default" : own.join(", "),
+    limits: limitWords(state.limits, "default"),
   };
 }

@@ -234,6 +234,33 @@ describe("clients, agents, keys", () => {
     },
   );
 
+  test("limits of a client and of a key: set, shown, taken back", async () => {
+    await run("client", "add", "acme");
+    await run("client", "limit", "acme", "--requests", "600", "--uploads", "20");
+    expect(JSON.parse(await text("client", "list", "--json")).limits).toEqual({
+      requests: "600/m",
+      uploads: 20,
+    });
+    expect(await text("client", "list")).toContain("requests 600/m, uploads 20");
+    await run("client", "limit", "acme", "--requests", "default");
+    expect(await text("client", "limit", "acme")).toMatch(/acme\s+uploads 20$/);
+    const added = ["key", "add", "--client", "acme", "--requests", "10/s", "--largest", "1MiB"];
+    const id = (await text(...added)).split("_")[1] as string;
+    await run("key", "limit", id, "--day", "5GB", "--uploads", "2");
+    expect(JSON.parse(await text("key", "list", "--json"))).toMatchObject({
+      limits: { requests: "10/s", uploads: 2, day: 5e9, file: 2 ** 20 },
+      dayBytes: 0,
+    });
+    expect(await text("key", "limit", id, "--requests", "default")).toContain("uploads 2, day 5.0 GB");
+    await expect(run("key", "limit", id, "--requests", "often")).rejects.toThrow(
+      /600\/m or 10\/s, or default/,
+    );
+    await expect(run("key", "limit", id, "--uploads", "0")).rejects.toMatchObject({ code: "usage" });
+    await expect(run("key", "limit", "nobody", "--uploads", "1")).rejects.toThrow(/key list/);
+    await expect(run("agent", "limit", id, "--uploads", "1")).rejects.toThrow(/agent list/);
+    await expect(run("client", "limit", "nobody", "--uploads", "1")).rejects.toThrow(/client list/);
+  });
+
   test("the code of an invitation is alone on standard output", async () => {
     await run("client", "add", "acme");
     const code = await text("agent", "invite", "--client", "acme", "--expires", "1h");

@@ -47,7 +47,7 @@ export function bundlesDoor(door: BundlesDoor): Hono<DoorEnv> {
     const client = clientFor(c, principal, "write", source);
     refusePieces(c);
     const target = { principal, client, source, key: keyOf(c) };
-    return await places.hold(async () => {
+    return await places.hold(principal, client, async () => {
       const lines = new Lines(c, pace.idle);
       let starved = (): void => {};
       const body = readBody(c.env.incoming, c.env.outgoing, pace, { waits: () => starved() });

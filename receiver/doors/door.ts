@@ -1,12 +1,21 @@
 /** What every door shares: the request as Node has it, its raw target, and its id. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "hono";
+import type { Principal } from "../identity/principal.ts";
 import type { Target } from "./target.ts";
 
 /** `target` is the request line's own spelling: URL parsers resolve `..` and `%2e` before anybody can refuse them. */
 export interface DoorEnv {
   Bindings: { incoming: IncomingMessage; outgoing: ServerResponse; target: Target };
-  Variables: { requestId: string };
+  Variables: { requestId: string; admission: Admission };
+}
+
+/** Who may ask now. */
+export interface Admission {
+  /** Counts the request, and says on its answer how the limits stand. Throws `limit-requests`. */
+  count(c: DoorContext, principal: Principal): Promise<void>;
+  /** Looks at credentials, unless too many wrong ones came from this address: then throws `limit-requests` without a look. */
+  look<T>(c: DoorContext, credentials: string | undefined, look: () => Promise<T>): Promise<T>;
 }
 
 export type DoorContext = Context<DoorEnv>;

@@ -16,6 +16,7 @@ import { openGate } from "../identity/gate.ts";
 import { openKeys } from "../identity/keys.ts";
 import { idleHeartbeat, openScene, type TestHost, testHost } from "../identity/scene.ts";
 import { memoryLake } from "../lake/memory.ts";
+import { memoryCounts } from "../limits/memory.ts";
 import { runReceiver } from "../run.ts";
 import { enrollDoor } from "./enroll.ts";
 import { heartbeatDoor } from "./heartbeat.ts";
@@ -35,8 +36,8 @@ async function openReceiver() {
   const settings = receiverSettings.parse({ listen: { ingest: "127.0.0.1:0" } });
   const log = pino({ level: "silent" });
   const webhooks = { send: async () => ({ kind: "cut" }) as const, openSecret: () => undefined };
-  const lake = memoryLake();
-  const receiver = await runReceiver({ settings, database, lake, keys, gate, doors, webhooks, log });
+  const parts = { settings, database, lake: memoryLake(), counts: memoryCounts(), keys, gate, doors, log };
+  const receiver = await runReceiver({ ...parts, webhooks });
   const agent = new Agent({ ca: keys.trust().authorities, keepAlive: false });
   onTestFinished(async () => {
     await receiver.stop();

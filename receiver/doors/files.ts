@@ -10,12 +10,12 @@ import type { Ingest } from "../ingest/ingest.ts";
 import { type Pace, readBody } from "./body.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { clientFor, identify, requireSource, whileAllowed } from "./identify.ts";
-import type { Places } from "./places.ts";
 import { targetBytes } from "./target.ts";
+import type { UploadPlaces } from "./upload-places.ts";
 
 export interface ByteDoor {
   readonly gate: Gate;
-  readonly places: Places;
+  readonly places: UploadPlaces;
   readonly pace: Pace;
 }
 
@@ -37,7 +37,7 @@ export function filesDoor(door: ByteDoor & { readonly ingest: Ingest }): Hono<Do
       channel: principal.kind === "agent" ? "push" : "api",
     };
     const sha256 = digestOf(c, HEADER.reprDigest, principal.kind === "agent");
-    return await places.hold(async () => {
+    return await places.hold(principal, client, async () => {
       const body = readBody(c.env.incoming, c.env.outgoing, pace);
       const answer = await whileAllowed(gate, principal, [client], body.fail, (stillAllowed) =>
         ingest.file(delivery, { bytes: body.bytes, size: body.size, sha256 }, stillAllowed),

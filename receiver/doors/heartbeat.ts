@@ -5,11 +5,11 @@ import type { Heartbeat } from "../fleet/heartbeat.ts";
 import type { Gate } from "../identity/principal.ts";
 import { readJson } from "./body.ts";
 import type { DoorEnv } from "./door.ts";
-import { identify } from "./identify.ts";
+import { identifyUncounted } from "./identify.ts";
 
 export function heartbeatDoor(gate: Gate, heartbeat: Heartbeat): Hono<DoorEnv> {
   return new Hono<DoorEnv>().post(ROUTE.heartbeat, async (c) => {
-    const principal = await identify(gate, c);
+    const principal = await identifyUncounted(gate, c);
     const answer = await heartbeat(principal, await readJson(c, heartbeatRequest));
     return c.json(answer, 200, { "cache-control": "no-store" });
   });

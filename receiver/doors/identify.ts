@@ -4,15 +4,27 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { HEADER, slug } from "@tributary/shared/protocol.ts";
 import { type Act, clientOf, type Gate, type Principal, require } from "../identity/principal.ts";
 import type { StillAllowed } from "../ingest/ingest.ts";
+import { credentialsOf } from "./admission.ts";
 import { type DoorContext, header } from "./door.ts";
 
-/** The path is the request line's own: it is what the sender signed. */
+/** Who sends this request, which counts against its limits. Throws what the gate throws, and `limit-requests`. */
 export async function identify(gate: Gate, c: DoorContext): Promise<Principal> {
-  return await gate.identify({
-    method: c.env.incoming.method ?? c.req.method,
-    path: c.env.target.path,
-    authorization: c.env.incoming.headers.authorization,
-  });
+  const principal = await identifyUncounted(gate, c);
+  await c.get("admission").count(c, principal);
+  return principal;
+}
+
+/** For what must get through whatever else its sender does: an agent that is silent counts as lost. */
+export async function identifyUncounted(gate: Gate, c: DoorContext): Promise<Principal> {
+  const { authorization } = c.env.incoming.headers;
+  return await c.get("admission").look(c, credentialsOf(authorization), () =>
+    gate.identify({
+      method: c.env.incoming.method ?? c.req.method,
+      // The request line's own: it is what the sender signed.
+      path: c.env.target.path,
+      authorization,
+    }),
+  );
 }
 
 /** The client that this request is for, its credentials allowing the act on the source. */

@@ -32,7 +32,7 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
       requirePlainBody(c);
       const sha256 = digestOf(c, HEADER.contentDigest, true);
       const client = await uploads.clientOf(principal, id);
-      return await places.hold(async () => {
+      return await places.hold(principal, client, async () => {
         const body = readBody(c.env.incoming, c.env.outgoing, pace);
         const answer = await whileAllowed(gate, principal, [client], body.fail, (stillAllowed) =>
           uploads.part(principal, id, number, { bytes: body.bytes, size: body.size, sha256 }, stillAllowed),
@@ -45,7 +45,7 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
       const id = uploadIdOf(c);
       const client = await uploads.clientOf(principal, id);
       // The whole may be read back: as much work as a file that comes in.
-      return await places.hold(async () => {
+      return await places.hold(principal, client, async () => {
         const nothingToCut = (): void => {};
         const answer = await whileAllowed(gate, principal, [client], nothingToCut, (stillAllowed) =>
           uploads.complete(principal, id, stillAllowed),

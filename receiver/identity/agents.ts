@@ -3,6 +3,7 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { heartbeatRequest } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
 import { named, writing } from "../ledger/database.ts";
+import { type BearerLimits, type BearerState, bearerStates, NO_LIMITS } from "../ledger/limits.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
 
 /** What the last heartbeat said; after a fork also which hosts act with the one identity. */
@@ -24,6 +25,9 @@ export interface AgentView {
   readonly lastSeenAt: string | null;
   /** Null until the first heartbeat. */
   readonly status: AgentStatus | null;
+  readonly limits: BearerLimits;
+  /** Brought on this UTC day. */
+  readonly dayBytes: number;
 }
 
 /** All agents, oldest first. */
@@ -35,10 +39,12 @@ export async function listAgents(db: Database): Promise<readonly AgentView[]> {
     ]),
   );
   const clients = Map.groupBy(links, (link) => link.agent_id);
+  const bearers = await bearerStates(db, "all");
   return agents.map((row) =>
     viewOf(
       row,
       (clients.get(row.id) ?? []).map((link) => link.client),
+      bearers.get(row.id),
     ),
   );
 }
@@ -53,6 +59,7 @@ export async function getAgent(db: Database, id: string): Promise<AgentView | un
   return viewOf(
     row,
     links.map((link) => link.client),
+    (await bearerStates(db, [id])).get(id),
   );
 }
 
@@ -75,12 +82,18 @@ export function parseStatus(text: string | null): AgentStatus | null {
   }
 }
 
-function viewOf(row: Tables["agents"], clients: readonly string[]): AgentView {
+function viewOf(
+  row: Tables["agents"],
+  clients: readonly string[],
+  bearer: BearerState | undefined,
+): AgentView {
   const { id, name, state, host, platform, version, last_seen_at } = row;
   return {
     ...{ id, name, clients, state, host, platform, version },
     createdAt: new Date(row.created_at).toISOString(),
     lastSeenAt: last_seen_at === null ? null : new Date(last_seen_at).toISOString(),
     status: parseStatus(row.status),
+    limits: bearer?.limits ?? NO_LIMITS,
+    dayBytes: bearer?.dayBytes ?? 0,
   };
 }

@@ -4,6 +4,13 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { slug } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
 import { named, writing } from "../ledger/database.ts";
+import {
+  type BearerLimits,
+  bearerStates,
+  type Changes,
+  NO_LIMITS,
+  writeBearerLimits,
+} from "../ledger/limits.ts";
 import type { Database } from "../ledger/schema.ts";
 import type { Act } from "./principal.ts";
 import { hashSecret, newSecret } from "./secret.ts";
@@ -19,6 +26,7 @@ export interface NewApiKey {
   readonly source?: string | undefined;
   /** Default: write. */
   readonly scopes?: readonly string[] | undefined;
+  readonly limits?: Changes<BearerLimits>;
 }
 
 /** One line of `key list --json`. Times RFC 3339. */
@@ -28,6 +36,9 @@ export interface ApiKeyView {
   readonly name: string | null;
   readonly source: string | null;
   readonly scopes: readonly Act[];
+  readonly limits: BearerLimits;
+  /** Brought on this UTC day. */
+  readonly dayBytes: number;
   readonly createdAt: string;
   readonly revokedAt: string | null;
 }
@@ -65,6 +76,8 @@ export async function addApiKey(db: Database, wanted: NewApiKey, now = Date.now(
         revoked_at: null,
       })
       .execute();
+    if (Object.values(wanted.limits ?? {}).some((limit) => limit !== undefined))
+      await writeBearerLimits(trx, id, wanted.limits ?? {});
   });
   return `trbk_${id}_${secret}`;
 }
@@ -80,8 +93,10 @@ export async function listApiKeys(db: Database): Promise<readonly ApiKeyView[]> 
   const rows = await named(() =>
     db.selectFrom("api_keys").selectAll().orderBy("created_at").orderBy("id").execute(),
   );
+  const bearers = await bearerStates(db, "all");
   return rows.map(({ id, client, name, source, scopes: text, created_at, revoked_at }) => ({
     ...{ id, client, name, source },
+    ...(bearers.get(id) ?? { limits: NO_LIMITS, dayBytes: 0 }),
     scopes: scopes.parse(JSON.parse(text)),
     createdAt: new Date(created_at).toISOString(),
     revokedAt: revoked_at === null ? null : new Date(revoked_at).toISOString(),

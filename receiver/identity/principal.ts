@@ -1,5 +1,6 @@
 /** Who stands at a door, once identified: which clients and sources, and which acts. Doors and ingest know nothing else of identity. */
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { BearerLimits, Limits } from "../ledger/limits.ts";
 
 export type Act = "write" | "read" | "remove";
 
@@ -15,6 +16,10 @@ export interface Principal {
   readonly suspended?: readonly string[];
   /** An agent's public key (x of its JWK): after a move to a new host the same id stands for another key. */
   readonly publicKey?: string;
+  /** Limits of its own, narrower than its clients'; undefined: none. */
+  readonly limits?: BearerLimits;
+  /** Of its clients; one that is not here has none of its own. */
+  readonly clientLimits?: ReadonlyMap<string, Limits>;
 }
 
 /** Which client this request is for: the header, or the only one. Throws `client-required`, `client-not-allowed` or `client-suspended`. */

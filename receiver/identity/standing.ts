@@ -1,6 +1,7 @@
 /** How agents and keys stand in the ledger: what the gate decides by, at a request and while something is open. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { named } from "../ledger/database.ts";
+import { type BearerLimits, bearerLimitsOf, type Limits, limitsOf } from "../ledger/limits.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
 import { scopes } from "./apikeys.ts";
 import { type Act, clientSuspended, type Principal } from "./principal.ts";
@@ -8,12 +9,14 @@ import { type Act, clientSuspended, type Principal } from "./principal.ts";
 interface StandingClient {
   readonly name: string;
   readonly suspended: boolean;
+  readonly limits: Limits;
 }
 
 export interface AgentStanding {
   readonly kind: "agent";
   readonly publicKey: string;
   readonly state: Tables["agents"]["state"];
+  readonly limits: BearerLimits | undefined;
   readonly clients: readonly StandingClient[];
 }
 
@@ -23,7 +26,24 @@ export interface KeyStanding {
   readonly revoked: boolean;
   readonly source: string | undefined;
   readonly acts: ReadonlySet<Act>;
+  readonly limits: BearerLimits | undefined;
   readonly clients: readonly StandingClient[];
+}
+
+const LIMITS = [
+  "bearers.limit_requests",
+  "bearers.limit_uploads",
+  "bearers.quota_day",
+  "bearers.quota_file",
+  "clients.limit_requests as client_requests",
+  "clients.limit_uploads as client_uploads",
+] as const;
+
+function clientLimitsOf(row: {
+  readonly client_requests: string | null;
+  readonly client_uploads: number | null;
+}): Limits {
+  return limitsOf({ limit_requests: row.client_requests, limit_uploads: row.client_uploads });
 }
 
 /** An unknown id is not in the answer. */
@@ -36,18 +56,23 @@ export async function agentStandings(
       .selectFrom("agents")
       .leftJoin("agent_clients", "agent_clients.agent_id", "agents.id")
       .leftJoin("clients", "clients.name", "agent_clients.client")
+      .leftJoin("bearers", "bearers.bearer", "agents.id")
       .select(["agents.id", "public_key", "state", "agent_clients.client", "suspended_at"])
+      .select(LIMITS)
       .where("agents.id", "in", ids)
       .orderBy("agent_clients.client")
       .execute(),
   );
   const found = new Map<string, AgentStanding>();
   for (const [id, group] of Map.groupBy(rows, (row) => row.id)) {
-    const { public_key, state } = group[0] as (typeof rows)[number];
-    const clients = group.flatMap(({ client, suspended_at }) =>
-      client === null ? [] : [{ name: client, suspended: suspended_at !== null }],
+    const first = group[0] as (typeof rows)[number];
+    const { public_key, state } = first;
+    const clients = group.flatMap(({ client, suspended_at, ...row }) =>
+      client === null
+        ? []
+        : [{ name: client, suspended: suspended_at !== null, limits: clientLimitsOf(row) }],
     );
-    found.set(id, { kind: "agent", publicKey: public_key, state, clients });
+    found.set(id, { kind: "agent", publicKey: public_key, state, limits: bearerLimitsOf(first), clients });
   }
   return found;
 }
@@ -58,8 +83,10 @@ export async function keyStandings(db: Database, ids: readonly string[]): Promis
     db
       .selectFrom("api_keys")
       .leftJoin("clients", "clients.name", "api_keys.client")
+      .leftJoin("bearers", "bearers.bearer", "api_keys.id")
       .selectAll("api_keys")
       .select("suspended_at")
+      .select(LIMITS)
       .where("api_keys.id", "in", ids)
       .execute(),
   );
@@ -72,7 +99,8 @@ export async function keyStandings(db: Database, ids: readonly string[]): Promis
         revoked: row.revoked_at !== null,
         source: row.source ?? undefined,
         acts: new Set(scopes.parse(JSON.parse(row.scopes))),
-        clients: [{ name: row.client, suspended: row.suspended_at !== null }],
+        limits: bearerLimitsOf(row),
+        clients: [{ name: row.client, suspended: row.suspended_at !== null, limits: clientLimitsOf(row) }],
       },
     ]),
   );
@@ -84,7 +112,16 @@ export function principalOf(id: string, standing: AgentStanding | KeyStanding): 
   const clients = standing.clients.filter((client) => !client.suspended).map((client) => client.name);
   const suspended = standing.clients.filter((client) => client.suspended).map((client) => client.name);
   if (clients.length === 0) throw clientSuspended(suspended.join(", "));
-  const common = { id, clients, ...(suspended.length > 0 ? { suspended } : {}) };
+  const limited = standing.clients.filter(
+    ({ limits }) => limits.requests !== null || limits.uploads !== null,
+  );
+  const common = {
+    id,
+    clients,
+    ...(suspended.length > 0 ? { suspended } : {}),
+    ...(standing.limits === undefined ? {} : { limits: standing.limits }),
+    ...(limited.length === 0 ? {} : { clientLimits: new Map(limited.map((one) => [one.name, one.limits])) }),
+  };
   return standing.kind === "key"
     ? { ...common, kind: "key", source: standing.source, acts: standing.acts }
     : {

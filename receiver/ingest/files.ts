@@ -152,11 +152,11 @@ export class Files implements Ingest {
   }
 
   async #claiming<T>(
-    { client }: Delivery,
+    delivery: Delivery,
     size: number | undefined,
     work: (claim: Claim) => Promise<T>,
   ): Promise<T> {
-    const claim = await this.#parts.room.claim(client, size);
+    const claim = await this.#parts.room.claim(delivery, size);
     try {
       return await work(claim);
     } finally {

@@ -6,6 +6,7 @@
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
+import type { Principal } from "../identity/principal.ts";
 import { AGREED_ANEW_SECONDS } from "../ledger/decide.ts";
 import { Gauge, type Reading } from "./gauge.ts";
 
@@ -18,8 +19,21 @@ export interface Allowance {
   readonly usedStored: number;
 }
 
-/** What room needs to know of a client. */
-export type AllowanceOf = (client: string) => Promise<Allowance>;
+/** Whose bytes are counted: a client's, and those of one agent or key where it has bounds of its own. */
+export interface Payer {
+  readonly kind: "client" | Principal["kind"];
+  /** The client's name, or the id of the agent or key. */
+  readonly name: string;
+}
+
+/** What room needs to know of a payer. */
+export type AllowanceOf = (payer: Payer) => Promise<Allowance>;
+
+/** For whom bytes come, and who brings them. */
+export interface Bringer {
+  readonly client: string;
+  readonly principal: Pick<Principal, "kind" | "id" | "limits">;
+}
 
 /** The disks that may fill up. Bytes; undefined: not ours to guard. */
 export interface Disks {
@@ -41,7 +55,7 @@ export interface Claim {
 }
 
 const LOOK_EVERY_MS = 1000;
-const MOST_CLIENTS = 10_000;
+const MOST_PAYERS = 10_000;
 /** What a body may have in memory: bytes that arrived, and that no look at the disk sees. */
 const IN_MEMORY = 512 * 2 ** 10;
 /** When only others of the same client that are under way stand in between. */
@@ -53,6 +67,7 @@ interface Free {
 }
 
 interface Account {
+  readonly payer: Payer;
   readonly gauge: Gauge<Allowance>;
   /** Claimed, and not yet recorded. */
   open: number;
@@ -88,26 +103,26 @@ export class Room {
   }
 
   /** Throws when these bytes cannot be taken. Nothing is held. */
-  async check(client: string, size: number): Promise<void> {
-    await this.#take(this.#account(client), { client, whole: size, disk: size, quota: size }, () => {});
+  async check(bringer: Bringer, size: number): Promise<void> {
+    await this.#take(this.#accountsOf(bringer), { whole: size, disk: size, quota: size }, () => {});
   }
 
   /**
    * As `check`, and holds the room until it is released; `size` undefined when nobody said. `quota`: how many of them
    * the client's quota does not know of yet (a part that comes again counts already).
    */
-  async claim(client: string, size: number | undefined, quota = size): Promise<Claim> {
-    const account = this.#account(client);
+  async claim(bringer: Bringer, size: number | undefined, quota = size): Promise<Claim> {
+    const accounts = this.#accountsOf(bringer);
     let granted = 0;
     let total = 0;
     let onDisk = 0;
     let unrecorded = 0;
     const grow = (disk: number, charged: number, whole: number): Promise<void> =>
-      this.#take(account, { client, whole, disk, quota: charged }, () => {
+      this.#take(accounts, { whole, disk, quota: charged }, () => {
         granted += disk;
         unrecorded += charged;
         this.#expected += disk;
-        account.open += charged;
+        for (const account of accounts) account.open += charged;
       });
     /** A look that begins from now on sees them on the disk. */
     const seen = (bytes: number): void => {
@@ -116,7 +131,7 @@ export class Room {
       this.#free.add(bytes);
     };
     const settleQuota = (): void => {
-      account.open -= unrecorded;
+      for (const account of accounts) account.open -= unrecorded;
       unrecorded = 0;
     };
     await grow(size ?? 0, quota ?? 0, size ?? 0);
@@ -127,7 +142,7 @@ export class Room {
         if (total - IN_MEMORY > onDisk) seen(total - IN_MEMORY - onDisk);
       },
       recorded: () => {
-        account.gauge.add(unrecorded);
+        for (const account of accounts) account.gauge.add(unrecorded);
         settleQuota();
       },
       release: () => {
@@ -141,48 +156,61 @@ export class Room {
 
   /** Nothing may wait between the decision and `hold`. */
   async #take(
-    account: Account,
-    asked: { readonly client: string; readonly whole: number; readonly disk: number; readonly quota: number },
+    accounts: readonly Account[],
+    asked: { readonly whole: number; readonly disk: number; readonly quota: number },
     hold: () => void,
   ): Promise<void> {
-    const { client, whole, disk, quota } = asked;
-    const quotaProblem = (reading: Reading<Allowance>): ProblemError | undefined =>
-      this.#quotaProblem(client, reading.value, account.open + reading.since(), quota, whole);
-    let allowance = await account.gauge.look();
-    // What was recorded between two looks counts twice: nobody is refused for that.
-    if (quotaProblem(allowance)?.retryAfter === SOON_SECONDS) allowance = await account.gauge.lookAnew();
+    const { whole, disk, quota } = asked;
+    const quotaProblem = ({ payer, open }: Account, reading: Reading<Allowance>): ProblemError | undefined =>
+      this.#quotaProblem(payer, reading.value, open + reading.since(), quota, whole);
+    const looks: (readonly [Account, Reading<Allowance>])[] = [];
+    for (const account of accounts) {
+      const allowance = await account.gauge.look();
+      // What was recorded between two looks counts twice: nobody is refused for that.
+      const soon = quotaProblem(account, allowance)?.retryAfter === SOON_SECONDS;
+      looks.push([account, soon ? await account.gauge.lookAnew() : allowance]);
+    }
     let free = await this.#free.look();
     if (this.#diskProblem(free, disk) !== undefined) {
       await this.#disks.relieve();
       free = await this.#free.lookAnew();
     }
-    const problem = quotaProblem(allowance) ?? this.#diskProblem(free, disk);
+    const refused = looks.map((look) => quotaProblem(...look)).find((one) => one !== undefined);
+    const problem = refused ?? this.#diskProblem(free, disk);
     if (problem !== undefined) throw problem;
     hold();
   }
 
-  #account(client: string): Account {
-    const known = this.#accounts.get(client);
+  #accountsOf({ client, principal: { kind, id, limits } }: Bringer): readonly Account[] {
+    const own = (limits?.day ?? limits?.file ?? null) !== null;
+    const payers: Payer[] = [{ kind: "client", name: client }, ...(own ? [{ kind, name: id }] : [])];
+    return payers.map((payer) => this.#account(payer));
+  }
+
+  #account(payer: Payer): Account {
+    const key = `${payer.kind} ${payer.name}`;
+    const known = this.#accounts.get(key);
     if (known !== undefined) return known;
-    if (this.#accounts.size >= MOST_CLIENTS)
+    if (this.#accounts.size >= MOST_PAYERS)
       for (const [name, { open }] of this.#accounts) if (open === 0) this.#accounts.delete(name);
-    const gauge = new Gauge(() => this.#allowanceOf(client), LOOK_EVERY_MS, this.#age);
-    const account = { gauge, open: 0 };
-    this.#accounts.set(client, account);
+    const gauge = new Gauge(() => this.#allowanceOf(payer), LOOK_EVERY_MS, this.#age);
+    const account = { payer, gauge, open: 0 };
+    this.#accounts.set(key, account);
     return account;
   }
 
   #quotaProblem(
-    client: string,
+    { kind, name }: Payer,
     { file, day, stored, usedToday, usedStored }: Allowance,
     underWay: number,
     size: number,
     whole: number,
   ): ProblemError | undefined {
+    const who = kind === "client" ? name : `the ${kind} ${name}`;
     if (file !== undefined && whole > file)
       return new ProblemError(
         "quota-file",
-        `the largest file that ${client} may send is ${formatBytes(file)}; this one has ${formatBytes(whole)} or more`,
+        `the largest file that ${who} may send is ${formatBytes(file)}; this one has ${formatBytes(whole)} or more`,
         { retryAfter: AGREED_ANEW_SECONDS },
       );
     // What takes nothing of its own is not refused for what others take.
@@ -191,13 +219,13 @@ export class Room {
     if (stored !== undefined && usedStored + others + size > stored)
       return new ProblemError(
         "quota-stored",
-        `${client} has stored ${formatBytes(usedStored)} of its ${formatBytes(stored)}${more}`,
+        `${who} has stored ${formatBytes(usedStored)} of its ${formatBytes(stored)}${more}`,
         { retryAfter: usedStored + size > stored ? AGREED_ANEW_SECONDS : SOON_SECONDS },
       );
     if (day !== undefined && usedToday + others + size > day)
       return new ProblemError(
         "quota-day",
-        `${client} has sent ${formatBytes(usedToday)} of its ${formatBytes(day)} for today (UTC)${more}`,
+        `${who} has sent ${formatBytes(usedToday)} of its ${formatBytes(day)} for today (UTC)${more}`,
         {
           retryAfter:
             usedToday + size > day

@@ -52,13 +52,16 @@ export class UploadRows {
       .executeTakeFirst();
   }
 
-  /** Bytes that lie in the store for uploads of this client that can still complete: nobody's version yet, but its room. */
-  async arrivedBytes(client: string): Promise<number> {
+  /**
+   * Bytes that lie in the store for uploads of this client, or of this agent or key, that can still complete: nobody's
+   * version yet, but their room.
+   */
+  async arrivedBytes(of: "client" | "bearer", name: string): Promise<number> {
     const { bytes } = await this.#db
       .selectFrom("upload_parts")
       .innerJoin("uploads", "uploads.id", "upload_parts.upload_id")
       .select((eb) => eb.fn.sum<number | string | null>("upload_parts.size").as("bytes"))
-      .where("uploads.client", "=", client)
+      .where(`uploads.${of}`, "=", name)
       .where("uploads.state", "in", ["open", "completing"])
       // Between its commit and the end of its lease an upload's bytes are the version's: they count once.
       .where(({ not, exists, selectFrom }) =>

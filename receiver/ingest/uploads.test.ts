@@ -396,8 +396,8 @@ test("bytes of an upload between its commit and the end of its lease count once"
   const id = idOf(await create("once", {}, "once"));
   for (const number of [1, 2, 3]) await part(id, number, slice(number), {}, "once");
   const rows = new UploadRows(rig.database);
-  expect(await rows.arrivedBytes("once")).toBe(content.length);
+  expect(await rows.arrivedBytes("client", "once")).toBe(content.length);
   await complete(id, "once");
   await rig.database.db.updateTable("uploads").set({ state: "completing" }).where("id", "=", id).execute();
-  expect(await rows.arrivedBytes("once")).toBe(0);
+  expect(await rows.arrivedBytes("client", "once")).toBe(0);
 });

@@ -104,7 +104,7 @@ export class PartUploads implements Uploads {
       requireSameContent(begun, request);
       return await this.#stateOf(begun);
     }
-    await room.check(client, request.size);
+    await room.check({ client, principal }, request.size);
     const key = objectKey({ ...capture, date: utcDay(now()) });
     const metadata = { captureId: request.captureId, versionId };
     const handle = await lake.begin(key, metadata).catch(rejectLake);
@@ -152,7 +152,8 @@ export class PartUploads implements Uploads {
     if (body.size !== undefined && body.size !== expected) throw partSizeProblem(number, expected, body.size);
     // A part that comes again, its answer lost, takes no room of the quota a second time.
     const there = await this.#parts.rows.part(uploadId, number);
-    const claim = await this.#parts.room.claim(row.client, expected, there === undefined ? expected : 0);
+    const bringer = { client: row.client, principal };
+    const claim = await this.#parts.room.claim(bringer, expected, there === undefined ? expected : 0);
     try {
       let total = 0;
       const staged = await this.#parts.lake

@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { backup, TABLE_KEYS } from "./backup.ts";
-import { addClient, clientState, listClients, setQuotas } from "./clients.ts";
+import { addClient, clientState, listClients, setLimits, setQuotas } from "./clients.ts";
 import { createLedger } from "./commit.ts";
-import { committing, type LedgerDatabase } from "./database.ts";
+import { committing, type LedgerDatabase, writing } from "./database.ts";
 import { gapsOf } from "./gaps.ts";
 import { createHistory } from "./history.ts";
 import type { Place } from "./ledger.contract.ts";
 import type { Capture } from "./ledger.ts";
+import { bearerStates, writeBearerLimits } from "./limits.ts";
 import { type RebuildLine, rebuild } from "./rebuild.ts";
 import { restore } from "./restore.ts";
 import { again, removal, sign, version, word } from "./samples.ts";
@@ -88,6 +89,8 @@ export function backupContract(
     const fill = async (): Promise<void> => {
       await addClient(database.db, "other");
       await setQuotas(database.db, "acme", { stored: 2 ** 45, file: 5 });
+      await setLimits(database.db, "acme", { requests: { count: 5, perMs: 1000 } });
+      await writing(database.db, (trx) => writeBearerLimits(trx, "key-1", { day: 5, uploads: 2 }));
       const a = version("f", "A");
       await commit(
         database,
@@ -266,6 +269,7 @@ export function backupContract(
         expect([table, await rows(target, table)]).toEqual([table, await rows(database, table)]);
       expect((await listClients(target.db)).map((client) => client.name)).toEqual(["acme", "other"]);
       expect(await clientState(target.db, "acme")).toMatchObject({ storedBytes: 6, dayBytes: 6 });
+      expect(await bearerStates(target.db, "all")).toEqual(await bearerStates(database.db, "all"));
       expect(await collect(createSegments(target).unwritten(0))).toEqual([]);
       expect(await rows(target, "segments")).toHaveLength(2);
       const [before, after] = [

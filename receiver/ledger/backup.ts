@@ -28,6 +28,7 @@ export const TABLE_KEYS = {
   site_keys: ["kind", "fingerprint"],
   clients: ["name"],
   usage: ["client"],
+  bearers: ["bearer"],
   entries: ["seq"],
   heads: ["client", "source", "path_hash"],
   unchanged_captures: ["client", "capture_id"],

@@ -12,6 +12,7 @@ import type { Database, Tables } from "./schema.ts";
 export type Head = Selectable<Tables["heads"]>;
 export type ClientRow = Selectable<Tables["clients"]>;
 export type UsageRow = Selectable<Tables["usage"]>;
+export type BearerRow = Selectable<Tables["bearers"]>;
 
 /** A captureId's content and receipt, whether it made an entry or not. */
 export interface KnownCapture {
@@ -28,6 +29,7 @@ export interface Batch {
   readonly heads: Map<string, Head>;
   readonly clients: ReadonlyMap<string, ClientRow>;
   readonly usage: Map<string, UsageRow>;
+  readonly bearers: Map<string, BearerRow>;
 }
 
 const SEPARATOR = "\u0000";
@@ -48,6 +50,7 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
     heads: new Map<string, Head>(),
     clients: new Map<string, ClientRow>(),
     usage: new Map<string, UsageRow>(),
+    bearers: new Map<string, BearerRow>(),
   };
   for (const chunk of chunks(captures)) {
     const ids = chunk.map((c) => [c.client, c.captureId]);
@@ -63,6 +66,10 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
     for (const client of clients) batch.clients.set(client.name, client);
     const usage = await trx.selectFrom("usage").selectAll().where("client", "in", names).execute();
     for (const row of usage) batch.usage.set(row.client, row);
+  }
+  for (const ids of chunks([...new Set(captures.map((c) => c.bearer.id))])) {
+    const bearers = await trx.selectFrom("bearers").selectAll().where("bearer", "in", ids).execute();
+    for (const row of bearers) batch.bearers.set(row.bearer, row);
   }
   return batch;
 }

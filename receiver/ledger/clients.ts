@@ -4,6 +4,7 @@ import { slug } from "@tributary/shared/protocol.ts";
 import { sql, type UpdateObject } from "kysely";
 import { named, writing } from "./database.ts";
 import type { Quotas } from "./decide.ts";
+import { type Changes, type Limits, limitColumns, limitsOf } from "./limits.ts";
 import type { Database, Tables } from "./schema.ts";
 
 export interface ClientState {
@@ -13,6 +14,8 @@ export interface ClientState {
   readonly suspendedAt: number | null;
   /** Of its own; null: the configured default holds. */
   readonly quotas: Quotas;
+  /** The same. */
+  readonly limits: Limits;
   readonly storedBytes: number;
   /** Brought on the UTC day of `now`. */
   readonly dayBytes: number;
@@ -65,6 +68,11 @@ export async function setQuotas(db: Database, name: string, quotas: Partial<Quot
   await change(db, name, columns(quotas));
 }
 
+/** As `setQuotas`; in force everywhere within 2 s. */
+export async function setLimits(db: Database, name: string, limits: Changes<Limits>): Promise<void> {
+  await change(db, name, limitColumns(limits));
+}
+
 type Columns = UpdateObject<Tables, "clients">;
 
 function columns(quotas: Partial<Quotas>): Columns {
@@ -109,6 +117,7 @@ function stateOf(
     createdAt: row.created_at,
     suspendedAt: row.suspended_at,
     quotas: { stored: row.quota_stored, day: row.quota_day, file: row.quota_file },
+    limits: limitsOf(row),
     storedBytes: row.stored_bytes ?? 0,
     dayBytes: row.day_bytes ?? 0,
   };

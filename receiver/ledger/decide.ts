@@ -1,7 +1,7 @@
 /** What becomes of one capture: the rules of the ledger as a pure function over what the commit knows. */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
-import type { ClientRow, Head, KnownCapture, UsageRow } from "./batch.ts";
+import type { BearerRow, ClientRow, Head, KnownCapture, UsageRow } from "./batch.ts";
 import type { Capture } from "./ledger.ts";
 
 /** In bytes; null is no bound. What a client has no quota of its own for. */
@@ -17,6 +17,8 @@ export interface Situation {
   readonly client: ClientRow | undefined;
   readonly head: Head | undefined;
   readonly usage: UsageRow | undefined;
+  /** Who brings it: its own limits and what it brought, undefined when there is neither. */
+  readonly bearer: BearerRow | undefined;
   readonly defaults: Quotas;
   /** Time of the commit, ms. */
   readonly now: number;
@@ -108,7 +110,7 @@ export const AGREED_ANEW_SECONDS = 3600;
 function quotaFault(
   capture: Extract<Capture, { kind: "version" }>,
   client: ClientRow,
-  { usage, defaults, now }: Situation,
+  { usage, bearer, defaults, now }: Situation,
 ): Refused | undefined {
   const refused = (code: ProblemCode, detail: string, retryAfter?: number): Refused => ({
     kind: "refused",
@@ -116,6 +118,13 @@ function quotaFault(
     detail: `${detail}; this file has ${formatBytes(capture.size)}; nothing was recorded`,
     ...(retryAfter === undefined ? {} : { retryAfter }),
   });
+  const narrower = bearer?.quota_file ?? null;
+  if (narrower !== null && capture.size > narrower)
+    return refused(
+      "quota-file",
+      `the largest file that the agent or key "${capture.bearer.id}" may bring is ${formatBytes(narrower)}`,
+      AGREED_ANEW_SECONDS,
+    );
   const file = client.quota_file ?? defaults.file;
   if (file !== null && capture.size > file)
     return refused(
@@ -124,13 +133,22 @@ function quotaFault(
       AGREED_ANEW_SECONDS,
     );
   const today = new Date(now).toISOString().slice(0, 10);
+  const tomorrow = Math.ceil((Date.parse(today) + 86_400_000 - now) / 1000);
+  const broughtBytes = bearer?.day === today ? bearer.day_bytes : 0;
+  const ownDay = bearer?.quota_day ?? null;
+  if (ownDay !== null && broughtBytes + capture.size > ownDay)
+    return refused(
+      "quota-day",
+      `the agent or key "${capture.bearer.id}" has brought ${formatBytes(broughtBytes)} of ${formatBytes(ownDay)} for today (UTC)`,
+      tomorrow,
+    );
   const dayBytes = usage?.day === today ? usage.day_bytes : 0;
   const day = client.quota_day ?? defaults.day;
   if (day !== null && dayBytes + capture.size > day)
     return refused(
       "quota-day",
       `the client "${client.name}" has brought ${formatBytes(dayBytes)} of ${formatBytes(day)} for today (UTC)`,
-      Math.ceil((Date.parse(today) + 86_400_000 - now) / 1000),
+      tomorrow,
     );
   const stored = client.quota_stored ?? defaults.stored;
   const storedBytes = usage?.stored_bytes ?? 0;

@@ -25,6 +25,7 @@ export class Draft {
   readonly #unchanged: Tables["unchanged_captures"][] = [];
   readonly #heads = new Map<string, Tables["heads"]>();
   readonly #spent = new Set<string>();
+  readonly #spentOf = new Set<string>();
   readonly #batch: Batch;
   readonly #turn: Turn;
   readonly #sign: SignReceipt;
@@ -48,6 +49,7 @@ export class Draft {
       client: this.#batch.clients.get(capture.client),
       head: this.#batch.heads.get(headRef({ ...capture, path_hash: path.hash })),
       usage: this.#batch.usage.get(capture.client),
+      bearer: this.#batch.bearers.get(capture.bearer.id),
       defaults: this.#quotas,
       now: this.#turn.now,
     });
@@ -140,6 +142,7 @@ export class Draft {
     this.#heads.set(headRef(head), head);
     this.#batch.heads.set(headRef(head), head);
     this.#spend(client, size ?? 0);
+    this.#spendOf(bearer, size ?? 0);
     return { kind: "committed", entry: entryOf(row, path), receipt };
   }
 
@@ -149,6 +152,18 @@ export class Draft {
     this.#batch.usage.set(client, {
       client,
       stored_bytes: (before?.stored_bytes ?? 0) + bytes,
+      day: this.day,
+      day_bytes: (before?.day === this.day ? before.day_bytes : 0) + bytes,
+    });
+  }
+
+  #spendOf(bearer: string, bytes: number): void {
+    if (bytes === 0) return;
+    const before = this.#batch.bearers.get(bearer);
+    const none = { limit_requests: null, limit_uploads: null, quota_day: null, quota_file: null };
+    this.#spentOf.add(bearer);
+    this.#batch.bearers.set(bearer, {
+      ...(before ?? { bearer, ...none }),
       day: this.day,
       day_bytes: (before?.day === this.day ? before.day_bytes : 0) + bytes,
     });
@@ -169,6 +184,8 @@ export class Draft {
     }
     const usage = [...this.#spent].map((client) => this.#batch.usage.get(client) as Tables["usage"]);
     for (const some of chunks(usage)) await putUsage(trx, some);
+    const bearers = [...this.#spentOf].map((id) => this.#batch.bearers.get(id) as Tables["bearers"]);
+    for (const some of chunks(bearers)) await putBearers(trx, some);
     await trx
       .updateTable("site")
       .set({ last_seq: this.#turn.lastSeq + this.entries.length, last_commit_at: this.#turn.now })
@@ -201,6 +218,20 @@ async function putUsage(trx: Writer, usage: readonly Tables["usage"][]): Promise
     .onConflict((oc) =>
       oc.column("client").doUpdateSet((eb) => ({
         stored_bytes: eb.ref("excluded.stored_bytes"),
+        day: eb.ref("excluded.day"),
+        day_bytes: eb.ref("excluded.day_bytes"),
+      })),
+    )
+    .execute();
+}
+
+/** Limits may be set meanwhile: they are left as they are. */
+async function putBearers(trx: Writer, bearers: readonly Tables["bearers"][]): Promise<void> {
+  await trx
+    .insertInto("bearers")
+    .values(bearers.map(({ bearer, day, day_bytes }) => ({ bearer, day, day_bytes })))
+    .onConflict((oc) =>
+      oc.column("bearer").doUpdateSet((eb) => ({
         day: eb.ref("excluded.day"),
         day_bytes: eb.ref("excluded.day_bytes"),
       })),

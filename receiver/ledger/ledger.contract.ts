@@ -1,12 +1,21 @@
 /** What every database beneath the ledger must do. */
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { addClient, clientState, listClients, resumeClient, setQuotas, suspendClient } from "./clients.ts";
+import {
+  addClient,
+  clientState,
+  listClients,
+  resumeClient,
+  setLimits,
+  setQuotas,
+  suspendClient,
+} from "./clients.ts";
 import { createLedger } from "./commit.ts";
-import type { LedgerDatabase, Writer } from "./database.ts";
+import { type LedgerDatabase, type Writer, writing } from "./database.ts";
 import type { Quotas } from "./decide.ts";
 import { claimsOf } from "./entry.ts";
 import { createHistory } from "./history.ts";
 import type { Capture, HistoryQuery, Outcome } from "./ledger.ts";
+import { bearerStates, writeBearerLimits } from "./limits.ts";
 import { again, digest, removal, sign, version, word } from "./samples.ts";
 import { createCoverage, createSegments } from "./segments.ts";
 
@@ -266,6 +275,41 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       expect(word((await commit([removal("1234567")], bounds))[0])).toBe("committed");
     });
 
+    test("a bearer's own day and largest file are narrower than its client's, whose others go on", async () => {
+      const { db } = database;
+      const of = (id: string, text: string, path = text) =>
+        version(path, text, { bearer: { id, seesAll: false } });
+      const brought = async (id: string) => (await bearerStates(db, [id])).get(id)?.dayBytes;
+      await commit([of("k1", "123"), removal("123", { bearer: { id: "k1", seesAll: false } })]);
+      await writing(db, (trx) => writeBearerLimits(trx, "k1", { day: 10, file: 6 }));
+      const batch = [
+        of("k1", "1234567"),
+        of("k1", "123456"),
+        of("k1", "12"),
+        of("k1", "1"),
+        of("k2", "12345678"),
+      ];
+      expect((await commit(batch)).map(word)).toEqual([
+        "quota-file",
+        "committed",
+        "quota-day",
+        "committed",
+        "committed",
+      ]);
+      const [late] = await commit([of("k1", "1", "other")]);
+      expect(late).toMatchObject({
+        code: "quota-day",
+        detail: expect.stringContaining("k1"),
+        retryAfter: expect.any(Number),
+      });
+      expect([await brought("k1"), await brought("k2")]).toEqual([10, 8]);
+      await db.updateTable("bearers").set({ day: "2001-01-01" }).execute();
+      expect(await brought("k1")).toBe(0);
+      expect((await commit([of("k1", "1", "other")])).map(word)).toEqual(["committed"]);
+      // What the commit writes leaves the limits as they are.
+      expect((await bearerStates(db, ["k1"])).get("k1")?.limits).toMatchObject({ day: 10, file: 6 });
+    });
+
     test("a day's bytes begin anew with the UTC day", async () => {
       await commit([version("f", "12345")]);
       const bounds = { file: null, day: 5, stored: null };
@@ -352,9 +396,14 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
     await setQuotas(db, "a-b", { day: 10 });
     await setQuotas(db, "a-b", { file: 2 ** 50, stored: null });
     const quotas = { stored: null, day: 10, file: 2 ** 50 };
-    const state = { name: "a-b", createdAt: 5, suspendedAt: 6, quotas, storedBytes: 0, dayBytes: 0 };
+    await setLimits(db, "a-b", { requests: { count: 10, perMs: 1000 } });
+    await setLimits(db, "a-b", { uploads: 4 });
+    const limits = { requests: { count: 10, perMs: 1000 }, uploads: 4 };
+    const state = { name: "a-b", createdAt: 5, suspendedAt: 6, quotas, limits, storedBytes: 0, dayBytes: 0 };
     expect(await clientState(db, "a-b")).toEqual(state);
     expect((await listClients(db)).map((client) => client.name)).toEqual(["a-b", "acme"]);
+    await setLimits(db, "a-b", { requests: null });
+    expect((await clientState(db, "a-b"))?.limits).toEqual({ requests: null, uploads: 4 });
     await resumeClient(db, "a-b");
     expect((await clientState(db, "a-b"))?.suspendedAt).toBeNull();
     expect(await clientState(db, "nobody")).toBeUndefined();

@@ -317,6 +317,12 @@ async function deriveUsage(trx: Writer, today: string): Promise<void> {
     select client, cast(sum(coalesce(size, 0)) as bigint), cast(${today} as text),
       cast(sum(case when received_at >= ${sql.lit(from)} then coalesce(size, 0) else 0 end) as bigint)
     from entries group by client`.execute(trx);
+  await trx.updateTable("bearers").set({ day: today, day_bytes: 0 }).execute();
+  await sql`
+    insert into bearers (bearer, day, day_bytes)
+    select bearer, cast(${today} as text), cast(sum(coalesce(size, 0)) as bigint)
+    from entries where received_at >= ${sql.lit(from)} and bearer <> '' group by bearer
+    on conflict (bearer) do update set day = excluded.day, day_bytes = excluded.day_bytes`.execute(trx);
 }
 
 async function deriveClients(trx: Writer): Promise<void> {

@@ -11,6 +11,17 @@ export interface Tables {
     quota_stored: number | null;
     quota_day: number | null;
     quota_file: number | null;
+    limit_requests: string | null;
+    limit_uploads: number | null;
+  };
+  bearers: {
+    bearer: string;
+    limit_requests: string | null;
+    limit_uploads: number | null;
+    quota_day: number | null;
+    quota_file: number | null;
+    day: string;
+    day_bytes: number;
   };
   usage: { client: string; stored_bytes: number; day: string; day_bytes: number };
   entries: {

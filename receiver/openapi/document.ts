@@ -117,11 +117,14 @@ function parameterObject(
   };
 }
 
+/** Where a limit of requests is in force, on every answer. */
+const LIMITS = ["ratelimit", "ratelimit-policy"];
+
 function answerObject(answer: Answer, schema: SchemaOf): Json {
   const { description, headers = [], optionalHeaders = [], content } = answer;
   return {
     description,
-    headers: headerObjects([HEADER.requestId, ...headers], optionalHeaders, schema),
+    headers: headerObjects([HEADER.requestId, ...headers], [...optionalHeaders, ...LIMITS], schema),
     ...(content.length === 0 ? {} : { content: contentObject(content, schema) }),
   };
 }
@@ -175,7 +178,7 @@ function problemObjects(codes: ReadonlySet<ProblemCode>, schema: SchemaOf): Read
         description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join("; "),
         headers: headerObjects(
           [HEADER.requestId, "cache-control", ...(status === 401 ? ["www-authenticate"] : [])],
-          ["retry-after"],
+          ["retry-after", ...LIMITS],
           schema,
         ),
         content: {

@@ -25,6 +25,7 @@ const segment = (name: string, schema: z.ZodType, description: string, example?:
 
 /** As headers are written for people: `x-request-id` -> `X-Request-Id`. */
 export function headerName(name: string): string {
+  if (name.startsWith("ratelimit")) return name.replace("ratelimit", "RateLimit").replace("-p", "-P");
   return name === "etag" ? "ETag" : name.replaceAll(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
@@ -150,6 +151,15 @@ export const ANSWER_HEADERS: Readonly<
   "retry-after": {
     schema: z.string().regex(/^\d+$/),
     description: "Seconds after which a retry is sensible, where known.",
+  },
+  ratelimit: {
+    schema: z.string(),
+    description:
+      'How the limits of requests stand: `"client";r=421;t=37` has 421 left, for 37 s (draft-ietf-httpapi-ratelimit-headers).',
+  },
+  "ratelimit-policy": {
+    schema: z.string(),
+    description: 'The limits of requests: `"client";q=600;w=60` are 600 in 60 s.',
   },
   "www-authenticate": { schema: z.literal("Bearer"), description: "With 401." },
   "cache-control": { schema: z.string(), description: "Whether it may be kept." },

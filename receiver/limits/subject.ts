@@ -1,0 +1,46 @@
+/** Who is limited by what: a client, and inside it the agent or API key that asks, where that has a limit of its own. */
+import type { BearerLimits, Limits } from "../ledger/limits.ts";
+
+export interface Subject<Most> {
+  readonly kind: "client" | "agent" | "key";
+  /** The client's name, or the id of the agent or key. */
+  readonly name: string;
+  readonly most: Most;
+}
+
+/** What limits need to know of a principal. */
+export interface Bearer {
+  readonly kind: "agent" | "key";
+  readonly id: string;
+  readonly limits?: BearerLimits;
+  readonly clientLimits?: ReadonlyMap<string, Limits>;
+}
+
+type Most<K extends keyof Limits> = NonNullable<Limits[K]>;
+
+/** The narrower one first; empty when nothing is limited. `client` undefined: nobody knows for which of several. */
+export function subjectsOf<K extends keyof Limits>(
+  what: K,
+  bearer: Bearer,
+  client: string | undefined,
+  defaults: Limits,
+): readonly Subject<Most<K>>[] {
+  const found: Subject<Most<K>>[] = [];
+  const own = bearer.limits?.[what] ?? null;
+  if (own !== null) found.push({ kind: bearer.kind, name: bearer.id, most: own as Most<K> });
+  if (client === undefined) return found;
+  const all = bearer.clientLimits?.get(client)?.[what] ?? defaults[what];
+  if (all !== null) found.push({ kind: "client", name: client, most: all as Most<K> });
+  return found;
+}
+
+export function keyOf({ kind, name }: Pick<Subject<unknown>, "kind" | "name">): string {
+  return `${kind} ${name}`;
+}
+
+const KINDS = { client: "the client", agent: "the agent", key: "the API key" } as const;
+
+/** As people read it: the client "demo". */
+export function called({ kind, name }: Pick<Subject<unknown>, "kind" | "name">): string {
+  return `${KINDS[kind]} "${name}"`;
+}
