@@ -243,7 +243,12 @@ class Rebuilding {
     const at = displaced.reduce((most, row) => Math.max(most, row.received_at), last.at ?? 0);
     await trx
       .updateTable("site")
-      .set({ epoch: randomUUID(), last_seq: seq, last_commit_at: Math.max(before.last_commit_at, at) })
+      .set({
+        epoch: randomUUID(),
+        last_seq: seq,
+        last_commit_at: Math.max(before.last_commit_at, at),
+        known_since: this.#now,
+      })
       .execute();
     await deriveHeads(trx);
     await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
@@ -300,7 +305,10 @@ async function deriveUsage(trx: Writer, today: string): Promise<void> {
     insert into usage (client, stored_bytes, day, day_bytes)
     select client, cast(sum(coalesce(size, 0)) as bigint), cast(${today} as text),
       cast(sum(case when received_at >= ${sql.lit(from)} then coalesce(size, 0) else 0 end) as bigint)
-    from entries group by client`.execute(trx);
+    from (
+      select client, size, received_at from entries
+      union all select client, size, arrived_at from quarantined where state = 'held'
+    ) as came group by client`.execute(trx);
 }
 
 async function deriveClients(trx: Writer): Promise<void> {

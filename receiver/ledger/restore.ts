@@ -34,7 +34,7 @@ export async function restore(
 ): Promise<RowCounts> {
   const held = await database.siteLock.alone();
   try {
-    return await committing(database, async (trx) => {
+    return await committing(database, async (trx, turn) => {
       await requireEmpty(trx);
       const restoring = new Restoring(trx, file, progress);
       try {
@@ -45,7 +45,7 @@ export async function restore(
         if (error instanceof ProblemError || !isFileFault(error)) throw error;
         throw invalid(file, reason(error), error);
       }
-      await trx.updateTable("site").set({ epoch: randomUUID() }).execute();
+      await trx.updateTable("site").set({ epoch: randomUUID(), known_since: turn.now }).execute();
       await trx.updateTable("agents").set({ nonce: null, nonce_previous: null }).execute();
       return restoring.counts;
     });
