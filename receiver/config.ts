@@ -159,9 +159,7 @@ export const receiverSettings = z.strictObject({
         .describe("Files that it looks into at once; not above its own MaxThreads"),
       within: duration
         .prefault("30s")
-        .describe(
-          "How long a file may wait for its verdict; agents take 45s of silence for a line that broke",
-        ),
+        .describe("How long it may take for one file; agents take 45s of silence for a line that broke"),
     })
     .optional()
     .describe("Every file is looked into before it is published; off unless named"),

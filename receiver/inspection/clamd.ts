@@ -17,7 +17,7 @@ export interface ClamdOptions {
   readonly largest: number;
   /** Files that it looks into at once. */
   readonly sessions: number;
-  /** How long a file may wait for its turn and be looked into, in ms. */
+  /** How long it may look into one file, in ms. */
   readonly withinMs: number;
 }
 
@@ -55,8 +55,10 @@ export function clamd({ address, largest, sessions, withinMs }: ClamdOptions): I
       // It may have said why before it hung up on us.
       const said = line.said();
       if (said !== undefined) return said;
-      if (cause instanceof LineFault) throw unavailable(cause.message, cause.cause);
-      throw cause;
+      if (!(cause instanceof LineFault)) throw cause;
+      const problem = unavailable(cause.message, cause.cause);
+      places.refuseWaiting(problem);
+      throw problem;
     } finally {
       line.end();
     }
@@ -82,12 +84,8 @@ export function clamd({ address, largest, sessions, withinMs }: ClamdOptions): I
     largest,
     async inspect(bytes, size) {
       if (size > largest) return { kind: "larger" };
-      return await within(withinMs, `gave no verdict within ${withinMs / 1000} s`, async (signal) =>
-        places
-          .hold(signal, () => inspect(bytes, signal))
-          .catch((error: unknown) => {
-            throw error instanceof LineFault ? unavailable(error.message) : error;
-          }),
+      return await places.hold(() =>
+        within(withinMs, `gave no verdict within ${withinMs / 1000} s`, (late) => inspect(bytes, late)),
       );
     },
     async check() {

@@ -1,41 +1,32 @@
-/** At most so many at once; who waits for a place too long is told so. */
+/** At most so many at once. Who waits goes on waiting as long as there is progress: what ends that ends all waiting. */
 export class Sessions {
   readonly #most: number;
   #taken = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<{ readonly go: () => void; readonly refuse: (why: unknown) => void }>();
 
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Rejects with the signal's reason when it comes before a place is free. */
-  async hold<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async hold<T>(work: () => Promise<T>): Promise<T> {
     if (this.#taken < this.#most) this.#taken += 1;
-    else await this.#turn(signal);
+    else await new Promise<void>((go, refuse) => this.#waiting.add({ go, refuse }));
     try {
       return await work();
     } finally {
-      const [next] = this.#waiting;
       // The place goes on to who waits longest.
+      const [next] = this.#waiting;
       if (next === undefined) this.#taken -= 1;
-      else next();
+      else {
+        this.#waiting.delete(next);
+        next.go();
+      }
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const late = (): void => {
-        this.#waiting.delete(go);
-        reject(signal.reason);
-      };
-      const go = (): void => {
-        this.#waiting.delete(go);
-        signal.removeEventListener("abort", late);
-        resolve();
-      };
-      if (signal.aborted) return late();
-      signal.addEventListener("abort", late, { once: true });
-      this.#waiting.add(go);
-    });
+  /** Those who wait would meet the same. */
+  refuseWaiting(why: unknown): void {
+    for (const { refuse } of this.#waiting) refuse(why);
+    this.#waiting.clear();
   }
 }

@@ -54,7 +54,7 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
   const put = (key: string, bytes: Buffer): void => {
     const there = objects.get(key);
     if (there !== undefined && !there.equals(bytes)) {
-      throw new ProblemError("internal", `the key ${key} is taken by other bytes`);
+      throw new ProblemError("internal", `the key ${key} is taken by other bytes; nothing was overwritten`);
     }
     objects.set(key, bytes);
   };

@@ -1,18 +1,26 @@
-/** A second key for an object of an S3 lake: the store copies it by itself, in pieces where it is larger than one copy may be. */
+/** A second key for an object of an S3 lake: the store copies it by itself. What is larger than it may copy at once goes through us. */
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateMultipartUploadCommand,
+  GetObjectCommand,
   HeadObjectCommand,
-  UploadPartCopyCommand,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { failure, type Store } from "./s3-store.ts";
 
 /** CopyObject takes at most 5 GB. */
 const SINGLE = 5_000_000_000;
-const PIECE = 1024 ** 3;
+const PIECE = 16 * 1024 ** 2;
+
+interface Large {
+  readonly from: string;
+  readonly to: string;
+  readonly size: number;
+  readonly metadata: Record<string, string>;
+}
 
 /** Durable when it resolves. `single`: a parameter for tests. */
 export async function copyObject(store: Store, from: string, to: string, single = SINGLE): Promise<void> {
@@ -24,7 +32,8 @@ export async function copyObject(store: Store, from: string, to: string, single 
   if (there === undefined) {
     const CopySource = `${store.bucket}/${store.prefix}${from}`.split("/").map(encodeURIComponent).join("/");
     if (size <= single) await store.client.send(new CopyObjectCommand({ ...store.at(to), CopySource }));
-    else await copyInPieces(store, to, { CopySource, size, metadata, piece: Math.min(PIECE, single) });
+    // At most 10,000 pieces.
+    else await copyInPieces(store, { from, to, size, metadata }, Math.max(PIECE, Math.ceil(size / 9000)));
   }
   // Keys are fresh, so what is there is our own earlier try; a copy that is cut short must not count.
   const copied = there ?? (await head(store, to));
@@ -35,29 +44,20 @@ export async function copyObject(store: Store, from: string, to: string, single 
     );
 }
 
-async function copyInPieces(
-  store: Store,
-  to: string,
-  from: {
-    readonly CopySource: string;
-    readonly size: number;
-    readonly metadata: Record<string, string>;
-    readonly piece: number;
-  },
-): Promise<void> {
+/** Ceph takes the source's name of a piece as it stands, Amazon decodes it: no spelling is right in both. */
+async function copyInPieces(store: Store, { from, to, size, metadata }: Large, piece: number): Promise<void> {
   const { client } = store;
-  const { CopySource, size, metadata, piece } = from;
   const at = store.at(to);
   const { UploadId } = await client.send(new CreateMultipartUploadCommand({ ...at, Metadata: metadata }));
   try {
     const Parts: { PartNumber: number; ETag: string | undefined }[] = [];
     for (let start = 0; start < size; start += piece) {
       const PartNumber = Parts.length + 1;
-      const CopySourceRange = `bytes=${start}-${Math.min(start + piece, size) - 1}`;
-      const copied = await client.send(
-        new UploadPartCopyCommand({ ...at, UploadId, PartNumber, CopySource, CopySourceRange }),
-      );
-      Parts.push({ PartNumber, ETag: copied.CopyPartResult?.ETag });
+      const Range = `bytes=${start}-${Math.min(start + piece, size) - 1}`;
+      const { Body } = await client.send(new GetObjectCommand({ ...store.at(from), Range }));
+      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+      const sent = await client.send(new UploadPartCommand({ ...at, UploadId, PartNumber, Body: bytes }));
+      Parts.push({ PartNumber, ETag: sent.ETag });
     }
     await client.send(new CompleteMultipartUploadCommand({ ...at, UploadId, MultipartUpload: { Parts } }));
   } catch (error) {

@@ -6,7 +6,6 @@ import { createHash, hash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import type { ProblemError } from "@tributary/shared/problems.ts";
 import { type Disk, lakeFault } from "./disk.ts";
 import type { Staged, StagedFile } from "./lake.ts";
@@ -88,10 +87,7 @@ export function openStaging(
     const staged: StagedFile = {
       size,
       sha256,
-      bytes: () =>
-        content.kind === "file"
-          ? createReadStream(content.file, { highWaterMark: 256 * 1024 })
-          : Readable.from([content.bytes], { objectMode: false }),
+      bytes: () => bytesOf(content),
       discard: async () => {
         if (held.delete(staged) && content.kind === "file") await disk.rm(content.file, { force: true });
       },
@@ -168,6 +164,12 @@ export function openStaging(
       return swept;
     },
   };
+}
+
+/** Opens the file when it is first asked for bytes, and closes it when nobody asks any more. */
+async function* bytesOf(content: Content): AsyncGenerator<Uint8Array> {
+  if (content.kind === "memory") yield content.bytes;
+  else yield* createReadStream(content.file, { highWaterMark: 256 * 1024 });
 }
 
 function isAlive(pid: number): boolean {
