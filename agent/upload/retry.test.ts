@@ -47,6 +47,8 @@ test.for([
   ["quota-stored", "client"],
   ["source-unreachable", "source"],
   ["root-changed", "source"],
+  ["inspection-unavailable", "receiver"],
+  ["quarantined", "parcel"],
   ["quota-file", "path"],
   ["headers-too-large", "path"],
   ["file-unreadable", "path"],
