@@ -45,12 +45,19 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/openapi": [],
   "receiver/limits": ["receiver/ledger"],
   "receiver/install": [],
+  "receiver/inspection": [],
   "receiver/lake": [],
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
-  "receiver/ingest": ["receiver/lake", "receiver/ledger", "receiver/tail", "receiver/identity"],
+  "receiver/ingest": [
+    "receiver/inspection",
+    "receiver/lake",
+    "receiver/ledger",
+    "receiver/tail",
+    "receiver/identity",
+  ],
   "receiver/fleet": ["receiver/identity", "receiver/ledger"],
   "receiver/expectations": ["receiver/tail", "receiver/ledger", "receiver/fleet"],
   "receiver/doors": [
@@ -125,6 +132,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 /** Technology -> the only files that may choose it. */
 const technologies: Readonly<Record<string, readonly string[]>> = {
   "agent/queue/sqlite.ts": ["agent/main.ts", "agent/run.ts"],
+  "receiver/inspection/clamd.ts": ["receiver/main.ts"],
   "receiver/lake/directory.ts": ["receiver/main.ts"],
   "receiver/lake/s3.ts": ["receiver/main.ts"],
   "receiver/ledger/postgres.ts": ["receiver/main.ts"],
@@ -138,6 +146,7 @@ const technologies: Readonly<Record<string, readonly string[]>> = {
 const forTests = [
   "agent/upload/fake-receiver.ts",
   "receiver/identity/scene.ts",
+  "receiver/inspection/fake-clamd.ts",
   "receiver/lake/memory.ts",
   "receiver/ledger/samples.ts",
   "receiver/openapi/conform.ts",

@@ -77,6 +77,8 @@ export type Fact =
       readonly captureId: string;
       readonly code: ProblemCode;
       readonly detail: string;
+      /** When it goes again by itself; undefined: never. */
+      readonly forMs: number | undefined;
     }
   /** It was set aside, and a younger capture of its path is delivered: it is dropped with its copy. */
   | {

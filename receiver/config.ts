@@ -34,6 +34,17 @@ const address = z.string().transform((text, context): Address => {
   return { host: "", port: 0 };
 });
 
+const clamdAddress = z.string().transform((text, context) => {
+  const parsed = text.startsWith("/") ? { path: text } : parseAddress(text);
+  if (parsed) return parsed;
+  context.issues.push({
+    code: "custom",
+    input: text,
+    message: "expected the path of a Unix socket such as /run/clamav/clamd.ctl, or an address with its port",
+  });
+  return { path: "" };
+});
+
 /** A secret as it stands here, or `env:NAME`, or `file:PATH`. */
 const secret = z.string().transform((text, context): string => {
   const given = readSecret(text);
@@ -139,6 +150,29 @@ export const receiverSettings = z.strictObject({
     .describe("Addresses of proxies whose X-Forwarded-For is believed"),
   lake: lakeSettings.prefault({ kind: "directory" }).describe("Where the bytes are kept"),
   ledger: ledgerSettings.prefault({ kind: "sqlite" }).describe("Where the record is kept"),
+  inspect: z
+    .strictObject({
+      clamd: clamdAddress.describe(
+        "Where ClamAV's daemon listens: the path of its Unix socket, or host:port",
+      ),
+      largest: byteSize
+        .prefault("25MB")
+        .describe("The largest file that it gets; not above its own StreamMaxLength and MaxFileSize"),
+      larger: z
+        .enum(["quarantine", "pass"])
+        .default("quarantine")
+        .describe("What becomes of larger files, into which nobody looks"),
+      sessions: z
+        .int()
+        .positive()
+        .default(8)
+        .describe("Files that it looks into at once; not above its own MaxThreads"),
+      within: duration
+        .prefault("30s")
+        .describe("How long it may take for one file; agents take 45s of silence for a line that broke"),
+    })
+    .optional()
+    .describe("Every file is looked into before it is published; off unless named"),
   limits: z
     .strictObject({
       idle: duration.prefault("30s").describe("The longest silence of a sender inside a body"),

@@ -29,6 +29,15 @@ export function logFact(log: Logger, fact: Fact | WebhookFact): void {
     case "SweepSkipped":
       log.warn({ err: fact.error, what: fact.what }, "the sweep could not take this away; it is tried again");
       return;
+    case "Quarantined":
+      log.warn(fact, "a file is kept in quarantine; see: tributary-receiver quarantine list");
+      return;
+    case "InspectionFailed":
+      log.error({ err: fact.error }, "a file could not be inspected; its sender keeps it");
+      return;
+    case "Inspected":
+      log.debug(fact, fact.kind);
+      return;
     case "Swept":
       log.info(fact, "swept");
       return;

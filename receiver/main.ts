@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { EXIT, fail, say } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
+import type { ReleaseHeld } from "./commands/quarantine.ts";
 import type { Sweep } from "./commands/sweep.ts";
 import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
 import { enrollDoor } from "./doors/enroll.ts";
@@ -15,20 +16,27 @@ import { enrolOf } from "./fleet/enrol.ts";
 import { heartbeatOf } from "./fleet/heartbeat.ts";
 import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
+import { Committer } from "./ingest/committer.ts";
+import { releaseFrom } from "./ingest/release.ts";
 import { sweep } from "./ingest/sweep.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
+import { clamd } from "./inspection/clamd.ts";
+import type { Inspector } from "./inspection/inspection.ts";
 import { openInstall } from "./install/install.ts";
 import type { LakeOwner } from "./lake/claim.ts";
 import type { OwnLake } from "./lake/lake.ts";
+import { createLedger } from "./ledger/commit.ts";
 import type { LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
 import { openLakeOf } from "./ledger/lake.ts";
-import { createCoverage } from "./ledger/segments.ts";
+import { createQuarantine } from "./ledger/quarantine.ts";
+import { createCoverage, createSegments } from "./ledger/segments.ts";
 import { memoryCounts } from "./limits/memory.ts";
 import { postgresCounts } from "./limits/postgres.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
+import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { allowedOf } from "./webhooks/address.ts";
 import { ownerOf, type Send } from "./webhooks/webhook.ts";
 
@@ -147,6 +155,20 @@ async function serve(options: SiteOptions): Promise<number> {
   }
 }
 
+/** It may come later than we: until then files wait. */
+async function openInspector(inspect: ReceiverSettings["inspect"]): Promise<Inspector | undefined> {
+  if (inspect === undefined) return undefined;
+  const { clamd: address, largest, sessions, within: withinMs } = inspect;
+  const inspector = clamd({ address, largest, sessions, withinMs });
+  say(
+    await inspector.check().then(
+      (who) => `inspection: ${who}`,
+      (error: Error) => `inspection: ${error.message}`,
+    ),
+  );
+  return inspector;
+}
+
 async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise<RunningReceiver> {
   const { settings, database, siteKeys, lake } = site;
   const { concurrent, idle } = settings.limits;
@@ -158,6 +180,7 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
     keys: siteKeys,
     gate,
     counts: settings.ledger.kind === "postgres" ? postgresCounts(database) : memoryCounts(),
+    inspector: await openInspector(settings.inspect),
     doors: [
       enrollDoor(enrolOf(fleet)),
       heartbeatDoor(gate, heartbeatOf(fleet)),
@@ -218,6 +241,7 @@ const sweepSite: Sweep = async ({ lake, database, settings }, skipped) => {
     return await sweep({
       lake,
       history: createHistory(database.db),
+      quarantine: createQuarantine(database.db),
       coverage: createCoverage(database.db),
       rows: new UploadRows(database),
       now: Date.now,
@@ -232,6 +256,20 @@ const sweepSite: Sweep = async ({ lake, database, settings }, skipped) => {
   }
 };
 
+/** A release is an entry like any other: made durable, and followed, as those of `serve` are. */
+const releaseHeld: ReleaseHeld = async ({ lake, database, siteKeys, settings }, id, release) => {
+  const held = await database.siteLock.beside();
+  try {
+    const { db } = database;
+    const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(db));
+    const ledger = createLedger(database, settings.quota);
+    const committer = new Committer(ledger, manifest, siteKeys.signReceipt, () => {});
+    return await releaseFrom({ db, lake, committer }, id, release);
+  } finally {
+    await held.release();
+  }
+};
+
 export async function main(): Promise<void> {
   // `… | head` closes the pipe early: that is no failure.
   process.stdout.on("error", (error: NodeJS.ErrnoException) =>
@@ -240,7 +278,7 @@ export async function main(): Promise<void> {
   // Clients' files are nobody else's on this host; the group may be given the right to read the lake.
   process.umask(0o027);
   try {
-    await createProgram({ open, openLedger, serve, sweep: sweepSite }).parseAsync();
+    await createProgram({ open, openLedger, serve, sweep: sweepSite, release: releaseHeld }).parseAsync();
   } catch (error) {
     process.exitCode = fail(NAME, error);
   }

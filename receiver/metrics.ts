@@ -39,6 +39,23 @@ export function createMetrics(
     buckets: seconds,
     registers,
   });
+  const inspections = new Histogram({
+    name: "tributary_inspection_seconds",
+    help: "Duration of inspections, by verdict (larger: nobody looked into it)",
+    labelNames: ["verdict"],
+    buckets: seconds,
+    registers,
+  });
+  const inspectionFailures = new Counter({
+    name: "tributary_inspection_failures_total",
+    help: "Files for which the inspector gave no verdict; their senders keep them",
+    registers,
+  });
+  const quarantined = new Counter({
+    name: "tributary_quarantined_total",
+    help: "Files put into quarantine",
+    registers,
+  });
   const commitSize = new Histogram({
     name: "tributary_commit_captures",
     help: "Captures in one commit",
@@ -137,6 +154,15 @@ export function createMetrics(
           deliveries.inc({ channel: fact.channel, status: fact.status });
           if (fact.status === "created") bytes.inc({ channel: fact.channel }, fact.bytes);
           deliverySeconds.observe({ channel: fact.channel }, fact.ms / 1000);
+          return;
+        case "Inspected":
+          inspections.observe({ verdict: fact.verdict }, fact.ms / 1000);
+          return;
+        case "InspectionFailed":
+          inspectionFailures.inc();
+          return;
+        case "Quarantined":
+          quarantined.inc();
           return;
         case "Committed":
           commitSize.observe(fact.captures);

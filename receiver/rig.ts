@@ -11,6 +11,7 @@ import { type ReceiverSettings, receiverSettings } from "./config.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { openKeys, type SiteKeys } from "./identity/keys.ts";
 import type { Act, Gate, Principal } from "./identity/principal.ts";
+import type { Inspector } from "./inspection/inspection.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { type MemoryLake, memoryLake } from "./lake/memory.ts";
 import { addClient } from "./ledger/clients.ts";
@@ -100,6 +101,7 @@ export interface RigOptions {
   readonly counts?: Counts;
   /** A second receiver of that one's site. */
   readonly keysOf?: Rig;
+  readonly inspector?: Inspector;
   /** Wraps the lake that the receiver gets, to play its failures. */
   readonly wrap?: (lake: MemoryLake) => AnyLake;
   /** What `main.ts` hands in besides ingest's own; made from the rig's own parts where it needs them. */
@@ -136,6 +138,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     keys,
     gate,
     counts: options.counts ?? memoryCounts(),
+    inspector: options.inspector,
     doors:
       typeof options.doors === "function" ? options.doors({ database, keys, gate }) : (options.doors ?? []),
     webhooks: {

@@ -17,16 +17,19 @@ import type { Gate } from "./identity/principal.ts";
 import { Committer } from "./ingest/committer.ts";
 import type { Fact } from "./ingest/facts.ts";
 import { Files } from "./ingest/files.ts";
+import { inspecting, uninspected } from "./ingest/inspecting.ts";
 import { type Allowance, type AllowanceOf, Room } from "./ingest/room.ts";
 import { type Swept, sweep } from "./ingest/sweep.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
 import { PartUploads } from "./ingest/uploads.ts";
+import type { Inspector } from "./inspection/inspection.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { clientState } from "./ledger/clients.ts";
 import { createLedger } from "./ledger/commit.ts";
 import { checkLedger, type LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
 import { type BearerState, bearerStates, NO_LIMITS } from "./ledger/limits.ts";
+import { createQuarantine } from "./ledger/quarantine.ts";
 import { createCoverage, createSegments } from "./ledger/segments.ts";
 import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
@@ -53,6 +56,8 @@ export interface ReceiverParts {
   readonly gate: Gate;
   /** Where requests and uploads of all receivers of the site are counted. */
   readonly counts: Counts;
+  /** Who looks into files before they are published; undefined: nobody. */
+  readonly inspector?: Inspector | undefined;
   /** Enroll, heartbeat and the packages. */
   readonly doors: readonly Hono<DoorEnv>[];
   /** What carries webhooks, and what opens their secrets. */
@@ -77,7 +82,7 @@ const LEAST_MS = 1000;
 
 /** Refuses a ledger that knows less than the lake, writes what a crash left unwritten, then listens. */
 export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver> {
-  const { settings, database, lake, keys, gate, log } = parts;
+  const { settings, database, lake, keys, gate, inspector, log } = parts;
   const stopping = new AbortController();
   const history = createHistory(database.db);
   const ledger = createLedger(database, settings.quota);
@@ -96,9 +101,19 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const rows = new UploadRows(database);
   const disks = { bodies: () => lake.free(), ledger: () => database.free(), relieve: () => lake.relieve() };
   const room = new Room(disks, allowanceOf(database, rows, settings.quota), settings.reserve);
-  const common = { lake, ledger, committer, room, uuid: uuidv7, now: Date.now, report };
+  const quarantine = createQuarantine(database.db);
+  const common = {
+    ...{ lake, ledger, committer, room, uuid: uuidv7, now: Date.now, report },
+    inspecting:
+      inspector === undefined
+        ? uninspected
+        : inspecting(inspector, settings.inspect?.larger ?? "quarantine", report),
+  };
   const ingest = new Files(common);
-  const uploads = new PartUploads({ ...common, history, rows, abandonedAfter: settings.sweep.uploads });
+  const uploads = new PartUploads({
+    ...common,
+    ...{ history, quarantine, rows, abandonedAfter: settings.sweep.uploads },
+  });
   const places = new Places(settings.limits.concurrent);
   const { idle, minRate } = settings.limits;
   const limited = { defaults: settings.limits, report: metrics.limited };
@@ -132,7 +147,11 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     publicUrl: settings.publicUrl,
     more: parts.doors,
     suspended: async (clients) => await suspendedAmong(database, clients),
-    checks: [() => checkLedger(database.db), () => checkLake(lake)],
+    checks: [
+      () => checkLedger(database.db),
+      () => checkLake(lake),
+      async () => void (await inspector?.check()),
+    ],
     metrics: metrics.render,
     metricsFrom: settings.metricsFrom,
     trustProxy: settings.trustProxy,
@@ -147,6 +166,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     await sweep({
       lake,
       history,
+      quarantine,
       coverage,
       rows,
       now: Date.now,

@@ -146,7 +146,7 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   const oldest = oldestSealedAt === null ? "" : `, the oldest sealed ${ago(oldestSealedAt)}`;
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;
   if (aside > 0)
-    yield `set aside ${aside}: not sent again by themselves; when the reason is gone: tributary-agent retry`;
+    yield `set aside ${aside}: each with its reason below; when that is gone: tributary-agent retry`;
   for (const { name, client, path } of report.configured) {
     const seen = report.sources.find((source) => source.name === name && source.client === client);
     const scan = seen?.lastScanAt

@@ -1,6 +1,6 @@
 /**
- * What was set aside, and how it comes back: `retry` asks for it in the queue's file, the running agent, which alone
- * knows what is on its way, puts it back into its turn. Once a younger capture of the path is delivered there is no
+ * What was set aside, and how it comes back: `retry` asks for it in the queue's file, or the time is over for which it
+ * was set aside (`due`); the running agent, which alone knows what is on its way, puts it back into its turn. Once a younger capture of the path is delivered there is no
  * turn for it any more: it is dropped with its copy, so copies of what is set aside are as few as the paths.
  */
 import { uuidv7 } from "@tributary/shared/uuid.ts";
@@ -46,7 +46,7 @@ export function retakeAside(
     .pluck();
   const back = db.prepare(
     `UPDATE parcels SET retry_asked = 0, aside_at = NULL, due = 0, attempts = 0, problem_code = NULL,
-     problem_detail = NULL, problem_since = NULL WHERE source_id = ? AND path = ? AND retry_asked = 1`,
+     problem_detail = NULL, problem_since = CASE WHEN due > 0 THEN problem_since END WHERE source_id = ? AND path = ? AND retry_asked = 1`,
   );
   const oldest = db.prepare(
     `UPDATE parcels SET head = (seq = (SELECT MIN(p.seq) FROM parcels p WHERE p.source_id = parcels.source_id
@@ -77,4 +77,37 @@ export function retakeAside(
     return count;
   });
   return (out) => (asked.get() === undefined ? 0 : retake.immediate(out));
+}
+
+/** Asks for what is set aside for a time, when that is over. It is looked for only then: there may be many that are not. */
+export function timedAside(db: QueueFile): {
+  ask(now: number): void;
+  /** Something was set aside until then. */
+  until(due: number): void;
+  /** For all of them the time is over. */
+  wakeAll(): void;
+} {
+  const earliest = db
+    .prepare<[], number | null>("SELECT MIN(due) FROM parcels WHERE aside_at IS NOT NULL AND due > 0")
+    .pluck();
+  const askDue = db.prepare(
+    "UPDATE parcels SET retry_asked = 1 WHERE aside_at IS NOT NULL AND due > 0 AND due <= ?",
+  );
+  // What waits to be put back is asked for again and again, which changes nothing.
+  const next = (): number => earliest.get() ?? Number.POSITIVE_INFINITY;
+  let due = next();
+  return {
+    ask(now) {
+      if (now < due) return;
+      askDue.run(now);
+      due = next();
+    },
+    until(at) {
+      due = Math.min(due, at);
+    },
+    wakeAll() {
+      due = Math.min(due, 0);
+      askDue.run(Number.MAX_SAFE_INTEGER);
+    },
+  };
 }

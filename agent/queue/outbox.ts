@@ -1,5 +1,5 @@
 /** The courier's side of the queue. Handing out lives in memory only: after a crash everything without a receipt waits again. */
-import { retakeAside } from "./aside.ts";
+import { retakeAside, timedAside } from "./aside.ts";
 import { diskFull, type QueueFile } from "./database.ts";
 import type { Outbox, Parcel, ParcelEnd, Postponement } from "./queue.ts";
 import { readyParcels } from "./ready.ts";
@@ -41,7 +41,7 @@ function statements(db: QueueFile) {
     anyAside: db.prepare<[], number>("SELECT 1 FROM parcels WHERE aside_at IS NOT NULL LIMIT 1").pluck(),
     remove: db.prepare("DELETE FROM parcels WHERE capture_id = ?"),
     aside: db.prepare(
-      `UPDATE parcels SET head = 0, due = 0, aside_at = @at, problem_code = @code, problem_detail = @detail,
+      `UPDATE parcels SET head = 0, due = @until, aside_at = @at, problem_code = @code, problem_detail = @detail,
        problem_since = COALESCE(problem_since, @at) WHERE capture_id = @captureId`,
     ),
     olderAside: db
@@ -96,6 +96,7 @@ export function sqliteOutbox(
   const sql = statements(db);
   const ready = readyParcels(db);
   const retake = retakeAside(db, now);
+  const timed = timedAside(db);
   const handedOut = new Set<string>();
   const unstored = new Map<string, number>();
   let sincePrune = PRUNE_EVERY;
@@ -119,7 +120,14 @@ export function sqliteOutbox(
         sql.remove.run(captureId);
         break;
       case "aside":
-        sql.aside.run({ at: end.at, code: end.code, detail: end.detail, captureId });
+        sql.aside.run({
+          at: end.at,
+          code: end.code,
+          detail: end.detail,
+          until: Math.ceil(end.until ?? 0),
+          captureId,
+        });
+        if (end.until !== undefined) timed.until(end.until);
         break;
       case "overtaken":
         sql.remove.run(captureId);
@@ -231,11 +239,15 @@ export function sqliteOutbox(
     },
     wakeAll() {
       unstored.clear();
-      wake(() => sql.wake.run(Number.MAX_SAFE_INTEGER));
+      wake(() => {
+        sql.wake.run(Number.MAX_SAFE_INTEGER);
+        timed.wakeAll();
+      });
     },
     retake() {
       let count = 0;
       wake(() => {
+        timed.ask(now());
         count = retake(isOut);
       });
       return count;

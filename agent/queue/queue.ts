@@ -139,7 +139,7 @@ export interface Outbox {
   giveBack(captureIds: readonly string[]): void;
   /** All that was postponed is due. */
   wakeAll(): void;
-  /** Puts back what `retry` asked for; how many parcels. While something of their path is on its way, later. */
+  /** Puts back what `retry` asked for, and what was set aside for a time that is over; how many parcels. While something of their path is on its way, later. */
   retake(): number;
   /** What was postponed because its source, of this name, could not be read or is not allowed is due. */
   wakeSource(name: string): void;
@@ -172,8 +172,14 @@ export type ParcelEnd =
     }
   /** The sealed bytes are gone; the file is to be sealed anew. */
   | { readonly kind: "superseded"; readonly detail: string; readonly at: number }
-  /** A permanent problem: kept, visible, not sent again by itself; the next parcel of the path may go. */
-  | { readonly kind: "aside"; readonly code: ProblemCode; readonly detail: string; readonly at: number }
+  /** Kept, visible; the next parcel of the path may go. Sent again by itself only at `until` (ms), if ever. */
+  | {
+      readonly kind: "aside";
+      readonly code: ProblemCode;
+      readonly detail: string;
+      readonly at: number;
+      readonly until?: number;
+    }
   /** It was set aside, and a younger capture of its path is delivered: there is no turn for it any more. */
   | { readonly kind: "overtaken"; readonly at: number };
 

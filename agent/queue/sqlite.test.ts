@@ -7,6 +7,7 @@ import { askRetry } from "./aside.ts";
 import { openQueueFile } from "./database.ts";
 import { lockDataFolder } from "./lock.ts";
 import { aside, delivered, queueContract, seenOf, version } from "./queue.contract.ts";
+import type { ParcelEnd } from "./queue.ts";
 import { openQueue, queueOn } from "./sqlite.ts";
 
 queueContract("the queue in SQLite", () => {
@@ -26,10 +27,12 @@ describe("what was set aside", () => {
   let db: ReturnType<typeof openQueueFile>;
   let queue: ReturnType<typeof queueOn>;
   let ended: string[];
+  let clock: number;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "queue-"));
     db = openQueueFile(join(folder, "queue.sqlite"));
-    queue = queueOn(db);
+    clock = 0;
+    queue = queueOn(db, { now: () => clock });
     ended = [];
     queue.onEnd((ends) => ended.push(...ends.map(({ parcel, end }) => `${parcel.captureId} ${end.kind}`)));
   });
@@ -43,6 +46,13 @@ describe("what was set aside", () => {
     return parcel;
   };
   const taken = () => queue.outbox.take(9, 0).map(({ parcel, attempts }) => [parcel.captureId, attempts]);
+  const asideUntil = (at: number, until: number): ParcelEnd => ({
+    kind: "aside",
+    code: "quarantined",
+    detail: "it is held",
+    at,
+    until,
+  });
   const setAside = (...parcels: { captureId: string }[]) => {
     for (const { captureId } of parcels) queue.outbox.end(captureId, aside);
   };
@@ -59,6 +69,40 @@ describe("what was set aside", () => {
     expect(queue.status.problems(9).map(({ captureId }) => captureId)).toEqual([b.captureId]);
     expect(askRetry(db, ({ client, source }) => client === "acme" && source === "pos")).toBe(1);
     expect(askRetry(db, ({ source }) => source === "till")).toBe(0);
+  });
+
+  test("for a time goes again when that is over, as long a problem as before; a start does not wait for it", () => {
+    const [a, b, c] = [put("a", "1"), put("b", "1"), put("c", "1")];
+    setAside(c);
+    clock = 100;
+    queue.outbox.end(a.captureId, asideUntil(100, 500));
+    queue.outbox.end(b.captureId, asideUntil(100, 900));
+    clock = 499;
+    expect(queue.outbox.retake()).toBe(0);
+    expect(queue.status.problems(9).find(({ captureId }) => captureId === a.captureId)).toMatchObject({
+      ...{ aside: true, until: new Date(500).toISOString() },
+    });
+    clock = 500;
+    expect(queue.outbox.retake()).toBe(1);
+    expect(queue.outbox.retake()).toBe(0);
+    expect(taken()).toEqual([[a.captureId, 0]]);
+    queue.outbox.end(a.captureId, asideUntil(500, 1000));
+    expect(queue.status.problems(9).find(({ captureId }) => captureId === a.captureId)?.since).toBe(
+      new Date(100).toISOString(),
+    );
+    queue.outbox.wakeAll();
+    expect(queue.outbox.retake()).toBe(2);
+    expect(taken().map(([captureId]) => captureId)).toEqual([a.captureId, b.captureId]);
+    expect(queue.status.problems(9).map(({ captureId }) => captureId)).toEqual([c.captureId]);
+  });
+
+  test("for a time is remembered by the next process", () => {
+    const a = put("a", "1");
+    queue.outbox.end(a.captureId, asideUntil(100, 500));
+    clock = 501;
+    const next = openQueue(join(folder, "queue.sqlite"), { now: () => clock });
+    expect(next.outbox.retake()).toBe(1);
+    next.close();
   });
 
   test("takes its turn before what was sealed of its path since, all of it in order", () => {

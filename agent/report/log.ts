@@ -115,7 +115,7 @@ function words(fact: Fact): string {
     case "ParcelSuperseded":
       return `${file} was changed before it was sent; it is sealed anew`;
     case "ParcelSetAside":
-      return `${file} set aside, it is not sent again by itself: ${fact.detail} (${fact.code})`;
+      return `${file} set aside, ${fact.forMs === undefined ? "it is not sent again by itself" : `tried again in ${formatDuration(fact.forMs)}`}: ${fact.detail} (${fact.code})`;
     case "ParcelOvertaken":
       return `${file}: a younger version is delivered; the one that was set aside is dropped`;
     case "AfterActionDone":

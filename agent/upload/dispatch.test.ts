@@ -278,6 +278,24 @@ test("a permanent problem sets aside, visibly, and the next of the path goes", a
   expect(kinds()).toContain("ParcelSetAside");
 });
 
+test("what is in quarantine is set aside for an hour at least, alone; its path and all else goes on", async () => {
+  outbox.put("bad#1", "bad#2", "other");
+  start((name) => {
+    if (name === "bad#1") throw problem("quarantined", 60);
+    return delivered;
+  });
+  await emptied();
+  const [end] = outbox.ends.filter(({ captureId }) => captureId === "bad#1");
+  if (end?.end.kind !== "aside") throw new Error("it was not set aside");
+  expect(end.end.code).toBe("quarantined");
+  expect((end.end.until ?? 0) - end.end.at).toBeGreaterThanOrEqual(3_600_000);
+  expect(carried.toSorted()).toEqual(["bad#1", "bad#2", "other#1"]);
+  expect(facts).toContainEqual(
+    expect.objectContaining({ kind: "ParcelSetAside", code: "quarantined", forMs: expect.any(Number) }),
+  );
+  expect(probes).toBe(0);
+});
+
 test("superseded ends the parcel, visibly", async () => {
   outbox.put("a");
   start(() => ({ kind: "superseded", detail: "changed" }));

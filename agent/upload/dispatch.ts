@@ -206,8 +206,11 @@ export class Dispatcher {
     else this.#holds.ended(parcel.captureId);
     // The receiver was asked and answered.
     if (!everywhere && problem.status > 0) this.#outage.worked(age);
-    if (reach === "aside") {
-      this.#ends.add(parcel, { kind: "aside", code, detail: message, at: this.#options.now() }, 0);
+    if (reach === "aside" || reach === "parcel") {
+      const at = this.#options.now();
+      const forMs = backoffMs(1, floorOf(problem), this.#options.random);
+      const again = reach === "parcel" ? { until: at + forMs } : {};
+      this.#ends.add(parcel, { kind: "aside", code, detail: message, at, ...again }, 0);
       return;
     }
     this.#postpone(waiting, problem, !everywhere);

@@ -86,7 +86,11 @@ export class Ends {
         this.#report({ kind: "ParcelSuperseded", ...place });
         return;
       case "aside":
-        this.#report({ kind: "ParcelSetAside", ...place, code: end.code, detail: end.detail });
+        this.#report({
+          kind: "ParcelSetAside",
+          ...{ ...place, code: end.code, detail: end.detail },
+          forMs: end.until === undefined ? undefined : end.until - end.at,
+        });
         return;
       case "overtaken":
         // Told by whoever hears the queue's ends: no courier brings it here.

@@ -49,6 +49,8 @@ test.for([
   ["limit-concurrent", "client"],
   ["source-unreachable", "source"],
   ["root-changed", "source"],
+  ["inspection-unavailable", "receiver"],
+  ["quarantined", "parcel"],
   ["quota-file", "path"],
   ["headers-too-large", "path"],
   ["file-unreadable", "path"],

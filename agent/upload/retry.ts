@@ -20,6 +20,8 @@ export function backoffMs(attempt: number, retryAfter: number | undefined, rando
 const LASTS_S: Partial<Record<ProblemCode, number>> = {
   // Until somebody agrees on another quota: each try may send the whole file.
   "quota-file": 3600,
+  // Until an operator has looked at it.
+  quarantined: 3600,
 };
 
 /** The floor under the next try, in seconds; undefined where there is none. */
@@ -31,9 +33,10 @@ export function floorOf({ code, retryAfter }: Pick<ProblemError, "code" | "retry
 /**
  * How far a problem reaches. receiver: nothing gets through now; the whole dispatcher asks, once at a time, until the
  * receiver is back. agent: this agent may not act; everything stops, the queue is kept. client, source: what else waits
- * of it would fail for the same reason. path: this parcel waits, and its path with it. aside: it will never be taken as it is.
+ * of it would fail for the same reason. path: this parcel waits, and its path with it. parcel: it alone waits, set aside
+ * for a while, and its path goes on. aside: it will never be taken as it is.
  */
-export type Reach = "receiver" | "agent" | "client" | "source" | "path" | "aside";
+export type Reach = "receiver" | "agent" | "client" | "source" | "path" | "parcel" | "aside";
 
 const RECEIVER: readonly ProblemCode[] = [
   "receiver-unreachable",
@@ -41,6 +44,7 @@ const RECEIVER: readonly ProblemCode[] = [
   "stopping",
   "lake-unavailable",
   "ledger-unavailable",
+  "inspection-unavailable",
   "internal",
   // Whoever is at its limit is not helped by the next of ten thousand.
   "busy",
@@ -82,5 +86,7 @@ export function reachOf(code: ProblemCode): Reach {
   if (RECEIVER.includes(code)) return "receiver";
   if (CLIENT.includes(code)) return "client";
   if (SOURCE.includes(code)) return "source";
+  // The receiver has its bytes, and it may be good news that comes behind it.
+  if (code === "quarantined") return "parcel";
   return PROBLEMS[code].retry || MENDED_ELSEWHERE.includes(code) ? "path" : "aside";
 }

@@ -67,6 +67,7 @@ async function run(...args: string[]): Promise<Ran> {
     openLedger,
     serve: async () => 0,
     sweep: () => expect.fail("swept"),
+    release: () => expect.fail("released"),
   });
   const caught = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   const real = { stdout: process.stdout.write, stderr: process.stderr.write };
@@ -379,6 +380,7 @@ describe("history and get", () => {
       openLedger,
       serve: async () => 0,
       sweep: () => expect.fail("swept"),
+      release: () => expect.fail("released"),
     });
     await expect(program.parseAsync(["history", "--data", elsewhere], { from: "user" })).rejects.toThrow(
       /no site/,

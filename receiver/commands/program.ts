@@ -10,6 +10,7 @@ import { type Sites, siteCommand } from "./command.ts";
 import { addGetCommand } from "./get.ts";
 import { addHistoryCommand } from "./history.ts";
 import { addKeyCommands } from "./key.ts";
+import { addQuarantineCommands, type ReleaseHeld } from "./quarantine.ts";
 import { addRebuildCommand } from "./rebuild.ts";
 import { addSweepCommand, type Sweep } from "./sweep.ts";
 import { addVerifyCommand } from "./verify.ts";
@@ -19,6 +20,7 @@ export interface ReceiverCommands extends Sites {
   /** Until it is told to stop; the answer is the exit code. */
   readonly serve: (options: SiteOptions) => Promise<number>;
   readonly sweep: Sweep;
+  readonly release: ReleaseHeld;
 }
 
 /** The program; parsing throws commander's errors, which `fail` turns into exit codes. */
@@ -40,6 +42,7 @@ export function createProgram(parts: ReceiverCommands): Command {
   addWebhookCommands(program, parts);
   addHistoryCommand(program, parts);
   addGetCommand(program, parts);
+  addQuarantineCommands(program, parts, parts.release);
   addVerifyCommand(program, parts);
   addRebuildCommand(program, parts);
   addBackupCommands(program, parts);

@@ -50,11 +50,20 @@ export function addRebuildCommand(program: Command, sites: Sites): void {
             "all else is restored; put the missing objects of manifest/ back from a copy of the lake, then: tributary-receiver rebuild --merge",
           );
         }
+        if (await isAnything(lake.list("quarantine/")))
+          say(
+            "what lies in quarantine/ is in no manifest: held is what the ledger says, and the sweep leaves all that came before now",
+          );
         say("agents, keys and quotas are not in the lake: they come from a backup, or are made anew");
         if (done.renumbered > 0)
           await new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db)).catchUp(0);
       });
     });
+}
+
+async function isAnything(some: AsyncIterable<unknown>): Promise<boolean> {
+  for await (const _ of some) return true;
+  return false;
 }
 
 /** What a rebuild needs besides the ledger, which may be lost. New keys would make it another site. */

@@ -1,12 +1,27 @@
-/** Every version's object, read again and hashed. */
+/** Every object that an entry names, or that is held in quarantine, read again and hashed. */
 import { createHash } from "node:crypto";
-import type { Entry } from "@tributary/shared/protocol.ts";
 import type { Lake } from "../lake/lake.ts";
+import { createHistory } from "../ledger/history.ts";
 import type { History } from "../ledger/ledger.ts";
+import { listQuarantined, quarantinedFile } from "../ledger/quarantine.ts";
+import type { Database } from "../ledger/schema.ts";
 
 export interface Read {
   readonly versions: number;
   readonly bytes: number;
+}
+
+/** What is said of an object. */
+interface Named {
+  readonly versionId: string;
+  readonly client: string;
+  readonly source: string;
+  readonly path: string;
+  readonly key: string | null;
+  readonly size: number | null;
+  readonly sha256: string | null;
+  /** False when the ledger says otherwise by now: it was released meanwhile. */
+  readonly stillHolds?: () => Promise<boolean>;
 }
 
 /** A store answers several at once; a disk keeps one head busy with that few. */
@@ -15,13 +30,13 @@ const PAGE = 500;
 
 /** Calls `differs` with a line for everything that is not as the ledger says. */
 export async function verifyContent(
-  history: Pick<History, "page">,
+  db: Database,
   lake: Pick<Lake, "read">,
   client: string | undefined,
   differs: (line: string) => void,
   progress: (read: Read) => void,
 ): Promise<Read> {
-  const versions = allVersions(history, client);
+  const versions = allVersions(db, client);
   let count = 0;
   let bytes = 0;
   const work = async (): Promise<void> => {
@@ -29,7 +44,8 @@ export async function verifyContent(
       const found = await examine(next.value, lake);
       count += 1;
       bytes += found.bytes;
-      if (found.difference !== undefined) differs(found.difference);
+      const { difference } = found;
+      if (difference !== undefined && (await next.value.stillHolds?.()) !== false) differs(difference);
       progress({ versions: count, bytes });
     }
   };
@@ -37,10 +53,14 @@ export async function verifyContent(
   return { versions: count, bytes };
 }
 
-async function* allVersions(
-  history: Pick<History, "page">,
-  client: string | undefined,
-): AsyncGenerator<Entry> {
+async function* allVersions(db: Database, client: string | undefined): AsyncGenerator<Named> {
+  const history: Pick<History, "page"> = createHistory(db);
+  for await (const held of listQuarantined(db, { client, released: false }))
+    yield {
+      ...held,
+      versionId: held.id,
+      stillHolds: async () => (await quarantinedFile(db, held.id))?.state === "held",
+    };
   const clients = client === undefined ? ("all" as const) : [client];
   for (let after: number | undefined = 0; after !== undefined; ) {
     const page = await history.page({ clients, after, limit: PAGE });
@@ -50,7 +70,7 @@ async function* allVersions(
 }
 
 async function examine(
-  entry: Entry,
+  entry: Named,
   lake: Pick<Lake, "read">,
 ): Promise<{ readonly bytes: number; readonly difference?: string }> {
   const name = `${entry.versionId} ${entry.client}/${entry.source}/${entry.path}`;

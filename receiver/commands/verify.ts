@@ -6,7 +6,6 @@ import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import { clientState } from "../ledger/clients.ts";
-import { createHistory } from "../ledger/history.ts";
 import { type Sites, siteCommand, withSite } from "./command.ts";
 import { verifyContent } from "./verify-content.ts";
 import { verifyManifest } from "./verify-manifest.ts";
@@ -32,7 +31,7 @@ export function addVerifyCommand(program: Command, sites: Sites): void {
           differences += 1;
           result(printable(line));
         };
-        const content = await verifyContent(createHistory(db), lake, client, differs, ({ versions, bytes }) =>
+        const content = await verifyContent(db, lake, client, differs, ({ versions, bytes }) =>
           progress.show(() => `${versions} versions, ${formatBytes(bytes)} read again`),
         );
         const lines = await verifyManifest(db, lake, client, differs, (count) =>

@@ -1,6 +1,6 @@
 /** Failures on their way out: RFC 9457, with a stable code and the request's id. Nothing of the inside is told. */
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
+import { type ProblemCode, ProblemError, problemBody } from "@tributary/shared/problems.ts";
 import { HEADER } from "@tributary/shared/protocol.ts";
 import type { DoorContext } from "./door.ts";
 
@@ -27,9 +27,11 @@ export function outward(error: unknown): ProblemError {
   return withoutInside(asProblem(error));
 }
 
-/** Lake and ledger say in words for operators (paths, addresses, settings) what is wrong with them: that is for the log. */
+const INSIDE: readonly ProblemCode[] = ["lake-unavailable", "ledger-unavailable", "inspection-unavailable"];
+
+/** Lake, ledger and inspector say in words for operators (paths, addresses, settings) what is wrong with them: that is for the log. */
 function withoutInside(problem: ProblemError): ProblemError {
-  if (problem.code !== "lake-unavailable" && problem.code !== "ledger-unavailable") return problem;
+  if (!INSIDE.includes(problem.code)) return problem;
   return new ProblemError(
     problem.code,
     "send the same again, under the same Idempotency-Key; the receiver's log has more under this request id",

@@ -3,9 +3,13 @@ import { displayPath, percentDecode } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { DeliveryAnswer } from "@tributary/shared/protocol.ts";
 import type { Principal } from "../identity/principal.ts";
-import type { Bearer, Outcome } from "../ledger/ledger.ts";
+import type { Bearer, Capture, Outcome } from "../ledger/ledger.ts";
+import type { Fact } from "./facts.ts";
 
-/** Throws the outcome's problem when it was refused, and `internal` for `needs-bytes`, which the caller handles before. */
+/** Until somebody has looked at it. */
+const HELD_SECONDS = 3600;
+
+/** Throws the outcome's problem when it was refused or is in quarantine, and `internal` for `needs-bytes`, which the caller handles before. */
 export function answerOf(outcome: Outcome): DeliveryAnswer {
   switch (outcome.kind) {
     case "committed": {
@@ -47,9 +51,23 @@ export function answerOf(outcome: Outcome): DeliveryAnswer {
         outcome.detail,
         outcome.retryAfter === undefined ? {} : { retryAfter: outcome.retryAfter },
       );
+    case "held":
+      throw new ProblemError(
+        "quarantined",
+        `${outcome.finding}: the file is kept in quarantine (${outcome.id}) and not published; its receipt is for whoever asks again once an operator has released it`,
+        { retryAfter: HELD_SECONDS },
+      );
     case "needs-bytes":
       throw new ProblemError("internal", "the bytes were put, and the ledger asks for them again");
   }
+}
+
+/** Told when a capture has just been put into quarantine. */
+export function quarantinedFact(
+  { id, finding }: Extract<Outcome, { kind: "held" }>,
+  { client, source, pathEncoded }: Pick<Capture, "client" | "source" | "pathEncoded">,
+): Fact {
+  return { kind: "Quarantined", id, client, source, pathEncoded, finding };
 }
 
 /** What the ledger may tell this principal of others' content: nothing, unless it may read. */

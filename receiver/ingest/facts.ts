@@ -9,6 +9,22 @@ export type Fact =
       readonly bytes: number;
       readonly ms: number;
     }
+  | {
+      readonly kind: "Inspected";
+      /** `larger`: nobody looked into it. */
+      readonly verdict: "clean" | "found" | "larger";
+      readonly bytes: number;
+      readonly ms: number;
+    }
+  | { readonly kind: "InspectionFailed"; readonly error: unknown }
+  | {
+      readonly kind: "Quarantined";
+      readonly id: string;
+      readonly client: string;
+      readonly source: string;
+      readonly pathEncoded: string;
+      readonly finding: string;
+    }
   | { readonly kind: "Committed"; readonly captures: number; readonly ms: number }
   | { readonly kind: "SegmentWritten"; readonly lines: number; readonly ms: number }
   | { readonly kind: "SegmentFailed"; readonly segment: string; readonly error: unknown }

@@ -1,18 +1,20 @@
 /**
  * Whole files, or a removal, on their way into lake and ledger. Every failure before the commit has recorded nothing;
  * a failure after `publish` leaves at most a spare object, which no entry names and the sweep removes.
+ * Inspection comes before `publish`: what it finds something in is published into quarantine.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { DeliveryAnswer, RemovalRequest } from "@tributary/shared/protocol.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Principal } from "../identity/principal.ts";
 import { objectKey, utcDay } from "../lake/key.ts";
-import type { Lake, Staged } from "../lake/lake.ts";
+import type { Lake, StagedFile } from "../lake/lake.ts";
 import type { Ledger, Outcome, VersionCapture } from "../ledger/ledger.ts";
-import { answerOf, bearerOf, lakeProblem } from "./answer.ts";
+import { answerOf, bearerOf, lakeProblem, quarantinedFact } from "./answer.ts";
 import type { Committer } from "./committer.ts";
 import type { Report } from "./facts.ts";
 import type { Body, Delivery, Ingest, SmallFile, StillAllowed } from "./ingest.ts";
+import type { Inspecting } from "./inspecting.ts";
 import { measured } from "./measured.ts";
 import type { Claim, Room } from "./room.ts";
 
@@ -21,6 +23,7 @@ export interface FilesParts {
   readonly ledger: Pick<Ledger, "known" | "unchanged">;
   readonly committer: Committer;
   readonly room: Room;
+  readonly inspecting: Inspecting;
   readonly uuid: MakeUuid;
   readonly now: () => number;
   readonly report: Report;
@@ -29,7 +32,7 @@ export interface FilesParts {
 /** Bytes that are here, counted and hashed, with what was declared of them found true. */
 interface Arrived {
   readonly delivery: Delivery;
-  readonly staged: Staged;
+  readonly staged: StagedFile;
   readonly capture: VersionCapture & { readonly key: null };
 }
 
@@ -44,6 +47,7 @@ export class Files implements Ingest {
     const from = performance.now();
     const early = await this.#early(delivery, body);
     if (early !== undefined) return this.#tell(delivery.channel, early, from);
+    await this.#parts.inspecting.ready(body.size);
     return await this.#claiming(delivery, body.size, async (claim) => {
       const arrived = this.#arrived(delivery, await this.#stage(body, claim.arrived));
       return await this.#consuming(arrived, async () => {
@@ -173,7 +177,7 @@ export class Files implements Ingest {
     }
   }
 
-  #arrived(delivery: Delivery, staged: Staged): Arrived {
+  #arrived(delivery: Delivery, staged: StagedFile): Arrived {
     const { client, source, pathEncoded, captureId, sealedAt, modifiedAt, channel } = delivery;
     return {
       delivery,
@@ -205,7 +209,11 @@ export class Files implements Ingest {
       if (outcome.kind !== "needs-bytes") return answerOf(outcome);
       stillAllowed();
     }
-    const key = objectKey({ ...delivery, date: utcDay(now()), versionId });
+    const finding = await this.#finding(staged);
+    stillAllowed();
+    const held = finding === undefined ? {} : { finding };
+    const area = finding === undefined ? "raw" : "quarantine";
+    const key = objectKey({ ...delivery, date: utcDay(now()), versionId }, area);
     const announced = committer.announce();
     try {
       await lake.publish(staged, key, { captureId, versionId });
@@ -221,12 +229,24 @@ export class Files implements Ingest {
       throw problem;
     }
     claim.recorded();
-    const outcome = await committer.commit({ ...capture, key });
+    const outcome = await committer.commit({ ...capture, key, ...held });
     await this.#removeSpare(outcome, versionId, key);
+    if (outcome.kind === "held" && outcome.id === versionId)
+      this.#parts.report(quarantinedFact(outcome, delivery));
     return answerOf(outcome);
   }
 
-  async #stage(body: Body, arrived: (bytes: number) => Promise<void>): Promise<Staged> {
+  async #finding(staged: StagedFile): Promise<string | undefined> {
+    const { inspecting } = this.#parts;
+    if (!inspecting.concerns(staged.size)) return undefined;
+    try {
+      return await inspecting.finding(staged.bytes(), staged.size);
+    } catch (cause) {
+      throw lakeProblem(cause);
+    }
+  }
+
+  async #stage(body: Body, arrived: (bytes: number) => Promise<void>): Promise<StagedFile> {
     try {
       return await this.#parts.lake.stage(measured(body, arrived));
     } catch (cause) {
@@ -237,7 +257,8 @@ export class Files implements Ingest {
   /** The commit made no entry of our object, unless it was our own commit that is repeated. */
   async #removeSpare(outcome: Outcome, versionId: string, key: string): Promise<void> {
     if (outcome.kind === "committed" || outcome.kind === "needs-bytes") return;
-    if (outcome.kind !== "refused" && outcome.claims.versionId === versionId) return;
+    if (outcome.kind === "held" && outcome.id === versionId) return;
+    if ("claims" in outcome && outcome.claims.versionId === versionId) return;
     await this.#remove(key);
   }
 

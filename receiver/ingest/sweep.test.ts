@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createHistory } from "../ledger/history.ts";
+import { createQuarantine } from "../ledger/quarantine.ts";
 import { createCoverage } from "../ledger/segments.ts";
 import { type Rig, startRig } from "../rig.ts";
 import type { Fact } from "./facts.ts";
@@ -24,6 +25,7 @@ const sweepLate = (change: Partial<SweepParts> = {}) =>
   sweep({
     lake: rig.lake,
     history: createHistory(rig.database.db),
+    quarantine: createQuarantine(rig.database.db),
     coverage: createCoverage(rig.database.db),
     rows: new UploadRows(rig.database),
     now: () => Date.now() + 2 * WEEK,

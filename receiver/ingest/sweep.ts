@@ -2,12 +2,14 @@
  * Takes away what nobody will come back for: uploads that were not touched for long, multiparts of the store that no
  * live upload names, and spare objects that no entry names. Never what can still complete: an upload is aborted by
  * the same compare-and-set that completing takes, and an object counts as spare only long after its key was made.
+ * In quarantine an object is spare when it is not held; never one that came before this ledger knew all that is held.
  * "No entry names it" says something only of a ledger that knows the whole lake: with any other, nothing is touched.
  */
 import { uuidv7Time } from "@tributary/shared/uuid.ts";
-import { versionIdOf } from "../lake/key.ts";
+import { type Area, versionIdOf } from "../lake/key.ts";
 import type { Lake, PartLake } from "../lake/lake.ts";
 import type { Coverage, History } from "../ledger/ledger.ts";
+import type { Quarantine } from "../ledger/quarantine.ts";
 import { requireCovered } from "../tail/coverage.ts";
 import type { Report } from "./facts.ts";
 import type { UploadRow, UploadRows } from "./upload-rows.ts";
@@ -15,6 +17,7 @@ import type { UploadRow, UploadRows } from "./upload-rows.ts";
 export interface SweepParts {
   readonly lake: Pick<Lake, "list" | "remove"> & Pick<PartLake, "abort" | "open">;
   readonly history: Pick<History, "named">;
+  readonly quarantine: Quarantine;
   readonly coverage: Coverage;
   readonly rows: UploadRows;
   readonly now: () => number;
@@ -64,7 +67,9 @@ async function sweepAll(parts: SweepParts): Promise<Swept> {
   };
   const uploads = await sweepUploads(parts, takeAway);
   const multiparts = await sweepMultiparts(parts, takeAway);
-  const objects = await sweepSpare(parts, takeAway);
+  const raw = await sweepSpare(parts, "raw", Number.NEGATIVE_INFINITY, takeAway);
+  const known = await parts.quarantine.knownSince();
+  const objects = raw + (await sweepSpare(parts, "quarantine", known, takeAway));
   await parts.rows.forget(parts.uploadsAfter);
   const swept = { uploads, multiparts, objects, skipped };
   parts.report({ kind: "Swept", ...swept });
@@ -90,11 +95,12 @@ async function sweepUploads(parts: SweepParts, takeAway: TakeAway): Promise<numb
 
 /** Ends it in the ledger; what the lake still holds of it belongs to no live upload from then on. */
 async function endUpload(
-  { rows, history, uploadsAfter }: SweepParts,
+  { rows, history, quarantine, uploadsAfter }: SweepParts,
   row: UploadRow,
 ): Promise<"done" | "aborted" | "goes on"> {
-  // A receiver that died between its commit and its answer left a version behind, not an abandoned upload.
-  if ((await history.named([row.version_id])).size > 0) {
+  // A receiver that died between its commit and its answer left a version behind, or one that is held.
+  const ids = [row.version_id];
+  if ((await quarantine.held(ids)).size > 0 || (await history.named(ids)).size > 0) {
     await rows.committed(row.id);
     return "done";
   }
@@ -122,27 +128,31 @@ async function sweepMultiparts(parts: SweepParts, takeAway: TakeAway): Promise<n
   return count;
 }
 
-async function sweepSpare(parts: SweepParts, takeAway: TakeAway): Promise<number> {
+/** What came before `since`, in ms, stays. */
+async function sweepSpare(parts: SweepParts, area: Area, since: number, takeAway: TakeAway): Promise<number> {
   const { lake, now, spareAfter } = parts;
   let count = 0;
   const before = now() - spareAfter;
   const remove = async (spares: readonly Spare[]): Promise<void> => {
     const kept = await keptOf(
       parts,
+      area,
       spares.map(({ versionId }) => versionId),
     );
     for (const { key, versionId } of spares) {
       if (parts.stopping?.aborted) return;
       // Asked again right before: what was asked of a batch may be a while ago.
-      if (kept.has(versionId) || (await keptOf(parts, [versionId])).has(versionId)) continue;
+      if (kept.has(versionId) || (await keptOf(parts, area, [versionId])).has(versionId)) continue;
       count += await takeAway(key, () => lake.remove(key));
     }
   };
   let batch: Spare[] = [];
-  for await (const { key } of lake.list("raw/")) {
+  for await (const { key } of lake.list(`${area}/`)) {
     if (parts.stopping?.aborted) return count;
     const versionId = versionIdOf(key);
-    if (versionId === undefined || !(uuidv7Time(versionId) < before)) continue;
+    if (versionId === undefined) continue;
+    const at = uuidv7Time(versionId);
+    if (!(at < before && at >= since)) continue;
     batch.push({ key, versionId });
     if (batch.length < BATCH) continue;
     await remove(batch);
@@ -158,11 +168,16 @@ interface Spare {
   readonly versionId: string;
 }
 
-/** Which of these versions stay. In this order: an upload that is no longer live by then has ended, or its entry is there to be seen. */
+/**
+ * Which of these versions stay. In this order: an upload that is no longer live by then has ended, is held, or its entry
+ * is there to be seen; one that is no longer held has its entry. What is held may just be given its key below `raw/`.
+ */
 async function keptOf(
-  { rows, history }: SweepParts,
+  { rows, history, quarantine }: SweepParts,
+  area: Area,
   versionIds: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const live = await rows.live(versionIds);
-  return live.union(await history.named(versionIds));
+  const kept = live.union(await quarantine.held(versionIds));
+  return area === "quarantine" ? kept : kept.union(await history.named(versionIds));
 }

@@ -4,6 +4,7 @@ import { PARTS } from "@tributary/shared/protocol.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addClient, setQuotas } from "../ledger/clients.ts";
 import { createHistory } from "../ledger/history.ts";
+import { createQuarantine } from "../ledger/quarantine.ts";
 import { createCoverage } from "../ledger/segments.ts";
 import { type Answer, type Rig, startRig } from "../rig.ts";
 import { sweep } from "./sweep.ts";
@@ -320,6 +321,7 @@ describe("completing", () => {
     const swept = await sweep({
       lake: rig.lake,
       history: createHistory(rig.database.db),
+      quarantine: createQuarantine(rig.database.db),
       coverage: createCoverage(rig.database.db),
       rows: new UploadRows(rig.database),
       now: () => Date.now() + 2 * week,
@@ -345,6 +347,7 @@ describe("completing", () => {
     const stopped = await sweep({
       lake: rig.lake,
       history: createHistory(rig.database.db),
+      quarantine: createQuarantine(rig.database.db),
       coverage: createCoverage(rig.database.db),
       rows: new UploadRows(rig.database),
       now: Date.now,

@@ -2,6 +2,7 @@
  * Large files in parts. versionId, date and key are fixed at create; every part is verified on arrival; the whole
  * digest is the lake's own finding when the parts are put together. Only the principal that created an upload
  * sees it. Any receiver of the site can take any step.
+ * What is to be inspected is put together in quarantine, and has its key below `raw/` only when nothing was found.
  */
 import { decodePath, requirePath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -15,26 +16,30 @@ import {
 } from "@tributary/shared/protocol.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Principal } from "../identity/principal.ts";
-import { objectKey, utcDay } from "../lake/key.ts";
+import { isInQuarantine, objectKey, releasedKey, utcDay } from "../lake/key.ts";
 import type { Lake, PartLake, PartUpload } from "../lake/lake.ts";
-import type { History, Ledger, VersionCapture } from "../ledger/ledger.ts";
-import { answerOf, bearerOf, lakeProblem } from "./answer.ts";
+import type { History, Ledger, Outcome, VersionCapture } from "../ledger/ledger.ts";
+import type { Quarantine } from "../ledger/quarantine.ts";
+import { answerOf, bearerOf, lakeProblem, quarantinedFact } from "./answer.ts";
 import type { Committer } from "./committer.ts";
 import type { Report } from "./facts.ts";
 import { requireDigest } from "./files.ts";
 import type { Body, StillAllowed, Uploads } from "./ingest.ts";
+import type { Inspecting } from "./inspecting.ts";
 import { measured } from "./measured.ts";
 import type { Room } from "./room.ts";
 import { Turns } from "./turns.ts";
 import { LEASE_MS, type PartRow, type UploadRow, type UploadRows } from "./upload-rows.ts";
 
 export interface UploadsParts {
-  readonly lake: Pick<Lake, "remove"> & PartLake;
+  readonly lake: Pick<Lake, "read" | "copy" | "remove"> & PartLake;
   readonly ledger: Pick<Ledger, "known" | "unchanged">;
   readonly history: Pick<History, "named">;
+  readonly quarantine: Pick<Quarantine, "held">;
   readonly committer: Committer;
   readonly rows: UploadRows;
   readonly room: Room;
+  readonly inspecting: Inspecting;
   readonly uuid: MakeUuid;
   readonly now: () => number;
   readonly report: Report;
@@ -72,7 +77,7 @@ export class PartUploads implements Uploads {
     request: UploadRequest,
     partSize: number,
   ): Promise<UploadCreated> {
-    const { ledger, committer, rows, room, lake, uuid, now } = this.#parts;
+    const { ledger, committer, rows, room, inspecting, lake, uuid, now } = this.#parts;
     const versionId = uuid();
     const capture: VersionCapture = {
       kind: "version",
@@ -99,13 +104,16 @@ export class PartUploads implements Uploads {
       const outcome = await committer.commit(capture);
       if (outcome.kind !== "needs-bytes") return answerOf(outcome);
     }
+    await inspecting.ready(request.size);
     const begun = await rows.openFor(client, request.captureId, principal.id);
     if (begun) {
       requireSameContent(begun, request);
-      return await this.#stateOf(begun);
+      if (!this.#mustBegin(begun)) return await this.#stateOf(begun);
+      if (await rows.abort(begun.id)) await this.#clear(begun);
     }
     await room.check({ client, principal }, request.size);
-    const key = objectKey({ ...capture, date: utcDay(now()) });
+    const area = inspecting.concerns(request.size) ? "quarantine" : "raw";
+    const key = objectKey({ ...capture, date: utcDay(now()) }, area);
     const metadata = { captureId: request.captureId, versionId };
     const handle = await lake.begin(key, metadata).catch(rejectLake);
     const row = await rows.insert({
@@ -221,13 +229,21 @@ export class PartUploads implements Uploads {
     const before = await this.#committedBefore(row);
     if (before) return before;
     if (row.state === "aborted" || row.state === "done") throw closed(row);
+    if (this.#mustBegin(row)) {
+      if (await rows.abort(row.id)) await this.#clear(row);
+      throw closed((await rows.find(row.id)) ?? row);
+    }
     requireAllParts(row, await rows.parts(row.id));
     const lease = uuid();
     if (!(await rows.lease(row.id, lease))) return await this.#taken(row);
     const renewing = setInterval(() => void rows.renew(row.id, lease).catch(() => {}), LEASE_MS / 3);
     try {
-      const { answer, spare } = await this.#assemble(principal, row, lease, stillAllowed);
-      if ((await rows.leave(row.id, lease, "done")) && spare) await this.#removeSpare(row);
+      const outcome = await this.#assemble(principal, row, lease, stillAllowed);
+      if (outcome.kind === "refused") answerOf(outcome);
+      if (await rows.leave(row.id, lease, "done")) await this.#removeSpare(row);
+      if (outcome.kind === "held" && outcome.id === row.version_id)
+        report(quarantinedFact(outcome, captureOf(row, false)));
+      const answer = answerOf(outcome);
       report({
         kind: "Delivered",
         channel: row.channel,
@@ -248,27 +264,39 @@ export class PartUploads implements Uploads {
     }
   }
 
-  /** `spare`: the object that was put together is nobody's version. */
   async #assemble(
     principal: Principal,
     row: UploadRow,
     lease: string,
     stillAllowed: StillAllowed,
-  ): Promise<{ readonly answer: DeliveryAnswer; readonly spare: boolean }> {
+  ): Promise<Outcome> {
     const { lake, committer, rows } = this.#parts;
     const stored = await rows.parts(row.id);
     await lake.complete(partUpload(row), stored, row.sha256).catch(rejectLake);
+    const found = await this.#inspected(row).catch(rejectLake);
     // Never name an object that the sweep may have taken for spare meanwhile.
     if (!(await rows.renew(row.id, lease))) throw closed((await rows.find(row.id)) ?? row);
     stillAllowed();
-    const outcome = await committer.commit({
-      ...captureOf(row, bearerOf(principal).seesAll),
-      key: row.lake_key,
-    });
-    const ours =
-      outcome.kind === "committed" ||
-      (outcome.kind === "repeated" && outcome.claims.versionId === row.version_id);
-    return { answer: answerOf(outcome), spare: !ours };
+    return await committer.commit({ ...captureOf(row, bearerOf(principal).seesAll), ...found });
+  }
+
+  /** The key under which the object may be named now, and why it is held where that is still in quarantine. */
+  async #inspected(row: UploadRow): Promise<Pick<VersionCapture, "key" | "finding">> {
+    const { lake, inspecting } = this.#parts;
+    if (!isInQuarantine(row.lake_key)) return { key: row.lake_key };
+    const bytes = await lake.read(row.lake_key);
+    if (bytes === undefined)
+      throw new ProblemError("lake-unavailable", `the lake does not give ${row.lake_key} back`);
+    const finding = await inspecting.finding(bytes, row.size).finally(() => bytes.destroy());
+    if (finding !== undefined) return { key: row.lake_key, finding };
+    const key = releasedKey(row.lake_key);
+    await lake.copy(row.lake_key, key);
+    return { key };
+  }
+
+  /** It was begun below `raw/`, before there was an inspection: nothing is put together there any more. */
+  #mustBegin(row: UploadRow): boolean {
+    return this.#parts.inspecting.concerns(row.size) && !isInQuarantine(row.lake_key);
   }
 
   /** The receipt of a commit whose answer was lost, or of the same capture that came another way. */
@@ -276,12 +304,16 @@ export class PartUploads implements Uploads {
     if (row.state === "aborted") return undefined;
     const { ledger, committer, rows, lake } = this.#parts;
     const [known] = await ledger.known([captureOf(row, false)]);
-    if (known === undefined || (known.kind !== "repeated" && known.kind !== "unchanged")) return undefined;
+    const ended = async (versionId: string): Promise<void> => {
+      if (row.state === "done") return;
+      if (versionId === row.version_id) await rows.committed(row.id);
+      else if (await rows.abort(row.id)) await lake.abort(partUpload(row)).catch(() => {});
+    };
+    if (known?.kind === "held") await ended(known.id);
+    if (known === undefined || known.kind === "needs-bytes" || known.kind === "refused") return undefined;
     const answer = answerOf(known);
     await committer.settled(answer.versionId);
-    if (row.state === "done") return answer;
-    if (answer.versionId === row.version_id) await rows.committed(row.id);
-    else if (await rows.abort(row.id)) await lake.abort(partUpload(row)).catch(() => {});
+    await ended(answer.versionId);
     return answer;
   }
 
@@ -325,11 +357,17 @@ export class PartUploads implements Uploads {
     await this.#removeSpare(row);
   }
 
-  /** Only when the upload was ended by us, so that nobody can begin to complete it any more; never what an entry names. */
+  /** Only when the upload was ended by us, so that nobody can begin to complete it any more; never what the ledger names. */
   async #removeSpare(row: UploadRow): Promise<void> {
-    const { lake, history } = this.#parts;
+    const { lake, history, quarantine } = this.#parts;
     try {
-      if ((await history.named([row.version_id])).size === 0) await lake.remove(row.lake_key);
+      const ids = [row.version_id];
+      // Held is asked first: what an operator releases in between has its entry then.
+      const held = (await quarantine.held(ids)).size > 0;
+      const named = (await history.named(ids)).size > 0;
+      if (held) return;
+      if (!named) await lake.remove(releasedKey(row.lake_key));
+      if (isInQuarantine(row.lake_key)) await lake.remove(row.lake_key);
     } catch (error) {
       this.#parts.report({ kind: "SpareLeft", key: row.lake_key, error });
     }

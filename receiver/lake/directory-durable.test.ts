@@ -51,6 +51,10 @@ function watched(): Disk {
   return {
     ...realDisk,
     open: async (path, flags, mode) => watchHandle(await realDisk.open(path, flags, mode), name(path)),
+    link: async (from, to) => {
+      await tell(`link ${name(from)}`);
+      return realDisk.link(from, to);
+    },
     rename: async (from, to) => {
       await tell(`rename ${name(from)} ${name(to)}`);
       return realDisk.rename(from, to);
@@ -317,4 +321,56 @@ test.skipIf(!mayMount)("a disk that is really full (needs root, to mount one)", 
   } finally {
     execFileSync("umount", [small]);
   }
+});
+
+describe("a second key", () => {
+  const copied = async (): Promise<Buffer> => {
+    const lake = await openLake();
+    const to = someKey("a/b.csv");
+    const from = to.replace(/^raw/, "quarantine");
+    await lake.publish(await lake.stage(chunked(Buffer.from("bytes"))), from, {});
+    calls = [];
+    await lake.copy(from, to);
+    await lake.remove(from);
+    expect(await inStaging()).toEqual([]);
+    return Buffer.concat((await (await lake.read(to))?.toArray()) ?? []);
+  };
+
+  test("is durable before it counts: the file, its folders, the rename, its parent", async () => {
+    expect(await copied()).toEqual(Buffer.from("bytes"));
+    expectOrder(
+      /^link quarantine\//,
+      /^sync \.staging\/.*b\.csv$/,
+      /^sync \.staging\/.*\/a$/,
+      /^rename \.staging\/.* raw\//,
+      /^sync raw\/client=demo\/source=pos\/date=2026-01-02$/,
+    );
+  });
+
+  test("is a copy where the file system knows no links", async () => {
+    before = (call) => {
+      if (call.startsWith("link ")) throw fault("EPERM");
+    };
+    expect(await copied()).toEqual(Buffer.from("bytes"));
+    expectOrder(/^link /, /^sync \.staging\/.*b\.csv$/, /^rename /);
+  });
+
+  test.for([/^link /, /^sync \.staging\/.*b\.csv$/, /^rename .* raw/, /^sync raw\/.*date=2026-01-02$/])(
+    "that fails at %s is not there, and the first one is",
+    async (where) => {
+      const lake = await openLake();
+      const to = someKey("a/b.csv");
+      const from = to.replace(/^raw/, "quarantine");
+      await lake.publish(await lake.stage(chunked(Buffer.from("bytes"))), from, {});
+      before = (call) => {
+        if (where.test(call)) throw fault("EIO");
+      };
+      await expect(lake.copy(from, to)).rejects.toMatchObject({ code: "lake-unavailable" });
+      before = () => {};
+      expect(await lake.read(to)).toBeUndefined();
+      expect(Buffer.concat((await (await lake.read(from))?.toArray()) ?? [])).toEqual(Buffer.from("bytes"));
+      await lake.copy(from, to);
+      expect(await inStaging()).toEqual([]);
+    },
+  );
 });

@@ -17,7 +17,7 @@ export interface Unit {
   readonly inside: readonly string[];
 }
 
-const VERSION = /^(raw\/client=[^/]+\/source=[^/]+\/date=[^/]+\/[^/]+)\/(.+)$/;
+const VERSION = /^((?:raw|quarantine)\/client=[^/]+\/source=[^/]+\/date=[^/]+\/[^/]+)\/(.+)$/;
 
 export type Tree = ReturnType<typeof openTree>;
 

@@ -7,6 +7,7 @@ import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { CLAIM, type LakeOwner, strangeClaim } from "./claim.ts";
 import { claimRoot, readClaim, thisHost } from "./directory-claim.ts";
+import { copyObject } from "./directory-copy.ts";
 import { directoryParts } from "./directory-parts.ts";
 import { publishSmall } from "./directory-publish.ts";
 import { hereAlone, onThreads, type Publish } from "./directory-publishers.ts";
@@ -73,6 +74,14 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
         // Of a disk that is not there, nobody may say that the object is not there.
         await guard.require();
         return undefined;
+      }
+    },
+
+    async copy(from, to) {
+      try {
+        await copyObject(tree, staging, disk, from, to);
+      } catch (error) {
+        throw lakeFault(error, from);
       }
     },
 

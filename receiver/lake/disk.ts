@@ -15,6 +15,8 @@ export type Disk = Pick<
   | "stat"
   | "statfs"
   | "readFile"
+  | "link"
+  | "copyFile"
 >;
 
 export const realDisk: Disk = fs;

@@ -3,6 +3,7 @@
  * `raw/client=<client>/source=<source>/date=<UTC day>/<versionId>/<pathEncoded>`, write-once, name and extension
  * last. `=` is escaped in names, so nobody can forge a partition. A segment of over 200 encoded bytes becomes
  * head~hash~tail.ext, and a key of over 1,000 bytes likewise in its middle; the whole path stands in the manifest.
+ * What inspection has not let through lies in the same way below `quarantine/`, which is nobody's to read.
  */
 import { createHash } from "node:crypto";
 import { isUuidv7 } from "@tributary/shared/uuid.ts";
@@ -10,14 +11,14 @@ import { isUuidv7 } from "@tributary/shared/uuid.ts";
 const SEGMENT_BYTES = 200;
 const KEY_BYTES = 1000;
 
-export function objectKey(o: {
-  client: string;
-  source: string;
-  date: string;
-  versionId: string;
-  pathEncoded: string;
-}): string {
-  const head = `raw/client=${o.client}/source=${o.source}/date=${o.date}/${o.versionId}/`;
+/** `quarantine`: not to be seen below `raw/`, yet or for now. */
+export type Area = "raw" | "quarantine";
+
+export function objectKey(
+  o: { client: string; source: string; date: string; versionId: string; pathEncoded: string },
+  area: Area = "raw",
+): string {
+  const head = `${area}/client=${o.client}/source=${o.source}/date=${o.date}/${o.versionId}/`;
   const path = o.pathEncoded
     .split("/")
     .map((segment) => shorten(segment, SEGMENT_BYTES))
@@ -36,9 +37,19 @@ export function objectKey(o: {
   return `${head}${front}~${hash}~/${name}`;
 }
 
-/** The version of a key under `raw/`; undefined for what is not one of ours. */
+export function isInQuarantine(key: string): boolean {
+  return key.startsWith("quarantine/");
+}
+
+/** Where an object goes that leaves quarantine: under the day on which its bytes came. */
+export function releasedKey(key: string): string {
+  return key.replace(/^quarantine\//, "raw/");
+}
+
+/** The version of an object's key, also in quarantine; undefined for what is not one of ours. */
 export function versionIdOf(key: string): string | undefined {
-  const [, versionId] = /^raw\/client=[^/]+\/source=[^/]+\/date=[^/]+\/([^/]+)\//.exec(key) ?? [];
+  const [, versionId] =
+    /^(?:raw|quarantine)\/client=[^/]+\/source=[^/]+\/date=[^/]+\/([^/]+)\//.exec(key) ?? [];
   return versionId !== undefined && isUuidv7(versionId) ? versionId : undefined;
 }
 

@@ -156,6 +156,52 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
       },
     );
 
+    test.for([0, 10, 3 * MiB])(
+      "%d staged bytes can be read again before they are published",
+      async (size) => {
+        const bytes = randomBytes(size);
+        const staged = await lake.stage(chunked(bytes));
+        for (const _ of [1, 2])
+          expect(Buffer.concat(await Array.fromAsync(staged.bytes())).equals(bytes)).toBe(true);
+        const key = someKey();
+        await lake.publish(staged, key, {});
+        expect((await readAll(lake, key))?.equals(bytes)).toBe(true);
+      },
+    );
+
+    test.for([
+      ["a.csv", 10],
+      ["empty", 0],
+      ["Zoë/100%/a=b+c d.csv", 6 * MiB],
+      [Buffer.from([0xff, 0xfe, 0x2f, 0x41]), 10],
+    ] as [string | Uint8Array, number][])(
+      "out of quarantine: %o of %d bytes gets a second key, and loses the first",
+      async ([path, size]) => {
+        const bytes = randomBytes(size);
+        const to = someKey(path);
+        const from = to.replace(/^raw/, "quarantine");
+        await put(bytes, from);
+        await lake.copy(from, to);
+        await lake.copy(from, to);
+        expect(await keys(lake, to)).toEqual([to]);
+        await lake.remove(from);
+        expect(await keys(lake, from)).toEqual([]);
+        expect((await readAll(lake, to))?.equals(bytes)).toBe(true);
+        expect(await made.leftovers()).toBe(0);
+        const nothing = { code: "lake-unavailable" };
+        await expect(lake.copy(from, someKey())).rejects.toMatchObject(nothing);
+        expect(await made.leftovers()).toBe(0);
+      },
+    );
+
+    test("a second key never replaces other bytes", async () => {
+      const [from, to] = [someKey("from"), someKey("to")];
+      await put(Buffer.from("one more byte"), from);
+      await put(Buffer.from("other bytes"), to);
+      await expect(lake.copy(from, to)).rejects.toThrow("overwritten");
+      expect(await readAll(lake, to)).toEqual(Buffer.from("other bytes"));
+    });
+
     test("staged bytes are consumed once", async () => {
       const staged = await lake.stage(chunked(Buffer.from("once")));
       await lake.publish(staged, someKey(), {});
@@ -187,8 +233,7 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
     describe("parts", () => {
       const bytes = randomBytes(2 * partSize + 12_345);
       const piece = (number: number): Buffer => bytes.subarray((number - 1) * partSize, number * partSize);
-      const begin = async (): Promise<PartUpload> => {
-        const key = someKey("big.bin");
+      const begin = async (key = someKey("big.bin")): Promise<PartUpload> => {
         return { key, handle: await lake.begin(key, {}), size: bytes.length, partSize };
       };
       const send = async (
@@ -344,6 +389,19 @@ export function lakeContract(name: string, open: () => Promise<LakeUnderTest>, p
           code: "upload-unknown",
         });
         expect(await made.leftovers()).toBe(0);
+      });
+
+      test("put together in quarantine", async () => {
+        const upload = await begin(someKey("sub/big.bin").replace(/^raw/, "quarantine"));
+        expect((await Array.fromAsync(lake.open())).map((one) => one.key)).toContain(upload.key);
+        const parts = [await send(upload, 1), await send(upload, 2), await send(upload, 3)];
+        expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
+        const to = upload.key.replace(/^quarantine/, "raw");
+        await lake.copy(upload.key, to);
+        // Killed right after that, it is completed again.
+        expect(await lake.complete(upload, parts, whole.sha256)).toEqual(whole);
+        await lake.remove(upload.key);
+        await isThere(to);
       });
 
       test("an empty file has no parts", async () => {

@@ -13,6 +13,11 @@ export interface Staged {
   discard(): Promise<void>;
 }
 
+/** A whole file, staged: it may be read again, as often as is wanted, before it ends. */
+export interface StagedFile extends Staged {
+  bytes(): AsyncIterable<Uint8Array>;
+}
+
 export interface StoredObject {
   readonly key: string;
   readonly size: number;
@@ -30,11 +35,16 @@ export interface Lake {
    * Takes the bytes in; a chunk is valid until the next one is asked for, a Buffer is taken over as it is. Rejects with
    * the stream's own error; leaves nothing behind then.
    */
-  stage(body: AsyncIterable<Uint8Array> | Buffer): Promise<Staged>;
+  stage(body: AsyncIterable<Uint8Array> | Buffer): Promise<StagedFile>;
   /** Durable when it resolves: file and folder fsynced, or the PUT answered. Consumes `staged`. `metadata` is a convenience, never the truth. */
   publish(staged: Staged, key: string, metadata: Readonly<Record<string, string>>): Promise<void>;
   /** The bytes, or undefined when there is no such object. */
   read(key: string, range?: ByteRange): Promise<Readable | undefined>;
+  /**
+   * Gives an object a second key, durable when it resolves; where it takes no room of its own, none is taken. It may be
+   * there already, from an earlier try. Rejects with `lake-unavailable` when there is no object `from`.
+   */
+  copy(from: string, to: string): Promise<void>;
   /** Objects under a prefix in no particular order, streamed. */
   list(prefix: string): AsyncIterable<StoredObject>;
   /** Removes an object that no entry names. No error when it is not there. */

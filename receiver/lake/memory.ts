@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { AnyLake, PartUpload, Staged } from "./lake.ts";
+import type { AnyLake, PartUpload, Staged, StagedFile } from "./lake.ts";
 import { requireAllParts, requirePartSize, requireWhole, withinPart } from "./part-place.ts";
 
 interface Upload {
@@ -25,13 +25,14 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
   const uploads = new Map<string, Upload>();
   const held = new Map<Staged, Buffer>();
 
-  const stage = async (body: AsyncIterable<Uint8Array> | Buffer): Promise<Staged> => {
+  const stage = async (body: AsyncIterable<Uint8Array> | Buffer): Promise<StagedFile> => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of Buffer.isBuffer(body) ? [body] : body) chunks.push(Buffer.from(chunk));
     const bytes = Buffer.concat(chunks);
-    const staged: Staged = {
+    const staged: StagedFile = {
       size: bytes.length,
       sha256: sha256(bytes),
+      bytes: () => Readable.from([bytes], { objectMode: false }),
       discard: async () => void held.delete(staged),
     };
     held.set(staged, bytes);
@@ -53,7 +54,7 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
   const put = (key: string, bytes: Buffer): void => {
     const there = objects.get(key);
     if (there !== undefined && !there.equals(bytes)) {
-      throw new ProblemError("internal", `the key ${key} is taken by other bytes`);
+      throw new ProblemError("internal", `the key ${key} is taken by other bytes; nothing was overwritten`);
     }
     objects.set(key, bytes);
   };
@@ -69,6 +70,11 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
       return Readable.from([range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)], {
         objectMode: false,
       });
+    },
+    copy: async (from, to) => {
+      const bytes = objects.get(from);
+      if (bytes === undefined) throw new ProblemError("lake-unavailable", `there is no object ${from}`);
+      put(to, bytes);
     },
     async *list(prefix) {
       for (const [key, bytes] of [...objects]) if (key.startsWith(prefix)) yield { key, size: bytes.length };

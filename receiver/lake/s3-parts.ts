@@ -19,6 +19,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Follower } from "./follower.ts";
+import type { Area } from "./key.ts";
 import type { LakeHealth, PartLake, PartUpload, StoredPart } from "./lake.ts";
 import { requireAllParts, requirePartSize, requireWhole, withinPart } from "./part-place.ts";
 import { asMetadata, failure, listedKey, retryingFile, type Store, withContentHash } from "./s3-store.ts";
@@ -248,6 +249,35 @@ export function s3Parts(
     return done;
   };
 
+  const openBelow = async function* (prefix: string): ReturnType<PartLake["open"]> {
+    let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+    while (marker !== undefined) {
+      const page = await call("list uploads", () =>
+        client.send(
+          new ListMultipartUploadsCommand({
+            Bucket: store.bucket,
+            Prefix: store.prefix + prefix,
+            EncodingType: "url",
+            ...marker,
+          }),
+        ),
+      );
+      for (const one of page.Uploads ?? []) {
+        if (one.UploadId === undefined || one.Key === undefined) continue;
+        const key = listedKey(store, one.Key, page.EncodingType);
+        yield { handle: one.UploadId, key, startedAt: one.Initiated?.getTime() ?? Date.now() };
+      }
+      const next = page.NextKeyMarker;
+      marker =
+        page.IsTruncated === true && next !== undefined
+          ? {
+              KeyMarker: store.prefix + listedKey(store, next, page.EncodingType),
+              ...(page.NextUploadIdMarker === undefined ? {} : { UploadIdMarker: page.NextUploadIdMarker }),
+            }
+          : undefined;
+    }
+  };
+
   return {
     begin: (key, metadata) =>
       call(`begin an upload for ${key}`, async () => {
@@ -332,33 +362,9 @@ export function s3Parts(
     },
 
     async *open() {
-      let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
-      while (marker !== undefined) {
-        const page = await call("list uploads", () =>
-          client.send(
-            new ListMultipartUploadsCommand({
-              Bucket: store.bucket,
-              // The bucket may be others' too, and beside `raw/` the uploads are not those of versions.
-              Prefix: `${store.prefix}raw/`,
-              EncodingType: "url",
-              ...marker,
-            }),
-          ),
-        );
-        for (const one of page.Uploads ?? []) {
-          if (one.UploadId === undefined || one.Key === undefined) continue;
-          const key = listedKey(store, one.Key, page.EncodingType);
-          yield { handle: one.UploadId, key, startedAt: one.Initiated?.getTime() ?? Date.now() };
-        }
-        const next = page.NextKeyMarker;
-        marker =
-          page.IsTruncated === true && next !== undefined
-            ? {
-                KeyMarker: store.prefix + listedKey(store, next, page.EncodingType),
-                ...(page.NextUploadIdMarker === undefined ? {} : { UploadIdMarker: page.NextUploadIdMarker }),
-              }
-            : undefined;
-      }
+      // The bucket may be others' too, and beside these two the uploads are not those of versions.
+      for (const area of ["raw", "quarantine"] satisfies Area[])
+        for await (const one of openBelow(`${area}/`)) yield one;
     },
   };
 }

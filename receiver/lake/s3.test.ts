@@ -9,6 +9,7 @@ import { CLAIM } from "./claim.ts";
 import { chunked, lakeContract, someKey } from "./lake.contract.ts";
 import type { AnyLake, PartUpload, StoredPart } from "./lake.ts";
 import { openS3Lake } from "./s3.ts";
+import { copyObject } from "./s3-copy.ts";
 import { publishObject } from "./s3-publish.ts";
 import { openStore } from "./s3-store.ts";
 
@@ -58,6 +59,23 @@ describeWithS3("S3", (s3) => {
     await expect(probe({ bucket: "not-there" })).rejects.toThrow(/there is no bucket not-there/);
     await expect(probe({ endpoint: "http://127.0.0.1:9" })).rejects.toThrow(/cannot be reached/);
     await expect(probe({ prefix: "/x" })).rejects.toThrow(/lake.prefix/);
+  });
+
+  test("more than the store may copy at once goes in pieces, with its metadata", async () => {
+    const [bucket, spool] = [await freshBucket(s3), await freshSpool()];
+    const lake = await openS3Lake({ ...s3, site, bucket, forcePathStyle: true, spool });
+    const store = openStore({ ...s3, bucket, forcePathStyle: true, spool });
+    const MiB = 2 ** 20;
+    const bytes = randomBytes(33 * MiB + 1);
+    const [from, to] = [someKey("a=b/100%.bin"), someKey("a=b/100%.bin")];
+    await lake.publish(await lake.stage(chunked(bytes)), from, { captureId: "x" });
+    await copyObject(store, from, to, 5 * MiB);
+    const { Body, Metadata } = await store.client.send(new GetObjectCommand(store.at(to)));
+    expect(Buffer.from((await Body?.transformToByteArray()) ?? []).equals(bytes)).toBe(true);
+    expect(Metadata).toMatchObject({ captureid: "x" });
+    await lake.remove(from);
+    await expect(copyObject(store, from, someKey(), 5 * MiB)).rejects.toThrow("there is no object");
+    expect(await Array.fromAsync(lake.open())).toEqual([]);
   });
 
   test("a bucket and prefix are one site's, and the ledger's lake", async () => {

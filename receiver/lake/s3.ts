@@ -9,6 +9,7 @@ import { freeBytes, lakeFault, realDisk } from "./disk.ts";
 import { startFollower } from "./follower.ts";
 import type { OwnLake } from "./lake.ts";
 import { claimStore, requireClaim } from "./s3-claim.ts";
+import { copyObject } from "./s3-copy.ts";
 import { s3Parts } from "./s3-parts.ts";
 import { probeStore } from "./s3-probe.ts";
 import { publishObject } from "./s3-publish.ts";
@@ -66,6 +67,8 @@ export async function openS3Lake(options: S3LakeOptions): Promise<OwnLake> {
           throw error;
         }
       }),
+
+    copy: (from, to) => call(`copy ${from}`, () => copyObject(store, from, to)),
 
     async *list(prefix) {
       let token: string | undefined;

@@ -3,11 +3,12 @@
  * of this process. Memory per body is bounded by SMALL bytes and one chunk, whatever the body's size and the disk's pace.
  */
 import { createHash, hash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProblemError } from "@tributary/shared/problems.ts";
 import { type Disk, lakeFault } from "./disk.ts";
-import type { Staged } from "./lake.ts";
+import type { Staged, StagedFile } from "./lake.ts";
 
 const SMALL = 256 * 1024;
 
@@ -17,7 +18,7 @@ export type Content =
   | { readonly kind: "file"; readonly file: string };
 
 export interface Staging {
-  stage(body: AsyncIterable<Uint8Array> | Buffer): Promise<Staged>;
+  stage(body: AsyncIterable<Uint8Array> | Buffer): Promise<StagedFile>;
   /** The bytes of what `stage` gave; from now on the caller's to remove. */
   consume(staged: Staged): Content;
   /** A new name in this process's folder, which is there when it resolves. */
@@ -82,10 +83,11 @@ export function openStaging(
     return join(folder, own, String(count));
   };
 
-  const hold = (size: number, sha256: string, content: Content): Staged => {
-    const staged: Staged = {
+  const hold = (size: number, sha256: string, content: Content): StagedFile => {
+    const staged: StagedFile = {
       size,
       sha256,
+      bytes: () => bytesOf(content),
       discard: async () => {
         if (held.delete(staged) && content.kind === "file") await disk.rm(content.file, { force: true });
       },
@@ -162,6 +164,12 @@ export function openStaging(
       return swept;
     },
   };
+}
+
+/** Opens the file when it is first asked for bytes, and closes it when nobody asks any more. */
+async function* bytesOf(content: Content): AsyncGenerator<Uint8Array> {
+  if (content.kind === "memory") yield content.bytes;
+  else yield* createReadStream(content.file, { highWaterMark: 256 * 1024 });
 }
 
 function isAlive(pid: number): boolean {

@@ -35,4 +35,6 @@ export const synchronousDisk = {
   stat: at(fs.statSync),
   statfs: at(fs.statfsSync),
   readFile: at(fs.readFileSync),
+  link: at(fs.linkSync),
+  copyFile: at(fs.copyFileSync),
 } satisfies Record<Call, unknown> as unknown as Disk;

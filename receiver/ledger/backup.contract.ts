@@ -100,6 +100,7 @@ export function backupContract(
         removal("f"),
         removal("none"),
       );
+      await commit(database, version("infected", "X", { finding: "Eicar" }));
       for (let i = 0; i < 3; i += 1)
         await commit(database, ...Array.from({ length: 700 }, (_, n) => version(`many/${i}/${n}`, "x")));
       await database.db

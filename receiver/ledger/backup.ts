@@ -35,6 +35,7 @@ export const TABLE_KEYS = {
   segments: ["id"],
   uploads: ["id"],
   upload_parts: ["upload_id", "number"],
+  quarantined: ["id"],
   agents: ["id"],
   agent_clients: ["agent_id", "client"],
   invitations: ["secret_hash"],

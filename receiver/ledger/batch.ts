@@ -24,9 +24,17 @@ export interface KnownCapture {
   readonly receipt: string;
 }
 
+/** A captureId whose content is in quarantine. */
+export type HeldCapture = Pick<
+  Selectable<Tables["quarantined"]>,
+  "id" | "source" | "path_hash" | "sha256" | "size" | "finding" | "arrived_seq"
+> & { readonly kind: "version" };
+
 export interface Batch {
   readonly known: Map<string, KnownCapture>;
   readonly heads: Map<string, Head>;
+  /** In quarantine, by `captureRef`. */
+  readonly held: Map<string, HeldCapture>;
   readonly clients: ReadonlyMap<string, ClientRow>;
   readonly usage: Map<string, UsageRow>;
   readonly bearers: Map<string, BearerRow>;
@@ -48,6 +56,7 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
   const batch = {
     known: new Map<string, KnownCapture>(),
     heads: new Map<string, Head>(),
+    held: new Map<string, HeldCapture>(),
     clients: new Map<string, ClientRow>(),
     usage: new Map<string, UsageRow>(),
     bearers: new Map<string, BearerRow>(),
@@ -55,6 +64,7 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
   for (const chunk of chunks(captures)) {
     const ids = chunk.map((c) => [c.client, c.captureId]);
     for (const [ref, found] of await knownCaptures(trx, ids)) batch.known.set(ref, found);
+    for (const [ref, found] of await heldCaptures(trx, ids)) batch.held.set(ref, found);
     const heads = await headsOf(
       trx,
       chunk.map((c) => ({ ...c, path_hash: pathHash(c.pathEncoded) })),
@@ -109,6 +119,25 @@ export async function knownCaptures(
     .execute();
   for (const row of entries) found.set(captureRef({ client: row.client, captureId: row.capture_id }), row);
   return found;
+}
+
+/** Which of these (client, captureId) pairs are in quarantine, by `captureRef`. */
+export async function heldCaptures(
+  trx: Database,
+  ids: readonly (readonly string[])[],
+): Promise<Map<string, HeldCapture>> {
+  const held = await trx
+    .selectFrom("quarantined")
+    .select(["client", "capture_id", "id", "source", "path_hash", "sha256", "size", "finding", "arrived_seq"])
+    .where("state", "=", "held")
+    .where(sql<boolean>`(client, capture_id) in (${rows(ids)})`)
+    .execute();
+  return new Map(
+    held.map((row) => [
+      captureRef({ client: row.client, captureId: row.capture_id }),
+      { ...row, kind: "version" },
+    ]),
+  );
 }
 
 export function* chunks<T>(items: readonly T[], size = CHUNK): Generator<readonly T[]> {

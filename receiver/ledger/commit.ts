@@ -8,8 +8,10 @@ import {
   captureRef,
   chunks,
   type Head,
+  type HeldCapture,
   headRef,
   headsOf,
+  heldCaptures,
   type KnownCapture,
   knownCaptures,
   lookUp,
@@ -35,10 +37,12 @@ async function known(
   { db }: LedgerDatabase,
   captures: readonly Naming[],
 ): Promise<readonly (Outcome | undefined)[]> {
-  const found = new Map<string, KnownCapture>();
+  const found = new Map<string, KnownCapture | HeldCapture>();
   for (const some of chunks(captures)) {
     const ids = some.map(({ client, captureId }) => [client, captureId]);
-    for (const [ref, one] of await knownCaptures(db, ids)) found.set(ref, one);
+    const [known, held] = await Promise.all([knownCaptures(db, ids), heldCaptures(db, ids)]);
+    // What was released between the two looks is in both.
+    for (const [ref, one] of [...held, ...known]) found.set(ref, one);
   }
   return captures.map((capture) => {
     const before = found.get(captureRef(capture));
@@ -46,7 +50,9 @@ async function known(
     const { kind, source, pathEncoded } = capture;
     const sha256 = capture.sha256 ?? before.sha256;
     const again = { kind, source, path_hash: pathHash(pathEncoded), sha256, size: before.size };
-    return sameCapture(before, again) ? repeated(before.receipt) : conflict(capture);
+    if (!sameCapture(before, again)) return conflict(capture);
+    if ("receipt" in before) return repeated(before.receipt);
+    return { kind: "held", id: before.id, finding: before.finding };
   });
 }
 

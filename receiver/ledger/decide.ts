@@ -1,8 +1,8 @@
 /** What becomes of one capture: the rules of the ledger as a pure function over what the commit knows. */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
-import type { BearerRow, ClientRow, Head, KnownCapture, UsageRow } from "./batch.ts";
-import type { Capture } from "./ledger.ts";
+import type { BearerRow, ClientRow, Head, HeldCapture, KnownCapture, UsageRow } from "./batch.ts";
+import type { Capture, VersionCapture } from "./ledger.ts";
 
 /** In bytes; null is no bound. What a client has no quota of its own for. */
 export interface Quotas {
@@ -14,6 +14,8 @@ export interface Quotas {
 export interface Situation {
   /** What this captureId made before. */
   readonly known: KnownCapture | undefined;
+  /** Its content is in quarantine. */
+  readonly held: HeldCapture | undefined;
   readonly client: ClientRow | undefined;
   readonly head: Head | undefined;
   readonly usage: UsageRow | undefined;
@@ -33,19 +35,27 @@ interface Refused {
 
 export type Decision =
   | { readonly kind: "new" | "needs-bytes" }
+  /** To be put into quarantine; `held`: it is there. */
+  | { readonly kind: "hold"; readonly finding: string }
+  | { readonly kind: "held"; readonly id: string; readonly finding: string }
   | { readonly kind: "unchanged"; readonly versionId: string }
   | { readonly kind: "repeated"; readonly receipt: string }
   | Refused;
 
 /** `hash` is the path's. */
 export function decide(capture: Capture, hash: string, situation: Situation): Decision {
-  const { known, client, head } = situation;
-  if (known !== undefined) {
-    const content = capture.kind === "version" ? capture : { sha256: null, size: null };
-    return sameCapture(known, { ...content, kind: capture.kind, source: capture.source, path_hash: hash })
-      ? { kind: "repeated", receipt: known.receipt }
+  const { known, held, client, head } = situation;
+  const content = capture.kind === "version" ? capture : { sha256: null, size: null };
+  const again = { ...content, kind: capture.kind, source: capture.source, path_hash: hash };
+  if (known !== undefined)
+    return sameCapture(known, again) ? { kind: "repeated", receipt: known.receipt } : conflict(capture);
+  const release = capture.kind === "version" ? capture.release : undefined;
+  if (release !== undefined && held?.id !== capture.versionId)
+    return { kind: "refused", code: "not-found", detail: `${capture.versionId} is not in quarantine` };
+  if (held !== undefined && release === undefined)
+    return sameCapture(held, again)
+      ? { kind: "held", id: held.id, finding: held.finding }
       : conflict(capture);
-  }
   if (client === undefined)
     return {
       kind: "refused",
@@ -67,13 +77,37 @@ export function decide(capture: Capture, hash: string, situation: Situation): De
   }
   if (head !== undefined && equals(head, capture)) return { kind: "unchanged", versionId: head.version_id };
   if (capture.key === null) return { kind: "needs-bytes" };
-  return quotaFault(capture, client, situation) ?? { kind: "new" };
+  // Its bytes count since they came into quarantine.
+  if (held !== undefined) return overNewer(capture, held, head) ?? { kind: "new" };
+  const { finding } = capture;
+  return (
+    quotaFault(capture, client, situation) ??
+    (finding === undefined ? { kind: "new" } : { kind: "hold", finding })
+  );
+}
+
+/** To release an old state over a newer one is seldom meant. */
+function overNewer(
+  { release, versionId }: VersionCapture,
+  held: HeldCapture,
+  head: Head | undefined,
+): Refused | undefined {
+  if (head === undefined || head.seq <= held.arrived_seq || release?.overNewer === true) return undefined;
+  return newerFault(versionId, head);
+}
+
+export function newerFault(id: string, newer: Pick<Head, "kind" | "version_id">): Refused {
+  return {
+    kind: "refused",
+    code: "ledger-refused",
+    detail: `the path of ${id} has got a newer ${newer.kind} (${newer.version_id}) since it came; released, the older content would be its newest: if that is meant, add --over-newer`,
+  };
 }
 
 /** Whether the newest entry of the path has these bytes and this bearer may know that. */
 export function equals(
   head: Pick<Head, "kind" | "sha256" | "size" | "bearer">,
-  capture: Pick<Extract<Capture, { kind: "version" }>, "sha256" | "size" | "bearer">,
+  capture: Pick<VersionCapture, "sha256" | "size" | "bearer">,
 ): boolean {
   return (
     head.kind === "version" &&
@@ -108,7 +142,7 @@ export function conflict(capture: Pick<Capture, "client" | "captureId">): Refuse
 export const AGREED_ANEW_SECONDS = 3600;
 
 function quotaFault(
-  capture: Extract<Capture, { kind: "version" }>,
+  capture: VersionCapture,
   client: ClientRow,
   { usage, bearer, defaults, now }: Situation,
 ): Refused | undefined {

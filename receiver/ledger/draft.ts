@@ -4,7 +4,7 @@ import { type Batch, captureRef, chunks, headRef } from "./batch.ts";
 import type { Turn, Writer } from "./database.ts";
 import { type Decision, decide, type Quotas } from "./decide.ts";
 import { claimsOf, type EntryRow, entryOf, instantOf } from "./entry.ts";
-import type { Capture, Outcome, SignReceipt } from "./ledger.ts";
+import type { Capture, Outcome, Release, SignReceipt, VersionCapture } from "./ledger.ts";
 import type { Tables } from "./schema.ts";
 
 export interface Path {
@@ -26,6 +26,8 @@ export class Draft {
   readonly #heads = new Map<string, Tables["heads"]>();
   readonly #spent = new Set<string>();
   readonly #spentOf = new Set<string>();
+  readonly #held: Tables["quarantined"][] = [];
+  readonly #released: { readonly id: string; readonly release: Release }[] = [];
   readonly #batch: Batch;
   readonly #turn: Turn;
   readonly #sign: SignReceipt;
@@ -46,6 +48,7 @@ export class Draft {
     }
     const decision = decide(capture, path.hash, {
       known: this.#batch.known.get(captureRef(capture)),
+      held: this.#batch.held.get(captureRef(capture)),
       client: this.#batch.clients.get(capture.client),
       head: this.#batch.heads.get(headRef({ ...capture, path_hash: path.hash })),
       usage: this.#batch.usage.get(capture.client),
@@ -64,6 +67,10 @@ export class Draft {
         return decision;
       case "repeated":
         return repeated(decision.receipt);
+      case "held":
+        return decision;
+      case "hold":
+        return this.#hold(capture as VersionCapture, hash, decision.finding);
       case "unchanged":
         return this.#remember(capture, hash, decision.versionId);
       case "new":
@@ -110,6 +117,8 @@ export class Draft {
     };
     this.#unchanged.push(row);
     this.#batch.known.set(captureRef(capture), { ...row, size: content.size });
+    // No version takes over what it counted for in quarantine.
+    if (this.#release(capture)) this.#spend(capture.client, -(content.size ?? 0), 0);
     return { kind: "unchanged", receipt, claims: claimsOf(receipt) };
   }
 
@@ -141,19 +150,60 @@ export class Draft {
     const head = { client, source, path_hash: hash, seq, kind, version_id, size, sha256, bearer };
     this.#heads.set(headRef(head), head);
     this.#batch.heads.set(headRef(head), head);
-    this.#spend(client, size ?? 0);
-    this.#spendOf(bearer, size ?? 0);
+    if (!this.#release(capture)) {
+      this.#spend(client, size ?? 0, size ?? 0);
+      this.#spendOf(bearer, size ?? 0);
+    }
     return { kind: "committed", entry: entryOf(row, path), receipt };
   }
 
-  #spend(client: string, bytes: number): void {
+  #hold(capture: VersionCapture, hash: string, finding: string): Outcome {
+    const { client, versionId: id } = capture;
+    const row: Tables["quarantined"] = {
+      id,
+      client,
+      source: capture.source,
+      path_encoded: capture.pathEncoded,
+      path_hash: hash,
+      capture_id: capture.captureId,
+      size: capture.size,
+      sha256: capture.sha256,
+      modified_at: capture.modifiedAt,
+      sealed_at: capture.sealedAt,
+      channel: capture.channel,
+      bearer: capture.bearer.id,
+      lake_key: capture.key as string,
+      finding,
+      arrived_at: this.#turn.now,
+      arrived_seq: this.#turn.lastSeq + this.entries.length,
+      state: "held",
+      released_at: null,
+      released_by: null,
+      reason: null,
+    };
+    this.#held.push(row);
+    this.#batch.held.set(captureRef(capture), { ...row, kind: "version" });
+    this.#spend(client, row.size, row.size);
+    this.#spendOf(row.bearer, row.size);
+    return { kind: "held", id, finding };
+  }
+
+  /** Whether the capture comes out of quarantine: it is no longer held then. */
+  #release(capture: Capture): boolean {
+    if (capture.kind !== "version" || capture.release === undefined) return false;
+    this.#released.push({ id: capture.versionId, release: capture.release });
+    this.#batch.held.delete(captureRef(capture));
+    return true;
+  }
+
+  #spend(client: string, bytes: number, today: number): void {
     const before = this.#batch.usage.get(client);
     this.#spent.add(client);
     this.#batch.usage.set(client, {
       client,
       stored_bytes: (before?.stored_bytes ?? 0) + bytes,
       day: this.day,
-      day_bytes: (before?.day === this.day ? before.day_bytes : 0) + bytes,
+      day_bytes: (before?.day === this.day ? before.day_bytes : 0) + today,
     });
   }
 
@@ -170,11 +220,23 @@ export class Draft {
   }
 
   async write(trx: Writer): Promise<void> {
-    if (this.entries.length === 0 && this.#unchanged.length === 0) return;
+    if (this.entries.length + this.#unchanged.length + this.#held.length === 0) return;
     for (const some of chunks(this.entries.map(({ row }) => row)))
       await trx.insertInto("entries").values(some).execute();
     for (const some of chunks(this.#unchanged))
       await trx.insertInto("unchanged_captures").values(some).execute();
+    for (const some of chunks(this.#held)) await trx.insertInto("quarantined").values(some).execute();
+    for (const { id, release } of this.#released)
+      await trx
+        .updateTable("quarantined")
+        .set({
+          state: "released",
+          released_at: this.#turn.now,
+          released_by: release.by,
+          reason: release.reason,
+        })
+        .where("id", "=", id)
+        .execute();
     for (const some of chunks([...this.#heads.values()])) await putHeads(trx, some);
     if (this.entries.length > 0) {
       await trx

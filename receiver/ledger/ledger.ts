@@ -36,6 +36,18 @@ export interface VersionCapture extends CaptureBase {
   readonly sha256: string;
   readonly modifiedAt: string | null;
   readonly key: string | null;
+  /** What inspection found: its bytes lie in quarantine at `key`, and no entry is made of them. */
+  readonly finding?: string;
+  /** It is the held one of this versionId, on its way out of quarantine: its bytes lie at `key` now. */
+  readonly release?: Release;
+}
+
+/** Who lets a file out of quarantine, and why. */
+export interface Release {
+  readonly by: string;
+  readonly reason: string;
+  /** Also when its path has got a newer entry since it came. */
+  readonly overNewer: boolean;
 }
 
 export interface RemovalCapture extends CaptureBase {
@@ -51,12 +63,15 @@ export type Capture = VersionCapture | RemovalCapture;
  *  - `committed`: a new entry; `entry` and its receipt are durable;
  *  - `unchanged`: no new entry (equal bytes; or a removal of what is not there); remembered with its receipt;
  *  - `repeated`: this captureId with this content was committed before: the receipt of then;
+ *  - `held`: these bytes, under this captureId, are in quarantine as `id`: put there just now when that is the capture's
+ *    versionId, else before;
  *  - `needs-bytes`: `key` was null, but the newest version is no longer equal: put the bytes and come again;
  *  - `refused`: nothing was recorded.
  */
 export type Outcome =
   | { readonly kind: "committed"; readonly entry: Entry; readonly receipt: string }
   | { readonly kind: "unchanged" | "repeated"; readonly receipt: string; readonly claims: ReceiptClaims }
+  | { readonly kind: "held"; readonly id: string; readonly finding: string }
   | { readonly kind: "needs-bytes" }
   | {
       readonly kind: "refused";

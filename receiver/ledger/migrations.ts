@@ -61,7 +61,14 @@ export async function migrate(db: Database, dialect: Dialect): Promise<void> {
       if (next === undefined) {
         await trx
           .insertInto("site")
-          .values({ id: 1, epoch: randomUUID(), last_seq: 0, last_commit_at: 0, lake: null })
+          .values({
+            id: 1,
+            epoch: randomUUID(),
+            last_seq: 0,
+            last_commit_at: 0,
+            lake: null,
+            known_since: Date.now(),
+          })
           .onConflict((oc) => oc.doNothing())
           .execute();
         return true;

@@ -12,6 +12,7 @@ import { modelContract } from "./model.contract.ts";
 import { openingContract } from "./opening.contract.ts";
 import { sqlitePlace } from "./place.contract.ts";
 import { openPostgres } from "./postgres.ts";
+import { quarantineContract } from "./quarantine.contract.ts";
 import { type RebuildLine, rebuild } from "./rebuild.ts";
 import { version } from "./samples.ts";
 
@@ -38,6 +39,7 @@ describeWithPostgres("postgres", (server) => {
   const newSqlite = async () => (await sqlitePlace()).open;
 
   ledgerContract(newPlace);
+  quarantineContract(newPlace);
   openingContract(newPlace, "many receivers");
   backupContract(newPlace);
   describe("from sqlite", () => backupContract(newSqlite, newPlace));

@@ -248,7 +248,10 @@ class Rebuilding {
     await turnBackWebhooks(trx, epoch, this.#lowest - 1);
     await trx
       .updateTable("site")
-      .set({ epoch, last_seq: seq, last_commit_at: Math.max(before.last_commit_at, at) })
+      .set({
+        ...{ epoch, last_seq: seq, last_commit_at: Math.max(before.last_commit_at, at) },
+        known_since: this.#now,
+      })
       .execute();
     await deriveHeads(trx);
     await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
@@ -316,7 +319,10 @@ async function deriveUsage(trx: Writer, today: string): Promise<void> {
     insert into usage (client, stored_bytes, day, day_bytes)
     select client, cast(sum(coalesce(size, 0)) as bigint), cast(${today} as text),
       cast(sum(case when received_at >= ${sql.lit(from)} then coalesce(size, 0) else 0 end) as bigint)
-    from entries group by client`.execute(trx);
+    from (
+      select client, size, received_at from entries
+      union all select client, size, arrived_at from quarantined where state = 'held'
+    ) as came group by client`.execute(trx);
   await trx.updateTable("bearers").set({ day: today, day_bytes: 0 }).execute();
   await sql`
     insert into bearers (bearer, day, day_bytes)

@@ -34,7 +34,7 @@ export async function restore(
 ): Promise<RowCounts> {
   const held = await database.siteLock.alone();
   try {
-    return await committing(database, async (trx) => {
+    return await committing(database, async (trx, turn) => {
       await requireEmpty(trx);
       const restoring = new Restoring(trx, file, progress);
       try {
@@ -46,7 +46,7 @@ export async function restore(
         throw invalid(file, reason(error), error);
       }
       const epoch = randomUUID();
-      await trx.updateTable("site").set({ epoch }).execute();
+      await trx.updateTable("site").set({ epoch, known_since: turn.now }).execute();
       // Their places are those of the same backup's entries, so they go on from there.
       await trx.updateTable("webhooks").set({ epoch, lease: null, leased_until: 0 }).execute();
       await trx.updateTable("agents").set({ nonce: null, nonce_previous: null }).execute();

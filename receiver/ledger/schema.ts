@@ -2,7 +2,14 @@
 import type { Kysely } from "kysely";
 
 export interface Tables {
-  site: { id: 1; epoch: string; last_seq: number; last_commit_at: number; lake: string | null };
+  site: {
+    id: 1;
+    epoch: string;
+    last_seq: number;
+    last_commit_at: number;
+    lake: string | null;
+    known_since: number;
+  };
   site_keys: { kind: string; fingerprint: string };
   clients: {
     name: string;
@@ -88,6 +95,28 @@ export interface Tables {
     touched_at: number;
   };
   upload_parts: { upload_id: string; number: number; size: number; sha256: string; tag: string };
+  quarantined: {
+    id: string;
+    client: string;
+    source: string;
+    path_encoded: string;
+    path_hash: string;
+    capture_id: string;
+    size: number;
+    sha256: string;
+    modified_at: string | null;
+    sealed_at: string | null;
+    channel: string;
+    bearer: string;
+    lake_key: string;
+    finding: string;
+    arrived_at: number;
+    arrived_seq: number;
+    state: "held" | "released";
+    released_at: number | null;
+    released_by: string | null;
+    reason: string | null;
+  };
   agents: {
     id: string;
     name: string;

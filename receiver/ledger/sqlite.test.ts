@@ -9,12 +9,14 @@ import { ledgerContract } from "./ledger.contract.ts";
 import { modelContract } from "./model.contract.ts";
 import { openingContract } from "./opening.contract.ts";
 import { sqlitePlace } from "./place.contract.ts";
+import { quarantineContract } from "./quarantine.contract.ts";
 import { openSqlite } from "./sqlite.ts";
 
 const newPlace = async () => (await sqlitePlace()).open;
 
 describe("sqlite", () => {
   ledgerContract(newPlace);
+  quarantineContract(newPlace);
   openingContract(newPlace, "one receiver");
   backupContract(newPlace);
   modelContract(newPlace, 60);

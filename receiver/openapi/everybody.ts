@@ -106,11 +106,11 @@ const readyz: Operation = {
   ...PUBLIC,
   id: "readyz",
   path: "/readyz",
-  summary: "Whether lake and ledger answer",
+  summary: "Whether lake, ledger and inspection answer",
   description: ["What a load balancer asks. 503 as soon as the receiver is told to stop."],
   parameters: [],
   answers: [{ status: 200, description: "It takes files.", content: status("ready") }],
-  problems: ["stopping", "lake-unavailable", "ledger-unavailable"],
+  problems: ["stopping", "lake-unavailable", "ledger-unavailable", "inspection-unavailable"],
 };
 
 const metrics: Operation = {

@@ -30,7 +30,13 @@ const agent = createAgent({
   askRetry: never,
   isRunning: never,
 });
-const receiver = createReceiver({ open: never, openLedger: never, serve: never, sweep: never });
+const receiver = createReceiver({
+  open: never,
+  openLedger: never,
+  serve: never,
+  sweep: never,
+  release: never,
+});
 
 describe.for<[Program, Command]>([
   ["agent", agent],

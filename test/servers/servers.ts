@@ -1,8 +1,9 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { beforeAll, describe, inject, test } from "vitest";
 import { cephPrograms, type S3Server } from "./ceph.ts";
+import { CLAMD } from "./clamd.ts";
 import { createDatabase, type PostgresServer, postgresPrograms } from "./postgres.ts";
 
 /**
@@ -19,6 +20,19 @@ export function describeWithS3(name: string, tests: (s3: S3Server) => void): voi
 export function describeWithPostgres(name: string, tests: (postgres: PostgresServer) => void): void {
   const reason = postgresPrograms() === undefined ? "npm brought no PostgreSQL for this platform" : undefined;
   describeWith("postgres", name, reason, tests);
+}
+
+/**
+ * A `describe` whose tests need ClamAV's daemon; each starts its own with `startClamd`. Missing, it is skipped by name,
+ * or fails with `CI=true`.
+ */
+export function describeWithClamd(name: string, tests: () => void): void {
+  if (existsSync(CLAMD)) describe(name, tests);
+  else if (process.env.CI === "true")
+    test(`${name}: no clamd`, () => {
+      throw new Error("with CI=true every server has to be there: .ci/prepare installs clamd");
+    });
+  else describe.skip(`${name} (skipped: no clamd here: .ci/prepare installs it)`, tests);
 }
 
 /** Makes an empty bucket under a new name. */
