@@ -69,6 +69,19 @@ test.for([
   expect(() => parse(text)).toThrow(message);
 });
 
+test("inspection is off unless it is named; clamd is a socket, or a host and a port", () => {
+  expect(parse("{}").inspect).toBeUndefined();
+  expect(parse("inspect: { clamd: /run/clamav/clamd.ctl }").inspect).toEqual({
+    clamd: { path: "/run/clamav/clamd.ctl" },
+    ...{ largest: 25_000_000, larger: "quarantine", sessions: 8, within: 30_000 },
+  });
+  expect(parse('inspect: { clamd: "[::1]:3310", larger: pass }').inspect).toMatchObject({
+    ...{ clamd: { host: "::1", port: 3310 }, larger: "pass" },
+  });
+  for (const wrong of ["{}", "{ clamd: clamd.ctl }", "{ clamd: localhost }", "{ clamd: /x, larger: drop }"])
+    expect(() => parse(`inspect: ${wrong}`)).toThrow(/inspect/);
+});
+
 test("secrets may come from a file", () => {
   writeFileSync(join(folder, "secret"), "postgres://h/db\n");
   const settings = parse(`ledger: { kind: postgres, url: "file:${join(folder, "secret")}" }`);

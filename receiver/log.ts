@@ -32,17 +32,15 @@ export function logFact(log: Logger, fact: Fact | WebhookFact): void {
     case "Quarantined":
       log.warn(fact, "a file is kept in quarantine; see: tributary-receiver quarantine list");
       return;
-    case "InspectionFailed":
-      log.error({ err: fact.error }, "a file could not be inspected; its sender keeps it");
-      return;
     case "Inspected":
       log.debug(fact, fact.kind);
       return;
     case "Swept":
       log.info(fact, "swept");
       return;
-    // Told by whoever asked for the sweep.
+    // Told by whoever asked for the sweep, or answered the sender.
     case "SweepFailed":
+    case "InspectionFailed":
       return;
     case "WebhookFailed":
       log.info(fact, "a webhook was told in vain; it is told again");

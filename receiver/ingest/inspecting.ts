@@ -51,7 +51,7 @@ export function inspecting(inspector: Inspector, larger: "quarantine" | "pass", 
       report({ kind: "Inspected", verdict: verdict.kind, bytes: size, ms: performance.now() - from });
       if (verdict.kind === "found") return verdict.finding;
       if (verdict.kind === "clean" || larger === "pass") return undefined;
-      return `not inspected, at ${formatBytes(size)} it is larger than what is`;
+      return `too large to be inspected (${formatBytes(size)})`;
     },
   };
 }

@@ -175,7 +175,7 @@ describe("larger than the inspector takes", () => {
   test("it is held unread", async () => {
     const answer = await put("large", large);
     await expectHeld(answer, large, "large");
-    expect(answer.json["detail"]).toMatch(/not inspected, .* larger/);
+    expect(answer.json["detail"]).toMatch(/too large to be inspected/);
     expect(fake.lines.count).toBe(0);
   });
 
@@ -461,6 +461,16 @@ describe("release", () => {
     rig.lake.objects.set(key, Buffer.from(EICAR));
     expect((await sweepLate()).objects).toBe(1);
     expect([objects("raw/").length, objects("quarantine/").length]).toEqual([1, 0]);
+  });
+
+  test("not when the lake lost its bytes, or gives back others", async () => {
+    const id = await expectHeld(await put("f", EICAR), EICAR, "f");
+    const key = String((await held())[0]?.key);
+    rig.lake.objects.set(key, Buffer.from("rotten"));
+    await expect(release(id)).rejects.toThrow(/has other bytes/);
+    rig.lake.objects.delete(key);
+    await expect(release(id)).rejects.toThrow(/is missing/);
+    expect([objects("raw/"), await rig.entries(), (await held()).length]).toEqual([[], 0, 1]);
   });
 
   test("not over a newer entry unless that is meant, and nothing is seen below raw/ before", async () => {

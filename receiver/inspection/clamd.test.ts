@@ -71,7 +71,7 @@ describe.for(["a port", "a Unix socket"])("clamd behind %s", (kind) => {
     const inspector = open();
     await fake.stop();
     for (const call of [inspector.check(), inspector.inspect(chunked(Buffer.from("x")), 1)])
-      await expect(call).rejects.toMatchObject(refused(/failed: .*nothing was recorded, the file waits/));
+      await expect(call).rejects.toMatchObject(refused(/failed: .*; until it answers, files wait/));
     await fake.start();
     expect(await inspector.inspect(chunked(Buffer.from("x")), 1)).toEqual({ kind: "clean" });
   });

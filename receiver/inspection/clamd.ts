@@ -31,14 +31,10 @@ export function clamd({ address, largest, sessions, withinMs }: ClamdOptions): I
   const places = new Sessions(sessions);
   const where = "path" in address ? address.path : `${address.host}:${address.port}`;
   const unavailable = (what: string, cause?: unknown): ProblemError =>
-    new ProblemError(
-      "inspection-unavailable",
-      `clamd at ${where} ${what}; nothing was recorded, the file waits`,
-      {
-        cause,
-        retryAfter: RETRY_SECONDS,
-      },
-    );
+    new ProblemError("inspection-unavailable", `clamd at ${where} ${what}; until it answers, files wait`, {
+      cause,
+      retryAfter: RETRY_SECONDS,
+    });
 
   /** One command on a line of its own; `send` writes what follows it. */
   const ask = async (

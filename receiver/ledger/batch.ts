@@ -126,10 +126,13 @@ export async function heldCaptures(
   trx: Database,
   ids: readonly (readonly string[])[],
 ): Promise<Map<string, HeldCapture>> {
+  // Mostly nothing is, and that is known far sooner.
+  const any = trx.selectFrom("quarantined").select("id").where("state", "=", sql.lit("held")).limit(1);
+  if ((await any.executeTakeFirst()) === undefined) return new Map();
   const held = await trx
     .selectFrom("quarantined")
     .select(["client", "capture_id", "id", "source", "path_hash", "sha256", "size", "finding", "arrived_seq"])
-    .where("state", "=", "held")
+    .where("state", "=", sql.lit("held"))
     .where(sql<boolean>`(client, capture_id) in (${rows(ids)})`)
     .execute();
   return new Map(

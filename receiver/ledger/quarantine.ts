@@ -1,6 +1,6 @@
 /** What is in quarantine, and what was released from it: for `quarantine list`, the release, `verify` and the sweep. Nothing here writes. */
 import { decodePath, displayPath } from "@tributary/shared/path.ts";
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { chunks } from "./batch.ts";
 import { named } from "./database.ts";
 import { instantOf } from "./entry.ts";
@@ -41,7 +41,7 @@ export async function* listQuarantined(
   for (let after = ""; ; ) {
     let select = db.selectFrom("quarantined").selectAll().where("id", ">", after).orderBy("id").limit(PAGE);
     if (client !== undefined) select = select.where("client", "=", client);
-    if (!released) select = select.where("state", "=", "held");
+    if (!released) select = select.where("state", "=", sql.lit("held"));
     const rows = await named(() => select.execute());
     for (const row of rows) yield fileOf(row);
     const last = rows.at(-1);
@@ -97,7 +97,7 @@ export function createQuarantine(db: Database): Quarantine {
             .selectFrom("quarantined")
             .select("id")
             .where("id", "in", some)
-            .where("state", "=", "held")
+            .where("state", "=", sql.lit("held"))
             .execute(),
         );
         for (const { id } of rows) found.add(id);

@@ -162,7 +162,7 @@ describeWithClamd("a real clamd", () => {
     expect((await send("larger.bin", larger)).body.code).toBe("quarantined");
     expect((await send("clean.bin", randomBytes(PARTS.smallest + 1))).body.status).toBe("created");
     expect((await heldAs("across.bin"))?.finding).toBe(SIGNATURE);
-    expect((await heldAs("larger.bin"))?.finding).toMatch(/not inspected/);
+    expect((await heldAs("larger.bin"))?.finding).toBe("too large to be inspected (26.0 MB)");
     expect(raw().filter((name) => name.endsWith(".bin"))).toEqual(["clean.bin"]);
     const file = await heldAs("larger.bin");
     expect((await release(String(file?.id))).code).toBe(0);
@@ -248,5 +248,14 @@ describeWithClamd("a real clamd", () => {
     expect((await run("receiver", ["restore", backup, ...other])).code).toBe(0);
     const list = await run("receiver", ["quarantine", "list", ...other]);
     expect([list.code, list.stdout]).toEqual([0, expect.stringContaining(String(file?.id))]);
+    const rebuilt = site.variant("rebuilt", {
+      lake: { kind: "directory", path: join(site.dir, "receiver", "lake") },
+    });
+    const told = await run("receiver", ["rebuild", ...rebuilt]);
+    expect([told.code, told.stderr]).toEqual([
+      0,
+      expect.stringMatching(/what lies in quarantine\/ is in no manifest/),
+    ]);
+    expect((await run("receiver", ["quarantine", "list", ...rebuilt])).stdout).toBe("");
   });
 });
