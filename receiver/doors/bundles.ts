@@ -126,10 +126,11 @@ class Bundle {
     }
     const { delivery, sha256 } = delivered;
     if (entry.size <= SMALL_FILE) {
-      await this.#batches.room(entry.size);
-      const bytes = await tar.take();
       const marks = [delivery.pathEncoded, ` ${delivery.captureId}`];
-      await this.#batches.add({ bytes: entry.size, marks, named, file: { delivery, bytes, sha256 } });
+      await this.#batches.add(entry.size, async () => {
+        const bytes = await tar.take();
+        return { marks, named, file: { delivery, bytes, sha256 } };
+      });
       return;
     }
     await this.#batches.idle();

@@ -3,9 +3,8 @@
  * made durable. Where the sender is slower than we are, nothing waits for a batch to be full.
  */
 
-/** What one thing of a batch takes of memory, and what may not be twice among all that is under way. */
+/** What may not be twice among all that is under way. */
 export interface Item {
-  readonly bytes: number;
   readonly marks: readonly string[];
 }
 
@@ -60,19 +59,24 @@ export class Batches<T extends Item> {
     this.#work = work;
   }
 
-  /** Resolves when there is memory for so much; to be asked before the bytes are taken in. */
-  async room(bytes: number): Promise<void> {
+  /** Takes in what `make` gives, which has so many bytes, when there is memory for it. Resolves when the next one may come. */
+  async add(bytes: number, make: () => Promise<T>): Promise<void> {
+    this.#throwFailure();
     this.#starved = false;
     if (!this.#memory.has(bytes)) this.#launch();
     await this.#memory.take(bytes);
-  }
-
-  /** Takes it over, its bytes counted by `room`. Resolves when the next one may come. */
-  async add(item: T): Promise<void> {
-    if (item.marks.some((mark) => this.#marks.has(mark))) await this.idle();
+    let item: T;
+    try {
+      item = await make();
+      if (item.marks.some((mark) => this.#marks.has(mark))) await this.idle();
+    } catch (error) {
+      // Of a body that breaks off here nothing is held: or a hundred of them would stop all bundles for good.
+      this.#memory.give(bytes);
+      throw error;
+    }
     for (const mark of item.marks) this.#marks.add(mark);
     this.#gathered.push(item);
-    this.#bytes += item.bytes;
+    this.#bytes += bytes;
     if (this.#gathered.length < MOST_ITEMS && this.#bytes < MOST_BYTES) return;
     while (this.#underway.size >= MOST_UNDERWAY) await Promise.race(this.#underway);
     this.#throwFailure();
