@@ -135,7 +135,8 @@ describe("an agent that meets limits", () => {
 
   test("of requests: it waits for the next window, says why, stays heard, and loses nothing", async () => {
     await site.command("client", "limit", "demo", "--requests", "20/m");
-    for (let i = 0; i < 30; i += 1) writeFileSync(join(folder, `f${i}.txt`), `${i}`);
+    // Small ones would be one request together.
+    for (let i = 0; i < 30; i += 1) writeFileSync(join(folder, `f${i}.txt`), Buffer.alloc(300_000, i));
     running = await agent.run();
     const held = await until("it is held", async () => {
       const [one] = (await status()).held;
@@ -159,7 +160,7 @@ describe("an agent that meets limits", () => {
   test("of uploads at once: it sends fewer, also the parts of a large file, and says so", async () => {
     await site.command("client", "limit", "demo", "--uploads", "1");
     writeFileSync(join(folder, "large.bin"), Buffer.alloc(60_000_000, 7));
-    for (let i = 0; i < 20; i += 1) writeFileSync(join(folder, `g${i}.txt`), `g${i}`.repeat(50_000));
+    for (let i = 0; i < 20; i += 1) writeFileSync(join(folder, `g${i}.txt`), `g${i}`.repeat(100_000));
     const slowed = await until("it is slowed", async () => {
       const [one] = (await status()).slowed;
       return one !== undefined && one;
