@@ -3,7 +3,7 @@
  * made durable. Where the sender is slower than we are, nothing waits for a batch to be full.
  */
 
-/** What one thing of a batch takes of memory, and what may not be twice among all that is under way. */
+/** What one thing of a batch takes of memory, in all, and what may not be twice among all that is under way. */
 export interface Item {
   readonly bytes: number;
   readonly marks: readonly string[];
@@ -57,16 +57,16 @@ export class Batches<T extends Item> {
     this.#work = work;
   }
 
-  /** Resolves when there is memory for so much; to be asked before the bytes are taken in. */
-  async room(bytes: number): Promise<void> {
-    this.#starved = false;
-    if (!this.#memory.has(bytes)) this.#launch();
-    await this.#memory.take(bytes);
-  }
-
-  /** Takes it over, its bytes counted by `room`. Resolves when the next one may come. */
+  /**
+   * Takes it over. Resolves when the next one may come. It counts from here on, when all of it is in hand: memory that
+   * is held ahead for bytes that a slow sender keeps back would be kept from everybody.
+   */
   async add(item: T): Promise<void> {
+    this.#throwFailure();
+    this.#starved = false;
     if (item.marks.some((mark) => this.#marks.has(mark))) await this.idle();
+    if (!this.#memory.has(item.bytes)) this.#launch();
+    await this.#memory.take(item.bytes);
     for (const mark of item.marks) this.#marks.add(mark);
     this.#gathered.push(item);
     this.#bytes += item.bytes;
