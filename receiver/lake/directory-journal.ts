@@ -10,7 +10,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { Small } from "./directory-publish.ts";
+import type { Small } from "./directory-tree.ts";
 import { type Disk, lakeFault, syncFolder } from "./disk.ts";
 
 /** A journal is closed when it has so many bytes or is so old, and settled then. */

@@ -4,14 +4,8 @@
  */
 
 import type { Journal } from "./directory-journal.ts";
-import type { Tree, Unit } from "./directory-tree.ts";
+import type { Small, Tree, Unit } from "./directory-tree.ts";
 import { type Disk, lakeFault } from "./disk.ts";
-
-/** An object's bytes and its key. */
-export interface Small {
-  readonly key: string;
-  readonly bytes: Uint8Array;
-}
 
 /** Makes them durable; gives what kept each from it, undefined for those that are. Of those that are not nothing is left. */
 export type PublishSmall = (objects: readonly Small[]) => Promise<readonly (Error | undefined)[]>;

@@ -5,13 +5,16 @@
 import { Worker } from "node:worker_threads";
 import { isPackaged, packagedText } from "@tributary/shared/packaged.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { PublishSmall, Small } from "./directory-publish.ts";
+import type { PublishSmall } from "./directory-publish.ts";
+import type { Small } from "./directory-tree.ts";
 
 /** What a thread opens when it starts. */
 export interface Ground {
   readonly root: string;
   /** The lake's id in its claim. */
   readonly lake: string;
+  /** How often the disk lost something, as any thread heard of it (`directory-settle.ts`). */
+  readonly failures: SharedArrayBuffer;
 }
 
 export interface PublishOrder {
@@ -54,7 +57,8 @@ export function hereAlone(publishSmall: PublishSmall): Publish {
 }
 
 /** Threads start at the first object; they never keep the process alive but for an answer that is due. */
-export function onThreads(ground: Ground): Publish {
+export function onThreads(place: Omit<Ground, "failures">): Publish {
+  const ground: Ground = { ...place, failures: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) };
   const threads = new Set<Thread>();
   let queue: Waiting[] = [];
   let handing = false;
