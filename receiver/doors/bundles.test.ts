@@ -77,7 +77,7 @@ async function send(
   return { status: answer.status, lines, problem: answer.status === 200 ? undefined : answer.json };
 }
 /** What became of each entry, and how it ended. */
-const brief = (lines: Line[]): unknown[] =>
+const brief = (lines: Line[]): string[] =>
   lines.map((line) =>
     line.end
       ? `${line.complete ? "whole" : "broken"} ${line.delivered}/${line.refused}`
@@ -287,7 +287,7 @@ describe("refused, and all around it is taken", () => {
     const [one, two] = [randomUUID(), randomUUID()];
     const { lines } = await send(tar(sealed(`around/${one}`), bad, sealed(`around/${two}`)), headers);
     const delivered = lines.filter(({ status }) => status === "created").map(({ path }) => path);
-    expect(delivered.toSorted()).toEqual([`around/${one}`, `around/${two}`].toSorted());
+    expect(new Set(delivered)).toEqual(new Set([`around/${one}`, `around/${two}`]));
     expect(lines.at(-1)).toMatchObject({ complete: true, delivered: 2, refused: 1 });
     return lines.filter(({ problem }) => problem !== undefined);
   };
@@ -509,8 +509,8 @@ describe("once, and in order", () => {
   test("the same bundle again gives the same receipts", async () => {
     const body = tar(sealed("again/a"), sealed("again/b", randomBytes(300_000)), sealed("again/c"));
     const [one, two] = [await send(body), await send(body)];
-    const receipts = ({ lines }: { lines: Line[] }): unknown[] =>
-      lines.map(({ receipt }) => receipt).toSorted();
+    const receipts = ({ lines }: { lines: Line[] }): Set<string> =>
+      new Set(lines.map(({ receipt }) => receipt as string));
     expect(receipts(two)).toEqual(receipts(one));
     expect(await newest("again/a")).toHaveLength(1);
   });

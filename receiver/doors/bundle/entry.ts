@@ -71,7 +71,7 @@ function captureIdOf({ principal, key }: BundleTarget, pathEncoded: string): str
 function record(
   entry: TarEntry,
   name: string,
-  schema: typeof captureKey | typeof instant | typeof sha256Hex,
+  schema: typeof captureKey | typeof instant,
 ): string | undefined {
   const value = entry.records.get(name);
   if (value === undefined) return undefined;
