@@ -7,6 +7,9 @@
 /** Everything in a tar comes in blocks of this many bytes. */
 export const BLOCK = 512;
 
+/** What the 11 octal digits of a number in a header do not hold. */
+export const OCTAL_END = 8 ** 11;
+
 /** Bytes from `size` to the end of its last block. */
 export function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
@@ -35,16 +38,24 @@ export function readHeader(block: Buffer): Header | "end" | "invalid" {
   const posix = block.toString("latin1", 257, 263) === "ustar\0";
   const prefix = posix ? text(block, 345, 155) : EMPTY;
   const flag = block[156] as number;
+  const type = flag === 0 ? "0" : String.fromCharCode(flag);
   return {
     name: prefix.length === 0 ? name : Buffer.concat([prefix, SLASH, name]),
     size,
     mtime: mtime ?? 0,
-    type: flag === 0 ? "0" : String.fromCharCode(flag),
+    // Seventh Edition tars have no type of their own for folders.
+    type: type === "0" && size === 0 && name.at(-1) === 0x2f ? "5" : type,
   };
 }
 
-/** The records of a pax extended header, names as text, values as bytes. Undefined when it is not one. */
-export function readPax(bytes: Buffer): Map<string, Buffer> | undefined {
+/**
+ * The records of a pax extended header that are `wanted`, names as text, values as bytes of their own: of a header full
+ * of others nothing stays. Undefined when it is not one.
+ */
+export function readPax(
+  bytes: Buffer,
+  wanted: (name: string) => boolean = () => true,
+): Map<string, Buffer> | undefined {
   const records = new Map<string, Buffer>();
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
@@ -53,7 +64,8 @@ export function readPax(bytes: Buffer): Map<string, Buffer> | undefined {
     const end = at + Number(digits);
     const equals = bytes.indexOf(0x3d, space);
     if (end > bytes.length || bytes[end - 1] !== 0x0a || equals === -1 || equals >= end) return undefined;
-    records.set(bytes.toString("utf8", space + 1, equals), bytes.subarray(equals + 1, end - 1));
+    const name = bytes.toString("utf8", space + 1, equals);
+    if (wanted(name)) records.set(name, Buffer.from(bytes.subarray(equals + 1, end - 1)));
     at = end;
   }
   return records;
@@ -96,8 +108,6 @@ const ZEROS = Buffer.alloc(BLOCK);
 const SLASH = Buffer.from("/");
 const PAX_NAME = Buffer.from("pax");
 const NS = 1_000_000_000n;
-/** What 11 octal digits do not hold. */
-const OCTAL_END = 8 ** 11;
 const CHECKSUM = 148;
 
 function writeBlock(block: Buffer, { name, size, mtime, type }: Header): void {

@@ -27,18 +27,15 @@ export interface Reading {
 
 const LOOK_EVERY_MS = 500;
 
-/** For a reader that wants what is there at once, in pieces of any size. */
-export interface Eager {
-  /** Nothing is there now. */
-  readonly waits: () => void;
-}
-
-/** Throws `request-invalid` for a transfer coding that nobody would take off. */
+/**
+ * `eager`: whatever is there is wanted at once, in pieces of any size. Throws `request-invalid` for a transfer coding
+ * that nobody would take off.
+ */
 export function readBody(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   pace: Pace,
-  eager?: Eager,
+  eager = false,
 ): Reading {
   requireChunked(incoming.headers["transfer-encoding"]);
   let failure: ProblemError | undefined;
@@ -60,7 +57,7 @@ export function readBody(
       watch.arrived(piece.length);
       blocks.add(piece);
       if (blocks.overflows) incoming.pause();
-      if (blocks.ready || eager !== undefined) wake();
+      if (blocks.ready || eager) wake();
     };
     const onCut = (): void => {
       if (incoming.readableEnded) return;
@@ -72,7 +69,7 @@ export function readBody(
     try {
       for (;;) {
         if (failure) throw failure;
-        const block = blocks.next(incoming.readableEnded || eager !== undefined);
+        const block = blocks.next(incoming.readableEnded || eager);
         if (incoming.isPaused()) incoming.resume();
         if (block !== undefined) {
           yield block;
@@ -83,7 +80,6 @@ export function readBody(
           onCut();
         } else {
           watch.waits();
-          eager?.waits();
           await new Promise<void>((resolve) => {
             wake = resolve;
           });

@@ -1,375 +1,792 @@
-import { execFileSync } from "node:child_process";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { once } from "node:events";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { request } from "node:https";
+import { createInterface } from "node:readline";
+import { connect } from "node:tls";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { type BundleLine, bundleLine, PAX } from "@tributary/shared/protocol.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { bundleLine } from "@tributary/shared/protocol.ts";
 import { verifyReceipt } from "@tributary/shared/receipt.ts";
 import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Rig, startRig } from "../rig.ts";
 
 let rig: Rig;
-let folder: string;
 beforeAll(async () => {
-  rig = await startRig({ settings: { limits: { bundle: { bytes: "200MB", ratio: 100 } } } });
-  folder = mkdtempSync(join(tmpdir(), "tributary-bundles-"));
+  rig = await startRig();
 });
-afterAll(async () => {
-  await rig.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rig.stop());
 
-const asKey = { authorization: "Bearer key" };
-const asAgent = { authorization: "Bearer agent" };
-const sha256 = (bytes: string | Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+const sha256 = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");
 
-interface File {
-  readonly path: string | Buffer;
-  readonly bytes: string | Buffer;
-  readonly records?: Readonly<Record<string, string>>;
+interface Spec {
+  readonly bytes?: Uint8Array | string;
+  readonly captureId?: string;
+  readonly records?: readonly (readonly [string, string])[];
+  /** The type flag, for what is no file. */
+  readonly type?: string;
 }
 
-function tarOf(...files: readonly File[]): Buffer {
-  return Buffer.concat([...files.map(entryOf), TRAILER]);
-}
-function entryOf({ path, bytes, records = {} }: File): Buffer {
-  const content = Buffer.from(bytes as string);
+/** One entry, headers and all. */
+function entry(path: string, spec: Spec = {}): Buffer {
+  const bytes = Buffer.from((spec.bytes ?? path) as string);
+  const id: [string, string][] =
+    spec.captureId === undefined ? [] : [["TRIBUTARY.captureId", spec.captureId]];
   const head = entryHead({
-    path: Buffer.from(path as string),
-    size: content.length,
-    mtimeNs: 1_700_000_000_500_000_000n,
-    records: Object.entries(records),
+    path: Buffer.from(path, "latin1"),
+    size: bytes.length,
+    mtimeNs: 1_700_000_000_123_456_789n,
+    records: [...id, ...(spec.records ?? [])],
   });
-  return Buffer.concat([head, content, Buffer.alloc(padding(content.length))]);
+  if (spec.type !== undefined) {
+    const own = head.subarray(-512);
+    own.write(spec.type, 156, "latin1");
+    own.fill(" ", 148, 156);
+    const sum = own.reduce((all, byte) => all + byte, 0);
+    own.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+  }
+  return Buffer.concat([head, bytes, Buffer.alloc(padding(bytes.length))]);
 }
-const sealed = (bytes: string | Buffer, captureId: string = randomUUID()) => ({
-  [PAX.captureId]: captureId,
-  [PAX.sha256]: sha256(bytes),
-  [PAX.sealedAt]: "2026-01-01T00:00:00.000Z",
-});
+const tar = (...entries: Buffer[]): Buffer => Buffer.concat([...entries, TRAILER]);
+const sealed = (path: string, bytes: Uint8Array | string = path, captureId: string = randomUUID()): Buffer =>
+  entry(path, { bytes, captureId, records: [["TRIBUTARY.sha256", sha256(bytes)]] });
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+type Line = any;
+const parse = (body: Buffer): Line[] =>
+  body
+    .toString()
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => bundleLine.parse(JSON.parse(line)));
 
 async function send(
-  body: Buffer | AsyncIterable<Uint8Array>,
-  headers: Record<string, string> = asKey,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  headers: Record<string, string> = {},
+  at: Rig = rig,
   source = "pos",
-): Promise<BundleLine[]> {
-  const answer = await rig.ask("POST", `/v1/bundles/${source}`, headers, body);
-  expect(answer.status, answer.body.toString()).toBe(200);
-  return linesOf(answer.body.toString());
+): Promise<{ status: number; lines: Line[]; problem: Line }> {
+  const answer = await at.ask(
+    "POST",
+    `/v1/bundles/${source}`,
+    { authorization: "Bearer key", ...headers },
+    body,
+  );
+  const lines = answer.status === 200 ? parse(answer.body) : [];
+  return { status: answer.status, lines, problem: answer.status === 200 ? undefined : answer.json };
 }
-const linesOf = (text: string): BundleLine[] =>
-  text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => bundleLine.parse(JSON.parse(line)));
-/** What became of each entry, by their numbers, and behind them of the whole. */
-function told(lines: readonly BundleLine[]): string[] {
-  const entries = lines.flatMap((line) => ("end" in line ? [] : [line]));
-  const end = lines.at(-1);
-  return [
-    ...entries
-      .toSorted((one, other) => (one.entry ?? 1e9) - (other.entry ?? 1e9))
-      .map((line) => `${line.entry ?? "-"} ${"problem" in line ? line.problem.code : line.status}`),
-    end !== undefined && "end" in end
-      ? `end ${end.complete ? "complete" : "cut"} ${end.delivered}/${end.refused}`
-      : "no end",
-  ];
+/** What became of each entry, and how it ended. */
+const brief = (lines: Line[]): string[] =>
+  lines.map((line) =>
+    line.end
+      ? `${line.complete ? "whole" : "broken"} ${line.delivered}/${line.refused}`
+      : `${line.entry} ${line.status ?? line.problem.code}`,
+  );
+const newest = async (path: string, at: Rig = rig): Promise<Line[]> => {
+  const query = `client=acme&source=pos&path=${path}`;
+  const answer = await at.ask("GET", `/v1/versions?${query}`, { authorization: "Bearer reader" });
+  return answer.json.entries as Line[];
+};
+
+/** A bundle whose sender does as it is told, and hears each line as it comes. */
+interface Talk {
+  readonly sent: ClientRequest;
+  readonly answer: Promise<IncomingMessage>;
+  line(): Promise<Line>;
+  rest(): Promise<Line[]>;
+}
+const gone = new Error("the answer is over");
+function talk(at: Rig = rig, headers: Record<string, string> = {}, agent?: import("node:https").Agent): Talk {
+  const { hostname, port } = new URL(at.receiver.url);
+  const sent = request({
+    ...{ hostname, port, ca: at.ca, method: "PUT", path: "/v1/bundles/pos" },
+    ...(agent === undefined ? {} : { agent }),
+    headers: { authorization: "Bearer key", ...headers },
+  });
+  sent.on("error", () => {});
+  sent.flushHeaders();
+  const answer = once(sent, "response").then(([incoming]) => incoming as IncomingMessage);
+  const lines = answer.then((incoming) =>
+    createInterface(incoming.on("error", () => {}))[Symbol.asyncIterator](),
+  );
+  lines.catch(() => {});
+  answer.catch(() => {});
+  const line = async (): Promise<Line> => {
+    const { value, done } = await (await lines).next();
+    if (done === true) throw gone;
+    return bundleLine.parse(JSON.parse(value));
+  };
+  return {
+    ...{ sent, answer, line },
+    async rest() {
+      const all: Line[] = [];
+      try {
+        for (;;) all.push(await line());
+      } catch (error) {
+        if (error !== gone && (error as Error).message !== "aborted") throw error;
+        return all;
+      }
+    },
+  };
 }
 
-describe("a bundle", () => {
+test("every file is in the lake, the ledger and the manifest, as it lay there, and its receipt is signed", async () => {
+  const large = randomBytes(700_000);
+  const body = tar(
+    entry("./", { bytes: "", type: "5" }),
+    entry("./day/1.csv", { bytes: "hello" }),
+    entry("large", { bytes: large }),
+    entry("\xff\n", { bytes: "" }),
+  );
+  const { status, lines } = await send(body);
+  expect(status).toBe(200);
+  expect(brief(lines)).toEqual(["2 created", "3 created", "4 created", "whole 3/0"]);
+  expect(lines[0]).toMatchObject({ path: "day/1.csv", size: 5, sha256: sha256("hello"), client: "acme" });
+  expect(verifyReceipt(lines[1].receipt, rig.keys.jwks())).toMatchObject({
+    ...{ channel: "bundle", agentId: "key", pathEncoded: "large", sha256: sha256(large) },
+  });
+  expect(lines[2].pathEncoded).toBe("%FF%0A");
+  const key = [...rig.lake.objects.keys()].find((name) => name.includes(lines[1].versionId)) as string;
+  expect(rig.lake.objects.get(key)?.equals(large)).toBe(true);
+  const manifest = [...rig.lake.objects].filter(([name]) => name.startsWith("manifest/"));
+  for (const { versionId } of lines.slice(0, 3))
+    expect(manifest.some(([, bytes]) => bytes.includes(versionId))).toBe(true);
+  expect((await newest("day/1.csv"))[0].modifiedAt).toMatch(/^2023-11-14T22:13:20.123/);
+  expect(rig.lake.staged()).toBe(0);
+});
+
+test("many files share their commit and their segment", async () => {
+  const segments = (): number =>
+    [...rig.lake.objects.keys()].filter((key) => key.startsWith("manifest/")).length;
+  const before = segments();
+  const { lines } = await send(tar(...Array.from({ length: 1000 }, (_, i) => entry(`many/${i}`))));
+  expect(lines.at(-1)).toMatchObject({ complete: true, delivered: 1000, refused: 0 });
+  expect(new Set(lines.map(({ entry }) => entry)).size).toBe(1001);
+  expect(segments() - before).toBeLessThan(20);
+});
+
+describe("packed", () => {
+  const [a, b] = [
+    entry("packed/a", { bytes: randomBytes(3000) }),
+    entry("packed/b", { bytes: randomBytes(300_000) }),
+  ];
+  const whole = tar(a, b);
+  const cut = 1700;
   test.for([
-    ["plain", (tar: Buffer) => tar, {}],
-    ["gzip", gzipSync, {}],
+    ["gzip", undefined, gzipSync(whole)],
+    ["gzip, said", "gzip", gzipSync(whole)],
     [
-      "gzip in two members",
-      (tar: Buffer) => Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]),
-      {},
+      "gzip of several members",
+      "x-gzip",
+      Buffer.concat([gzipSync(whole.subarray(0, cut)), gzipSync(whole.subarray(cut))]),
     ],
-    ["zstd, which it says", zstdCompressSync, { "content-encoding": "zstd" }],
-  ] as const)(
-    "%s: every file is a version of its own, with the receipt that a PUT would have had",
-    async ([source, pack, headers]) => {
-      const name = source.replaceAll(/[^a-z]+/g, "-").replaceAll(/^-|-$/g, "");
-      const files = Array.from({ length: 700 }, (_, i) => ({ path: `f/${i}.csv`, bytes: `row ${i}` }));
-      const lines = await send(pack(tarOf(...files)), { ...asKey, ...headers }, name);
-      expect(lines.at(-1)).toEqual({ end: true, complete: true, delivered: 700, refused: 0 });
-      const one = lines.find((line) => "status" in line && line.path === "f/42.csv");
-      if (one === undefined || !("status" in one)) throw new Error("no line for f/42.csv");
-      expect(verifyReceipt(one.receipt, rig.keys.jwks())).toMatchObject({
-        ...{
-          source: name,
-          pathEncoded: "f/42.csv",
-          sha256: sha256("row 42"),
-          size: 6,
-          status: "created",
-          channel: "bundle",
-        },
+    ["gzip, padded with zeros", undefined, Buffer.concat([gzipSync(whole), Buffer.alloc(5000)])],
+    ["zstd", undefined, zstdCompressSync(whole)],
+    ["zstd, said", "zstd", zstdCompressSync(whole)],
+    [
+      "zstd of several frames",
+      undefined,
+      Buffer.concat([zstdCompressSync(whole.subarray(0, cut)), zstdCompressSync(whole.subarray(cut))]),
+    ],
+    ["plain, said", "identity", whole],
+  ] as const)("%s", async ([, coding, body]) => {
+    for (const size of [body.length, 1000]) {
+      const sent = (async function* () {
+        for (let at = 0; at < body.length; at += size) yield body.subarray(at, at + size);
+      })();
+      const { lines, problem } = await send(sent, coding === undefined ? {} : { "content-encoding": coding });
+      expect(problem).toBeUndefined();
+      expect(lines.map(({ sha256 }) => sha256).slice(0, 2)).toEqual([
+        sha256(a.subarray(-3072, -72)),
+        sha256(b.subarray(-300_032, -32)),
+      ]);
+      expect(lines.at(-1)).toMatchObject({ complete: true, delivered: 2 });
+    }
+  });
+
+  test("another coding, one that it is not, and one that nobody knows", async () => {
+    for (const [coding, body, status, code] of [
+      ["br", whole, 415, "content-encoding-refused"],
+      ["gzip, zstd", whole, 415, "content-encoding-refused"],
+      ["gzip", whole, 400, "bundle-invalid"],
+      ["zstd", gzipSync(whole), 400, "bundle-invalid"],
+    ] as const)
+      expect(await send(body, { "content-encoding": coding })).toMatchObject({ status, problem: { code } });
+  });
+
+  test("a second tar behind the first is never passed over in silence", async () => {
+    const second = tar(entry("packed/second"));
+    for (const body of [
+      Buffer.concat([gzipSync(whole), gzipSync(second)]),
+      Buffer.concat([zstdCompressSync(whole), zstdCompressSync(second)]),
+      Buffer.concat([zstdCompressSync(whole), gzipSync(second)]),
+      Buffer.concat([gzipSync(whole), Buffer.alloc(100), gzipSync(second)]),
+    ]) {
+      const { lines } = await send(body);
+      expect(brief(lines).slice(2)).toEqual([" bundle-invalid".replace(" ", "null "), "broken 2/0"]);
+    }
+  });
+
+  test("cut or corrupted, what was acknowledged stays", async () => {
+    for (const pack of [gzipSync, zstdCompressSync]) {
+      const id = randomUUID();
+      const packed = pack(tar(entry(`cut/${id}`), entry("cut/big", { bytes: randomBytes(600_000) })));
+      const { lines } = await send(packed.subarray(0, 400_000));
+      expect(lines.at(-2)).toMatchObject({ entry: null, problem: { code: "bundle-invalid" } });
+      expect(lines[0]).toMatchObject({ path: `cut/${id}`, status: "created" });
+      expect(await newest(`cut/${id}`)).toHaveLength(1);
+    }
+  });
+});
+
+describe("bombs", () => {
+  test("by ratio, and by what all of it may be; what was acknowledged stays", async () => {
+    const bounded = await startRig({ settings: { limits: { bundle: { bytes: "100MiB", ratio: 20 } } } });
+    try {
+      const zeros = Buffer.alloc(2 ** 20);
+      const bomb = async function* (): AsyncGenerator<Uint8Array> {
+        yield gzipSync(entry("first"));
+        const head = entryHead({ path: Buffer.from("bomb"), size: 2 ** 32, mtimeNs: 0n, records: [] });
+        yield gzipSync(head);
+        const packed = gzipSync(zeros);
+        for (let i = 0; i < 4096; i += 1) yield packed;
+      };
+      const answer = await send(bomb(), {}, bounded);
+      expect(brief(answer.lines)).toEqual([
+        "1 created",
+        "2 bundle-inflated",
+        "null bundle-inflated",
+        "broken 1/1",
+      ]);
+      expect(answer.lines[1].problem.detail).toMatch(/more than 20 times/);
+      const plain = async function* (): AsyncGenerator<Uint8Array> {
+        yield entry("second");
+        for (let i = 0; i < 101; i += 1) yield entry(`f${i % 3}`, { bytes: zeros });
+      };
+      const large = await send(plain(), {}, bounded);
+      expect(large.lines[0]).toMatchObject({ path: "second", status: "created" });
+      expect(large.lines.at(-2).problem).toMatchObject({ code: "bundle-inflated" });
+      expect(await newest("second", bounded)).toHaveLength(1);
+      expect(bounded.lake.staged()).toBe(0);
+    } finally {
+      await bounded.stop();
+    }
+  });
+
+  test("a window of zstd that is larger than any decoder has to hold", async () => {
+    const { constants } = await import("node:zlib");
+    const params = { [constants.ZSTD_c_windowLog]: 27 };
+    const body = zstdCompressSync(tar(entry("w", { bytes: Buffer.alloc(200_000_000) })), { params });
+    expect(await send(body)).toMatchObject({ status: 400, problem: { code: "bundle-invalid" } });
+  });
+});
+
+describe("refused, and all around it is taken", () => {
+  const around = async (bad: Buffer, headers: Record<string, string> = {}): Promise<Line[]> => {
+    const [one, two] = [randomUUID(), randomUUID()];
+    const { lines } = await send(tar(sealed(`around/${one}`), bad, sealed(`around/${two}`)), headers);
+    const delivered = lines.filter(({ status }) => status === "created").map(({ path }) => path);
+    expect(new Set(delivered)).toEqual(new Set([`around/${one}`, `around/${two}`]));
+    expect(lines.at(-1)).toMatchObject({ complete: true, delivered: 2, refused: 1 });
+    return lines.filter(({ problem }) => problem !== undefined);
+  };
+
+  test.for([
+    "../up",
+    "/etc/passwd",
+    "a/../../b",
+    "a//b",
+    "..",
+    "c:/x",
+    "a\\..\\b",
+    "",
+    "./",
+    "./../x",
+    "a/",
+    "x".repeat(4097),
+    ".//..//x",
+  ])("the path %j", async (path) => {
+    expect(await around(sealed(path, "x"))).toMatchObject([{ entry: 2, problem: { code: "path-invalid" } }]);
+  });
+
+  test.for([
+    ["1", "a hard link"],
+    ["2", "a symbolic link"],
+    ["3", "a character device"],
+    ["4", "a block device"],
+    ["6", "a pipe"],
+    ["S", "a sparse file"],
+    ["V", 'an entry of type "V"'],
+  ] as const)("of type %s: %s", async ([type, what]) => {
+    const bad = entry("odd", { bytes: "", type, captureId: "of-it" });
+    expect(await around(bad)).toMatchObject([
+      {
+        entry: 2,
+        path: "odd",
+        captureId: "of-it",
+        problem: { code: "entry-refused", detail: expect.stringContaining(what) },
+      },
+    ]);
+  });
+
+  test.for([
+    [[["GNU.sparse.major", "1"]], "entry-refused"],
+    [[["TRIBUTARY.source", "till"]], "source-not-allowed"],
+    [[["TRIBUTARY.client", "other"]], "client-not-allowed"],
+    [[["TRIBUTARY.sha256", "0".repeat(64)]], "digest-mismatch"],
+    [[["TRIBUTARY.sha256", "ABC"]], "request-invalid"],
+    [[["TRIBUTARY.captureId", "a b"]], "request-invalid"],
+    [[["TRIBUTARY.sealedAt", "yesterday"]], "request-invalid"],
+  ] as const)("with %j: %s", async ([records, code]) => {
+    for (const bytes of ["small", Buffer.alloc(300_000)])
+      expect(await around(entry("odd", { bytes, records }))).toMatchObject([{ entry: 2, problem: { code } }]);
+  });
+
+  test("one captureId for two contents: the first stands, the second is a conflict; for one content the receipt comes again", async () => {
+    for (const size of [10, 300_000]) {
+      const id = randomUUID();
+      const [one, two] = [Buffer.alloc(size, 1), Buffer.alloc(size, 2)];
+      const path = `twice/${size}`;
+      const { lines } = await send(tar(sealed(path, one, id), sealed(path, two, id), sealed(path, one, id)));
+      expect(brief(lines)).toEqual(["1 created", "2 capture-conflict", "3 created", "whole 2/1"]);
+      expect(lines[2].receipt).toBe(lines[0].receipt);
+      const elsewhere = await send(tar(sealed(`${path}/b`, one, id)));
+      expect(brief(elsewhere.lines)).toEqual(["1 capture-conflict", "whole 0/1"]);
+      expect(await newest(path)).toHaveLength(1);
+    }
+  });
+});
+
+describe("not read on, and what was acknowledged stays", () => {
+  let before = 0;
+  beforeEach(async () => {
+    before = await rig.entries();
+  });
+  const broken = async (body: Uint8Array, taken: number, code = "bundle-invalid"): Promise<Line[]> => {
+    const { lines } = await send(body);
+    expect(lines.at(-2)).toMatchObject({ entry: null, problem: { code } });
+    expect(lines.at(-1)).toMatchObject({ end: true, complete: false });
+    expect(lines.filter(({ status }) => status === "created")).toHaveLength(taken);
+    expect(await rig.entries()).toBe(before + taken);
+    expect(rig.lake.staged()).toBe(0);
+    return lines;
+  };
+
+  test("a tar that was cut: in a header, in a small file, in a large one, before its end", async () => {
+    const [one, small, large] = [
+      () => sealed(randomUUID()),
+      sealed("s", "s".repeat(2000)),
+      sealed("l", randomBytes(500_000)),
+    ];
+    await broken(Buffer.concat([one(), small.subarray(0, 300)]), 1);
+    before += 1;
+    await broken(Buffer.concat([one(), small.subarray(0, -600)]), 1);
+    before += 1;
+    const lines = await broken(Buffer.concat([one(), large.subarray(0, -600)]), 1);
+    expect(lines[1]).toMatchObject({ entry: 2, path: "l", problem: { code: "bundle-invalid" } });
+    before += 1;
+    await broken(Buffer.concat([one(), one()]), 2);
+  });
+
+  test("a lying size: the file is not taken, larger or smaller", async () => {
+    for (const size of ["3", "600", "1000000"]) {
+      const lie = entry("lie", { bytes: "four", records: [["size", size]] });
+      await broken(tar(sealed(randomUUID()), lie, sealed(randomUUID())), 1);
+      before += 1;
+    }
+  });
+
+  test("a gigabyte of headers", async () => {
+    const zeros = Buffer.concat(
+      Array.from({ length: 512 }, () => entry("", { bytes: "", type: "g" }).subarray(-512)),
+    );
+    const endless = async function* (): AsyncGenerator<Uint8Array> {
+      yield sealed("before/headers");
+      for (let sent = 0; sent < 2 ** 30; sent += zeros.length) yield zeros;
+    };
+    const { lines } = await send(endless());
+    expect(brief(lines)).toEqual(["1 created", "null bundle-invalid", "broken 1/0"]);
+  });
+
+  test("where nothing was taken yet the answer is the problem itself", async () => {
+    const answer = await send(Buffer.from("no tar".repeat(200)));
+    expect(answer).toMatchObject({ status: 400, problem: { code: "bundle-invalid" } });
+    expect(await send(new Uint8Array())).toMatchObject({ status: 400, problem: { code: "bundle-invalid" } });
+  });
+});
+
+describe("who sends", () => {
+  const asAgent = { authorization: "Bearer agent" };
+  test("an agent names every capture and its digest", async () => {
+    const id = randomUUID();
+    const { lines } = await send(
+      tar(
+        sealed("by/agent", "x", id),
+        entry("no/digest", { captureId: randomUUID() }),
+        entry("no/id", { records: [["TRIBUTARY.sha256", sha256("no/id")]] }),
+      ),
+      asAgent,
+    );
+    expect(brief(lines).toSorted()).toEqual([
+      "1 created",
+      "2 digest-required",
+      "3 request-invalid",
+      "whole 1/2",
+    ]);
+    expect(lines.find(({ entry }) => entry === 1)).toMatchObject({ captureId: id });
+    expect(verifyReceipt(lines.find(({ entry }) => entry === 1).receipt, rig.keys.jwks()).agentId).toBe(
+      "agent",
+    );
+  });
+
+  test("nobody, somebody else's client or source, somebody who may not write: nothing is read", async () => {
+    rig.gate.add("bound", { kind: "key", source: "till" });
+    rig.gate.add("reads", { kind: "key", acts: new Set(["read"]) });
+    rig.gate.add("house", { clients: ["acme", "other"] });
+    const before = await rig.entries();
+    for (const [name, headers, status, code] of [
+      ["nobody", {}, 401, "unauthenticated"],
+      ["key", { "tributary-client": "other" }, 403, "client-not-allowed"],
+      ["bound", {}, 403, "source-not-allowed"],
+      ["reads", {}, 403, "forbidden"],
+      ["house", {}, 400, "client-required"],
+    ] as const)
+      expect(await send(tar(entry("x")), { ...headers, authorization: `Bearer ${name}` })).toMatchObject({
+        status,
+        problem: { code },
       });
-      const key = [...rig.lake.objects.keys()].find((object) => object.includes(one.versionId));
-      expect(rig.lake.objects.get(String(key))?.toString()).toBe("row 42");
-      expect(rig.lake.staged()).toBe(0);
+    expect(await send(tar(entry("x")), {}, rig, "a_b")).toMatchObject({
+      status: 422,
+      problem: { code: "source-invalid" },
+    });
+    expect(await rig.entries()).toBe(before);
+  });
+
+  test("a captureId of another client says nothing, and takes nothing", async () => {
+    rig.gate.add("theirs", { kind: "key", clients: ["other"] });
+    const id = randomUUID();
+    const [own] = (await send(tar(sealed("same", "ours", id)))).lines;
+    const [theirs] = (await send(tar(sealed("same", "theirs", id)), { authorization: "Bearer theirs" }))
+      .lines;
+    expect([own, theirs]).toMatchObject([
+      { status: "created", client: "acme" },
+      { status: "created", client: "other" },
+    ]);
+  });
+
+  test("quotas are asked entry by entry", async () => {
+    const poor = await startRig({ settings: { quota: { file: "1KB", stored: "3KB" } } });
+    try {
+      const bytes = (size: number) => randomBytes(size);
+      const { lines } = await send(
+        tar(
+          entry("1", { bytes: bytes(900) }),
+          entry("2", { bytes: bytes(1100) }),
+          entry("3", { bytes: bytes(400_000) }),
+          entry("4", { bytes: bytes(900) }),
+        ),
+        {},
+        poor,
+      );
+      expect(brief(lines).toSorted()).toEqual([
+        "1 created",
+        "2 quota-file",
+        "3 quota-file",
+        "4 created",
+        "whole 2/2",
+      ]);
+      const more = await send(tar(...[5, 6, 7].map((n) => entry(`${n}`, { bytes: bytes(900) }))), {}, poor);
+      expect(more.lines.filter(({ status }) => status === "created")).toHaveLength(1);
+      expect(more.lines.filter(({ problem }) => problem?.code === "quota-stored")).toHaveLength(2);
+    } finally {
+      await poor.stop();
+    }
+  });
+});
+
+describe("once, and in order", () => {
+  test("the same bundle again gives the same receipts", async () => {
+    const body = tar(sealed("again/a"), sealed("again/b", randomBytes(300_000)), sealed("again/c"));
+    const [one, two] = [await send(body), await send(body)];
+    const receipts = ({ lines }: { lines: Line[] }): Set<string> =>
+      new Set(lines.map(({ receipt }) => receipt as string));
+    expect(receipts(two)).toEqual(receipts(one));
+    expect(await newest("again/a")).toHaveLength(1);
+  });
+
+  test("under an Idempotency-Key an entry without a captureId has one that follows from its path", async () => {
+    const key = { "idempotency-key": randomUUID() };
+    const [a, b] = [entry("keyed/a"), entry("keyed/b")];
+    const one = await send(tar(a, b), key);
+    const two = await send(tar(b, a), key);
+    const of = (lines: Line[], path: string): Line => lines.find((line) => line.path === path);
+    for (const path of ["keyed/a", "keyed/b"])
+      expect(of(two.lines, path).receipt).toBe(of(one.lines, path).receipt);
+    const other = await send(tar(entry("keyed/a", { bytes: "else" })), key);
+    expect(brief(other.lines)).toEqual(["1 capture-conflict", "whole 0/1"]);
+    const twice = await send(tar(entry("keyed/t", { bytes: "1" }), entry("keyed/t", { bytes: "2" })), key);
+    // Said, not passed over: which of the two was meant nobody knows.
+    expect(brief(twice.lines)).toEqual(["1 created", "2 capture-conflict", "whole 1/1"]);
+    expect((await send(tar(a), { "idempotency-key": "k".repeat(96) })).status).toBe(400);
+  });
+
+  test("A, B, A of one path are three versions in this order, A, A is one; large between small ones", async () => {
+    const large = (fill: number): Buffer => Buffer.alloc(300_000, fill);
+    const { lines } = await send(
+      tar(
+        ...["A", "B", "A", "A"].map((bytes) => entry("aba", { bytes })),
+        ...[large(1), "small", large(1), large(1)].map((bytes) => entry("mixed", { bytes })),
+      ),
+    );
+    expect(brief(lines)).toEqual([
+      ...["1 created", "2 created", "3 created", "4 unchanged"],
+      ...["5 created", "6 created", "7 created", "8 unchanged", "whole 8/0"],
+    ]);
+    expect((await newest("aba")).map((version) => version.sha256)).toEqual(
+      ["A", "B", "A"].map((t) => sha256(t)),
+    );
+    expect((await newest("mixed")).map((version) => version.size)).toEqual([300_000, 5, 300_000]);
+    expect(rig.lake.staged()).toBe(0);
+  });
+});
+
+describe("while it is sent", () => {
+  test.for(["plain", "gzip"])(
+    "%s: lines arrive though nothing more is sent, and the connection serves on",
+    async (coding) => {
+      const { createGzip } = await import("node:zlib");
+      const { Agent } = await import("node:https");
+      const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: rig.ca });
+      const { sent, line, rest, answer } = talk(rig, {}, agent);
+      const gzip = createGzip();
+      gzip.pipe(sent);
+      const put = async (bytes: Buffer): Promise<void> => {
+        if (coding === "plain") sent.write(bytes);
+        else {
+          gzip.write(bytes);
+          await new Promise<void>((flushed) => gzip.flush(() => flushed()));
+        }
+      };
+      for (let i = 1; i <= 3; i += 1) {
+        await put(entry(`slowly/${coding}/${i}`));
+        expect(await line()).toMatchObject({ entry: i, status: "created" });
+      }
+      await put(
+        Buffer.concat([
+          entry(`slowly/${coding}/large`, { bytes: Buffer.alloc(400_000, coding) }),
+          entry(`slowly/${coding}/4`),
+        ]),
+      );
+      expect(brief([await line(), await line()])).toEqual(["4 created", "5 created"]);
+      if (coding === "plain") sent.end(TRAILER);
+      else gzip.end(TRAILER);
+      expect(brief(await rest())).toEqual(["whole 5/0"]);
+      const { socket } = await answer;
+      const second = talk(rig, {}, agent);
+      second.sent.end(tar(entry(`next/${coding}`)));
+      expect(brief(await second.rest())).toEqual(["1 created", "whole 1/0"]);
+      expect((await second.answer).socket).toBe(socket);
+      agent.destroy();
     },
   );
 
-  test("receipts come while it is still being sent", async () => {
-    let first: (lines: string) => void = () => {};
-    const seen = new Promise<string>((resolve) => {
-      first = resolve;
-    });
-    async function* slowly(): AsyncGenerator<Buffer> {
-      yield entryOf({ path: "first", bytes: "1" });
-      // Only a receipt of the first lets the second leave.
-      const started = Date.now();
-      while ((await rig.entries()) === before && Date.now() - started < 5000)
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      first(String(await rig.entries()));
-      yield Buffer.concat([entryOf({ path: "second", bytes: "2" }), TRAILER]);
-    }
-    const before = await rig.entries();
-    const lines = await send(slowly(), asKey, "slow");
-    expect(Number(await seen)).toBe(before + 1);
-    expect(lines.at(-1)).toMatchObject({ delivered: 2 });
-  });
-
-  test("what `tar c .` makes: folders are passed over, the leading ./ is no part of a name", async () => {
-    const at = join(folder, "tree");
-    mkdirSync(join(at, "deep/er"), { recursive: true });
-    writeFileSync(join(at, "deep/er/a.csv"), "a");
-    writeFileSync(join(at, "b.csv"), "b");
-    const lines = await send(execFileSync("tar", ["-c", "-C", at, "."]), asKey, "tree");
-    const paths = lines.flatMap((line) => ("status" in line ? [line.path] : []));
-    expect(paths.toSorted()).toEqual(["b.csv", "deep/er/a.csv"]);
-  });
-
-  test("links, sparse files, pipes and paths that escape are refused one by one, the others are taken", async () => {
-    const at = join(folder, "odd");
-    mkdirSync(at);
-    writeFileSync(join(at, "1-file"), "x");
-    symlinkSync("1-file", join(at, "2-link"));
-    linkSync(join(at, "1-file"), join(at, "3-hard"));
-    writeFileSync(join(at, "4-sparse"), "");
-    truncateSync(join(at, "4-sparse"), 1_000_000);
-    execFileSync("mkfifo", [join(at, "5-pipe")]);
-    writeFileSync(join(at, "6-file"), "y");
-    for (const format of ["gnu", "posix"]) {
-      const names = ["1-file", "2-link", "3-hard", "4-sparse", "5-pipe", "6-file"];
-      const tar = execFileSync("tar", ["-c", "-S", `--format=${format}`, "-C", at, ...names]);
-      expect(told(await send(tar, asKey, `odd-${format}`)), format).toEqual([
+  test.for(["plain", "gzip"])(
+    "%s: refused half way, the sender hears it at once though it sends nothing more",
+    async (coding) => {
+      const { sent, line, rest } = talk();
+      const body = Buffer.concat([entry(`half/${coding}`), Buffer.alloc(512, "?")]);
+      const packed = gzipSync(Buffer.concat([body, randomBytes(100_000)]));
+      sent.write(coding === "plain" ? body : packed.subarray(0, -1000));
+      const from = performance.now();
+      expect(brief([await line(), await line(), await line()])).toEqual([
         "1 created",
-        "2 entry-refused",
-        "3 entry-refused",
-        "4 entry-refused",
-        "5 entry-refused",
-        "6 created",
-        "end complete 2/4",
+        "null bundle-invalid",
+        "broken 1/0",
       ]);
-    }
-    const escaping = tarOf(
-      { path: "../evil", bytes: "x" },
-      { path: "/etc/passwd", bytes: "x" },
-      { path: "fine", bytes: "x" },
-    );
-    expect(told(await send(escaping, asKey, "escape"))).toEqual(
-      ["1 path-invalid", "2 path-invalid", "3 created", "end complete 1/2"].toSorted(
-        (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
-      ),
-    );
+      expect(performance.now() - from).toBeLessThan(1500);
+      await rest();
+      sent.destroy();
+    },
+  );
+
+  test("Expect: 100-continue is answered before the first byte, and not at all where it is refused", async () => {
+    const { sent, rest } = talk(rig, { expect: "100-continue" });
+    await once(sent, "continue");
+    sent.end(tar(entry("expected")));
+    expect(brief(await rest())).toEqual(["1 created", "whole 1/0"]);
+    const refused = talk(rig, { expect: "100-continue", authorization: "Bearer nobody" });
+    let continued = false;
+    refused.sent.on("continue", () => {
+      continued = true;
+    });
+    expect((await refused.answer).statusCode).toBe(401);
+    expect(continued).toBe(false);
+    refused.sent.destroy();
   });
 
-  test("large entries between small ones; empty ones; names that are not UTF-8", async () => {
-    const large = randomBytes(1_000_000);
-    const lines = await send(
-      tarOf(
-        { path: "small-1", bytes: "1" },
-        { path: "large", bytes: large, records: { [PAX.sha256]: sha256(large) } },
-        { path: Buffer.from([0x61, 0xff]), bytes: "" },
-      ),
-      asKey,
-      "mixed",
+  test("a sender that goes away: what was acknowledged stays, and nothing else; the next one is served", async () => {
+    for (let i = 0; i < 20; i += 1) {
+      const before = await rig.entries();
+      const { sent, line } = talk();
+      sent.write(
+        Buffer.concat([
+          entry(`gone/${randomUUID()}`),
+          entry("cut", { bytes: Buffer.alloc(200_000) }).subarray(0, 100_000),
+        ]),
+      );
+      expect(await line()).toMatchObject({ status: "created" });
+      sent.destroy();
+      await expect.poll(() => rig.gate.watched("key")).toBe(0);
+      expect(await rig.entries()).toBe(before + 1);
+    }
+    expect(rig.lake.staged()).toBe(0);
+    const full = await send(
+      tar(...Array.from({ length: 200 }, (_, i) => entry(`after/${i}`, { bytes: Buffer.alloc(250_000, i) }))),
     );
-    expect(
-      lines.flatMap((line) => ("status" in line ? [`${line.pathEncoded} ${line.size}`] : [])).toSorted(),
-    ).toEqual(["a%FF 0", "large 1000000", "small-1 1"]);
+    expect(full.lines.at(-1)).toMatchObject({ complete: true, delivered: 200 });
+  });
+
+  test("revoked in the middle: the rest is not taken, what was acknowledged stays", async () => {
+    rig.gate.add("falls", { kind: "key", id: "falls", acts: new Set(["write"]) });
+    const before = await rig.entries();
+    const { sent, line, rest } = talk(rig, { authorization: "Bearer falls" });
+    sent.write(entry(`falls/${randomUUID()}`));
+    expect(await line()).toMatchObject({ status: "created" });
+    sent.write(entry("falls/cut", { bytes: Buffer.alloc(5000) }).subarray(0, 3000));
+    rig.gate.revoke("falls");
+    expect(brief(await rest())).toEqual(["null agent-revoked", "broken 1/0"]);
+    expect(await rig.entries()).toBe(before + 1);
+    sent.destroy();
+  });
+
+  test("two hundred bundles whose senders stop inside a file keep no memory from the next one", {
+    timeout: 60_000,
+  }, async () => {
+    const half = entry("stalled", { bytes: Buffer.alloc(256 * 1024) }).subarray(0, 200 * 1024);
+    const before = process.memoryUsage().rss;
+    const talks = Array.from({ length: 200 }, () => talk());
+    for (const { sent } of talks) sent.write(half);
+    await expect.poll(() => rig.gate.watched("key")).toBe(200);
+    const bytes = Buffer.alloc(200_000, 7);
+    const { lines } = await send(
+      tar(...Array.from({ length: 300 }, (_, i) => entry(`beside/${i}`, { bytes }))),
+    );
+    expect(lines.at(-1)).toMatchObject({ complete: true, delivered: 300 });
+    expect(process.memoryUsage().rss - before).toBeLessThan(600 * 2 ** 20);
+    for (const { sent } of talks) sent.destroy();
+    await expect.poll(() => rig.gate.watched("key")).toBe(0);
+    // The memory that they had asked for came back, however they ended.
+    const after = await send(tar(...Array.from({ length: 300 }, (_, i) => entry(`behind/${i}`, { bytes }))));
+    expect(after.lines.at(-1)).toMatchObject({ complete: true, delivered: 300 });
   });
 });
 
-describe("history and idempotency", () => {
-  test("A, B, A in one tar are three versions in this order; the same bytes again are unchanged", async () => {
-    const before = await rig.entries();
-    const lines = await send(
-      tarOf(...["A", "B", "A", "A"].map((bytes) => ({ path: "p", bytes }))),
-      asKey,
-      "aba",
-    );
-    expect(told(lines)).toEqual(
-      ["1 created", "2 created", "3 created", "4 unchanged", "end complete 4/0"].toSorted(
-        (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
-      ),
-    );
-    expect(await rig.entries()).toBe(before + 3);
-    const ids = [1, 2, 3].map((entry) => lines.find((line) => "status" in line && line.entry === entry));
-    const times = ids.map((line) => (line !== undefined && "status" in line ? line.receivedAt : ""));
-    expect(times).toEqual(times.toSorted());
-  });
-
-  test("a captureId twice: with the same content the same receipt, with other content refused", async () => {
-    const id = randomUUID();
-    const lines = await send(
-      tarOf(
-        { path: "twice", bytes: "x", records: sealed("x", id) },
-        { path: "twice", bytes: "x", records: sealed("x", id) },
-        { path: "twice", bytes: "y", records: sealed("y", id) },
-        { path: "other", bytes: "x", records: sealed("x", id) },
-      ),
-      asAgent,
-    );
-    expect(told(lines).slice(0, -1)).toEqual([
-      "1 created",
-      "2 created",
-      "3 capture-conflict",
-      "4 capture-conflict",
-    ]);
-    const receipts = new Set(lines.flatMap((line) => ("status" in line ? [line.receipt] : [])));
-    expect(receipts.size).toBe(1);
-  });
-
-  test("an Idempotency-Key makes the bundle the same captures when it is sent again, in any order", async () => {
-    const headers = { ...asKey, "idempotency-key": "nightly-1" };
-    const files = [
-      { path: "a", bytes: "1" },
-      { path: "b", bytes: "2" },
-    ];
-    const receipts = async (of: readonly File[]): Promise<string[]> =>
-      (await send(tarOf(...of), headers, "again"))
-        .flatMap((line) => ("status" in line ? [line.receipt] : []))
-        .toSorted();
-    const first = await receipts(files);
-    const before = await rig.entries();
-    expect(await receipts(files.toReversed())).toEqual(first);
-    expect(await rig.entries()).toBe(before);
+describe("who reads no answer", () => {
+  test("is waited for, and then told; nobody else waits for it", { timeout: 60_000 }, async () => {
+    const hurried = await startRig({ settings: { limits: { idle: "1s" } } });
+    try {
+      const { hostname, port } = new URL(hurried.receiver.url);
+      const socket = connect({ host: hostname, port: Number(port), ca: hurried.ca });
+      let over = false;
+      socket
+        .on("error", () => {})
+        .on("close", () => {
+          over = true;
+        })
+        .write(
+          "PUT /v1/bundles/pos HTTP/1.1\r\nhost: x\r\nauthorization: Bearer key\r\ntransfer-encoding: chunked\r\n\r\n",
+        );
+      const bad = Buffer.concat(
+        Array.from({ length: 1000 }, (_, i) => entry(`${"n".repeat(2000)}/../${i}`, { bytes: "" })),
+      );
+      socket.setMaxListeners(0);
+      const closed = once(socket, "close");
+      const chunk = Buffer.concat([Buffer.from(`${bad.length.toString(16)}\r\n`), bad, Buffer.from("\r\n")]);
+      let written = 0;
+      for (; !socket.destroyed && written < 2 ** 28; written += bad.length)
+        if (!socket.write(chunk)) await Promise.race([once(socket, "drain"), closed]).catch(() => {});
+      await expect.poll(() => over).toBe(true);
+      expect(written).toBeLessThan(100 * 2 ** 20);
+      const { lines } = await send(tar(entry("meanwhile")), {}, hurried);
+      expect(lines.at(-1)).toMatchObject({ complete: true });
+    } finally {
+      await hurried.stop();
+    }
   });
 });
 
-describe("refused", () => {
-  test("a lying digest, an unnamed capture of an agent, an entry of another client or source; the others are taken", async () => {
-    const lines = await send(
-      tarOf(
-        { path: "lie", bytes: "x", records: { ...sealed("x"), [PAX.sha256]: sha256("y") } },
-        { path: "nameless", bytes: "x", records: { [PAX.sha256]: sha256("x") } },
-        { path: "digestless", bytes: "x", records: { [PAX.captureId]: randomUUID() } },
-        { path: "foreign", bytes: "x", records: { ...sealed("x"), [PAX.source]: "hr" } },
-        { path: "stranger", bytes: "x", records: { ...sealed("x"), [PAX.client]: "other" } },
-        { path: "fine", bytes: "x", records: sealed("x") },
-      ),
-      asAgent,
-    );
-    expect(told(lines).slice(0, -1)).toEqual([
-      "1 digest-mismatch",
-      "2 request-invalid",
-      "3 digest-required",
-      "4 source-not-allowed",
-      "5 client-not-allowed",
-      "6 created",
-    ]);
-  });
-
-  test.for([
-    ["in a content", (tar: Buffer) => tar.subarray(0, tar.length - 1024 - 600)],
-    ["in a header", (tar: Buffer) => tar.subarray(0, 1024 + 512 + 512 + 100)],
-    ["before its end", (tar: Buffer) => tar.subarray(0, tar.length - 1024)],
-  ] as const)("a tar that is cut %s: what came before stays, and it says so", async ([where, cut]) => {
-    const source = `cut-${where.replaceAll(" ", "-")}`;
-    const whole = tarOf({ path: "first", bytes: "1" }, { path: "second", bytes: "x".repeat(1000) });
-    const lines = await send(cut(whole), asKey, source);
-    const end = lines.at(-1);
-    expect(end).toMatchObject({ end: true, complete: false });
-    expect(lines.at(-2)).toMatchObject({ entry: null, problem: { code: "bundle-invalid" } });
-    expect(lines[0]).toMatchObject({ entry: 1, status: "created" });
-  });
-
-  test.for([
-    ["no tar", Buffer.from("hello"), 400, "bundle-invalid"],
-    ["nothing", Buffer.alloc(0), 400, "bundle-invalid"],
-    ["gzip that is cut", gzipSync(randomBytes(3000)).subarray(0, 2000), 400, "bundle-invalid"],
-    ["an unknown coding", Buffer.from("x"), 415, "content-encoding-refused"],
-  ] as const)("%s is a problem like any other", async ([, body, status, code]) => {
-    const headers = status === 415 ? { ...asKey, "content-encoding": "br" } : asKey;
-    const answer = await rig.ask("POST", "/v1/bundles/pos", headers, body);
-    expect([answer.status, answer.json.code]).toEqual([status, code]);
-  });
-
-  test("a bomb by ratio, and one by its size; what came before stays", async () => {
-    const bomb = tarOf({ path: "small", bytes: "1" }, { path: "bomb", bytes: Buffer.alloc(100 * 2 ** 20) });
-    const lines = await send(gzipSync(bomb), asKey, "bomb");
-    expect(lines[0]).toMatchObject({ entry: 1, status: "created" });
-    expect(lines.at(-2)).toMatchObject({ entry: null, problem: { code: "bundle-inflated", status: 413 } });
-    async function* plain(): AsyncGenerator<Buffer> {
-      yield entryHead({ path: Buffer.from("big"), size: 300 * 2 ** 20, mtimeNs: 0n, records: [] });
-      for (let i = 0; i < 300; i += 1) yield Buffer.alloc(2 ** 20, i);
-      yield TRAILER;
-    }
-    const answer = await rig.ask("POST", "/v1/bundles/size", asKey, plain());
-    expect(answer.body.toString()).toContain("bundle-inflated");
-  });
-
-  test("a gigabyte of headers is refused after one megabyte of them", async () => {
-    const pax = Buffer.alloc(512);
-    entryHead({ path: Buffer.from("x"), size: 0, mtimeNs: 0n, records: [["pad", "x".repeat(70_000)]] }).copy(
-      pax,
-      0,
-      0,
-      512,
-    );
-    let sent = 0;
-    async function* headers(): AsyncGenerator<Buffer> {
-      const one = entryHead({
-        path: Buffer.from("x"),
-        size: 0,
-        mtimeNs: 0n,
-        records: [["pad", "x".repeat(70_000)]],
-      });
-      for (let i = 0; i < 15_000; i += 1) {
-        sent += one.length;
-        yield one.subarray(0, one.length - 512);
+describe("a receiver in trouble", () => {
+  test("a lake that fails ends the bundle with a problem that passes; what it took before stays", async () => {
+    let failing = false;
+    const troubled = await startRig({
+      wrap: (lake) => ({
+        ...lake,
+        publish: async (staged, key, metadata) => {
+          if (failing && key.startsWith("raw/")) {
+            await staged.discard();
+            throw new ProblemError("lake-unavailable", "/var/lib/secret is full", { retryAfter: 7 });
+          }
+          await lake.publish(staged, key, metadata);
+        },
+      }),
+    });
+    try {
+      const { sent, line, rest } = talk(troubled);
+      sent.write(entry("before"));
+      expect(await line()).toMatchObject({ status: "created" });
+      failing = true;
+      sent.write(Buffer.concat([entry("during/1"), entry("during/2")]));
+      sent.end(tar(...Array.from({ length: 600 }, (_, i) => entry(`later/${i}`))));
+      const lines = await rest();
+      expect(lines.at(-1)).toMatchObject({ complete: false, delivered: 1 });
+      for (const { problem } of lines.slice(0, -1)) {
+        expect(problem).toMatchObject({ code: "lake-unavailable", retryAfter: 7 });
+        expect(problem.detail).not.toMatch(/secret/);
       }
+      expect(await troubled.entries()).toBe(1);
+      expect(troubled.lake.staged()).toBe(0);
+      failing = false;
+      expect((await send(tar(entry("during/1")), {}, troubled)).lines).toMatchObject([
+        { status: "created" },
+        { complete: true },
+      ]);
+    } finally {
+      await troubled.stop();
     }
-    const answer = await rig
-      .ask("POST", "/v1/bundles/headers", asKey, headers())
-      .catch((error: unknown) => error);
-    if (!(answer instanceof Error))
-      expect((answer as { json: { code: string } }).json.code).toBe("bundle-invalid");
-    expect(sent).toBeLessThan(100 * 2 ** 20);
-    expect((await rig.ask("GET", "/healthz")).status).toBe(200);
   });
 
-  test("who may not write here is told before the body", async () => {
-    for (const [headers, path, code] of [
-      [{}, "/v1/bundles/pos", "unauthenticated"],
-      [asKey, "/v1/bundles/..", "source-invalid"],
-      [{ ...asKey, "content-range": "bytes 1-2/3" }, "/v1/bundles/pos", "request-invalid"],
-      [{ ...asKey, "idempotency-key": "x".repeat(100) }, "/v1/bundles/pos", "request-invalid"],
-    ] as const)
-      expect((await rig.ask("POST", path, headers, tarOf({ path: "a", bytes: "b" }))).json.code).toBe(code);
+  test("stops in the middle of a bundle: what was acknowledged stays, and it stops", async () => {
+    const stopping = await startRig({ settings: { stopWithin: "1s" } });
+    const { sent, line, rest } = talk(stopping);
+    sent.write(entry("acknowledged"));
+    const { versionId } = await line();
+    sent.write(entry("unfinished", { bytes: Buffer.alloc(9000) }).subarray(0, 4000));
+    const lines = rest();
+    await stopping.receiver.stop();
+    expect((await lines).filter(({ status }) => status !== undefined)).toEqual([]);
+    expect(await stopping.entries()).toBe(1);
+    expect([...stopping.lake.objects.keys()].filter((key) => key.startsWith("raw/"))).toEqual([
+      expect.stringContaining(versionId),
+    ]);
+    sent.destroy();
+    await stopping.stop();
   });
 
-  test("revoked in the middle: it ends with the reason, and what has a receipt stays", async () => {
-    rig.gate.add("leaver", { kind: "key" });
-    async function* body(): AsyncGenerator<Buffer> {
-      yield entryOf({ path: "stays", bytes: "1" });
-      const before = Date.now();
-      while (rig.gate.watched("leaver") === 0 && Date.now() - before < 5000)
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      rig.gate.revoke("leaver");
-      yield entryOf({ path: "too-late", bytes: "2" });
-      yield TRAILER;
+  test("as many at once as it has places, and then it is busy", async () => {
+    const small = await startRig({ settings: { limits: { concurrent: 2 } } });
+    try {
+      const talks = [talk(small), talk(small)];
+      for (const { sent } of talks) sent.write(entry("x").subarray(0, 100));
+      await expect.poll(() => small.gate.watched("key")).toBe(2);
+      expect(await send(tar(entry("y")), {}, small)).toMatchObject({
+        status: 503,
+        problem: { code: "busy" },
+      });
+      for (const { sent } of talks) sent.destroy();
+      await expect.poll(async () => (await send(tar(entry("y")), {}, small)).status).toBe(200);
+    } finally {
+      await small.stop();
     }
-    const answer = await rig.ask("POST", "/v1/bundles/leaving", { authorization: "Bearer leaver" }, body());
-    const lines = linesOf(answer.body.toString());
-    expect(lines[0]).toMatchObject({ status: "created", path: "stays" });
-    expect(lines.at(-1)).toMatchObject({ end: true, complete: false });
-    expect(JSON.stringify(lines.at(-2))).toContain("agent-revoked");
   });
 });

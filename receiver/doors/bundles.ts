@@ -28,6 +28,9 @@ export interface BundlesDoor extends ByteDoor {
 
 /** Of small files that wait for the disk, in all bundles together. */
 const MEMORY = 32 * 2 ** 20;
+/** What a small file takes besides its bytes: its names, each byte of which may be escaped, in several places. */
+const ITEM = 1024;
+const NAME_TIMES = 8;
 /** What is kept of an entry's key: a hash of its path comes behind it, and both are a captureId. */
 const KEY_MOST = 128 - 33;
 
@@ -38,6 +41,7 @@ interface Small extends Item {
 
 export function bundlesDoor(door: BundlesDoor): Hono<DoorEnv> {
   const memory = new Memory(MEMORY);
+  const answering = new Set<Lines>();
   const take = async (c: DoorContext): Promise<Response> => {
     const { gate, places, pace } = door;
     const principal = await identify(gate, c);
@@ -48,27 +52,34 @@ export function bundlesDoor(door: BundlesDoor): Hono<DoorEnv> {
     refusePieces(c);
     const target = { principal, client, source, key: keyOf(c) };
     return await places.hold(principal, client, async () => {
-      const lines = new Lines(c, pace.idle);
       let starved = (): void => {};
-      const body = readBody(c.env.incoming, c.env.outgoing, pace, { waits: () => starved() });
-      const tar = new TarReader(unpacked(body.bytes, header(c, "content-encoding"), door.bundle));
-      let end: ProblemError | undefined;
+      const body = readBody(c.env.incoming, c.env.outgoing, pace, true);
+      const plain = unpacked(body.bytes, header(c, "content-encoding"), door.bundle);
+      const tar = new TarReader(plain, () => starved());
+      const lines = new Lines(c, pace.idle, answering);
       try {
-        await whileAllowed(gate, principal, [client], body.fail, async (stillAllowed) => {
-          const bundle = new Bundle(door, c, lines, target, memory, stillAllowed);
-          starved = bundle.starved;
-          await bundle.read(tar);
-        });
-      } catch (error) {
-        if (!lines.begun) throw error;
-        report(door, c, error);
-        end = outward(error);
+        let end: ProblemError | undefined;
+        try {
+          await whileAllowed(gate, principal, [client], body.fail, async (stillAllowed) => {
+            const bundle = new Bundle(door, c, lines, target, memory, stillAllowed);
+            starved = bundle.starved;
+            await bundle.read(tar);
+          });
+        } catch (error) {
+          if (!lines.begun) throw error;
+          report(door, c, error);
+          end = outward(error);
+        } finally {
+          starved = () => {};
+          // Whoever unpacks may wait for a sender that waits for this answer.
+          body.fail(new ProblemError("bundle-invalid", "the bundle is not read on"));
+          await tar.close();
+        }
+        await lines.end(end);
+        return RESPONSE_ALREADY_SENT;
       } finally {
-        starved = () => {};
-        await tar.close();
+        lines.close();
       }
-      lines.end(end);
-      return RESPONSE_ALREADY_SENT;
     });
   };
   const route = `${ROUTE.bundles}/:source`;
@@ -105,7 +116,7 @@ class Bundle {
   async read(tar: TarReader): Promise<void> {
     try {
       for (let entry = await tar.next(); entry !== undefined; entry = await tar.next()) {
-        await this.#lines.room();
+        await this.#lines.room(this.#stillAllowed);
         if (entry.kind !== "directory") await this.#entry(entry, tar);
       }
     } catch (error) {
@@ -126,11 +137,10 @@ class Bundle {
     }
     const { delivery, sha256 } = delivered;
     if (entry.size <= SMALL_FILE) {
+      const file = { delivery, bytes: await tar.take(), sha256 };
       const marks = [delivery.pathEncoded, ` ${delivery.captureId}`];
-      await this.#batches.add(entry.size, async () => {
-        const bytes = await tar.take();
-        return { marks, named, file: { delivery, bytes, sha256 } };
-      });
+      const bytes = entry.size + NAME_TIMES * entry.name.length + ITEM;
+      await this.#batches.add({ bytes, marks, named, file });
       return;
     }
     await this.#batches.idle();
@@ -187,6 +197,8 @@ function report(door: BundlesDoor, c: DoorContext, error: unknown): void {
 function endsBundle(error: unknown): boolean {
   if (!(error instanceof ProblemError)) return true;
   const { code, status } = error;
+  // A smaller one may have room.
+  if (code === "quota-stored") return false;
   return status >= 500 || status === 401 || STOPS.has(code);
 }
 
@@ -205,7 +217,7 @@ function nameOf(entry: TarEntry): Named {
   return {
     number: entry.number,
     path: displayPath(pathOf(entry)).slice(0, 4096),
-    captureId: entry.records.get(PAX.captureId)?.toString("utf8").slice(0, 128),
+    captureId: captureKey.safeParse(entry.records.get(PAX.captureId)?.toString("utf8")).data,
   };
 }
 

@@ -96,7 +96,8 @@ export class Files implements Ingest {
           });
         } catch (error) {
           if (error instanceof ProblemError) return error;
-          throw error;
+          // Of the others it says nothing: they have their own answers.
+          return new ProblemError("internal", "the receiver failed", { cause: error, retryAfter: 5 });
         }
       }),
     );

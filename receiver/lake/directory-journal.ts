@@ -10,13 +10,8 @@
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
+import type { Small } from "./directory-tree.ts";
 import { type Disk, lakeFault, syncFolder } from "./disk.ts";
-
-/** An object's bytes and its key. */
-export interface Small {
-  readonly key: string;
-  readonly bytes: Uint8Array;
-}
 
 /** A journal is closed when it has so many bytes or is so old, and settled then. */
 const MOST_BYTES = 64 * 2 ** 20;
@@ -120,9 +115,8 @@ function recordOf(objects: readonly Small[]): readonly Uint8Array[] {
 
 /** The system may take a part of it at a time. */
 async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
-  for (const piece of pieces)
-    for (let at = 0; at < piece.length; )
-      at += (await handle.write(piece, at, piece.length - at)).bytesWritten;
+  const whole = Buffer.concat(pieces);
+  for (let at = 0; at < whole.length; ) at += (await handle.write(whole, at, whole.length - at)).bytesWritten;
 }
 
 /** The objects of a journal, record by record; ends before what is not whole. */

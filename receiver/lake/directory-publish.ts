@@ -3,8 +3,8 @@
  * folder that took some of them is synced once. Many: one sync of a journal that holds them all, and they are renamed in.
  */
 
-import type { Journal, Small } from "./directory-journal.ts";
-import type { Tree, Unit } from "./directory-tree.ts";
+import type { Journal } from "./directory-journal.ts";
+import type { Small, Tree, Unit } from "./directory-tree.ts";
 import { type Disk, lakeFault } from "./disk.ts";
 
 /** Makes them durable; gives what kept each from it, undefined for those that are. Of those that are not nothing is left. */

@@ -17,6 +17,12 @@ export interface Unit {
   readonly inside: readonly string[];
 }
 
+/** An object that memory holds: its bytes and its key. */
+export interface Small {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
+
 const VERSION = /^((?:raw|quarantine)\/client=[^/]+\/source=[^/]+\/date=[^/]+\/[^/]+)\/(.+)$/;
 
 export type Tree = ReturnType<typeof openTree>;

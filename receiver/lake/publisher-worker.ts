@@ -2,11 +2,12 @@
 import { join } from "node:path";
 import { parentPort, threadId, workerData } from "node:worker_threads";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { Journal, type Small } from "./directory-journal.ts";
+import { Journal } from "./directory-journal.ts";
 import { publishSmall } from "./directory-publish.ts";
 import type { Ground, PublishAnswer, PublishOrder } from "./directory-publishers.ts";
-import { flushDisk, ownerName, replay, thisOwner } from "./directory-replay.ts";
-import { openTree } from "./directory-tree.ts";
+import { ownerName, thisOwner } from "./directory-replay.ts";
+import { settler } from "./directory-settle.ts";
+import { openTree, type Small } from "./directory-tree.ts";
 import { guardUnseenRoot } from "./root-guard.ts";
 import { openStaging } from "./stage.ts";
 import { synchronousDisk } from "./synchronous-disk.ts";
@@ -16,7 +17,7 @@ const SETTLE_EVERY_MS = 5000;
 const port = parentPort;
 if (port === null) throw new Error("this file is a worker thread's");
 
-const { root, lake, claimFile } = workerData as Ground;
+const { root, lake, claimFile, failures } = workerData as Ground;
 const disk = synchronousDisk;
 const guard = guardUnseenRoot(root, isOurs, disk);
 const staging = openStaging(join(root, ".staging", "bodies"), disk, guard.require);
@@ -54,25 +55,12 @@ function faultOf(error: Error) {
   };
 }
 
-/** Once the system has written what a journal holds, the journal may go. */
-async function settle(): Promise<void> {
-  const files = (await journal?.due()) ?? [];
-  if (files.length === 0) return;
-  try {
-    if (failed) await replay(tree, disk, files, true);
-    await flushDisk(tree, disk, files);
-    failed = false;
-    await journal?.settled(files);
-  } catch {
-    // The journals stay. What the system could not write it forgets, so the next time it is written anew.
-    failed = true;
-  }
+if (journal !== undefined) {
+  const settle = settler(journal, tree, disk, new Int32Array(failures));
+  let settling = Promise.resolve();
+  setInterval(() => {
+    settling = settling.then(settle);
+  }, SETTLE_EVERY_MS).unref();
 }
-
-let failed = false;
-let settling = Promise.resolve();
-setInterval(() => {
-  settling = settling.then(settle);
-}, SETTLE_EVERY_MS).unref();
 
 port.on("message", (order: PublishOrder) => void obey(order).then((answer) => port.postMessage(answer)));

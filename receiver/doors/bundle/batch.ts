@@ -3,8 +3,9 @@
  * made durable. Where the sender is slower than we are, nothing waits for a batch to be full.
  */
 
-/** What may not be twice among all that is under way. */
+/** What one thing of a batch takes of memory, in all, and what may not be twice among all that is under way. */
 export interface Item {
+  readonly bytes: number;
   readonly marks: readonly string[];
 }
 
@@ -59,24 +60,19 @@ export class Batches<T extends Item> {
     this.#work = work;
   }
 
-  /** Takes in what `make` gives, which has so many bytes, when there is memory for it. Resolves when the next one may come. */
-  async add(bytes: number, make: () => Promise<T>): Promise<void> {
+  /**
+   * Takes it over. Resolves when the next one may come. It counts from here on, when all of it is in hand: memory that
+   * is held ahead for bytes that a slow sender keeps back would be kept from everybody.
+   */
+  async add(item: T): Promise<void> {
     this.#throwFailure();
     this.#starved = false;
-    if (!this.#memory.has(bytes)) this.#launch();
-    await this.#memory.take(bytes);
-    let item: T;
-    try {
-      item = await make();
-      if (item.marks.some((mark) => this.#marks.has(mark))) await this.idle();
-    } catch (error) {
-      // Of a body that breaks off here nothing is held: or a hundred of them would stop all bundles for good.
-      this.#memory.give(bytes);
-      throw error;
-    }
+    if (item.marks.some((mark) => this.#marks.has(mark))) await this.idle();
+    if (!this.#memory.has(item.bytes)) this.#launch();
+    await this.#memory.take(item.bytes);
     for (const mark of item.marks) this.#marks.add(mark);
     this.#gathered.push(item);
-    this.#bytes += bytes;
+    this.#bytes += item.bytes;
     if (this.#gathered.length < MOST_ITEMS && this.#bytes < MOST_BYTES) return;
     while (this.#underway.size >= MOST_UNDERWAY) await Promise.race(this.#underway);
     this.#throwFailure();

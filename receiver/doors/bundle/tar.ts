@@ -1,13 +1,19 @@
 /**
  * Reads a tar stream entry by entry, as it comes. Whatever the stream says, memory is bounded: extended headers by
- * MOST_EXTENDED bytes before an entry, contents by whoever takes them. A stream that ends anywhere but behind its
- * end block was cut, and says so.
+ * MOST_EXTENDED bytes before an entry, of which only the records that are used stay; contents by whoever takes them.
+ * A stream that ends anywhere but behind its end block was cut, and says so.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { BLOCK, type Header, padding, readHeader, readPax } from "@tributary/shared/tar.ts";
+import { PAX } from "@tributary/shared/protocol.ts";
+import { BLOCK, type Header, OCTAL_END, padding, readHeader, readPax } from "@tributary/shared/tar.ts";
 
-/** Longest paths are 4,096 bytes; access lists and attributes of foreign systems have room too. */
+/** Headers and all, before one entry: access lists and attributes of foreign systems have room too. */
 const MOST_EXTENDED = 2 ** 20;
+/** Of one record that is used; paths have 4,096 bytes at most. */
+const MOST_RECORD = 64 * 2 ** 10;
+/** Records that are used. Of the others a header may hold a hundred thousand. */
+const USED: ReadonlySet<string> = new Set(["path", "size", "mtime", ...Object.values(PAX)]);
+const SPARSE = "GNU.sparse.";
 
 export interface TarEntry {
   /** The first is 1; what only describes the next entry does not count. */
@@ -33,22 +39,25 @@ export class TarReader {
   #left = 0;
   #padding = 0;
   #name = "";
-  #globals = new Map<string, Buffer>();
+  #globals: Records = new Map();
+  readonly #waits: () => void;
   /** What the source threw: it does not say it twice. */
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(source: AsyncIterable<Uint8Array>) {
+  /** `waits` is told when nothing more comes for now. */
+  constructor(source: AsyncIterable<Uint8Array>, waits: () => void = () => {}) {
     this.#source = source[Symbol.asyncIterator]();
+    this.#waits = waits;
   }
 
   /** The next entry, what was not taken of the one before being passed over; undefined behind the last. Throws `bundle-invalid`. */
   async next(): Promise<TarEntry | undefined> {
     await this.#skip(this.#left + this.#padding);
     this.#left = this.#padding = 0;
-    let local = new Map<string, Buffer>();
+    let local: Records = new Map();
     let extended = 0;
     for (;;) {
-      if (!(await this.#has(1)))
+      if (!(await this.#more()))
         throw cut(`after entry ${this.#number}, without the end that a whole one has`);
       const block = await this.#take(BLOCK, "in a header");
       const header = readHeader(block);
@@ -64,17 +73,17 @@ export class TarReader {
         return undefined;
       }
       if (!EXTENDED.includes(header.type)) return await this.#entry(header, block, local);
-      extended += header.size;
+      extended += BLOCK + header.size;
       if (extended > MOST_EXTENDED)
         throw new ProblemError(
           "bundle-invalid",
           `before entry ${this.#number + 1} stand more than ${MOST_EXTENDED} bytes of extended headers`,
         );
-      const bytes = Buffer.from(await this.#take(header.size, "in an extended header"));
+      const bytes = await this.#take(header.size, "in an extended header");
+      if (header.type === "L") local = this.#merged(local, new Map([["path", untilNul(bytes)]]));
+      if (header.type === "x") local = this.#merged(local, this.#pax(bytes));
+      if (header.type === "g") this.#globals = this.#merged(this.#globals, this.#pax(bytes));
       await this.#skip(padding(header.size));
-      if (header.type === "L") local.set("path", untilNul(bytes));
-      if (header.type === "x") local = new Map([...local, ...this.#pax(bytes)]);
-      if (header.type === "g") this.#globals = bounded(new Map([...this.#globals, ...this.#pax(bytes)]));
     }
   }
 
@@ -97,7 +106,7 @@ export class TarReader {
   /** The content of the current entry; a piece is valid until the next one is asked for. */
   async *stream(): AsyncGenerator<Uint8Array> {
     while (this.#left > 0) {
-      if (!(await this.#has(1)))
+      if (!(await this.#more()))
         throw cut(`in entry ${this.#number}, ${this.#name}, ${this.#left} bytes before its end`);
       const piece = this.#chunk.subarray(this.#at, this.#at + this.#left);
       this.#at += piece.length;
@@ -106,17 +115,17 @@ export class TarReader {
     }
   }
 
-  async #entry(header: Header, block: Buffer, local: Map<string, Buffer>): Promise<TarEntry> {
+  async #entry(header: Header, block: Buffer, local: Records): Promise<TarEntry> {
     const records = this.#globals.size === 0 ? local : new Map([...this.#globals, ...local]);
     this.#number += 1;
     const name = records.get("path") ?? header.name;
     this.#name = name.toString("utf8").slice(0, 200);
-    const sparse = header.type === "S" || [...records.keys()].some((key) => key.startsWith("GNU.sparse."));
-    const size = sizeOf(header, records);
+    const sparse = header.type === "S" || records.has(SPARSE);
+    const size = sizeOf(header, records, sparse);
     if (size === undefined)
       throw new ProblemError(
         "bundle-invalid",
-        `the size of entry ${this.#number}, ${this.#name}, cannot be read`,
+        `the size of entry ${this.#number}, ${this.#name}, cannot be read, or its header and its records tell two`,
       );
     if (header.type === "S") await this.#sparseMap(block);
     this.#left = size;
@@ -134,18 +143,32 @@ export class TarReader {
       more = (await this.#take(BLOCK, "in a sparse file"))[504] !== 0;
   }
 
-  #pax(bytes: Buffer): Map<string, Buffer> {
-    const records = readPax(bytes);
-    if (records !== undefined) return records;
+  #pax(bytes: Buffer): Records {
+    let sparse = false;
+    const records = readPax(bytes, (name) => {
+      sparse ||= name.startsWith(SPARSE);
+      return USED.has(name);
+    });
+    if (records !== undefined) return sparse ? records.set(SPARSE, Buffer.alloc(0)) : records;
     throw new ProblemError(
       "bundle-invalid",
       `the extended header behind entry ${this.#number} cannot be read`,
     );
   }
 
+  #merged(before: Records, more: Records): Records {
+    for (const [name, { length }] of more)
+      if (length > MOST_RECORD)
+        throw new ProblemError(
+          "bundle-invalid",
+          `before entry ${this.#number + 1} stands a record ${name} of ${length} bytes`,
+        );
+    return new Map([...before, ...more]);
+  }
+
   /** Behind the end only zeros may follow: what else does would be files that nobody took. */
   async #end(): Promise<void> {
-    while (await this.#has(1)) {
+    while (await this.#more()) {
       for (; this.#at < this.#chunk.length; this.#at += 1)
         if (this.#chunk[this.#at] !== 0)
           throw new ProblemError(
@@ -155,12 +178,19 @@ export class TarReader {
     }
   }
 
-  /** Exactly this many bytes, valid until more are asked for. */
+  /** Exactly this many bytes, valid until more are asked for; put together once, in however many pieces they come. */
   async #take(count: number, where: string): Promise<Buffer> {
-    if (this.#chunk.length - this.#at < count && !(await this.#has(count)))
-      throw cut(`${where} behind entry ${this.#number}`);
-    const bytes = this.#chunk.subarray(this.#at, this.#at + count);
-    this.#at += count;
+    if (this.#chunk.length - this.#at >= count) {
+      this.#at += count;
+      return this.#chunk.subarray(this.#at - count, this.#at);
+    }
+    const bytes = Buffer.allocUnsafe(count);
+    for (let done = 0; done < count; ) {
+      if (!(await this.#more())) throw cut(`${where} behind entry ${this.#number}`);
+      const copied = this.#chunk.copy(bytes, done, this.#at, this.#at + count - done);
+      this.#at += copied;
+      done += copied;
+    }
     return bytes;
   }
 
@@ -171,37 +201,36 @@ export class TarReader {
       this.#at += here;
       left -= here;
       if (left === 0) return;
-      if (!(await this.#has(1))) throw cut(`in entry ${this.#number}, ${this.#name}`);
+      if (!(await this.#more())) throw cut(`in entry ${this.#number}, ${this.#name}`);
     }
+  }
+
+  /** Whether anything comes before the end. */
+  async #more(): Promise<boolean> {
+    while (this.#at === this.#chunk.length) {
+      const { value, done } = await this.#ask();
+      if (done === true) return false;
+      this.#chunk = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      this.#at = 0;
+    }
+    return true;
   }
 
   async #ask(): Promise<IteratorResult<Uint8Array>> {
     if (this.#failure !== undefined) throw this.#failure.error;
+    const late = setImmediate(this.#waits);
     try {
       return await this.#source.next();
     } catch (error) {
       this.#failure = { error };
       throw error;
+    } finally {
+      clearImmediate(late);
     }
-  }
-
-  /** Whether so many bytes come before the end; what is here of them is copied, since it is not valid any more then. */
-  async #has(count: number): Promise<boolean> {
-    while (this.#chunk.length - this.#at < count) {
-      const rest = Buffer.from(this.#chunk.subarray(this.#at));
-      const { value, done } = await this.#ask();
-      if (done === true) {
-        this.#chunk = rest;
-        this.#at = 0;
-        return false;
-      }
-      const next = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-      this.#chunk = rest.length === 0 ? next : Buffer.concat([rest, next]);
-      this.#at = 0;
-    }
-    return true;
   }
 }
+
+type Records = Map<string, Buffer>;
 
 /** Headers that only describe the next entry: pax's, and GNU's for long names. */
 const EXTENDED = ["x", "g", "L", "K"];
@@ -220,13 +249,14 @@ const KINDS: Readonly<Record<string, string>> = {
 /** Whatever their size says, nothing follows them. */
 const WITHOUT_CONTENT = ["2", "3", "4", "5", "6"];
 
-/** Undefined when it cannot be one. */
-function sizeOf(header: Header, records: ReadonlyMap<string, Buffer>): number | undefined {
+/** Undefined when it cannot be one. A record says what the header has no digits for: where it has, both must say the same. */
+function sizeOf(header: Header, records: ReadonlyMap<string, Buffer>, sparse: boolean): number | undefined {
   if (WITHOUT_CONTENT.includes(header.type)) return 0;
   const stated = records.get("size")?.toString("latin1");
   if (stated === undefined) return header.size;
   const size = Number(stated);
-  return /^\d{1,16}$/.test(stated) && Number.isSafeInteger(size) ? size : undefined;
+  if (!/^\d{1,16}$/.test(stated) || !Number.isSafeInteger(size)) return undefined;
+  return sparse || size >= OCTAL_END || size === header.size ? size : undefined;
 }
 
 function mtimeOf(header: Header, records: ReadonlyMap<string, Buffer>): bigint {
@@ -237,16 +267,8 @@ function mtimeOf(header: Header, records: ReadonlyMap<string, Buffer>): bigint {
   return sign === "-" ? -ns : ns;
 }
 
-/** Records for all entries that follow stay as long as the stream does. */
-function bounded(globals: Map<string, Buffer>): Map<string, Buffer> {
-  let bytes = 0;
-  for (const [name, value] of globals) bytes += name.length + value.length;
-  if (bytes <= MOST_EXTENDED) return globals;
-  throw new ProblemError("bundle-invalid", `the global headers have more than ${MOST_EXTENDED} bytes`);
-}
-
 const untilNul = (bytes: Buffer): Buffer =>
-  bytes.subarray(0, bytes.includes(0) ? bytes.indexOf(0) : bytes.length);
+  Buffer.from(bytes.subarray(0, bytes.includes(0) ? bytes.indexOf(0) : bytes.length));
 
 function cut(where: string): ProblemError {
   return new ProblemError(
