@@ -84,7 +84,8 @@ export function readRetryAfter(field: string | undefined, now: number): number |
   return Number.isNaN(seconds) ? undefined : Math.min(LONGEST_RETRY_AFTER, Math.max(0, seconds));
 }
 
-function parse(text: string): unknown {
+/** Undefined where it is no JSON. */
+export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -20,7 +20,7 @@ export interface Receiver {
   /** Throws ProblemError; an aborted `signal` throws its reason. */
   call(call: Call): Promise<Answer>;
   /**
-   * An answer that comes line by line, each a JSON value, while the body still leaves. Throws like `call`, and repeats
+   * An answer that comes line by line, each a JSON value (undefined: it is none), while the body still leaves. Throws like `call`, and repeats
    * nothing: what was answered was answered.
    */
   lines(call: Call, take: (line: unknown) => void): Promise<void>;

@@ -1,236 +1,365 @@
-import { createHash } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
-import type { BundleLine } from "@tributary/shared/protocol.ts";
-import { BLOCK, padding, readHeader, readPax } from "@tributary/shared/tar.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/authority.ts";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Answer } from "../identity/answer.ts";
+import { ReceiverClock } from "../identity/clock.ts";
 import type { Call, Receiver } from "../identity/receiver.ts";
 import type { VersionParcel } from "../queue/queue.ts";
 import { Bundles } from "./bundles.ts";
+import { FakeReceiver } from "./fake-receiver.ts";
+import { HttpReceiver } from "./http.ts";
 
-const live = new AbortController().signal;
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+let authority: TestAuthority;
+let credentials: { cert: string; key: string };
+beforeAll(async () => {
+  authority = await makeTestAuthority("Tributary test authority");
+  credentials = await authority.issue(["127.0.0.1"]);
+});
 
-interface Arrived {
-  readonly captureId: string;
-  readonly sha256: string;
-  readonly path: string;
-  readonly bytes: Buffer;
+let stop: AbortController;
+let now: number;
+beforeEach(() => {
+  stop = new AbortController();
+  now = 1_000_000;
+});
+
+const bytesOf = (name: string): Buffer => Buffer.from(`the bytes of ${name}`);
+function parcel(name: string, source = "pos", bytes = bytesOf(name)): VersionParcel {
+  return {
+    kind: "version",
+    captureId: uuidv7(),
+    client: "acme",
+    source,
+    path: Buffer.from(name, "latin1"),
+    sealedAt: new Date().toISOString(),
+    state: { size: bytes.length, mtimeNs: 1_700_000_000_123_456_789n, ctimeNs: 1n, fileId: 7n },
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    partDigests: undefined,
+    spooled: undefined,
+  };
 }
+const many = (count: number, source?: string): VersionParcel[] =>
+  Array.from({ length: count }, (_, i) => parcel(`f${i}`, source));
+const carryAll = (bundles: Bundles, parcels: readonly VersionParcel[]) =>
+  Promise.allSettled(
+    parcels.map((one) => bundles.carry(one, bytesOf(one.path.toString("latin1")), stop.signal)),
+  );
+type Settled = Awaited<ReturnType<typeof carryAll>>;
+const codes = (settled: Settled): (string | undefined)[] =>
+  settled.map((one) =>
+    one.status === "rejected"
+      ? String((one.reason as Partial<ProblemError>).code)
+      : one.value === "alone"
+        ? "alone"
+        : String((one.value.json as { status: string }).status),
+  );
 
-/** Entries out of a bundle's body, as it comes. */
-async function* entriesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Arrived> {
-  let rest = Buffer.alloc(0);
-  let records = new Map<string, Buffer>();
-  for await (const chunk of body) {
-    rest = Buffer.concat([rest, chunk]);
-    for (;;) {
-      if (rest.length < BLOCK) break;
-      const header = readHeader(rest.subarray(0, BLOCK));
-      if (header === "invalid") throw new Error("no tar");
-      if (header === "end") return;
-      const end = BLOCK + header.size + padding(header.size);
-      if (rest.length < end) break;
-      const content = rest.subarray(BLOCK, BLOCK + header.size);
-      if (header.type === "x") records = readPax(content) ?? new Map();
-      else
-        yield {
-          captureId: String(records.get("TRIBUTARY.captureId")),
-          sha256: String(records.get("TRIBUTARY.sha256")),
-          path: String(records.get("path") ?? header.name),
-          bytes: Buffer.from(content),
-        };
-      rest = rest.subarray(end);
+describe("over the wire", () => {
+  let receiver: FakeReceiver;
+  let http: HttpReceiver;
+  let bundles: Bundles;
+  const key = generateKeyPairSync("ed25519");
+  beforeEach(async () => {
+    receiver = await new FakeReceiver(credentials, authority.cert).start();
+    receiver.agentKey = key.publicKey;
+    const { url } = receiver;
+    http = new HttpReceiver({
+      bearing: () => ({
+        agentId: receiver.agentId,
+        site: receiver.site,
+        url,
+        key: key.privateKey,
+        trust: { authorities: [{ pem: authority.cert, lastNamedAt: 0 }], systemNamedAt: null },
+        proxy: undefined,
+        ca: undefined,
+      }),
+      clock: new ReceiverClock(),
+      connections: 16,
+      env: {},
+      silenceMs: 2_000,
+    });
+    bundles = new Bundles({ receiver: http, now: () => now });
+  });
+  afterEach(async () => {
+    await http.close();
+    await receiver.stop();
+  });
+
+  test("those that come together ride together, each with its own receipt; the bytes and names are theirs", async () => {
+    const parcels = [...many(300), parcel("\xff\n", "pos"), parcel("d/".repeat(400) + "x", "pos")];
+    expect(new Set(codes(await carryAll(bundles, parcels)))).toEqual(new Set(["created"]));
+    expect(receiver.requests).toEqual(["POST /v1/bundles/pos"]);
+    const taken = new Map(receiver.taken.map(({ answer, bytes }) => [answer.captureId, { answer, bytes }]));
+    for (const { captureId, path } of parcels) {
+      expect(taken.get(captureId)?.bytes).toEqual(bytesOf(path.toString("latin1")));
+      expect(taken.get(captureId)?.answer.path).toBe(path.toString("utf8"));
+    }
+  });
+
+  test("who comes alone goes alone; sources do not mix", async () => {
+    expect(codes(await carryAll(bundles, many(1)))).toEqual(["alone"]);
+    await carryAll(bundles, [...many(2, "pos"), ...many(3, "till"), ...many(1, "lone")]);
+    expect(receiver.requests.toSorted((a, b) => a.localeCompare(b))).toEqual([
+      "POST /v1/bundles/pos",
+      "POST /v1/bundles/till",
+    ]);
+    expect(receiver.bundles.map(({ length }) => length).toSorted((a, b) => a - b)).toEqual([2, 3]);
+  });
+
+  test("receipts come while it is open: who waits for one and then sends the next rides along", async () => {
+    const chain = async (name: string): Promise<void> => {
+      for (let i = 0; i < 20; i += 1) {
+        const one = parcel(`${name}${i}`);
+        const answer = await bundles.carry(one, bytesOf(`${name}${i}`), stop.signal);
+        expect(answer).not.toBe("alone");
+      }
+    };
+    await Promise.all([chain("a"), chain("b"), chain("c")]);
+    expect(receiver.bundles.flat()).toHaveLength(60);
+    expect(receiver.bundles.length).toBeLessThan(20);
+  });
+
+  test("a bundle has so many bytes at most, and the rest goes in the next", async () => {
+    const large = Buffer.alloc(64 * 1024);
+    const parcels = Array.from({ length: 600 }, (_, i) => parcel(`l${i}`, "pos", large));
+    const done = await Promise.all(parcels.map((one) => bundles.carry(one, large, stop.signal)));
+    expect(done).not.toContain("alone");
+    expect(receiver.bundles.flat()).toHaveLength(600);
+    expect(receiver.bundles.length).toBeGreaterThan(1);
+  });
+
+  test("the line breaks after some receipts: the others ride once more, and nobody is delivered twice", async () => {
+    let lines = 0;
+    receiver.intercept = (_request, response) => {
+      const first = receiver.bundles.length === 0;
+      receiver.line = (line) => {
+        lines += 1;
+        if (first && lines === 50) setImmediate(() => response.destroy());
+        return first && lines >= 50 ? undefined : line;
+      };
+      return false;
+    };
+    const parcels = many(200);
+    expect(new Set(codes(await carryAll(bundles, parcels)))).toEqual(new Set(["created"]));
+    expect(receiver.bundles).toHaveLength(2);
+    expect(receiver.taken).toHaveLength(200);
+  });
+
+  test("nobody answers: each has its problem, after one repetition, and none is kept", async () => {
+    receiver.intercept = (request) => {
+      request.resume();
+      return true;
+    };
+    const settled = await carryAll(bundles, many(50));
+    expect(new Set(codes(settled))).toEqual(new Set(["receiver-unreachable"]));
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  test("nobody is there: the same, and it is not tried over and over", async () => {
+    let asked = 0;
+    await http.close();
+    await receiver.stop();
+    const deaf: Receiver = {
+      call: (call) => http.call(call),
+      lines: (call, take) => {
+        asked += 1;
+        return http.lines(call, take);
+      },
+    };
+    bundles = new Bundles({ receiver: deaf, now: () => now });
+    expect(new Set(codes(await carryAll(bundles, many(50))))).toEqual(new Set(["receiver-unreachable"]));
+    expect(asked).toBe(2);
+  });
+
+  test.for([
+    ["rubbish", "{ no json\n"],
+    ["JSON that is no line", '{"hello": "world"}\n'],
+    ["a line without an end", "x".repeat(70_000).repeat(40)],
+  ] as const)(
+    "%s: the answer is given up, and each of the unnamed has a problem that passes",
+    async ([, text]) => {
+      let lines = 0;
+      receiver.line = (line) => (++lines > 5 ? text : line);
+      const settled = codes(await carryAll(bundles, many(30)));
+      expect(settled.filter((code) => code === "created")).toHaveLength(5);
+      expect(settled.filter((code) => code === "receipt-invalid")).toHaveLength(25);
+    },
+  );
+
+  test("closed early, in the middle of the body: ridden once more", async () => {
+    let first = true;
+    receiver.intercept = (request, response) => {
+      if (!first) return false;
+      first = false;
+      request.once("data", () => response.destroy());
+      return true;
+    };
+    expect(new Set(codes(await carryAll(bundles, many(500))))).toEqual(new Set(["created"]));
+  });
+
+  test("answered before it was read: each has the answer, and the next bundle goes", async () => {
+    const busy = new ProblemError("busy", "full", { retryAfter: 3 });
+    receiver.intercept = (_request, response) => {
+      response.writeHead(503, { "content-type": "application/problem+json", "retry-after": "3" });
+      response.end(JSON.stringify(problemBody(busy)));
+      return true;
+    };
+    const settled = await carryAll(bundles, many(20));
+    expect(new Set(codes(settled))).toEqual(new Set(["busy"]));
+    expect((settled[0] as PromiseRejectedResult).reason).toMatchObject({ retryAfter: 3 });
+    receiver.intercept = () => false;
+    expect(new Set(codes(await carryAll(bundles, many(20))))).toEqual(new Set(["created"]));
+  });
+
+  test("told to stop while bundles are open: everybody is let go, at once, also those that had not left", async () => {
+    receiver.intercept = (request, response) => {
+      request.resume();
+      response.writeHead(200).flushHeaders();
+      return true;
+    };
+    const sources = ["a", "b", "c", "d", "e", "f"];
+    const carrying = Promise.all(sources.map((source) => carryAll(bundles, many(20, source))));
+    await expect.poll(() => receiver.requests.length).toBe(4);
+    stop.abort(new Error("the agent stops"));
+    const settled = (await carrying).flat();
+    for (const one of settled) expect(one).toMatchObject({ reason: { message: "the agent stops" } });
+    expect(receiver.requests).toHaveLength(4);
+    expect(codes(await carryAll(bundles, many(2)))).toEqual(["undefined", "undefined"]);
+  });
+});
+
+describe("a receiver that", () => {
+  /** Reads the whole body, then says `lines`; counts how often it was asked. */
+  class Scripted implements Receiver {
+    asked = 0;
+    readonly answer: (entries: number, asked: number, call: Call) => Iterable<unknown>;
+    constructor(answer: (entries: number, asked: number, call: Call) => Iterable<unknown>) {
+      this.answer = answer;
+    }
+    call(): Promise<Answer> {
+      throw new Error("not used");
+    }
+    async lines({ body, ...call }: Call, take: (line: unknown) => void): Promise<void> {
+      this.asked += 1;
+      let bytes = 0;
+      for await (const piece of (body as () => AsyncIterable<Uint8Array>)()) bytes += piece.length;
+      for (const line of this.answer(bytes, this.asked, call)) take(line);
     }
   }
-}
-
-let answer: (arrived: Arrived, n: number) => BundleLine | undefined | "break" | "end";
-let bundles: { readonly call: Call; readonly arrived: Arrived[] }[];
-let refuse: (() => ProblemError | undefined) | undefined;
-let now: number;
-
-beforeEach(() => {
-  bundles = [];
-  refuse = undefined;
-  now = 0;
-  answer = (arrived, n) => receipt(arrived, n);
-});
-afterEach(() => expect(bundles.every(({ call }) => call.path.startsWith("/v1/bundles/"))).toBe(true));
-
-function receipt({ captureId, sha256: digest, path, bytes }: Arrived, entry: number): BundleLine {
-  return {
-    ...{
-      entry,
-      status: "created",
-      versionId: uuidv7(),
-      client: "acme",
-      source: "pos",
-      path,
-      pathEncoded: path,
-    },
-    ...{ size: bytes.length, sha256: digest, captureId, receivedAt: "2026-01-01T00:00:00Z", receipt: "jws" },
-  };
-}
-
-const receiver: Receiver = {
-  call: () => Promise.reject(new Error("not used")),
-  async lines(call, take) {
-    const bundle = { call, arrived: [] as Arrived[] };
-    bundles.push(bundle);
-    const refused = refuse?.();
-    if (refused !== undefined) throw refused;
-    if (typeof call.body !== "function") throw new Error("a bundle is a stream");
-    for await (const arrived of entriesOf(call.body())) {
-      bundle.arrived.push(arrived);
-      const line = answer(arrived, bundle.arrived.length);
-      if (line === "break") throw new ProblemError("receiver-unreachable", "the line broke");
-      if (line === "end") return;
-      if (line !== undefined) take(line);
-    }
-    take({ end: true, complete: true, delivered: 1, refused: 0 });
-  },
-};
-
-function parcel(name: string, bytes: Buffer, source = "pos"): VersionParcel {
-  return {
-    ...{ kind: "version", captureId: uuidv7(), client: "acme", source, path: Buffer.from(name) },
-    ...{
-      sealedAt: "2026-01-01T00:00:00.000Z",
-      sha256: sha256(bytes),
-      partDigests: undefined,
-      spooled: undefined,
-    },
-    state: { size: bytes.length, mtimeNs: 1n, ctimeNs: 1n, fileId: 1n },
-  };
-}
-
-const ride = (of: Bundles, names: readonly string[], source?: string) =>
-  names.map((name) => of.carry(parcel(name, Buffer.from(name), source), Buffer.from(name), live));
-const fresh = (): Bundles => new Bundles({ receiver, now: () => now });
-const names = (count: number, prefix = "f"): string[] =>
-  Array.from({ length: count }, (_, i) => `${prefix}/${i}`);
-
-describe("small parcels", () => {
-  test("that come together ride together, and each has its own answer", async () => {
-    const answers = await Promise.all(ride(fresh(), names(500)));
-    expect(bundles).toHaveLength(1);
-    expect(bundles[0]?.arrived.map(({ path }) => path)).toEqual(names(500));
-    expect(bundles[0]?.arrived.every(({ bytes, sha256: digest }) => sha256(bytes) === digest)).toBe(true);
-    for (const [i, one] of answers.entries())
-      expect(one).toMatchObject({ status: 201, json: { path: `f/${i}` } });
+  const end = { end: true, complete: true, delivered: 0, refused: 0 };
+  const receipt = ({ captureId, path }: VersionParcel, entry = 1) => ({
+    ...{ entry, status: "created", versionId: "v", client: "acme", source: "pos", path: String(path) },
+    ...{ pathEncoded: String(path), size: 1, sha256: null, captureId, receivedAt: now, receipt: "r" },
   });
+  const wire = (code: string) => ({ type: "about:blank", title: code, status: 400, code, detail: "why" });
+  const problem = ({ captureId }: VersionParcel, code: string) => ({
+    entry: 1,
+    captureId,
+    problem: wire(code),
+  });
+  const rides = (answer: Scripted["answer"]): readonly [Bundles, Scripted] => {
+    const receiver = new Scripted(answer);
+    return [new Bundles({ receiver, now: () => now }), receiver];
+  };
 
-  test("one alone goes by itself; sources do not share a bundle", async () => {
-    const all = fresh();
-    expect(await Promise.all(ride(all, ["alone"]))).toEqual(["alone"]);
-    await Promise.all([...ride(all, names(5), "pos"), ...ride(all, names(5), "hr")]);
-    expect(bundles.map(({ call, arrived }) => [call.path, arrived.length])).toEqual([
-      ["/v1/bundles/pos", 5],
-      ["/v1/bundles/hr", 5],
+  test("answers for captures that nobody sent: nobody is deceived", async () => {
+    const parcels = many(3);
+    const [bundles] = rides(() => [
+      receipt(parcel("stranger")),
+      { ...receipt(parcel("x")), captureId: undefined },
+      end,
     ]);
+    expect(new Set(codes(await carryAll(bundles, parcels)))).not.toContain("created");
   });
 
-  test("that come later get on while it is under way", async () => {
-    const all = fresh();
-    let second: Promise<unknown>[] = [];
-    answer = (arrived, n) => {
-      if (n === 2) second = ride(all, names(3, "late"));
-      return receipt(arrived, n);
-    };
-    await Promise.all(ride(all, names(2)));
-    await Promise.all(second);
-    expect(bundles).toHaveLength(1);
-    expect(bundles[0]?.arrived).toHaveLength(5);
+  test("names one twice: the first word counts", async () => {
+    const [a, b] = many(2) as [VersionParcel, VersionParcel];
+    const line = (one: VersionParcel) => ({
+      ...receipt(one),
+      receivedAt: new Date(now).toISOString(),
+      sha256: one.sha256,
+      versionId: uuidv7(),
+    });
+    const [bundles] = rides(() => [
+      line(a),
+      problem(a, "path-invalid"),
+      problem(b, "quota-file"),
+      line(b),
+      end,
+    ]);
+    expect(codes(await carryAll(bundles, [a, b]))).toEqual(["created", "quota-file"]);
   });
 
-  test("more than one bundle takes go in the next", async () => {
-    const large = Buffer.alloc(1_000_000, "x");
-    const all = fresh();
-    const riding = Array.from({ length: 70 }, (_, i) => all.carry(parcel(`l/${i}`, large), large, live));
-    await Promise.all(riding);
-    expect(bundles.length).toBeGreaterThan(1);
-    for (const { arrived } of bundles)
-      expect(arrived.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBeLessThan(35_000_000);
-    expect(bundles.flatMap(({ arrived }) => arrived)).toHaveLength(70);
-  });
-});
-
-describe("what goes wrong", () => {
-  test("with one is that one's alone", async () => {
-    answer = (arrived, entry) =>
-      arrived.path === "f/3"
-        ? {
-            ...{ entry, path: arrived.path, captureId: arrived.captureId },
-            problem: problemBody(new ProblemError("quota-file", "too large", { retryAfter: 60 })),
-          }
-        : receipt(arrived, entry);
-    const ends = await Promise.allSettled(ride(fresh(), names(6)));
-    expect(ends.map(({ status }) => status === "fulfilled")).toEqual([true, true, true, false, true, true]);
-    expect(ends[3]).toMatchObject({ reason: { code: "quota-file", retryAfter: 60 } });
+  test("forgets one though it read all: it rides once more, then has a problem that passes", async () => {
+    const [bundles, receiver] = rides(() => [end]);
+    expect(codes(await carryAll(bundles, many(2)))).toEqual(["receiver-unreachable", "receiver-unreachable"]);
+    expect(receiver.asked).toBe(2);
   });
 
-  test("a line that breaks costs one repetition of what was not answered, and no more", async () => {
-    answer = (arrived, n) => (bundles.length === 1 && n === 3 ? "break" : receipt(arrived, n));
-    expect(await Promise.all(ride(fresh(), names(6)))).toHaveLength(6);
-    expect(bundles).toHaveLength(2);
-    const again = bundles[1]?.arrived.map(({ path }) => path);
-    expect(again).toEqual(expect.arrayContaining(["f/2", "f/3", "f/4", "f/5"]));
-    expect(again).not.toContain("f/0");
-
-    bundles = [];
-    answer = () => "break";
-    const ends = await Promise.allSettled(ride(fresh(), names(4)));
-    expect(bundles).toHaveLength(2);
-    for (const end of ends) expect(end).toMatchObject({ reason: { code: "receiver-unreachable" } });
+  test("has a problem with one that this agent does not know: it waits, and is not set aside", async () => {
+    const parcels = many(2);
+    const [bundles] = rides(() => [...parcels.map((one) => problem(one, "from-the-future")), end]);
+    const settled = await carryAll(bundles, parcels);
+    expect(codes(settled)).toEqual(["receipt-invalid", "receipt-invalid"]);
+    expect((settled[0] as PromiseRejectedResult).reason).toMatchObject({
+      message: expect.stringMatching(/from-the-future.*why/),
+    });
   });
 
-  test("an answer that ends before it named everybody, and one with lines that are none", async () => {
-    answer = (arrived, n) => (n === 2 ? "end" : receipt(arrived, n));
-    const ends = await Promise.allSettled(ride(fresh(), names(3)));
-    expect(bundles.length).toBeGreaterThan(1);
-    expect(ends.some(({ status }) => status === "fulfilled")).toBe(true);
-
-    bundles = [];
-    answer = () => ({ nonsense: true }) as never;
-    for (const end of await Promise.allSettled(ride(fresh(), names(3))))
-      expect(end).toMatchObject({ reason: { code: "receipt-invalid" } });
+  test.for([
+    ["lake-unavailable", "lake-unavailable"],
+    ["client-suspended", "client-suspended"],
+    ["source-not-allowed", "source-not-allowed"],
+    ["agent-revoked", "agent-revoked"],
+    ["from-the-future", "receipt-invalid"],
+    // No word about any one of them: they hear it each of itself, or no bundle's fault sets them aside.
+    ["bundle-invalid", "alone"],
+    ["request-invalid", "alone"],
+  ] as const)("ends the bundle with %s: the unnamed %s", async ([code, expected]) => {
+    const [bundles] = rides(() => [
+      { entry: null, problem: wire(code) },
+      { ...end, complete: false },
+    ]);
+    expect(new Set(codes(await carryAll(bundles, many(5))))).toEqual(new Set([expected]));
   });
 
-  test("the receiver's own trouble reaches all that ride, with its name", async () => {
-    answer = (_, n) =>
-      n === 1
-        ? {
-            entry: null,
-            problem: problemBody(new ProblemError("lake-unavailable", "no disk", { retryAfter: 7 })),
-          }
-        : undefined;
-    for (const end of await Promise.allSettled(ride(fresh(), names(5))))
-      expect(end).toMatchObject({ reason: { code: "lake-unavailable", retryAfter: 7 } });
+  test.for(["not-found", "method-not-allowed"] as const)(
+    "knows no bundles (%s): all go alone, for an hour",
+    async (code) => {
+      const [bundles, receiver] = rides(() => {
+        throw new ProblemError(code, "no such route");
+      });
+      expect(new Set(codes(await carryAll(bundles, many(5000))))).toEqual(new Set(["alone"]));
+      expect(receiver.asked).toBeLessThanOrEqual(4);
+      const { asked } = receiver;
+      now += 3_599_000;
+      expect(codes(await carryAll(bundles, many(2)))).toEqual(["alone", "alone"]);
+      expect(receiver.asked).toBe(asked);
+      now += 2_000;
+      await carryAll(bundles, many(2));
+      expect(receiver.asked).toBe(asked + 1);
+    },
+  );
+
+  test("is reached by single files alone: after two bundles all go alone, and later a bundle is tried again", async () => {
+    const [bundles, receiver] = rides(() => {
+      throw new ProblemError("receiver-unreachable", "a proxy answered 411");
+    });
+    expect(codes(await carryAll(bundles, many(2)))).toEqual(["receiver-unreachable", "receiver-unreachable"]);
+    expect(receiver.asked).toBe(2);
+    expect(codes(await carryAll(bundles, many(3)))).toEqual(["alone", "alone", "alone"]);
+    now += 61_000;
+    expect(codes(await carryAll(bundles, many(2)))).toEqual(["receiver-unreachable", "receiver-unreachable"]);
+    expect(receiver.asked).toBe(4);
   });
 
-  test("answers for captures that nobody sent change nothing", async () => {
-    answer = (arrived, n) => receipt(n === 1 ? { ...arrived, captureId: uuidv7() } : arrived, n);
-    const ends = await Promise.allSettled(ride(fresh(), names(2)));
-    expect(ends[1]?.status).toBe("fulfilled");
-    expect(ends[0]).toMatchObject({ reason: { code: "receiver-unreachable" } });
-  });
-
-  test("a receiver that cannot be reached is tried twice, not for ever", async () => {
-    refuse = () => new ProblemError("receiver-unreachable", "connection refused");
-    for (const end of await Promise.allSettled(ride(fresh(), names(5))))
-      expect(end).toMatchObject({ reason: { code: "receiver-unreachable" } });
-    expect(bundles).toHaveLength(2);
-  });
-
-  test("a receiver that knows no bundles gets its files one by one, and is asked again after an hour", async () => {
-    const all = fresh();
-    refuse = () => new ProblemError("not-found", "there is nothing at /v1/bundles/pos");
-    expect(await Promise.all(ride(all, names(3)))).toEqual(["alone", "alone", "alone"]);
-    refuse = undefined;
-    expect(await Promise.all(ride(all, names(3)))).toEqual(["alone", "alone", "alone"]);
-    expect(bundles).toHaveLength(1);
-    now = 3_600_001;
-    expect(await Promise.all(ride(all, names(3)))).not.toContain("alone");
+  test("throws something that is no problem: it reaches everybody", async () => {
+    const fault = new TypeError("a fault");
+    const [bundles] = rides(() => {
+      throw fault;
+    });
+    for (const one of await carryAll(bundles, many(3))) expect(one).toMatchObject({ reason: fault });
   });
 });

@@ -9,6 +9,7 @@ import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
 import { type Answer, problemOf } from "../identity/answer.ts";
 import type { Receiver } from "../identity/receiver.ts";
 import type { VersionParcel } from "../queue/queue.ts";
+import { reachOf } from "./retry.ts";
 
 /** Entries and bytes of one bundle: proxies cap bodies at 100 MB, and some keep the whole of one before they pass it on. */
 const MOST_RIDERS = 4096;
@@ -22,6 +23,9 @@ const MOST_AT_ONCE = 4;
 const WRITE = 64 * 2 ** 10;
 /** A receiver that knows no bundles is asked again after this time: it may be a newer one then. */
 const UNKNOWN_MS = 3_600_000;
+/** Bundles in a row that broke unanswered: something in between may let single files through, and them not. */
+const MOST_MUTE = 2;
+const MUTE_MS = 60_000;
 
 interface Rider {
   readonly parcel: VersionParcel;
@@ -34,6 +38,10 @@ interface Rider {
 
 interface Bundle {
   readonly riders: Map<string, Rider>;
+  /** Its body was asked for: until then nobody got on. */
+  begun: boolean;
+  /** Lines of its answer. */
+  heard: number;
   open: boolean;
   wake: () => void;
 }
@@ -56,7 +64,8 @@ export class Bundles {
   readonly #options: BundlesOptions;
   readonly #stops = new Map<string, Stop>();
   #underway = 0;
-  #unknownUntil = 0;
+  #aloneUntil = 0;
+  #mute = 0;
 
   constructor(options: BundlesOptions) {
     this.#options = options;
@@ -67,7 +76,8 @@ export class Bundles {
    * the parcel is to go by itself. Throws its problem; a bundle that broke is repeated once.
    */
   carry(parcel: VersionParcel, bytes: Buffer, signal: AbortSignal): Promise<Answer | "alone"> {
-    if (this.#options.now() < this.#unknownUntil) return Promise.resolve("alone");
+    if (this.#options.now() < this.#aloneUntil) return Promise.resolve("alone");
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
       const stop = this.#stopOf(parcel);
       stop.waiting.push({ parcel, bytes, resolve, reject, again: false });
@@ -99,13 +109,21 @@ export class Bundles {
   #depart(stop: Stop, signal: AbortSignal): void {
     const [first] = stop.waiting;
     if (first === undefined || stop.bundle?.open) return;
+    if (signal.aborted) {
+      for (const { reject } of stop.waiting.splice(0)) reject(signal.reason);
+      return;
+    }
+    if (this.#options.now() < this.#aloneUntil) {
+      for (const { resolve } of stop.waiting.splice(0)) resolve("alone");
+      return;
+    }
     if (stop.waiting.length === 1 && !first.again) {
       stop.waiting = [];
       first.resolve("alone");
       return;
     }
     if (this.#underway >= MOST_AT_ONCE) return;
-    const bundle: Bundle = { riders: new Map(), open: true, wake: () => {} };
+    const bundle: Bundle = { riders: new Map(), begun: false, heard: 0, open: true, wake: () => {} };
     stop.bundle = bundle;
     this.#underway += 1;
     void this.#travel(stop, bundle, signal).finally(() => {
@@ -127,6 +145,7 @@ export class Bundles {
         },
         (line) => {
           failure = arrived(bundle, line) ?? failure;
+          bundle.heard += 1;
         },
       );
       failure ??= new ProblemError(
@@ -135,21 +154,29 @@ export class Bundles {
       );
     } catch (cause) {
       failure = cause;
-      // Refused before it left: those who wait would fare like those who got on.
-      for (const rider of stop.waiting.splice(0)) bundle.riders.set(rider.parcel.captureId, rider);
     }
     bundle.open = false;
     bundle.wake();
+    if (bundle.heard > 0) this.#mute = 0;
+    // They waited for this one.
+    if (!bundle.begun)
+      for (const rider of stop.waiting.splice(0)) bundle.riders.set(rider.parcel.captureId, rider);
     if (bundle.riders.size > 0) this.#strand(stop, bundle, failure);
   }
 
   /** What becomes of those that were not named: a line that broke costs one repetition. */
   #strand(stop: Stop, bundle: Bundle, failure: unknown): void {
-    const { code } = failure as ProblemError;
+    const { code } = failure as Partial<ProblemError>;
     const unknown = code === "not-found" || code === "method-not-allowed";
-    if (unknown) this.#unknownUntil = this.#options.now() + UNKNOWN_MS;
+    if (unknown) this.#aloneUntil = this.#options.now() + UNKNOWN_MS;
+    if (code === "receiver-unreachable" && bundle.heard === 0 && ++this.#mute >= MOST_MUTE) {
+      this.#mute = 0;
+      this.#aloneUntil = this.#options.now() + MUTE_MS;
+    }
+    // What will never be taken as it is was the bundle: each of them has to hear that of itself.
+    const alone = unknown || (failure instanceof ProblemError && reachOf(failure.code) === "aside");
     for (const rider of bundle.riders.values()) {
-      if (unknown) rider.resolve("alone");
+      if (alone) rider.resolve("alone");
       else if (code === "receiver-unreachable" && !rider.again) {
         rider.again = true;
         stop.waiting.push(rider);
@@ -158,6 +185,7 @@ export class Bundles {
   }
 
   async *#body(stop: Stop, bundle: Bundle, signal: AbortSignal): AsyncGenerator<Buffer> {
+    bundle.begun = true;
     const until = performance.now() + OLDEST_MS;
     let pieces: Buffer[] = [];
     let gathered = 0;
@@ -228,11 +256,22 @@ function arrived(bundle: Bundle, json: unknown): ProblemError | undefined {
     });
   const line: BundleLine = parsed.data;
   if ("end" in line) return undefined;
-  if (line.entry === null) return "problem" in line ? problemOf(line.problem) : undefined;
+  if (line.entry === null) return "problem" in line ? named(line.problem) : undefined;
   const rider = line.captureId === undefined ? undefined : bundle.riders.get(line.captureId);
   if (rider === undefined) return undefined;
   bundle.riders.delete(rider.parcel.captureId);
-  if ("problem" in line) rider.reject(problemOf(line.problem));
+  if ("problem" in line) rider.reject(named(line.problem));
   else rider.resolve({ status: line.status === "created" ? 201 : 200, headers: {}, json: line });
   return undefined;
+}
+
+/** A newer receiver may have names for what goes wrong that are not in our table. */
+function named(problem: { readonly code: string; readonly detail?: string | undefined }): ProblemError {
+  const known = problemOf(problem);
+  if (known !== undefined) return known;
+  const detail = problem.detail === undefined ? "" : `: ${problem.detail.slice(0, 500)}`;
+  return new ProblemError(
+    "receipt-invalid",
+    `the receiver answered with ${problem.code.slice(0, 100)}, which this agent does not know${detail}`,
+  );
 }

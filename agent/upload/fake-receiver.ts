@@ -17,11 +17,13 @@ import {
   type HeartbeatRequest,
   type Jwks,
   MOST_HEADER_BYTES,
+  PAX,
   type RemovalRequest,
   type UploadRequest,
   type UploadState,
 } from "@tributary/shared/protocol.ts";
 import { keyThumbprint, type ReceiptClaims, signReceipt } from "@tributary/shared/receipt.ts";
+import { BLOCK, padding, readHeader, readPax } from "@tributary/shared/tar.ts";
 import { verifyToken } from "@tributary/shared/token.ts";
 
 export interface Taken {
@@ -50,7 +52,11 @@ export class FakeReceiver {
   readonly secrets = new Map<string, string | undefined>();
   readonly beats: HeartbeatRequest[] = [];
   readonly uploads = new Map<string, Upload>();
+  /** Of each bundle the captures that it brought, in their order. */
+  readonly bundles: string[][] = [];
   readonly #byCapture = new Map<string, DeliveryAnswer>();
+  /** A line of a bundle's answer on its way: another one, any text, or none. */
+  line: (line: Record<string, unknown>) => unknown = (line) => line;
   intercept: Intercept = () => false;
   claims: (claims: ReceiptClaims) => ReceiptClaims = (claims) => claims;
   beat: (answer: HeartbeatAnswer) => HeartbeatAnswer = (answer) => answer;
@@ -69,9 +75,15 @@ export class FakeReceiver {
         response.setHeader("date", new Date(this.now()).toUTCString());
         this.requests.push(`${request.method} ${request.url}`);
         if (this.intercept(request, response, request.url ?? "")) return;
-        this.#handle(request).then(
-          ({ status, body }) => send(response, status, body),
+        this.#handle(request, response).then(
+          ({ status, body }) => {
+            if (!response.headersSent) send(response, status, body);
+          },
           (cause: unknown) => {
+            if (response.headersSent) {
+              response.destroy();
+              return;
+            }
             const problem =
               cause instanceof ProblemError
                 ? cause
@@ -140,7 +152,10 @@ export class FakeReceiver {
     return { authorities: [this.#authority], system: false };
   }
 
-  async #handle(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
+  async #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<{ status: number; body: unknown }> {
     const path = (request.url ?? "").split("?", 1)[0] as string;
     const method = request.method ?? "";
     if (path === "/v1/enroll")
@@ -175,7 +190,38 @@ export class FakeReceiver {
         request.headers,
       );
     }
+    const bundle = /^\/v1\/bundles\/([^/]+)$/.exec(path);
+    if (bundle) {
+      await this.#bundle(request, response, client, bundle[1] as string);
+      return { status: 200, body: undefined };
+    }
     return await this.#upload(request, method, path, client);
+  }
+
+  /** Each entry is answered as soon as it is here. */
+  async #bundle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    client: string,
+    source: string,
+  ): Promise<void> {
+    const captures: string[] = [];
+    this.bundles.push(captures);
+    const say = (line: Record<string, unknown>): void => {
+      const told = this.line(line);
+      if (told !== undefined) response.write(typeof told === "string" ? told : `${JSON.stringify(told)}\n`);
+    };
+    response.writeHead(200, { "content-type": "application/x-ndjson" });
+    response.flushHeaders();
+    for await (const { path, records, bytes } of entriesOf(request.iterator({ destroyOnReturn: false }))) {
+      const captureId = String(records.get(PAX.captureId));
+      const entry = captures.push(captureId);
+      if (sha256(bytes) !== String(records.get(PAX.sha256))) throw new Error("other bytes");
+      const { body } = this.#deliver(client, source, encodePath(path), captureId, bytes, request.headers);
+      say({ entry, ...body });
+    }
+    say({ end: true, complete: true, delivered: captures.length, refused: 0 });
+    response.end();
   }
 
   #enroll(body: EnrollRequest): EnrollAnswer {
@@ -297,6 +343,36 @@ function stateOf(upload: Upload): UploadState {
   }));
   const partCount = Math.ceil(upload.request.size / TINY_PART);
   return { uploadId: upload.id, partSize: TINY_PART, partCount, parts, expiresAt: new Date().toISOString() };
+}
+
+interface Entry {
+  readonly path: Buffer;
+  readonly records: ReadonlyMap<string, Buffer>;
+  readonly bytes: Buffer;
+}
+
+/** What the agent writes: pax headers and files, and at the end two blocks of zeros. */
+async function* entriesOf(body: AsyncIterable<Buffer>): AsyncGenerator<Entry> {
+  let rest = Buffer.alloc(0);
+  let records = new Map<string, Buffer>();
+  for await (const piece of body) {
+    rest = Buffer.concat([rest, piece]);
+    while (rest.length >= BLOCK) {
+      const header = readHeader(rest.subarray(0, BLOCK));
+      if (header === "end") return;
+      if (header === "invalid") throw new Error("no header of a tar");
+      const end = BLOCK + header.size + padding(header.size);
+      if (rest.length < end) break;
+      const bytes = Buffer.from(rest.subarray(BLOCK, BLOCK + header.size));
+      rest = rest.subarray(end);
+      if (header.type === "x") records = readPax(bytes) ?? new Map();
+      else {
+        yield { path: records.get("path") ?? header.name, records, bytes };
+        records = new Map();
+      }
+    }
+  }
+  throw new Error("the tar was cut");
 }
 
 function requireDigest(bytes: Buffer, field: string | string[] | undefined): void {

@@ -9,7 +9,7 @@ import type { SecureContext } from "node:tls";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { signToken } from "@tributary/shared/token.ts";
 import { type buildConnector, type Dispatcher, Pool } from "undici";
-import { type Answer, header, readAnswer } from "../identity/answer.ts";
+import { type Answer, header, parse, readAnswer } from "../identity/answer.ts";
 import type { ReceiverClock } from "../identity/clock.ts";
 import { openLine, secureContext } from "../identity/line.ts";
 import { proxyFor } from "../identity/proxy.ts";
@@ -38,6 +38,9 @@ export interface HttpOptions {
   /** How long a line may stay silent before it counts as dead. */
   readonly silenceMs?: number;
 }
+
+/** Characters of a line of an answer: longest paths, escaped, several times over. */
+const LONGEST_LINE = 2 ** 20;
 
 /** Receiver over undici. */
 export class HttpReceiver implements Receiver {
@@ -95,7 +98,9 @@ export class HttpReceiver implements Receiver {
       for await (const chunk of body) {
         const lines = (rest + (chunk as string)).split("\n");
         rest = lines.pop() as string;
-        for (const line of lines) if (line !== "") take(JSON.parse(line));
+        for (const line of lines) if (line !== "") take(parse(line));
+        if (rest.length > LONGEST_LINE)
+          throw new ProblemError("receipt-invalid", `a line of the answer to ${call.path} has no end`);
       }
     });
   }
