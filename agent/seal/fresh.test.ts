@@ -1,28 +1,54 @@
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { FreshBytes } from "./fresh.ts";
 
-const MiB = 2 ** 20;
-
-test("bytes are given once, to their own capture", () => {
-  const fresh = new FreshBytes(() => 0);
-  fresh.keep("a", Buffer.from("1"));
-  fresh.keep("b", Buffer.from("2"));
-  expect(fresh.take("c")).toBeUndefined();
-  expect(fresh.take("b")?.toString()).toBe("2");
-  expect(fresh.take("b")).toBeUndefined();
-  expect(fresh.take("a")?.toString()).toBe("1");
+let now: number;
+let fresh: FreshBytes;
+beforeEach(() => {
+  now = 0;
+  fresh = new FreshBytes(() => now);
 });
 
-test("what came before leaves before: when all room is taken the newest are not kept, until the old ones are too old", () => {
-  let now = 0;
-  const fresh = new FreshBytes(() => now);
-  for (let i = 0; i < 10; i += 1) fresh.keep(String(i), Buffer.alloc(MiB));
-  expect(fresh.take("0")).toBeDefined();
-  expect(fresh.take("9")).toBeUndefined();
-  fresh.keep("10", Buffer.alloc(MiB));
-  expect(fresh.take("10")).toBeDefined();
+test("what was kept is given once, to its own capture", () => {
+  const [a, b] = [Buffer.from("a"), Buffer.from("b")];
+  fresh.keep("a", a);
+  fresh.keep("b", b);
+  expect(fresh.take("c")).toBeUndefined();
+  expect(fresh.take("b")).toBe(b);
+  expect(fresh.take("b")).toBeUndefined();
+  expect(fresh.take("a")).toBe(a);
+});
+
+test("beyond its bound nothing is kept, and what leaves makes room", () => {
+  const mebibyte = Buffer.alloc(2 ** 20);
+  for (let i = 0; i < 9; i += 1) fresh.keep(`${i}`, mebibyte);
+  expect(fresh.take("8")).toBeUndefined();
+  expect(fresh.take("0")).toBe(mebibyte);
+  fresh.keep("9", mebibyte);
+  expect(fresh.take("9")).toBe(mebibyte);
+});
+
+test("what nobody came for gives way to what comes later", () => {
+  const half = Buffer.alloc(4 * 2 ** 20);
+  fresh.keep("old", half);
+  now = 10_000;
+  fresh.keep("younger", half);
+  fresh.keep("too much", half);
+  expect(fresh.take("too much")).toBeUndefined();
   now = 15_000;
-  fresh.keep("11", Buffer.alloc(8 * MiB));
-  expect(fresh.take("1")).toBeUndefined();
-  expect(fresh.take("11")).toBeDefined();
+  fresh.keep("new", half);
+  expect(fresh.take("old")).toBeUndefined();
+  expect(fresh.take("younger")).toBe(half);
+  expect(fresh.take("new")).toBe(half);
+});
+
+test("however many came and went, all of its room is there again", () => {
+  const bytes = Buffer.alloc(2 ** 20);
+  for (let i = 0; i < 100; i += 1) {
+    fresh.keep(`${i}`, bytes);
+    if (i % 2 === 0) fresh.take(`${i}`);
+    now += 1_000;
+  }
+  now += 15_000;
+  for (let i = 0; i < 8; i += 1) fresh.keep(`last ${i}`, bytes);
+  for (let i = 0; i < 8; i += 1) expect(fresh.take(`last ${i}`), `${i}`).toBe(bytes);
 });

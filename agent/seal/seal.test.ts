@@ -82,6 +82,23 @@ describe("to seal", () => {
     });
   });
 
+  test("small ones that lie where they stay come with their bytes; those that are copied, and snapshots of what moved, do not", async () => {
+    writeFileSync(file(), "content");
+    const order = { path, state: await state(), snapshot: false };
+    const at = await seal(source, order, undefined, { buffer });
+    if (at.kind !== "sealed") throw new Error(at.kind);
+    expect(at.bytes?.toString()).toBe("content");
+    // Memory of its own: the buffer is used again for the next.
+    buffer.fill(0);
+    expect(at.bytes?.toString()).toBe("content");
+    const spool = new Spool(join(home, "spool"), 1e6, new Set());
+    expect(await seal(source, order, spool, { buffer })).toMatchObject({ kind: "sealed", bytes: undefined });
+    appendFileSync(file(), "more");
+    expect(await seal(source, { ...order, snapshot: true }, undefined, { buffer })).toMatchObject({
+      ...{ kind: "sealed", sha256: sha("contentmore"), bytes: undefined },
+    });
+  });
+
   test("not in the state that settled: not read", async () => {
     writeFileSync(file(), "one");
     const before = await state();

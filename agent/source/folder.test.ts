@@ -1,10 +1,13 @@
 import { execFileSync } from "node:child_process";
 import {
+  type BigIntStats,
   chmodSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -190,6 +193,113 @@ describe("a folder as a source", () => {
       expect(await text(source(), write("a (deleted)", "new"))).toBe("new");
     },
   );
+
+  describe.runIf(process.platform === "linux")("a small file read at once", () => {
+    const state = async (path: Buffer) => {
+      const look = await source().look(path);
+      if (look.kind !== "file") throw new Error(look.kind);
+      return look.state;
+    };
+    const now = async (path: Buffer, of = source()): Promise<string | undefined> =>
+      of.readNow?.(path, await state(path))?.toString();
+
+    test("is what it is, in the state that was seen; in any other it is not read", async () => {
+      const [path, empty] = [write("a", "content"), write("empty", "")];
+      mkdirSync(join(folder, "d"));
+      expect(await now(path)).toBe("content");
+      expect(await now(empty)).toBe("");
+      expect(await now(write("d/\u00ff\n", "deep"))).toBe("deep");
+      const seen = await state(path);
+      for (const other of [
+        { ...seen, size: 6 },
+        { ...seen, size: 8 },
+        { ...seen, mtimeNs: seen.mtimeNs + 1n },
+        { ...seen, ctimeNs: seen.ctimeNs + 1n },
+        { ...seen, fileId: 1n },
+      ])
+        expect(source().readNow?.(path, other)).toBeUndefined();
+      write("a", "changed");
+      expect(source().readNow?.(path, seen)).toBeUndefined();
+      unlinkSync(join(folder, "a"));
+      expect(source().readNow?.(path, seen)).toBeUndefined();
+    });
+
+    test("is never read through a link, nor where the rules or the source forbid it, nor on a share", async () => {
+      mkdirSync(join(home, "other"));
+      writeFileSync(join(home, "other", "secret"), "secret");
+      symlinkSync(join(home, "other"), join(folder, "dir"));
+      symlinkSync(join(home, "other", "secret"), join(folder, "link"));
+      symlinkSync("real", join(folder, "inner"));
+      const seen = {
+        ...(await state(write("real", "public"))),
+        fileId: statSync(join(home, "other", "secret"), { bigint: true }).ino,
+      };
+      for (const name of ["dir/secret", "link", "inner", "../other/secret"])
+        expect(source().readNow?.(Buffer.from(name), seen), name).toBeUndefined();
+      const path = write("a", "x");
+      expect(await now(path, source({ exclude: ["a"] }))).toBeUndefined();
+      expect(await now(path, source({ share: true }))).toBeUndefined();
+      execFileSync("mkfifo", [join(folder, "pipe")]);
+      expect(source().readNow?.(Buffer.from("pipe"), { ...seen, size: 0 })).toBeUndefined();
+      expect(source().readNow?.(Buffer.from("dir"), seen)).toBeUndefined();
+    });
+
+    test("a folder on the way that becomes a link just before it is opened leads nowhere", async () => {
+      mkdirSync(join(home, "other"));
+      mkdirSync(join(folder, "d"));
+      const path = write("d/a", "public");
+      writeFileSync(join(home, "other", "a"), "secret");
+      const seen = await state(path);
+      const { ino, mtimeNs, ctimeNs } = statSync(join(home, "other", "a"), { bigint: true });
+      const disk: Disk = {
+        ...realDisk,
+        readNow(...args) {
+          renameSync(join(folder, "d"), join(home, "away"));
+          symlinkSync(join(home, "other"), join(folder, "d"));
+          return realDisk.readNow(...args);
+        },
+      };
+      expect(source({}, disk).readNow?.(path, { ...seen, fileId: ino, mtimeNs, ctimeNs })).toBeUndefined();
+    });
+
+    test.for([
+      ["written in place", { after: { mtimeNs: 1n } }],
+      ["replaced", { named: { ino: 1n } }],
+      ["moved to another disk", { named: { dev: 1n } }],
+      ["deleted", { real: "/x/a (deleted)" }],
+    ] as const)("%s while it was read: not what it was", async ([, seen]) => {
+      const path = write("a", "content");
+      const disk: Disk = {
+        ...realDisk,
+        readNow(...args) {
+          const read = realDisk.readNow(...args);
+          if (read === undefined) throw new Error("not read");
+          const changed = (stats: BigIntStats, by: object): BigIntStats =>
+            Object.assign(Object.create(stats), by);
+          return {
+            ...read,
+            ...("after" in seen ? { after: changed(read.after, seen.after) } : {}),
+            ...("named" in seen ? { named: changed(read.named, seen.named) } : {}),
+            ...("real" in seen ? { real: Buffer.from(seen.real) } : {}),
+          };
+        },
+      };
+      expect(await now(path)).toBe("content");
+      expect(await now(path, source({}, disk))).toBeUndefined();
+    });
+
+    test("leaves no file open, whatever became of it", async () => {
+      const path = write("a", "content");
+      const seen = await state(path);
+      const before = readdirSync("/proc/self/fd").length;
+      for (let i = 0; i < 50; i += 1) {
+        source().readNow?.(path, seen);
+        source().readNow?.(path, { ...seen, size: 1 });
+        source().readNow?.(Buffer.from("none"), seen);
+      }
+      expect(readdirSync("/proc/self/fd").length).toBeLessThan(before + 10);
+    });
+  });
 
   test("a link is told by its kind before the rules are asked, so that they cannot hide that a folder is gone", async () => {
     symlinkSync("/", join(folder, "d"));

@@ -14,7 +14,7 @@ import { FreshBytes } from "../seal/fresh.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import type { FileState, Opened, Source } from "../source/source.ts";
 import { Bundles } from "./bundles.ts";
-import { contentOpener } from "./content.ts";
+import { contentOpener, type ReadSmall } from "./content.ts";
 import { type Carried, courier } from "./courier.ts";
 import { FakeReceiver } from "./fake-receiver.ts";
 import { HttpReceiver } from "./http.ts";
@@ -100,15 +100,21 @@ const source: Source = {
   watch: () => Promise.resolve(() => Promise.resolve()),
 };
 let onRead: (position: number) => void = () => {};
+let readSmall: ReadSmall = () => undefined;
+let fresh = new FreshBytes();
 
-function carry(parcel: Parcel, signal: AbortSignal = live): Promise<Carried> {
+function carry(
+  parcel: Parcel,
+  signal: AbortSignal = live,
+  bundles = new Bundles({ receiver: http, now: () => performance.now() }),
+): Promise<Carried> {
   onRead ??= () => {};
   const run = courier({
     receiver: http,
-    readSmall: () => undefined,
+    readSmall: (parcel) => readSmall(parcel),
     ridesUpTo: () => 65_536,
-    fresh: new FreshBytes(),
-    bundles: new Bundles({ receiver: http, now: () => performance.now() }),
+    fresh,
+    bundles,
     open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),
     site: () => receiver.site,
     jwks: () => jwks,
@@ -158,6 +164,64 @@ const change = (path: string, bytes: Buffer, mtimeNs = 5n): void => {
 beforeEach(() => {
   healthy = true;
   onRead = () => {};
+  readSmall = () => undefined;
+  fresh = new FreshBytes();
+});
+
+test("what was read to be sealed leaves as it was sealed, whatever became of the file; once, and for that capture alone", async () => {
+  const [kept, other] = [
+    version(Buffer.from("sealed"), "p", false),
+    version(Buffer.from("other"), "q", false),
+  ];
+  fresh.keep(kept.captureId, Buffer.from("sealed"));
+  change("p", Buffer.from("changed"));
+  change("q", Buffer.from("changed"));
+  expect(await carry(other)).toMatchObject({ kind: "superseded" });
+  expect(await carry(kept)).toMatchObject({ kind: "delivered" });
+  expect(receiver.taken.map(({ bytes }) => String(bytes))).toEqual(["sealed"]);
+  // A second try reads what lies there now, and finds that it is no longer what was sealed.
+  expect(await carry(kept)).toMatchObject({ kind: "superseded" });
+});
+
+test("a small file that is read at once is compared with what was sealed", async () => {
+  const parcel = version(Buffer.from("sealed"), "p", false);
+  readSmall = () => Buffer.from("seaLed");
+  expect(await carry(parcel)).toMatchObject({ kind: "superseded" });
+  expect(receiver.requests).toEqual([]);
+  readSmall = () => Buffer.from("sealed");
+  expect(await carry(parcel)).toMatchObject({ kind: "delivered" });
+});
+
+test("small files that come together ride together, a large one and a removal beside them; each has its own receipt", async () => {
+  const small = Array.from({ length: 50 }, (_, i) => version(Buffer.from(`s${i}`), `s${i}`));
+  const large = version(Buffer.alloc(100_000), "large");
+  const removal: Parcel = {
+    ...small[0],
+    kind: "removal",
+    captureId: uuidv7(),
+    path: Buffer.from("gone"),
+  } as Parcel;
+  const bundles = new Bundles({ receiver: http, now: () => performance.now() });
+  const carried = await Promise.all([...small, large, removal].map((parcel) => carry(parcel, live, bundles)));
+  for (const [i, parcel] of [...small, large, removal].entries())
+    expect(carried[i]).toMatchObject({ kind: "delivered", claims: { captureId: parcel.captureId } });
+  expect(receiver.bundles.map(({ length }) => length)).toEqual([50]);
+  expect(receiver.requests).toHaveLength(3);
+});
+
+test("a receipt in a bundle that is another's proves nothing", async () => {
+  const [a, b] = [version(Buffer.from("a"), "a"), version(Buffer.from("b"), "b")];
+  const receipts: unknown[] = [];
+  receiver.line = (line) => {
+    if (line.receipt !== undefined) receipts.push(line.receipt);
+    return line.receipt === undefined ? line : { ...line, receipt: receipts[0] };
+  };
+  const bundles = new Bundles({ receiver: http, now: () => performance.now() });
+  const settled = await Promise.allSettled([carry(a, live, bundles), carry(b, live, bundles)]);
+  expect(settled).toMatchObject([
+    { status: "fulfilled", value: { kind: "delivered" } },
+    { status: "rejected", reason: { code: "receipt-invalid" } },
+  ]);
 });
 
 test("a path of 4,096 bytes, all of them escaped", async () => {

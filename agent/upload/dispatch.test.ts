@@ -1,5 +1,5 @@
 import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Fact } from "../facts.ts";
 import type { Admit, Outbox, ParcelEnd, Postponement, RemovalParcel, Waiting } from "../queue/queue.ts";
 import type { Carried } from "./courier.ts";
@@ -116,6 +116,7 @@ let probes: number;
 let most: number;
 let now: number;
 let open: boolean;
+let shareOf: (name: string) => number;
 
 beforeEach(() => {
   outbox = new MemoryOutbox();
@@ -126,6 +127,7 @@ beforeEach(() => {
   most = 8;
   now = 1_000;
   open = true;
+  shareOf = () => 1;
 });
 afterEach(() => dispatcher.stop(0));
 
@@ -164,7 +166,7 @@ function start(
       if (down !== undefined) throw new ProblemError(down, "down");
     },
     parallel: () => most,
-    share: () => 1,
+    share: ({ captureId }) => shareOf(captureId),
     open: () => open,
     report: (fact) => facts.push(fact),
     random: () => 0.01,
@@ -195,6 +197,117 @@ test("many at once, never more than allowed, one path in its order, their ends i
   for (let i = 0; i < 50; i += 1) expect(carried.indexOf(`f${i}#0`)).toBeLessThan(carried.indexOf(`f${i}#1`));
   expect(outbox.commits).toBeLessThan(60);
   expect(kinds().filter((kind) => kind === "ParcelDelivered")).toHaveLength(100);
+});
+
+describe("those that share a place", () => {
+  const counting = () => {
+    const atOnce = { small: 0, large: 0 };
+    const peak = { small: 0, large: 0, load: 0 };
+    const ends: (() => void)[] = [];
+    const how = async (name: string): Promise<Carried> => {
+      const kind = name.startsWith("l") ? "large" : "small";
+      atOnce[kind] += 1;
+      peak[kind] = Math.max(peak[kind], atOnce[kind]);
+      peak.load = Math.max(peak.load, atOnce.large + atOnce.small * shareOf(name.replace("l", "s")));
+      await new Promise<void>((resolve) => ends.push(resolve));
+      atOnce[kind] -= 1;
+      return delivered;
+    };
+    const goOn = async (): Promise<void> => {
+      while (outbox.waiting.length > 0) {
+        for (const end of ends.splice(0, 5)) end();
+        await new Promise(setImmediate);
+      }
+    };
+    return { peak, how, goOn };
+  };
+
+  test("many go for one, never more than their shares allow; a large one takes a whole place, and waits for none that is younger", async () => {
+    most = 2;
+    shareOf = (name) => (name.startsWith("l") ? 1 : 1 / 16);
+    const small = (from: number) => Array.from({ length: 100 }, (_, i) => `s${from + i}`);
+    outbox.put(...small(0), "l1", "l2", ...small(100), "l3", ...small(200));
+    const { peak, how, goOn } = counting();
+    start(how);
+    await expect.poll(() => carried.length).toBe(32);
+    await goOn();
+    expect(peak.small).toBe(32);
+    expect(peak.large).toBe(2);
+    // The last that begins may be a large one.
+    expect(peak.load).toBeLessThanOrEqual(2 + 15 / 16);
+    const order = carried.map((name) => name.split("#")[0]);
+    expect(order.indexOf("l1")).toBe(100);
+    expect(order.indexOf("l3")).toBeLessThan(order.indexOf("s200"));
+    expect(outbox.ends).toHaveLength(303);
+  });
+
+  test("shares add up to nothing when all is over, however they ended", async () => {
+    most = 1;
+    shareOf = () => 1 / 128;
+    let fails = true;
+    outbox.put(...Array.from({ length: 400 }, (_, i) => `f${i}`));
+    start((name) => {
+      if (fails && Number(/\d+/.exec(name)?.[0]) % 3 === 0) throw problem("file-unreadable", 1);
+      return delivered;
+    });
+    await expect.poll(() => outbox.waiting.length).toBe(134);
+    fails = false;
+    now += 120_000;
+    dispatcher.wake();
+    await emptied();
+    // As many as at the first time.
+    let atOnce = 0;
+    outbox.put(...Array.from({ length: 200 }, (_, i) => `again${i}`));
+    await dispatcher.stop(0);
+    start(async (_name, signal) => {
+      atOnce += 1;
+      return await new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(new Error("cut"))),
+      );
+    });
+    await expect.poll(() => atOnce).toBe(128);
+  });
+
+  test("receipts that come together cost few looks into the queue", async () => {
+    most = 2;
+    shareOf = () => 1 / 128;
+    let looks = 0;
+    const take = outbox.take.bind(outbox);
+    outbox.take = (...args) => {
+      looks += 1;
+      return take(...args);
+    };
+    outbox.put(...Array.from({ length: 2_000 }, (_, i) => `f${i}`));
+    start();
+    await emptied();
+    expect(looks).toBeLessThan(200);
+  });
+
+  test("while nobody knows whether the receiver takes anything, one asks, small as it is", async () => {
+    shareOf = () => 1 / 128;
+    outbox.put(...Array.from({ length: 300 }, (_, i) => `f${i}`));
+    let atOnce = 0;
+    let peak = 0;
+    let peakAtFirst: number | undefined;
+    down = "receiver-unreachable";
+    start(async () => {
+      atOnce += 1;
+      peak = Math.max(peak, atOnce);
+      await new Promise(setImmediate);
+      atOnce -= 1;
+      if (down !== undefined) throw problem(down);
+      peakAtFirst ??= peak;
+      return delivered;
+    });
+    await expect.poll(() => probes).toBeGreaterThan(1);
+    peak = 0;
+    down = undefined;
+    now += 3_600_000;
+    dispatcher.heard();
+    await emptied();
+    expect(peakAtFirst).toBe(1);
+    expect(peak).toBeGreaterThan(1);
+  });
 });
 
 test("a new parcel goes at once", async () => {
