@@ -44,7 +44,7 @@ const entries = [
 describe("what is written", () => {
   test("GNU tar takes it apart, byte for byte and to the nanosecond", () => {
     const into = mkdtempSync(join(home, "gnu-"));
-    execFileSync("tar", ["x", "-C", into, "--warning=no-unknown-keyword"], { input: tarOf(...entries) });
+    execFileSync("tar", ["x", "-C", into], { input: tarOf(...entries), stdio: "pipe" });
     for (const { path, mtimeNs } of entries) {
       const file = Buffer.concat([Buffer.from(`${into}/`), path]);
       expect(readFileSync(file)).toEqual(bytes);

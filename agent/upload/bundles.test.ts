@@ -355,6 +355,19 @@ describe("a receiver that", () => {
     expect(receiver.asked).toBe(4);
   });
 
+  test("found the clock wrong: with the corrected one they ride again, once", async () => {
+    const parcels = many(2);
+    let wrong = 1;
+    const [bundles, receiver] = rides(() => {
+      if (wrong-- > 0) throw new ProblemError("token-expired", "not yet valid");
+      return [...parcels.map((one) => problem(one, "quota-file")), end];
+    });
+    expect(codes(await carryAll(bundles, parcels))).toEqual(["quota-file", "quota-file"]);
+    wrong = 9;
+    expect(codes(await carryAll(bundles, parcels))).toEqual(["token-expired", "token-expired"]);
+    expect(receiver.asked).toBe(4);
+  });
+
   test("throws something that is no problem: it reaches everybody", async () => {
     const fault = new TypeError("a fault");
     const [bundles] = rides(() => {

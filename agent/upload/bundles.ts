@@ -164,7 +164,7 @@ export class Bundles {
     if (bundle.riders.size > 0) this.#strand(stop, bundle, failure);
   }
 
-  /** What becomes of those that were not named: a line that broke costs one repetition. */
+  /** What becomes of those that were not named: a line that broke costs one repetition, and so does a clock that is corrected by now. */
   #strand(stop: Stop, bundle: Bundle, failure: unknown): void {
     const { code } = failure as Partial<ProblemError>;
     const unknown = code === "not-found" || code === "method-not-allowed";
@@ -177,7 +177,7 @@ export class Bundles {
     const alone = unknown || (failure instanceof ProblemError && reachOf(failure.code) === "aside");
     for (const rider of bundle.riders.values()) {
       if (alone) rider.resolve("alone");
-      else if (code === "receiver-unreachable" && !rider.again) {
+      else if (!rider.again && (code === "receiver-unreachable" || code === "token-expired")) {
         rider.again = true;
         stop.waiting.push(rider);
       } else rider.reject(failure);

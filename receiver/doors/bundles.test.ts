@@ -596,8 +596,9 @@ describe("while it is sent", () => {
     async (coding) => {
       const { sent, line, rest } = talk();
       const body = Buffer.concat([entry(`half/${coding}`), Buffer.alloc(512, "?")]);
-      const packed = gzipSync(Buffer.concat([body, randomBytes(100_000)]));
-      sent.write(coding === "plain" ? body : packed.subarray(0, -1000));
+      // All that came is unpacked: whoever does it waits for more.
+      const packed = gzipSync(Buffer.concat([body, randomBytes(2000)]));
+      sent.write(coding === "plain" ? body : packed.subarray(0, -100));
       const from = performance.now();
       expect(brief([await line(), await line(), await line()])).toEqual([
         "1 created",

@@ -75,7 +75,13 @@ async function kills(backend: Backend, { settings }: Way, rounds: number): Promi
         judge(workload.truth, found),
         `seed ${SEED}\n${running.stderr().slice(-3000)}\n${receiver.stderr().slice(-3000)}`,
       ).toEqual([]);
-      if (taken) await until("all that was delivered is taken away", async () => left(folder).length === 0);
+      if (taken)
+        await until("all that was delivered is taken away", async () => left(folder).length === 0).catch(
+          (cause: Error) => {
+            const rest = left(folder).join("\n");
+            throw new Error(`seed ${SEED}: ${cause.message}:\n${rest}\n${running.stderr().slice(-3000)}`);
+          },
+        );
       const delivered = new Set(ledger.map((entry) => entry.sha256));
       for (const file of filesIn(join(folder, "done")))
         expect(delivered, `seed ${SEED}: ${file}`).toContain(sha256(readFileSync(file)));

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Caller, caller } from "../site/caller.ts";
 import { type Running, run } from "../site/process.ts";
@@ -92,8 +93,66 @@ describe.skipIf(missing !== undefined)(
       expect(manifest, trail).toBeGreaterThan(0);
       expect(Math.min(...manifestSynced), trail).toBeLessThan(answer);
     });
+
+    test("a bundle of 50 files: one sync of the journal, the names, ledger, manifest, and only then the first line", async () => {
+      const names = (round: number) => Array.from({ length: 50 }, (_, i) => `many/${round}/${i}.csv`);
+      // Threads, journals and the day's folder are there then.
+      for (const round of [1, 2]) await api.call("POST", "/v1/bundles/pos", { body: tarOf(names(round)) });
+      const calls = await traced(
+        async () => (await api.call("POST", "/v1/bundles/pos", { body: tarOf(names(3)) })).status,
+      );
+      const trail = calls.map((call, i) => `${i} ${call.name}(${call.text.slice(0, 160)})`).join("\n");
+      const answer = answerAt(calls);
+      const renames = calls.flatMap((call, i) =>
+        /^rename/.test(call.name) && call.ok && call.text.includes("source=pos") ? [i] : [],
+      );
+      const journal = syncs(calls, /\.staging\/journal\//);
+      const writes = calls.flatMap((call, i) =>
+        /^p?write/.test(call.name) && call.text.includes(".staging/journal/") ? [i] : [],
+      );
+      expect(renames, trail).toHaveLength(50);
+      expect(journal.length, trail).toBeGreaterThan(0);
+      // Threads take shares of it, each with a journal of its own.
+      const first = Math.min(...renames);
+      expect(Math.min(...writes), trail).toBeLessThan(Math.min(...journal));
+      expect(Math.min(...journal), trail).toBeLessThan(first);
+      for (const name of names(3)) {
+        const own = name.split("/").slice(1).join("/");
+        expect(
+          calls.filter((call) => call.ok && /^f(data)?sync$/.test(call.name) && call.text.includes(own)),
+          own,
+        ).toEqual([]);
+      }
+      const ledger = syncs(calls, /ledger\.sqlite/);
+      const manifest = calls.findIndex(
+        (call) => /^(rename|link)/.test(call.name) && call.text.includes("/manifest/"),
+      );
+      const commit = Math.max(...ledger.filter((i) => i < manifest));
+      const manifestSynced = Math.min(...syncs(calls, /manifest/).filter((i) => i > manifest));
+      expect(manifest, trail).toBeGreaterThan(0);
+      // What is in one commit was all in the journal before; the first line waits for the first commit alone.
+      const named = renames.filter((i) => i < commit);
+      expect(named.length, trail).toBeGreaterThan(0);
+      expect(Math.max(...journal.filter((i) => i < commit)), trail).toBeLessThan(commit);
+      expect(Math.max(...named), trail).toBeLessThan(commit);
+      expect(commit, trail).toBeLessThan(manifest);
+      expect(manifestSynced, trail).toBeLessThan(answer);
+      expect(answer, trail).toBeGreaterThan(commit);
+    });
   },
 );
+
+const tarOf = (names: readonly string[], captures?: string): Buffer =>
+  Buffer.concat([
+    ...names.flatMap((name) => {
+      const bytes = Buffer.from(`the bytes of ${name}`);
+      const records: [string, string][] =
+        captures === undefined ? [] : [["TRIBUTARY.captureId", `${captures}-${name.replaceAll("/", ".")}`]];
+      const head = entryHead({ path: Buffer.from(name), size: bytes.length, mtimeNs: 0n, records });
+      return [head, bytes, Buffer.alloc(padding(bytes.length))];
+    }),
+    TRAILER,
+  ]);
 
 describe.skipIf(missing !== undefined)(`a new site${missing ? ` (skipped: ${missing})` : ""}`, () => {
   test("the names of the folders that it made are on the disk: of lake, ledger and keys", async () => {
@@ -167,13 +226,53 @@ describe.skipIf(missing !== undefined)(
       if (first.status === 201) expect(second.body.receipt).toBe((first.body as { receipt: string }).receipt);
     });
 
+    const COUNT = 50;
+    const names = (call: string, nth: number) =>
+      Array.from({ length: COUNT }, (_, i) => `${call}-${nth}/${i}`);
+    const linesOf = (body: unknown): Record<string, unknown>[] =>
+      typeof body === "string"
+        ? body
+            .split("\n")
+            .filter((line) => line !== "")
+            .map((line) => JSON.parse(line) as Record<string, unknown>)
+        : [];
+    const bundleFaults = (["fsync", "fdatasync", "pwrite64", "rename", "mkdir"] as const).flatMap((call) =>
+      [1, 2, 3, 5, 20].map((nth) => [call, call === "pwrite64" ? "ENOSPC" : "EIO", nth] as const),
+    );
+
+    test.for(bundleFaults)("a bundle: %s fails with %s at its call %i", async ([call, error, nth]) => {
+      const body = tarOf(names(call, nth), `bundle-${call}-${nth}`);
+      const send = async () => {
+        const answer = await api
+          .call("POST", `/v1/bundles/bundle-${call}-${nth}`, { body })
+          .catch((cause: unknown) => ({ status: 0, body: { cause } }));
+        const lines = linesOf(answer.body);
+        return new Map(
+          lines.flatMap((line) => (line.receipt === undefined ? [] : [[line.path, line.receipt] as const])),
+        );
+      };
+      const trace = await attachTo(receiver, [
+        ...["-e", `trace=${call}`, "-e", `inject=${call}:error=${error}:when=${nth}`],
+      ]);
+      const first = await send();
+      const calls = await trace.detach();
+      if (calls.some((c) => !c.ok && c.name === call)) met += 1;
+      if (receiver.exited()) receiver = await site.serve({ env });
+      const second = await send();
+      expect(second.size).toBe(COUNT);
+      for (const [path, receipt] of first) expect(second.get(path), String(path)).toBe(receipt);
+    });
+
     test("every file is there once, and everything verifies", async () => {
       const entries = await site.history("--client", "demo");
       expect(entries.map((e) => e.path).toSorted()).toEqual(
-        faults.map(([call, , nth]) => `${call}-${nth}.csv`).toSorted(),
+        [
+          ...faults.map(([call, , nth]) => `${call}-${nth}.csv`),
+          ...bundleFaults.flatMap(([call, , nth]) => names(call, nth)),
+        ].toSorted(),
       );
       // Faults that no call met prove nothing.
-      expect(met).toBeGreaterThan(5);
+      expect(met).toBeGreaterThan(20);
       await site.command("verify");
     });
   },

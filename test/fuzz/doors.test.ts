@@ -5,7 +5,10 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connect } from "node:tls";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { percentDecode } from "@tributary/shared/path.ts";
+import { bundleLine } from "@tributary/shared/protocol.ts";
+import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Caller, caller } from "../site/caller.ts";
@@ -25,6 +28,8 @@ describe(`doors under ${SECONDS} s of rubbish each`, () => {
   let receiver: Running;
   let api: Caller;
   let acknowledged = 0;
+  /** By bundles. */
+  const created = new Set<string>();
 
   beforeAll(async () => {
     site = await makeSite({ receiver: { limits: { idle: "2s" } } });
@@ -151,6 +156,113 @@ describe(`doors under ${SECONDS} s of rubbish each`, () => {
     );
   });
 
+  test("bundles: tars of odd entries, cut, corrupted, packed, in pieces", { timeout }, async () => {
+    const type = fc.oneof(
+      { weight: 6, arbitrary: fc.constant("0") },
+      fc.constantFrom(..."1234567xgLKSV\0".split("")),
+    );
+    const text = (most: number) =>
+      fc.string({ unit: "binary", maxLength: most }).map((s) => s.toWellFormed());
+    const record = fc.oneof(
+      fc.tuple(
+        fc.constantFrom(
+          "path",
+          "size",
+          "mtime",
+          "TRIBUTARY.sha256",
+          "TRIBUTARY.captureId",
+          "TRIBUTARY.source",
+          "GNU.sparse.major",
+        ),
+        fc.oneof(
+          text(30),
+          fc.constantFrom("", "0", "7", "-1", "1e9", "../x", "pos", "0".repeat(64), "99999999999999999999"),
+        ),
+      ),
+      fc.tuple(fc.constant("comment"), text(2000)),
+    );
+    const entry = fc
+      .record({
+        path: fc.oneof(
+          token.map((t) => Buffer.from(t, "latin1")),
+          fc.uint8Array({ maxLength: 120 }).map((b) => Buffer.from(b)),
+        ),
+        bytes: fc.oneof(
+          fc.uint8Array({ maxLength: 1500 }).map((b) => Buffer.from(b)),
+          fc.constant(Buffer.alloc(300_000)),
+        ),
+        records: fc.array(record, { maxLength: 3 }),
+        type,
+      })
+      .map(({ path, bytes, records, type }) => {
+        const head = entryHead({ path, size: bytes.length, mtimeNs: 5n, records });
+        const own = head.subarray(-512);
+        own.write(type, 156, "latin1");
+        own.fill(" ", 148, 156);
+        own.write(
+          `${own
+            .reduce((sum, byte) => sum + byte, 0)
+            .toString(8)
+            .padStart(6, "0")}\0 `,
+          148,
+          "latin1",
+        );
+        return Buffer.concat([head, bytes, Buffer.alloc(padding(bytes.length))]);
+      });
+    const harm = fc.oneof(
+      { weight: 3, arbitrary: fc.constant((tar: Buffer) => tar) },
+      fc.nat().map((n) => (tar: Buffer) => tar.subarray(0, n % (tar.length + 1))),
+      fc.tuple(fc.nat(), fc.nat(255)).map(([n, byte]) => (tar: Buffer) => {
+        const copy = Buffer.from(tar);
+        copy[n % copy.length] = byte;
+        return copy;
+      }),
+      fc.uint8Array({ maxLength: 600 }).map((more) => (tar: Buffer) => Buffer.concat([tar, more])),
+    );
+    const pack = fc.constantFrom<(tar: Buffer) => Buffer>((tar) => tar, gzipSync, zstdCompressSync);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(entry, { maxLength: 12 }),
+        ...([harm, pack, harm] as const),
+        fc.integer({ min: 1, max: 40_000 }),
+        fc.constantFrom(undefined, "gzip", "zstd", "identity", "br"),
+        fc.boolean(),
+        async (entries, before, packed, after, size, coding, keyed) => {
+          const body = after(packed(before(Buffer.concat([...entries, TRAILER]))));
+          const pieces = async function* (): AsyncGenerator<Uint8Array> {
+            for (let at = 0; at < body.length; at += size) yield body.subarray(at, at + size);
+          };
+          const answer = await api.call("POST", "/v1/bundles/pos", {
+            body: size < body.length ? pieces() : body,
+            headers: {
+              ...(coding === undefined ? {} : { "content-encoding": coding }),
+              ...(keyed ? { "idempotency-key": randomBytes(8).toString("hex") } : {}),
+            },
+          });
+          if (answer.status !== 200) {
+            sane(answer);
+            return;
+          }
+          const lines = String(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body))
+            .split("\n")
+            .filter((line) => line !== "")
+            .map((line) => bundleLine.parse(JSON.parse(line)));
+          // Every answer ends with how it ended, and counts what it said.
+          const end = lines.at(-1);
+          if (end === undefined || !("end" in end)) throw new Error(`no end: ${answer.body}`);
+          const receipts = lines.filter((line) => "receipt" in line);
+          expect(receipts).toHaveLength(end.delivered);
+          expect(lines.filter((line) => "problem" in line && line.entry !== null)).toHaveLength(end.refused);
+          for (const line of lines)
+            if ("problem" in line) sane({ status: line.problem.status, body: line.problem });
+          for (const line of receipts) if (line.status === "created") created.add(line.versionId);
+        },
+      ),
+      box,
+    );
+    expect(created.size).toBeGreaterThan(0);
+  });
+
   test("queries: any parameter", { timeout }, async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -268,7 +380,9 @@ describe(`doors under ${SECONDS} s of rubbish each`, () => {
 
   test("afterwards the ledger holds what was acknowledged and nothing else, and memory is bounded", async () => {
     const entries = await site.history("--client", "demo");
-    expect(entries).toHaveLength(acknowledged);
+    expect(entries).toHaveLength(acknowledged + created.size);
+    const known = new Set(entries.map(({ versionId }) => versionId));
+    expect([...created].filter((versionId) => !known.has(versionId))).toEqual([]);
     await site.command("verify");
     expect(peakMemory(receiver.pid)).toBeLessThan(400 * 2 ** 20);
     expect((await api.put("pos", "still-alive", Buffer.from("x"))).status).toBe(201);
