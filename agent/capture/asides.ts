@@ -3,8 +3,8 @@
  * without an `after:` in the configuration by now: the file is the client's.
  */
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
-import { recoverAside } from "../seal/after.ts";
-import { fromKey } from "../source/bytes.ts";
+import { type AfterRule, recoverAside } from "../seal/after.ts";
+import { fromKey, parent } from "../source/bytes.ts";
 import { inWords } from "../source/disk.ts";
 import type { Listing } from "../source/source.ts";
 import type { Clocks } from "./sealer.ts";
@@ -12,6 +12,8 @@ import type { Clocks } from "./sealer.ts";
 export interface AsidesParts {
   /** The source's folder. */
   readonly root: string;
+  /** `after:` as it is configured now; undefined: keep. */
+  readonly rule: AfterRule | undefined;
   readonly intake: Intake;
   readonly book: SourceBook;
   readonly clocks: Clocks;
@@ -36,9 +38,11 @@ export class Asides {
   }
 
   async #recover(aside: Buffer, missing: readonly Seen[]): Promise<void> {
-    const { root, book, intake, lookAgain } = this.#parts;
+    const { root, rule, book, intake, lookAgain } = this.#parts;
     try {
-      const recovered = await recoverAside(root, aside, missing);
+      const recovered = await recoverAside(root, aside, missing, rule, (size) =>
+        intake.deliveredIn(parent(aside), size),
+      );
       if (recovered.kind === "unknown") return this.#left(aside, UNKNOWN);
       book.recovered(aside);
       if (recovered.kind !== "back") return;

@@ -526,6 +526,32 @@ describe("capture of a folder", () => {
       expect(waiting()).toEqual([]);
     });
 
+    test("a private name whose own name has a newer file by now is ended by what the receiver holds, and only by that", async () => {
+      write("a", "old");
+      const first = start();
+      await until(() => expect(deliver()).toEqual(["a"]));
+      await first.stop(10_000);
+      running.length = 0;
+      queue.intake("acme", "pos").missed([Buffer.from("a")], TAKEN_BY_US);
+      renameSync(join(root, "a"), join(root, OWN));
+      write("a", "new and longer");
+      // The newer one is sealed before anybody looks for what is missing.
+      const second = start();
+      await until(() => expect(deliver()).toEqual(["a"]));
+      await second.stop(10_000);
+      running.length = 0;
+      expect(readdirSync(root).sort()).toEqual([OWN, "a"].sort());
+      writeFileSync(join(root, OWN), "odd");
+      const third = start({ after: "delete" });
+      await until(() => expect(readdirSync(root)).toEqual([OWN]));
+      await until(() => expect(third.state().problems).toBe(1));
+      expect(readFileSync(join(root, OWN), "utf8")).toBe("odd");
+      writeFileSync(join(root, OWN), "old");
+      await third.scanNow();
+      await until(() => expect(readdirSync(root)).toEqual([]));
+      await until(() => expect(third.state().problems).toBe(0));
+    });
+
     test("a private name is put back when after: is configured no more; a name that looks alike is a client's file", async () => {
       for (const name of ["a", "b"]) write(name, name);
       const first = start();

@@ -116,6 +116,7 @@ export function startCapture(parts: CaptureParts): Capture {
   const asides = new Asides({
     ...shared,
     root: settings.path,
+    rule,
     lookAgain: (path, ms) => looks.path(path, ms),
   });
   const comparison = new Comparison({

@@ -62,6 +62,9 @@ function statements(db: QueueFile, sourceId: number) {
         `SELECT delivered FROM seen WHERE folder_id = ${ofFolder} AND name = ?`,
       )
       .pluck(),
+    deliveredOfSize: db.prepare<[string, string, number], { path: Buffer; sha256: Buffer }>(
+      "SELECT path, sha256 FROM deliveries WHERE client = ? AND source = ? AND kind = 'version' AND size = ?",
+    ),
     youngest: db.prepare<[Buffer], { kind: string; spooled: string | null }>(
       `SELECT kind, spooled FROM parcels WHERE source_id = ${sourceId} AND path = ? AND aside_at IS NULL
        ORDER BY seq DESC LIMIT 1`,
@@ -205,6 +208,11 @@ export function sqliteIntake(
       if (paths.length > 0) diskFull(() => missAll.immediate(paths, missed));
     },
     forget: (path) => diskFull(() => forgetOne.immediate(path)),
+    deliveredIn: (folder, size) =>
+      sql.deliveredOfSize
+        .all(names.client, names.source, size)
+        .filter(({ path }) => split(path).folder.equals(folder))
+        .map(({ path, sha256 }) => ({ path, sha256: sha256.toString("hex") })),
     standing(path): Standing {
       const { folder, name } = split(path);
       const delivered = sql.delivered.get(folder, name) ?? 0;

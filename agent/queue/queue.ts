@@ -88,6 +88,8 @@ export interface Intake {
   /** Forgets a path: no removal will follow. */
   forget(path: Buffer): void;
   standing(path: Buffer): Standing;
+  /** Versions of this size of files directly in one folder that the receiver holds by receipt, as far back as the log of deliveries goes. */
+  deliveredIn(folder: Buffer, size: number): readonly { readonly path: Buffer; readonly sha256: string }[];
 }
 
 /** What is known of one source as a whole, and what is wrong in it. */

@@ -56,42 +56,67 @@ export async function actAfter(
       await place(aside, at, unique);
       return { kind: "skipped", reason: "the file was replaced at the last moment" };
     }
-    if (rule.kind === "delete") {
-      await unlink(aside);
-      return { kind: "done", action: "delete" };
-    }
-    const target = join(Buffer.from(rule.to), seen.path);
-    await makeFolders(parent(target), Number((await lstat(parent(at))).mode) & 0o777);
-    await place(aside, target, unique);
-    return { kind: "done", action: "move" };
+    await carryOut(rule, aside, seen.path, unique);
+    return { kind: "done", action: rule.kind };
   } catch (error) {
     await place(aside, at, unique).catch(() => undefined);
     return { kind: "failed", reason: inWords(error) };
   }
 }
 
+/** What is left to do with a file under its private name. */
+async function carryOut(rule: AfterRule, aside: Buffer, path: Buffer, unique: string): Promise<void> {
+  if (rule.kind === "delete") return await unlink(aside);
+  const target = join(Buffer.from(rule.to), path);
+  await makeFolders(parent(target), Number((await lstat(parent(aside))).mode) & 0o777);
+  await place(aside, target, unique);
+}
+
+/** A version of a path that the receiver holds by receipt. */
+export interface DeliveredFile {
+  readonly path: Buffer;
+  readonly sha256: string;
+}
+
 /** What became of a private name that a crash left behind. */
 export type Recovered =
   | { readonly kind: "back"; readonly path: Buffer }
+  /** A newer file has its name by now, and the receiver holds its bytes: what had begun was ended. */
+  | { readonly kind: "finished"; readonly path: Buffer }
   | { readonly kind: "gone" }
   /** It is none of those that are missing: it stays as it is, and is to be shown. */
   | { readonly kind: "unknown" };
 
-/** It gets its own name back: it is the one missing file of its folder whose bytes it holds. Throws when it cannot be read or renamed. */
+/**
+ * It gets its own name back: it is the one missing file of its folder whose bytes it holds. Where a newer file was sealed
+ * under that name, it is missing no more: then the log of deliveries says whether the receiver holds these bytes, and
+ * `rule` is carried out. Throws when it cannot be read or renamed.
+ */
 export async function recoverAside(
   root: string,
   aside: Buffer,
   missing: readonly SealedFile[],
+  rule?: AfterRule,
+  deliveredOf: (size: number) => readonly DeliveredFile[] = () => [],
 ): Promise<Recovered> {
   const at = join(Buffer.from(resolve(root)), aside);
   try {
     const stats = await lstat(at, { bigint: true });
+    if (!stats.isFile()) return { kind: "unknown" };
     const alike = missing.filter(({ state }) => isStill(stats, state, false));
-    const sha256 = alike.length === 0 ? undefined : await digest(at);
+    const delivered = rule === undefined ? [] : deliveredOf(Number(stats.size));
+    if (alike.length === 0 && delivered.length === 0) return { kind: "unknown" };
+    const sha256 = await digest(at);
+    const unique = lastSegment(aside).toString("hex").slice(-12);
     const own = alike.find((known) => known.sha256 === sha256);
-    if (own === undefined) return { kind: "unknown" };
-    await place(at, join(parent(at), lastSegment(own.path)), lastSegment(aside).toString("hex").slice(-12));
-    return { kind: "back", path: own.path };
+    if (own !== undefined) {
+      await place(at, join(parent(at), lastSegment(own.path)), unique);
+      return { kind: "back", path: own.path };
+    }
+    const held = delivered.find((known) => known.sha256 === sha256);
+    if (held === undefined || rule === undefined) return { kind: "unknown" };
+    await carryOut(rule, at, held.path, unique);
+    return { kind: "finished", path: held.path };
   } catch (error) {
     if (isGone(error)) return { kind: "gone" };
     throw error;
