@@ -8,13 +8,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { far } from "./far.ts";
 import { idle } from "./idle.ts";
 import { large } from "./large.ts";
 import { many } from "./many.ts";
 import { packaged } from "./packaged.ts";
 import { startPeers } from "./peers.ts";
-import { small } from "./small.ts";
+import { far, small } from "./small.ts";
 
 const words = process.argv.slice(2);
 const flag = words.indexOf("--rounds");
