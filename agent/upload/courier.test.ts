@@ -194,6 +194,7 @@ test("a small file that is read at once is compared with what was sealed", async
 
 test("small files that come together ride together, a large one and a removal beside them; each has its own receipt", async () => {
   const small = Array.from({ length: 50 }, (_, i) => version(Buffer.from(`s${i}`), `s${i}`));
+  for (const [i, { captureId }] of small.entries()) fresh.keep(captureId, Buffer.from(`s${i}`));
   const large = version(Buffer.alloc(100_000), "large");
   const removal: Parcel = {
     ...small[0],
