@@ -173,6 +173,63 @@ test("at most eight at once, and never two of one path", async () => {
   for (const go of waiting.splice(0)) go();
 });
 
+test("never two of one path when what failed is due together, or beside a new one", async () => {
+  const on = await scene();
+  const id = await on.add();
+  on.answer = () => FAILED;
+  await on.commit(version("same", "1"));
+  await on.commit(version("same", "2"));
+  await tell(on, id);
+  await expect.poll(() => standing(on)).toMatchObject({ waiting: 2 });
+  let [underWay, most] = [0, 0];
+  on.answer = async (path) => {
+    if (path === "same") most = Math.max(most, ++underWay);
+    await new Promise((go) => setTimeout(go, 50));
+    if (path === "same") underWay -= 1;
+    return { kind: "delivered" };
+  };
+  on.clock.now += 6000;
+  await on.commit(version("same", "3"));
+  await on.put("other");
+  await expect.poll(() => standing(on)).toMatchObject({ lag: 0, waiting: 0 });
+  expect(on.paths().slice(2).sort()).toEqual(["other", "same", "same", "same"]);
+  expect(most).toBe(1);
+});
+
+test("a ledger that reads and does not write: nothing more is told than what can be recorded", async () => {
+  const on = await scene();
+  const id = await on.add();
+  await on.put(...Array.from({ length: 300 }, (_, i) => `f${i}`));
+  on.answer = async () => {
+    await new Promise((go) => setTimeout(go, 20));
+    return { kind: "delivered" };
+  };
+  await on.rows.lease(OWNER, [id]);
+  let full = true;
+  const rows = {
+    due: on.rows.due.bind(on.rows),
+    counts: on.rows.counts.bind(on.rows),
+    record: async (...args: Parameters<typeof on.rows.record>) => {
+      if (full) throw new Error("the disk is full");
+      return await on.rows.record(...args);
+    },
+  };
+  const stop = new AbortController();
+  const teller = new Teller({ ...on.parts(), rows }, OWNER, await on.webhook(id), "whsec_c2VjcmV0");
+  const ended = teller.run(stop.signal, stop.signal);
+  onTestFinished(() => stop.abort());
+  await expect.poll(() => on.facts.map(({ kind }) => kind)).toContain("WebhookHeldUp");
+  await new Promise((go) => setTimeout(go, 100));
+  const told = on.sent.length;
+  await new Promise((go) => setTimeout(go, 2500));
+  expect(on.sent.length).toBe(told);
+  full = false;
+  await expect.poll(() => standing(on), { timeout: 5000 }).toMatchObject({ lag: 0 });
+  expect(new Set(on.sent.map(({ headers }) => headers["webhook-id"])).size).toBe(on.sent.length);
+  stop.abort();
+  await ended;
+}, 15_000);
+
 test("killed between the answer and its record: told again, under the same id", async () => {
   const on = await scene();
   const id = await on.add();

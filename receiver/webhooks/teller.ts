@@ -1,44 +1,25 @@
 /**
- * Tells one webhook what its cursor has not covered yet, and again what it was told in vain: in the order of the ledger,
- * several at once, but never two of one path. What came of it is recorded a little later, many at a time; whoever is
- * killed before that tells it once more, under the same id.
+ * Tells one webhook what is on its agenda, several at once. What came of it is recorded a little later, many at a time;
+ * whoever is killed before that tells it once more, under the same id.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Entry } from "@tributary/shared/protocol.ts";
-import type { History, Scope } from "../ledger/ledger.ts";
+import { Agenda, type AgendaParts, type Telling } from "./agenda.ts";
 import { eventBody } from "./event.ts";
 import type { ReportWebhook } from "./facts.ts";
-import { afterAttempt, dueAfter, endsLongOutage, isDown, MOST_WAITING, mayBegin, room } from "./policy.ts";
-import type { Counts, WebhookRows } from "./rows.ts";
+import { afterAttempt, dueAfter, endsLongOutage, isDown, MOST_WAITING, room } from "./policy.ts";
+import type { WebhookRows } from "./rows.ts";
 import { signatureHeaders } from "./signature.ts";
 import { Unrecorded } from "./unrecorded.ts";
-import type { Health, Outcome, Send, WaitingEvent, Webhook } from "./webhook.ts";
+import type { Health, Outcome, Send, Webhook } from "./webhook.ts";
 
-export interface TellerParts {
-  readonly history: Pick<History, "since" | "position" | "version">;
-  readonly rows: Pick<WebhookRows, "due" | "counts" | "record">;
-  /** Resolves when the manifest segments of these versions are in the lake. */
-  readonly durable: (versionIds: readonly string[]) => Promise<void>;
+export interface TellerParts extends AgendaParts {
+  readonly rows: AgendaParts["rows"] & Pick<WebhookRows, "record">;
   readonly send: Send;
   readonly report: ReportWebhook;
-  readonly now: () => number;
   readonly random: () => number;
   readonly userAgent: string;
-  /** Between looks at what is due, ms. */
-  readonly lookMs: number;
 }
 
-/** One entry under way, or about to be. */
-interface Telling {
-  readonly entry: Entry;
-  readonly seq: number;
-  /** Tries before this one. */
-  readonly tries: number;
-  /** It was read from the ledger, so the cursor waits for it; otherwise it has a row. */
-  readonly first: boolean;
-}
-
-const BATCH = 100;
 /** Of others' entries passed over, before that is written down. */
 const PASSED_OVER = 1000;
 const RECORD_MS = 250;
@@ -49,20 +30,10 @@ export class Teller {
   readonly #owner: string;
   readonly #webhook: Webhook;
   readonly #secret: string;
-  readonly #underWay = new Map<string, Telling>();
   readonly #unrecorded = new Unrecorded();
+  readonly #agenda: Agenda;
   #health: Health;
-  #epoch = "";
-  /** Everything up to here was read. */
-  #reach: number;
   #recorded: number;
-  /** Read and not begun, in order. */
-  #fresh: Telling[] = [];
-  #due: WaitingEvent[] = [];
-  #counts: Counts = { waiting: 0, dead: 0 };
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  #news = true;
-  #lastWasFirst = false;
   #gone = false;
   #away = false;
   #woken = Promise.withResolvers<void>();
@@ -73,14 +44,14 @@ export class Teller {
     this.#owner = owner;
     this.#webhook = webhook;
     this.#secret = secret;
+    this.#agenda = new Agenda(parts, webhook, this.#unrecorded);
     this.#health = webhook.health;
-    this.#reach = webhook.cursor;
     this.#recorded = webhook.cursor;
   }
 
   /** The ledger has grown. */
   wake(): void {
-    this.#news = true;
+    this.#agenda.wake();
     this.#woken.resolve();
   }
 
@@ -97,7 +68,7 @@ export class Teller {
         if (!ours) return;
         await this.#rest();
       }
-      while (this.#underWay.size > 0) await this.#rest();
+      while (this.#agenda.underWay > 0) await this.#rest();
       await this.#record(true);
     } catch (error) {
       this.#parts.report({ kind: "WebhookHeldUp", webhook: this.#webhook.id, error });
@@ -109,13 +80,15 @@ export class Teller {
   /** False when the webhook is not ours any more. */
   async #turn(stopping: AbortSignal, cut: AbortSignal): Promise<boolean> {
     try {
-      await this.#look();
+      // What came before is recorded first, or a ledger that takes nothing would have all of it told again.
+      if (this.#away && !(await this.#record(true))) return false;
+      await this.#agenda.look();
       await this.#begin(stopping, cut);
       const ours = await this.#record(false);
       this.#away = false;
       return ours;
     } catch (error) {
-      this.#news = true;
+      this.#agenda.wake();
       if (!this.#away) this.#parts.report({ kind: "WebhookHeldUp", webhook: this.#webhook.id, error });
       this.#away = true;
       await sleep(AWAY_MS, undefined, { signal: stopping, ref: false }).catch(() => {});
@@ -130,59 +103,14 @@ export class Teller {
     this.#woken = Promise.withResolvers();
   }
 
-  /** Reads what is due from time to time, and what is new when everything read before has begun. */
-  async #look(): Promise<void> {
-    const { history, rows, now, durable, lookMs } = this.#parts;
-    if (performance.now() - this.#lookedAt >= lookMs) {
-      this.#lookedAt = performance.now();
-      this.#counts = await rows.counts(this.#webhook.id);
-      const due = this.#counts.waiting === 0 ? [] : await rows.due(this.#webhook.id, now(), BATCH);
-      // What is under way or not recorded yet still has its old row.
-      this.#due = due.filter((e) => !this.#underWay.has(e.versionId) && !this.#unrecorded.knows(e.versionId));
-      this.#news = true;
-    }
-    if (!this.#news || this.#fresh.length > 0) return;
-    this.#news = false;
-    const position = await history.position();
-    const lines = await history.since(this.#reach, BATCH, scopeOf(this.#webhook));
-    await durable(lines.map(({ versionId }) => versionId));
-    this.#epoch = position.epoch;
-    this.#fresh = lines.map((line) => ({ entry: line, seq: line.seq, tries: 0, first: true }));
-    // The position was read before: what it covers was committed, so others' entries up to there are passed over.
-    const last = lines.at(-1)?.seq ?? this.#reach;
-    this.#reach = lines.length < BATCH ? Math.max(last, position.seq) : last;
-    if (lines.length === BATCH) this.#news = true;
-  }
-
-  /** Begins as many as may be under way, taking turns between what is new and what is told again. */
+  /** Begins as many as may be under way. */
   async #begin(stopping: AbortSignal, cut: AbortSignal): Promise<void> {
     while (!stopping.aborted && !this.#gone) {
-      if (room(this.#health, this.#underWay.size, this.#parts.now()) === 0) return;
-      const again = this.#lastWasFirst || !this.#firstMayBegin() ? await this.#nextAgain() : undefined;
-      const next = again ?? (this.#firstMayBegin() ? this.#fresh.shift() : await this.#nextAgain());
+      if (room(this.#health, this.#agenda.underWay, this.#parts.now()) === 0) return;
+      const next = await this.#agenda.next(this.#health);
       if (next === undefined) return;
-      this.#lastWasFirst = next.first;
-      this.#underWay.set(next.entry.versionId, next);
       void this.#tell(next, cut);
     }
-  }
-
-  #firstMayBegin(): boolean {
-    const first = this.#fresh[0]?.entry;
-    if (first === undefined || !mayBegin(this.#health, this.#counts)) return false;
-    return ![...this.#underWay.values()].some(({ entry }) => samePath(entry, first));
-  }
-
-  async #nextAgain(): Promise<Telling | undefined> {
-    for (let event = this.#due.shift(); event !== undefined; event = this.#due.shift()) {
-      const { versionId, seq, tries } = event;
-      if (this.#underWay.has(versionId) || this.#unrecorded.knows(versionId)) continue;
-      const entry = await this.#parts.history.version(versionId);
-      if (entry !== undefined) return { entry, seq, tries, first: false };
-      // There is no such entry any more in this ledger.
-      this.#unrecorded.delivered(versionId);
-    }
-    return undefined;
   }
 
   async #tell(telling: Telling, cut: AbortSignal): Promise<void> {
@@ -191,14 +119,14 @@ export class Teller {
       // A fault of ours with one entry: it must not end the receiver, nor hold up the others.
       return { kind: "failed", why: `it cannot be told: ${String(error).slice(0, 200)}` };
     });
-    this.#underWay.delete(telling.entry.versionId);
+    this.#agenda.ended(telling);
     this.#settle(telling, outcome, performance.now() - from);
     this.#woken.resolve();
   }
 
   async #attempt({ entry, seq }: Telling, cut: AbortSignal): Promise<Outcome> {
     const { send, now, userAgent } = this.#parts;
-    const body = eventBody(entry, { epoch: this.#epoch, seq });
+    const body = eventBody(entry, { epoch: this.#agenda.epoch, seq });
     const signed = signatureHeaders(this.#secret, entry.versionId, body, now());
     const headers = { "content-type": "application/json", "user-agent": userAgent, ...signed };
     return await send({ url: this.#webhook.url, headers, body }, cut);
@@ -219,11 +147,11 @@ export class Teller {
         return;
       case "failed": {
         const { why, retryAfter } = outcome;
-        const full = telling.first && this.#counts.waiting >= MOST_WAITING;
+        const full = telling.first && this.#agenda.counts.waiting >= MOST_WAITING;
         const dueAt = full ? undefined : dueAfter(about.tries, now(), random(), retryAfter);
         const { tries, event: versionId } = about;
         this.#unrecorded.failed({ versionId, seq: telling.seq, tries, dueAt, why }, now());
-        if (telling.first) this.#counts = { ...this.#counts, waiting: this.#counts.waiting + 1 };
+        this.#agenda.failed(telling);
         report({ kind: dueAt === undefined ? "WebhookDeadLetter" : "WebhookFailed", ...about, why });
         if (isDown(this.#health) && !isDown(before))
           report({ kind: "WebhookDown", webhook: about.webhook, why });
@@ -233,29 +161,18 @@ export class Teller {
         if (!this.#gone) report({ kind: "WebhookGone", webhook: about.webhook, why: outcome.why });
         this.#gone = true;
         this.#unrecorded.gone(outcome.why, now());
-        this.#putBack(telling);
+        this.#agenda.putBack(telling);
         return;
       case "cut":
-        this.#putBack(telling);
+        this.#agenda.putBack(telling);
         return;
     }
   }
 
-  /** As if it had not begun. */
-  #putBack(telling: Telling): void {
-    if (telling.first) this.#fresh = [...this.#fresh, telling].sort((a, b) => a.seq - b.seq);
-  }
-
-  /** The highest seq up to which everything is delivered or has a row. */
-  #cursor(): number {
-    const open = [...this.#fresh, ...this.#underWay.values()].filter(({ first }) => first);
-    return open.reduce((least, { seq }) => Math.min(least, seq - 1), this.#reach);
-  }
-
   /** False when the webhook is not ours any more. */
   async #record(all: boolean): Promise<boolean> {
-    const cursor = this.#cursor();
-    const idle = this.#underWay.size === 0;
+    const { cursor, underWay } = this.#agenda;
+    const idle = underWay === 0;
     const due = all || idle || this.#unrecorded.since(performance.now()) >= RECORD_MS;
     const worth = this.#unrecorded.any
       ? due
@@ -273,12 +190,4 @@ export class Teller {
       throw error;
     }
   }
-}
-
-function scopeOf({ client, source }: Webhook): Scope {
-  return { clients: client === null ? "all" : [client], ...(source === null ? {} : { source }) };
-}
-
-function samePath(a: Entry, b: Entry): boolean {
-  return a.pathEncoded === b.pathEncoded && a.source === b.source && a.client === b.client;
 }
