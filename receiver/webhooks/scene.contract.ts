@@ -18,6 +18,7 @@ export async function openScene(database: LedgerDatabase) {
   const clock = { now: Date.now() };
   const sent: Request[] = [];
   const facts: WebhookFact[] = [];
+  let cuts = 0;
   const scene = {
     database,
     db,
@@ -28,6 +29,8 @@ export async function openScene(database: LedgerDatabase) {
     /** Answers from now on; `path` is the entry's. */
     answer: (_path: string): Outcome | Promise<Outcome> => ({ kind: "delivered" }),
     paths: (): string[] => sent.map(pathOf),
+    /** Attempts that were ended from outside. */
+    cut: (): number => cuts,
     commit: async (...captures: Capture[]): Promise<string[]> => {
       const { outcomes } = await createLedger(database).commit(captures, sign);
       return outcomes.map((one) => (one.kind === "committed" ? one.entry.versionId : one.kind));
@@ -52,7 +55,9 @@ export async function openScene(database: LedgerDatabase) {
         const cut = new Promise<Outcome>((done) =>
           signal.addEventListener("abort", () => done({ kind: "cut" }), { once: true }),
         );
-        return await Promise.race([scene.answer(pathOf(request)), cut]);
+        const outcome = await Promise.race([scene.answer(pathOf(request)), cut]);
+        if (outcome.kind === "cut") cuts += 1;
+        return outcome;
       },
       report: (fact) => void facts.push(fact),
       now: () => clock.now,

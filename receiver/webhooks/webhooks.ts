@@ -21,6 +21,8 @@ interface Running {
   readonly teller: Teller;
   readonly generation: number;
   readonly stop: AbortController;
+  /** Ends what is under way, too. */
+  readonly cut: AbortController;
   readonly ended: Promise<void>;
 }
 
@@ -34,9 +36,9 @@ const FINISH_MS = 5000;
 export class Webhooks {
   readonly #parts: WebhooksParts;
   readonly #stopping = new AbortController();
-  readonly #cut = new AbortController();
+  /** Those whose teller has ended too, until the next look: rows that were read before know nothing of its last record. */
   readonly #running = new Map<string, Running>();
-  readonly #ending = new Set<Promise<void>>();
+  readonly #ended = new Set<string>();
   readonly #closed = new Set<string>();
   #renewedAt = Number.NEGATIVE_INFINITY;
   #overseeing: Promise<void> | undefined;
@@ -55,8 +57,11 @@ export class Webhooks {
     this.#stopping.abort();
     await this.#overseeing;
     for (const { stop } of this.#running.values()) stop.abort();
-    const late = setTimeout(() => this.#cut.abort(), FINISH_MS);
-    await Promise.all([...this.#ending]);
+    const running = [...this.#running.values()];
+    const late = setTimeout(() => {
+      for (const { cut } of running) cut.abort();
+    }, FINISH_MS);
+    await Promise.all(running.map(({ ended }) => ended));
     clearTimeout(late);
     await this.#following;
     await this.#parts.rows.release(this.#parts.owner).catch(() => {});
@@ -78,6 +83,8 @@ export class Webhooks {
   }
 
   async #oversee(): Promise<void> {
+    for (const id of this.#ended) this.#running.delete(id);
+    this.#ended.clear();
     const active = await this.#parts.rows.active();
     const secrets = new Map(active.map((webhook) => [webhook.id, this.#secretOf(webhook)]));
     const able = active.filter(({ id }) => secrets.get(id) !== undefined);
@@ -86,7 +93,8 @@ export class Webhooks {
       const webhook = ours.find((one) => one.id === id);
       if (webhook?.generation === running.generation) continue;
       running.stop.abort();
-      this.#running.delete(id);
+      // What is under way cannot be recorded any more, and is told again: nobody shall wait for a slow answer to it.
+      if (webhook !== undefined) running.cut.abort();
     }
     for (const webhook of ours)
       if (!this.#running.has(webhook.id)) this.#begin(webhook, secrets.get(webhook.id) as string);
@@ -109,14 +117,10 @@ export class Webhooks {
   }
 
   #begin(webhook: Webhook, secret: string): void {
-    const stop = new AbortController();
+    const [stop, cut] = [new AbortController(), new AbortController()];
     const teller = new Teller(this.#parts, this.#parts.owner, webhook, secret);
-    const ended = teller.run(stop.signal, this.#cut.signal).finally(() => {
-      this.#ending.delete(ended);
-      if (this.#running.get(webhook.id)?.teller === teller) this.#running.delete(webhook.id);
-    });
-    this.#ending.add(ended);
-    this.#running.set(webhook.id, { teller, generation: webhook.generation, stop, ended });
+    const ended = teller.run(stop.signal, cut.signal).finally(() => void this.#ended.add(webhook.id));
+    this.#running.set(webhook.id, { teller, generation: webhook.generation, stop, cut, ended });
   }
 
   /** One look at the ledger for all of them; none while there is no webhook. */
