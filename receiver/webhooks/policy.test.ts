@@ -97,6 +97,15 @@ describe("health", () => {
   });
 });
 
+test("a pause that was written while a clock ran ahead is none", () => {
+  const year = 365 * 86_400_000;
+  const ahead = fail(5, HEALTHY, year);
+  expect(room(ahead, 0, 0)).toBe(1);
+  expect(afterAttempt(ahead, failed, 0, MIDDLE)).toMatchObject({ failures: 6, pausedUntil: 10_000 });
+  const asked = afterAttempt(HEALTHY, { ...failed, retryAfter: 1e12 } as Outcome, 0, MIDDLE);
+  expect([room(asked, 0, 0), room(asked, 0, 86_400_000)]).toEqual([0, 8]);
+});
+
 test("the cursor stands still where no row is left for a failure", () => {
   const none = { waiting: 0, dead: 0 };
   const full = { waiting: MOST_WAITING, dead: 0 };

@@ -15,6 +15,8 @@ const PROBE_LAST = 2 * MIN;
 const LONG_OUTAGE = 5 * MIN;
 /** Nobody puts us off for longer. */
 const LONGEST_WISH = 24 * H;
+/** No pause ends and no try is due later than this from now; what seems to was written while a clock ran ahead. */
+export const FARTHEST = 27 * H;
 
 /** Attempts of one webhook under way at once. */
 const AT_ONCE = 8;
@@ -45,7 +47,8 @@ export function afterAttempt(health: Health, outcome: Outcome, now: number, rand
       return health;
     case "failed": {
       // Those that were under way together when it went down are one failure, not many.
-      const counted = isDown(health) && health.pausedUntil > now;
+      const paused = pauseEnd(health, now);
+      const counted = isDown(health) && paused > now;
       const failures = health.failures + (counted ? 0 : 1);
       const down = failures >= DOWN_AFTER;
       const probe = Math.min(PROBE_FIRST * 2 ** Math.min(failures - DOWN_AFTER, 10), PROBE_LAST);
@@ -54,10 +57,14 @@ export function afterAttempt(health: Health, outcome: Outcome, now: number, rand
       return {
         failures,
         failingSince: health.failingSince ?? (down ? now : null),
-        pausedUntil: Math.max(health.pausedUntil, now + Math.max(pause, wish)),
+        pausedUntil: Math.max(paused, now + Math.max(pause, wish)),
       };
     }
   }
+}
+
+function pauseEnd({ pausedUntil }: Health, now: number): number {
+  return pausedUntil - now > FARTHEST ? 0 : pausedUntil;
 }
 
 /** Whether a success after this state ends an outage so long that what waits shall be told now. */
@@ -67,7 +74,7 @@ export function endsLongOutage(before: Health, now: number): boolean {
 
 /** How many more attempts may begin; one at a time asks whether an endpoint is there again. */
 export function room(health: Health, underWay: number, now: number): number {
-  if (health.pausedUntil > now) return 0;
+  if (pauseEnd(health, now) > now) return 0;
   return Math.max(0, (isDown(health) ? 1 : AT_ONCE) - underWay);
 }
 

@@ -50,6 +50,14 @@ export function webhookRowsContract(newLedger: () => Promise<LedgerDatabase>): v
       expect(await scene.rows.lease("b", [one, two])).toEqual(new Set([one, two]));
     });
 
+    test("that was taken while the database's clock ran ahead holds up nobody", async () => {
+      const id = await leased();
+      const year = Date.now() + 365 * 86_400_000;
+      await scene.db.updateTable("webhooks").set({ leased_until: year }).execute();
+      expect((await scene.rows.active())[0]?.free).toBe(true);
+      expect(await scene.rows.lease("b", [id])).toEqual(new Set([id]));
+    });
+
     test("lost, or a course that was changed meanwhile, records nothing", async () => {
       const id = await leased();
       const before = await scene.webhook(id);
@@ -88,6 +96,13 @@ export function webhookRowsContract(newLedger: () => Promise<LedgerDatabase>): v
           ...{ tries: 10, lastTriedAt: new Date(1000).toISOString(), lastFailure: "it answered 500" },
         },
       ]);
+    });
+
+    test("are due too when their hour is farther away than any: it was written while a clock ran ahead", async () => {
+      const id = await leased();
+      const [day, H] = [26.5 * 3_600_000, 3_600_000];
+      await record(id, { failed: [failed("a", 1000 + day), failed("b", 1000 + 28 * H)] });
+      expect((await scene.rows.due(id, 1000, 10)).map((event) => event.versionId)).toEqual(["b"]);
     });
 
     test("are all due once an outage is over", async () => {

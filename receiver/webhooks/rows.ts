@@ -5,6 +5,7 @@
 import { type Selectable, sql } from "kysely";
 import { type LedgerDatabase, named, type Writer, writing } from "../ledger/database.ts";
 import type { Tables } from "../ledger/schema.ts";
+import { FARTHEST } from "./policy.ts";
 import type { Health, WaitingEvent, Webhook } from "./webhook.ts";
 
 /** `free`: nobody holds its lease. */
@@ -57,7 +58,7 @@ export class WebhookRows {
         .leftJoin("clients", "clients.name", "w.client")
         .innerJoin("site", "site.epoch", "w.epoch")
         .selectAll("w")
-        .select((eb) => eb("leased_until", "<", this.#database.clock).as("free"))
+        .select(this.#isFree().as("free"))
         .where("revoked_at", "is", null)
         .where("gone_at", "is", null)
         .where("suspended_at", "is", null)
@@ -76,11 +77,17 @@ export class WebhookRows {
         .updateTable("webhooks")
         .set({ lease: owner, leased_until: sql<number>`${clock} + ${sql.lit(LEASE_MS)}` })
         .where("id", "in", ids)
-        .where((eb) => eb.or([eb("lease", "=", owner), eb("leased_until", "<", clock)]))
+        .where((eb) => eb.or([eb("lease", "=", owner), this.#isFree()]))
         .returning("id")
         .execute(),
     );
     return new Set(rows.map(({ id }) => id));
+  }
+
+  /** It ran out, or is longer than any: then it was taken while the database's clock ran ahead. */
+  #isFree() {
+    const { clock } = this.#database;
+    return sql<boolean>`(leased_until < ${clock} or leased_until > ${clock} + ${sql.lit(2 * LEASE_MS)})`;
   }
 
   /** For a receiver that stops: others need not wait. */
@@ -97,7 +104,7 @@ export class WebhookRows {
         .selectFrom("webhook_events")
         .selectAll()
         .where("webhook", "=", id)
-        .where("due_at", "<=", now)
+        .where((eb) => eb.or([eb("due_at", "<=", now), eb("due_at", ">", now + FARTHEST)]))
         .orderBy("due_at")
         .orderBy("seq")
         .limit(limit)
