@@ -182,6 +182,11 @@ export const receiverSettings = z.strictObject({
         .positive()
         .default(512)
         .describe("Files, parts and bundles on their way in at once; more are told to come again"),
+      streams: z
+        .int()
+        .positive()
+        .default(256)
+        .describe("Streams of events open at once, 16 of one key or agent; more are told to come again"),
       bundle: z
         .strictObject({
           bytes: byteSize.prefault("1TiB").describe("Most bytes that one bundle may unpack to"),

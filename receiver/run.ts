@@ -11,6 +11,7 @@ import type { Address, ReceiverSettings } from "./config.ts";
 import { LimitedAdmission } from "./doors/admission.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
+import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
 import type { SiteKeys } from "./identity/keys.ts";
 import type { Gate } from "./identity/principal.ts";
@@ -77,6 +78,7 @@ const CATCH_UP_EVERY_MS = 10_000;
 const LEFT_BEHIND_MS = 30_000;
 const PACE_WINDOW_MS = 30_000;
 const STREAM_HEARTBEAT_MS = 15_000;
+const STREAM_PATIENCE_MS = 60_000;
 /** What is left for the last commits where connections took all the time there was. */
 const LEAST_MS = 1000;
 
@@ -142,7 +144,9 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     lake,
     tail,
     stopping: stopping.signal,
+    streams: new Streams(settings.limits.streams),
     heartbeat: STREAM_HEARTBEAT_MS,
+    patience: STREAM_PATIENCE_MS,
     jwks: keys.jwks,
     publicUrl: settings.publicUrl,
     more: parts.doors,

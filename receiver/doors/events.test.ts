@@ -1,10 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
+import { Hono } from "hono";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createHistory } from "../ledger/history.ts";
 import { type Rig, startRig } from "../rig.ts";
+import { listen } from "../serve.ts";
 import { formatCursor } from "../tail/cursor.ts";
+import { Tail } from "../tail/tail.ts";
+import type { DoorEnv } from "./door.ts";
+import { eventsDoor } from "./events.ts";
+import { Streams } from "./streams.ts";
 
 let rig: Rig;
 beforeEach(async () => {
@@ -21,13 +28,16 @@ const named = (json: Record<string, unknown>): string[] =>
   (json.events as { path: string }[]).map((event) => event.path);
 
 /** An open stream of server-sent events. */
-async function stream(headers: Record<string, string> = {}) {
+async function stream(
+  headers: Record<string, string> = {},
+  { url, ca } = { url: rig.receiver.url, ca: rig.ca },
+) {
   let text = "";
   let ended = false;
   const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
     const sent = request(
-      `${rig.receiver.url}/v1/events`,
-      { ca: rig.ca, agent: false, headers: as("reader", { accept: "text/event-stream", ...headers }) },
+      `${url}/v1/events`,
+      { ca, agent: false, headers: as("reader", { accept: "text/event-stream", ...headers }) },
       resolve,
     );
     sent.on("error", reject).end();
@@ -158,10 +168,89 @@ test("a revoked reader that does not read loses its connection", { timeout: 30_0
   const open = await stream();
   open.incoming.pause();
   await expect.poll(() => rig.gate.watched("reader")).toBe(1);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 2000));
   rig.gate.revoke("reader");
   await new Promise((resolve) => setTimeout(resolve, 1500));
   open.incoming.on("error", () => {}).resume();
   await expect.poll(open.ended).toBe(true);
   expect(open.incoming.complete).toBe(false);
+});
+
+test("an empty Last-Event-ID is none, and HEAD answers without a stream", async () => {
+  await put("one");
+  const open = await stream({ "last-event-id": "" });
+  await expect.poll(open.paths).toEqual(["one"]);
+  open.incoming.destroy();
+  const answer = await rig.ask("HEAD", "/v1/events", as("reader", { accept: "text/event-stream" }));
+  expect([answer.status, answer.headers["content-type"]]).toEqual([200, "text/event-stream"]);
+});
+
+test("a reader that takes nothing loses its connection, and one that takes slowly does not", {
+  timeout: 30_000,
+}, async () => {
+  const stopping = new AbortController();
+  const history = createHistory(rig.database.db);
+  const door = eventsDoor({
+    ...{ gate: rig.gate, history, tail: new Tail(history), streams: new Streams(9) },
+    ...{ stopping: stopping.signal, heartbeat: 15_000, patience: 1000 },
+  });
+  const app = new Hono<DoorEnv>({ getPath: () => "/v1/events" })
+    .use(async (c, next) => {
+      c.set("requestId", "asked");
+      c.set("admission", { count: async () => {}, look: async (_c, _credentials, look) => await look() });
+      await next();
+    })
+    .route("/", door);
+  const listening = await listen({
+    ...{ app, host: "127.0.0.1", port: 0, stopping: stopping.signal },
+    tls: await rig.keys.certificate(),
+  });
+  // More than the sockets' buffers hold: 17 KB an event.
+  await Promise.all(Array.from({ length: 600 }, (_, i) => put(`${i}${"%20".repeat(4000)}`)));
+  const at = { url: listening.url, ca: rig.ca };
+  const [deaf, slow] = [await stream({}, at), await stream({}, at)];
+  deaf.incoming.on("error", () => {}).pause();
+  slow.incoming.pause();
+  const sips = setInterval(() => {
+    slow.incoming.resume();
+    setTimeout(() => slow.incoming.pause(), 30);
+  }, 300);
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  clearInterval(sips);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  deaf.incoming.resume();
+  slow.incoming.resume();
+  await expect.poll(deaf.ended).toBe(true);
+  expect(deaf.incoming.complete).toBe(false);
+  await expect.poll(() => slow.paths().length, { timeout: 10_000 }).toBe(600);
+  stopping.abort();
+  await listening.stop(1000);
+});
+
+test("one bearer has at most 16 streams, all together what is configured; who ends one may open another", async () => {
+  const open = await Promise.all(Array.from({ length: 16 }, () => stream()));
+  expect((await get()).status).toBe(200);
+  const asked = async (name: string) => {
+    const headers = as(name, { accept: "text/event-stream" });
+    const { status, json } = await rig.ask("GET", "/v1/events", headers);
+    return [status, json.code];
+  };
+  expect(await asked("reader")).toEqual([429, "limit-requests"]);
+  const other = await stream({ authorization: "Bearer others" });
+  open[0]?.incoming.destroy();
+  await expect.poll(() => rig.gate.watched("reader")).toBe(15);
+  const again = await stream();
+  for (const one of [...open, other, again]) one.incoming.destroy();
+
+  const small = await startRig({ settings: { limits: { streams: 1 } } });
+  try {
+    const { incoming } = await stream({}, { url: small.receiver.url, ca: small.ca });
+    small.gate.add("others", { kind: "key", clients: ["other"], acts: new Set(["read"]) });
+    const headers = as("others", { accept: "text/event-stream" });
+    const answer = await small.ask("GET", "/v1/events", headers);
+    expect([answer.status, answer.json.code, answer.headers["retry-after"]]).toEqual([503, "busy", "15"]);
+    incoming.destroy();
+  } finally {
+    await small.stop();
+  }
 });

@@ -10,6 +10,7 @@ import type { Tail } from "../tail/tail.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { identify, whileAllowed } from "./identify.ts";
 import { scopeOf } from "./scope.ts";
+import type { Streams } from "./streams.ts";
 import { queryText } from "./target.ts";
 import { limitOf } from "./versions.ts";
 
@@ -19,8 +20,11 @@ export interface EventsDoor {
   readonly tail: Pick<Tail, "next">;
   /** Ends all streams when the receiver stops. */
   readonly stopping: AbortSignal;
+  readonly streams: Streams;
   /** Between comments that keep proxies from closing a silent stream, ms. */
   readonly heartbeat: number;
+  /** A reader that takes nothing for so long loses its connection, ms: what waits for it is in memory. */
+  readonly patience: number;
 }
 
 interface Position {
@@ -28,9 +32,15 @@ interface Position {
   readonly seq: number;
 }
 
-const SCAN = 1000;
+/** Entries in memory for a stream. */
+const SCAN = 100;
 /** A reader that does not read holds its connection no longer than this once its stream has ended. */
 const CUT_AFTER_MS = 1000;
+const STREAM = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  "x-accel-buffering": "no",
+};
 
 export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
   return new Hono<DoorEnv>().get(ROUTE.events, async (c) => {
@@ -38,18 +48,23 @@ export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
     const { query } = c.env.target;
     const scope = scopeOf(principal, queryText(query, "client"), queryText(query, "source"));
     const now = await door.history.position();
-    const cursor = header(c, "last-event-id") ?? queryText(query, "cursor");
+    // Empty is what a reader sends that has seen no event yet.
+    const cursor = header(c, "last-event-id") || queryText(query, "cursor");
     const after = cursor === undefined ? 0 : parseCursor(cursor, now);
     const accept = header(c, "accept") ?? "";
     if (!accept.includes("text/event-stream"))
       return c.json(await page(door.history, scope, after, now, limitOf(query)));
+    // A stream of nothing would never end.
+    if (c.env.incoming.method === "HEAD") return c.body(null, 200, STREAM);
     const end = new AbortController();
-    await whileAllowed(
-      door.gate,
-      principal,
-      scope.clients === "all" ? principal.clients : scope.clients,
-      () => end.abort(),
-      () => stream(door, c, scope, { epoch: now.epoch, seq: after }, end),
+    await door.streams.hold(principal, () =>
+      whileAllowed(
+        door.gate,
+        principal,
+        scope.clients === "all" ? principal.clients : scope.clients,
+        () => end.abort(),
+        () => stream(door, c, scope, { epoch: now.epoch, seq: after }, end),
+      ),
     );
     return RESPONSE_ALREADY_SENT;
   });
@@ -70,7 +85,7 @@ async function page(
 }
 
 async function stream(
-  { tail, stopping, heartbeat }: EventsDoor,
+  { tail, stopping, heartbeat, patience }: EventsDoor,
   c: DoorContext,
   scope: Scope,
   from: Position,
@@ -85,12 +100,7 @@ async function stream(
     outgoing.end();
     setTimeout(() => outgoing.destroy(), CUT_AFTER_MS).unref();
   });
-  outgoing.writeHead(200, {
-    "content-type": "text/event-stream",
-    "cache-control": "no-store",
-    "x-accel-buffering": "no",
-    [HEADER.requestId]: c.get("requestId"),
-  });
+  outgoing.writeHead(200, { ...STREAM, [HEADER.requestId]: c.get("requestId") });
   outgoing.write(": tributary\n\n");
   const beat = setInterval(() => outgoing.write(": still here\n\n"), heartbeat);
   try {
@@ -103,7 +113,7 @@ async function stream(
         const more = outgoing.write(
           `id: ${id}\nevent: ${line.kind}\ndata: ${JSON.stringify(entry.parse(line))}\n\n`,
         );
-        if (!more) await drained(outgoing, signal);
+        if (!more) await drained(outgoing, signal, patience);
       }
     }
   } finally {
@@ -112,9 +122,15 @@ async function stream(
   }
 }
 
-async function drained(outgoing: DoorContext["env"]["outgoing"], signal: AbortSignal): Promise<void> {
+async function drained(
+  outgoing: DoorContext["env"]["outgoing"],
+  signal: AbortSignal,
+  patience: number,
+): Promise<void> {
   await new Promise<void>((resolve) => {
+    const late = setTimeout(() => outgoing.destroy(), patience);
     const done = (): void => {
+      clearTimeout(late);
       outgoing.off("drain", done);
       signal.removeEventListener("abort", done);
       resolve();

@@ -76,6 +76,7 @@ const listEvents: Operation = {
   description: [
     "Entries in commit order. Keep `cursor` and ask again; it is there also when the list is empty. A reader that follows its cursor misses nothing, also with several receivers.",
     "With `Accept: text/event-stream` the same comes as server-sent events over a connection that stays open: `id` is the cursor, `event` the entry's kind, `data` the entry.",
+    "A reader of a stream that takes nothing for a minute loses its connection, and goes on from its last `id`. One key or agent has at most 16 streams.",
     "After a rebuild an old cursor gets `cursor-gone`: begin again without one and skip the `versionId`s that you have.",
   ],
   access: READ,
@@ -91,7 +92,7 @@ const listEvents: Operation = {
       optionalHeaders: ["cache-control", "x-accel-buffering"],
     },
   ],
-  problems: [...MAY_NOT, "cursor-invalid", "cursor-gone"],
+  problems: [...MAY_NOT, "cursor-invalid", "cursor-gone", "busy"],
 };
 
 export const READING: readonly Operation[] = [listClients, listVersions, getVersion, getContent, listEvents];
