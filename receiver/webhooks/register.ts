@@ -1,15 +1,18 @@
 /** Webhooks as the commands see them: made, revoked, sent back to an earlier place. */
 import { randomBytes } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { slug } from "@tributary/shared/protocol.ts";
+import { instant, slug } from "@tributary/shared/protocol.ts";
+import { z } from "zod";
 import { named, type Writer, writing } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import { parseCursor } from "../tail/cursor.ts";
 import { HEALTHY } from "./policy.ts";
 import { newSecret } from "./signature.ts";
 
-/** A cursor of `/v1/events` or of an event, a time (RFC 3339), or "beginning". */
+/** A cursor of `/v1/events` or of an event, a time (RFC 3339), a day (UTC), or "beginning". */
 export type From = string;
+
+const day = z.iso.date();
 
 export interface NewWebhook {
   /** Checked with `parseUrl`, and its address with `refusalOf`. */
@@ -182,19 +185,34 @@ async function seqOf(
   site: { readonly epoch: string; readonly seq: number },
 ): Promise<number> {
   if (from === "beginning") return 0;
-  if (!/^\d{4}-/.test(from)) return parseCursor(from, site);
+  if (!/^\d{4}-/.test(from)) return cursorSeq(from, site);
+  // Without an offset it would mean another time on each host, and 31 February is some day in March to `Date.parse`.
+  if (!day.safeParse(from).success && !instant.safeParse(from).success)
+    throw new ProblemError("request-invalid", noPlace(from));
   const at = Date.parse(from);
-  if (Number.isNaN(at))
-    throw new ProblemError(
-      "request-invalid",
-      `"${from}" is no place to go on from; expected a cursor, a time such as 2026-01-31T05:00:00Z, or beginning`,
-    );
   const first = await trx
     .selectFrom("entries")
     .select((eb) => eb.fn.min("seq").as("seq"))
     .where("received_at", ">=", at)
     .executeTakeFirst();
   return first?.seq == null ? site.seq : first.seq - 1;
+}
+
+function cursorSeq(text: string, site: { readonly epoch: string; readonly seq: number }): number {
+  try {
+    return parseCursor(text, site);
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const message =
+      error.code === "cursor-gone"
+        ? "the ledger was rebuilt since this cursor was given: name a time, or beginning"
+        : noPlace(text);
+    throw new ProblemError(error.code, message);
+  }
+}
+
+function noPlace(text: string): string {
+  return `"${text.slice(0, 100)}" is no place to go on from; expected a cursor, a day such as 2026-01-31, a time such as 2026-01-31T05:00:00Z, or beginning`;
 }
 
 async function positionOf(trx: Writer): Promise<{ readonly epoch: string; readonly seq: number }> {

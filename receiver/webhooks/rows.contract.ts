@@ -170,14 +170,22 @@ export function webhookRowsContract(newLedger: () => Promise<LedgerDatabase>): v
       const lagFrom = async (from: string) => (await view(await scene.add({ from })))?.lag;
       expect(await lagFrom("beginning")).toBe(3);
       expect(await lagFrom(at)).toBe(2);
+      expect(await lagFrom("2026-01-31")).toBe(3);
       expect(await lagFrom("2999-01-01T00:00:00Z")).toBe(0);
       expect(await lagFrom(formatCursor({ epoch, seq: 2 }))).toBe(1);
       for (const [from, code] of [
         ["2999-99-99", "request-invalid"],
+        // What Date.parse takes for 3 March, and for another time on each host.
+        ["2026-02-31", "request-invalid"],
+        ["2026-01-31T05:00:00", "request-invalid"],
+        ["2026-1-31", "request-invalid"],
         ["soon", "cursor-invalid"],
         [formatCursor({ epoch: "old", seq: 1 }), "cursor-gone"],
       ] as const)
-        await expect(scene.add({ from })).rejects.toMatchObject({ code });
+        await expect(scene.add({ from })).rejects.toMatchObject({
+          code,
+          message: expect.stringMatching(/expected a cursor, a day .*, a time .*, or beginning|name a time/),
+        });
       const id = await scene.add({ from: "beginning" });
       await expect(replayWebhook(scene.db, id, { from: at })).rejects.toMatchObject({
         code: "request-invalid",
