@@ -181,6 +181,22 @@ describe("addresses", () => {
     expect([endpoint.connections(), inside.connections()]).toEqual([1, 0]);
   });
 
+  test("a name is asked for once at a time, though eight wait for it and none gets an answer", async () => {
+    const pending: (() => void)[] = [];
+    const resolve: Resolve = (_name, _options, found) =>
+      void pending.push(() => found(null, [{ address: "127.0.0.1", family: 4 }]));
+    const endpoint = await startEndpoint();
+    const send = sender({ resolve, connectMs: 600, answerMs: 300 });
+    const url = `http://silent.example.com:${endpoint.port}/`;
+    const late = await Promise.all(Array.from({ length: 8 }, () => send(url)));
+    expect(late).toEqual(late.map(() => ({ kind: "failed", why: "no answer within 0.3 s" })));
+    expect(pending).toHaveLength(1);
+    const next = send(url);
+    for (const answer of pending.splice(0)) answer();
+    expect(await next).toEqual({ kind: "delivered" });
+    expect(endpoint.got).toHaveLength(1);
+  });
+
   test("a name that does not resolve says so", async () => {
     const resolve: Resolve = (name, _options, found) => found(new Error(`getaddrinfo ENOTFOUND ${name}`), []);
     expect(await sender({ resolve })("https://nowhere.example.com/")).toMatchObject({

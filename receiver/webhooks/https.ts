@@ -7,7 +7,7 @@ import { isIP } from "node:net";
 import { getCACertificates } from "node:tls";
 import { Agent, type Dispatcher, request } from "undici";
 import { type Allowed, hostOf, refusal } from "./address.ts";
-import { judging, type Resolve } from "./lookup.ts";
+import { judging, type Resolve, sharing } from "./lookup.ts";
 import type { Outcome, Send } from "./webhook.ts";
 
 export interface HttpsSettings {
@@ -28,6 +28,7 @@ export interface Sender {
 
 export function createSender(settings: HttpsSettings): Sender {
   const { allowed, ca, resolve = lookup, connectMs = 10_000, answerMs = 15_000 } = settings;
+  const shared = sharing(resolve);
   const agents = [false, true].map(
     (plain) =>
       new Agent({
@@ -41,7 +42,7 @@ export function createSender(settings: HttpsSettings): Sender {
         clientTtl: 60_000,
         connect: {
           timeout: connectMs,
-          lookup: judging(resolve, plain, allowed),
+          lookup: judging(shared, plain, allowed),
           ...(ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] }),
         },
       }),

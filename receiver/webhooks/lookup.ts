@@ -25,6 +25,25 @@ export function judging(resolve: Resolve, plain: boolean, allowed: Allowed): Loo
   };
 }
 
+/**
+ * Asks once for all who want the same name at the same time. The system's resolver works for the whole receiver, two
+ * names at a time: those of one endpoint whose name server is silent must not keep others' waiting.
+ */
+export function sharing(resolve: Resolve): Resolve {
+  const asked = new Map<string, Found[]>();
+  return (name, options, found) => {
+    const question = JSON.stringify([name, options.family, options.hints, options.order, options.verbatim]);
+    const waiting = asked.get(question);
+    if (waiting !== undefined) return void waiting.push(found);
+    const all = [found];
+    asked.set(question, all);
+    resolve(name, options, (error, addresses) => {
+      asked.delete(question);
+      for (const one of all) one(error, addresses);
+    });
+  };
+}
+
 /** Resolves the name and says why it must not be reached; undefined when it may be. */
 export async function refusalOf(
   url: URL,
