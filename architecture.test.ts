@@ -140,6 +140,7 @@ const technologies: Readonly<Record<string, readonly string[]>> = {
   "receiver/limits/postgres.ts": ["receiver/main.ts"],
   "receiver/ledger/sqlite.ts": ["receiver/main.ts"],
   "receiver/webhooks/https.ts": ["receiver/main.ts"],
+  "receiver/webhooks/ways.ts": ["receiver/webhooks/https.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */

@@ -76,6 +76,11 @@ function isPlace(text: string): boolean {
   return more.length === 0 && !text.includes("%") && Number(bits ?? 0) <= most && /^\d*$/.test(bits ?? "0");
 }
 
+function isProxy(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.hostname !== "";
+}
+
 const listenSettings = z.strictObject({
   ingest: address
     .prefault("127.0.0.1:8443")
@@ -246,6 +251,12 @@ export const receiverSettings = z.strictObject({
         .default([])
         .describe(
           "Hosts, addresses and networks that webhooks may reach though they are private, and by http",
+        ),
+      proxy: secret
+        .refine(isProxy, "expected the address of an HTTP proxy, such as http://proxy.local:3128")
+        .optional()
+        .describe(
+          "HTTP proxy to webhooks that `allow` does not name, such as http://user:password@proxy.local:3128, or env:NAME, or file:PATH; where their names lead is then its business",
         ),
       ca: z.string().optional().describe("Authorities that webhooks trust besides the system's, a PEM file"),
     })

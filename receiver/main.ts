@@ -195,11 +195,12 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
 }
 
 async function openSend({ data, settings }: Site): Promise<Send> {
-  const { allow, ca } = settings.webhooks;
+  const { allow, ca, proxy } = settings.webhooks;
   const { createSender } = await import("./webhooks/https.ts");
   return createSender({
     allowed: allowedOf(allow),
     ca: ca === undefined ? undefined : readCertificates(resolve(data, ca)),
+    proxy,
   }).send;
 }
 

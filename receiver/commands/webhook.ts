@@ -51,7 +51,8 @@ export function addWebhookCommands(program: Command, sites: Sites): void {
     .action((text: string, options: AddOptions) =>
       withSite(sites, options, async ({ database: { db }, keys, settings }) => {
         const url = parseUrl(text);
-        const refused = await refusalOf(url, allowedOf(settings.webhooks.allow));
+        const { allow, proxy } = settings.webhooks;
+        const refused = await refusalOf(url, allowedOf(allow), proxy !== undefined);
         if (refused !== undefined) throw new ProblemError("request-invalid", refused);
         const key = await requireSecretsKey(db, keys);
         const { client, source, name, from } = options;

@@ -81,6 +81,22 @@ export function refusal(host: string, address: string, plain: boolean, allowed: 
   return plain ? `${host} would be reached without TLS; use https, or ${allow}` : undefined;
 }
 
+/** What `allow` names as it stands in the URL, without a look at where a name leads. */
+export function isNamed(host: string, allowed: Allowed): boolean {
+  return allowed.hosts.has(host.toLowerCase()) || allowed.networks.has(host);
+}
+
+/**
+ * The same for a host that a proxy will connect to: an address is judged as ever, but where a name leads only the proxy
+ * knows, and whether that may be reached is its business. RFC 6761, 6.3: `localhost` is the proxy's own host.
+ */
+export function refusalBehindProxy(host: string, plain: boolean, allowed: Allowed): string | undefined {
+  if (isIP(host) !== 0) return refusal(host, host, plain, allowed);
+  const allow = `allow it with webhooks: { allow: [${host}] } in receiver.yaml`;
+  if (/(^|\.)localhost\.?$/i.test(host)) return `${host} is the proxy's own host; ${allow}`;
+  return plain ? `${host} would be reached without TLS; use https, or ${allow}` : undefined;
+}
+
 /** `URL.hostname` without the brackets of an IPv6 address. */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, "$1");

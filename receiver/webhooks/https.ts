@@ -1,23 +1,13 @@
 /**
- * Sends with undici. Nothing is believed about the endpoint: names are resolved here and the very address that was
- * judged is connected to, redirects are not followed, and time and bytes of an answer are bounded.
+ * Sends with undici. Nothing is believed about the endpoint: redirects are not followed, and time and bytes of an answer
+ * are bounded.
  */
-import { lookup } from "node:dns";
-import { isIP } from "node:net";
-import { getCACertificates } from "node:tls";
-import { Agent, type Dispatcher, request } from "undici";
-import { type Allowed, hostOf, refusal } from "./address.ts";
-import { judging, type Resolve, sharing } from "./lookup.ts";
+import { type Dispatcher, request } from "undici";
+import { openWays, type WaySettings } from "./ways.ts";
 import type { Outcome, Send } from "./webhook.ts";
 
-export interface HttpsSettings {
-  readonly allowed: Allowed;
-  /** PEM of authorities that are trusted besides the system's. */
-  readonly ca?: string | undefined;
-  readonly resolve?: Resolve;
-  readonly connectMs?: number;
-  readonly answerMs?: number;
-}
+export type HttpsSettings = Omit<WaySettings, "connectMs" | "answerMs"> &
+  Partial<Pick<WaySettings, "connectMs" | "answerMs">>;
 
 const MOST_ANSWER_BYTES = 64 * 1024;
 
@@ -26,40 +16,18 @@ export interface Sender {
   close(): Promise<void>;
 }
 
-export function createSender(settings: HttpsSettings): Sender {
-  const { allowed, ca, resolve = lookup, connectMs = 10_000, answerMs = 15_000 } = settings;
-  const shared = sharing(resolve);
-  const agents = [false, true].map(
-    (plain) =>
-      new Agent({
-        allowH2: false,
-        pipelining: 1,
-        headersTimeout: answerMs,
-        bodyTimeout: answerMs,
-        // Shorter than most servers': what they close in the same moment would count as a failure.
-        keepAliveTimeout: 4000,
-        // A long-lived connection would outlive a change of the name's address.
-        clientTtl: 60_000,
-        connect: {
-          timeout: connectMs,
-          lookup: judging(shared, plain, allowed),
-          ...(ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] }),
-        },
-      }),
-  );
+export function createSender({ connectMs = 10_000, answerMs = 15_000, ...more }: HttpsSettings): Sender {
+  const ways = openWays({ ...more, connectMs, answerMs });
   return {
     async send({ url: text, headers, body }, signal) {
       const url = new URL(text);
-      const plain = url.protocol === "http:";
-      const host = hostOf(url);
-      // An address in the URL is connected to without a lookup.
-      const why = isIP(host) === 0 ? undefined : refusal(host, host, plain, allowed);
-      if (why !== undefined) return { kind: "failed", why };
+      const way = ways.to(url);
+      if ("refused" in way) return { kind: "failed", why: way.refused };
       const late = AbortSignal.timeout(answerMs);
       try {
         const answer = await request(url, {
           method: "POST",
-          dispatcher: agents[plain ? 1 : 0] as Agent,
+          dispatcher: way.through,
           headers,
           body,
           signal: AbortSignal.any([signal, late]),
@@ -74,7 +42,7 @@ export function createSender(settings: HttpsSettings): Sender {
         };
       }
     },
-    close: async () => void (await Promise.all(agents.map((agent) => agent.destroy()))),
+    close: () => ways.close(),
   };
 }
 

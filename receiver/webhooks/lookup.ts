@@ -1,7 +1,7 @@
 /** Names are resolved here, and judged before they are connected to. */
 import { type LookupAddress, type LookupAllOptions, lookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
-import { type Allowed, hostOf, refusal } from "./address.ts";
+import { type Allowed, hostOf, isNamed, refusal, refusalBehindProxy } from "./address.ts";
 
 type Found = (error: Error | null, addresses: readonly LookupAddress[]) => void;
 /** `dns.lookup` for all addresses of a name. */
@@ -44,14 +44,16 @@ export function sharing(resolve: Resolve): Resolve {
   };
 }
 
-/** Resolves the name and says why it must not be reached; undefined when it may be. */
+/** Resolves the name, unless a proxy will, and says why it must not be reached; undefined when it may be. */
 export async function refusalOf(
   url: URL,
   allowed: Allowed,
+  proxied: boolean,
   resolve: Resolve = lookup,
 ): Promise<string | undefined> {
   const host = hostOf(url);
   const plain = url.protocol === "http:";
+  if (proxied && !isNamed(host, allowed)) return refusalBehindProxy(host, plain, allowed);
   if (isIP(host) !== 0) return refusal(host, host, plain, allowed);
   return await new Promise((done) => {
     judging(resolve, plain, allowed)(host, { all: true }, (error) => {
