@@ -264,12 +264,17 @@ test("what is cut at a stop counts for nothing and is told by whoever comes next
 test("whose lease another has taken ends, and records nothing", async () => {
   const on = await scene();
   const id = await on.add();
+  on.answer = (path) => (path === "a" ? { kind: "delivered" } : new Promise(() => {}));
+  await on.put("slow");
   const told = await tell(on, id);
+  await expect.poll(() => on.paths()).toEqual(["slow"]);
   await on.db.updateTable("webhooks").set({ lease: "another" }).execute();
   await on.put("a");
   await told.ended;
-  expect(on.paths()).toEqual(["a"]);
-  expect(await standing(on)).toMatchObject({ lag: 1, lastSuccessAt: null });
+  expect(on.paths()).toEqual(["slow", "a"]);
+  // Whoever has the lease tells it too: two shall not be under way for the fifteen seconds that it may take.
+  expect(on.cut()).toBe(1);
+  expect(await standing(on)).toMatchObject({ lag: 2, lastSuccessAt: null });
 });
 
 test("a lake that is away holds everything up, said once; nothing is told before it is back", async () => {

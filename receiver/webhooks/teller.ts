@@ -61,12 +61,15 @@ export class Teller {
    */
   async run(stopping: AbortSignal, cut: AbortSignal): Promise<void> {
     const wake = (): void => this.#woken.resolve();
+    const lost = new AbortController();
+    const cutOrLost = AbortSignal.any([cut, lost.signal]);
     stopping.addEventListener("abort", wake);
     try {
-      while (!stopping.aborted && !this.#gone) {
-        const ours = await this.#turn(stopping, cut);
-        if (!ours) return;
-        await this.#rest();
+      while (!stopping.aborted && !this.#gone && !lost.signal.aborted) {
+        const ours = await this.#turn(stopping, cutOrLost);
+        // What is under way cannot be recorded any more, and whoever has it now tells it too.
+        if (!ours) lost.abort();
+        else await this.#rest();
       }
       while (this.#agenda.underWay > 0) await this.#rest();
       await this.#record(true);
