@@ -1,14 +1,17 @@
 /** Who is told by which teller, when the ledger is slow to say how webhooks are. */
 import { expect, onTestFinished, test } from "vitest";
+import { createHistory } from "../ledger/history.ts";
 import { sqlitePlace } from "../ledger/place.contract.ts";
+import { version } from "../ledger/samples.ts";
+import { Tail } from "../tail/tail.ts";
 import { replayWebhook } from "./register.ts";
 import { openScene, type Scene } from "./scene.contract.ts";
 import type { Outcome } from "./webhook.ts";
-import { Webhooks } from "./webhooks.ts";
+import { Webhooks, type WebhooksParts } from "./webhooks.ts";
 
 const scene = async (): Promise<Scene> => await openScene(await (await sqlitePlace()).open());
 
-function oversee(on: Scene, active = on.rows.active.bind(on.rows)): Webhooks {
+function oversee(on: Scene, active = on.rows.active.bind(on.rows), more: Partial<WebhooksParts> = {}) {
   const { rows } = on;
   const webhooks = new Webhooks({
     ...on.parts(),
@@ -20,10 +23,10 @@ function oversee(on: Scene, active = on.rows.active.bind(on.rows)): Webhooks {
     tail: { next: async () => [] },
     openSecret: () => "whsec_c2VjcmV0",
     owner: "owner",
+    ...more,
   });
   webhooks.start();
   onTestFinished(() => webhooks.stop());
-  return webhooks;
 }
 
 test("who answered 410 while the ledger was slow to say how webhooks are hears nothing more", async () => {
@@ -79,3 +82,33 @@ test("one that rests for a moment is taken up where its teller ends, not beside 
   await on.put("b");
   await expect.poll(() => on.paths(), { timeout: 5000 }).toEqual(["a", "b"]);
 }, 15_000);
+
+test("what arrives for one has nobody else look at the ledger", async () => {
+  const on = await scene();
+  await on.add();
+  await on.add({ client: "acme", source: "pos" });
+  await on.add({ client: "acme", source: "scales" });
+  await on.add({ client: "other" });
+  const history = createHistory(on.db);
+  const tail = new Tail(history);
+  const looks = new Map<string, number>();
+  const counted: typeof history.since = async (after, limit, scope) => {
+    const who = `${scope?.clients ?? ""} ${scope?.source ?? ""}`.trim();
+    looks.set(who, (looks.get(who) ?? 0) + 1);
+    return await history.since(after, limit, scope);
+  };
+  oversee(on, undefined, { history: { ...history, since: counted }, tail, lookMs: 60_000 });
+  await expect.poll(() => looks.size, { timeout: 5000 }).toBe(4);
+  looks.clear();
+  const paths = Array.from({ length: 30 }, (_, i) => `f${i}`);
+  for (const path of paths) {
+    await on.put(path);
+    tail.poke();
+    await new Promise((go) => setTimeout(go, 10));
+  }
+  await expect.poll(() => on.sent.length, { timeout: 5000 }).toBe(60);
+  expect([...looks.keys()].sort()).toEqual(["acme pos", "all"]);
+  await on.commit(version("late", "x", { client: "other" }));
+  tail.poke();
+  await expect.poll(() => on.sent.length, { timeout: 5000 }).toBe(62);
+});

@@ -3,6 +3,7 @@
  * whoever is killed before that tells it once more, under the same id.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Entry } from "@tributary/shared/protocol.ts";
 import { Agenda, type AgendaParts, type Telling } from "./agenda.ts";
 import { eventBody } from "./event.ts";
 import type { ReportWebhook } from "./facts.ts";
@@ -47,6 +48,12 @@ export class Teller {
     this.#agenda = new Agenda(parts, webhook, this.#unrecorded);
     this.#health = webhook.health;
     this.#recorded = webhook.cursor;
+  }
+
+  /** Whether it is told of this entry. */
+  hears({ client, source }: Pick<Entry, "client" | "source">): boolean {
+    const { client: only, source: of } = this.#webhook;
+    return (only === null || only === client) && (of === null || of === source);
   }
 
   /** The ledger has grown. */

@@ -28,7 +28,8 @@ interface Running {
 
 const OVERSEE_MS = 1000;
 const RENEW_MS = 5000;
-/** A burst of commits is one piece of news. */
+/** A burst of commits is one piece of news: entries that are read at once, and how long more are waited for. */
+const BURST = 200;
 const BURST_MS = 20;
 /** What is under way when the receiver stops may take this long. */
 const FINISH_MS = 5000;
@@ -123,15 +124,18 @@ export class Webhooks {
     this.#running.set(webhook.id, { teller, generation: webhook.generation, stop, cut, ended });
   }
 
-  /** One look at the ledger for all of them; none while there is no webhook. */
+  /** One look at the ledger for all of them, after which only those look that it concerns; none while there is no webhook. */
   async #follow(): Promise<void> {
     const { signal } = this.#stopping;
     const { history, tail } = this.#parts;
     try {
+      let { seq } = await history.position();
+      for (const { teller } of this.#running.values()) teller.wake();
       while (!signal.aborted && this.#running.size > 0) {
-        const { seq } = await history.position();
-        for (const { teller } of this.#running.values()) teller.wake();
-        await tail.next(seq, 1, { clients: "all" }, signal);
+        const lines = await tail.next(seq, BURST, { clients: "all" }, signal);
+        seq = lines.at(-1)?.seq ?? seq;
+        for (const { teller } of this.#running.values())
+          if (lines.some((line) => teller.hears(line))) teller.wake();
         await sleep(BURST_MS, undefined, { signal });
       }
     } catch {
