@@ -15,8 +15,8 @@ import { isDown, MOST_DEAD } from "./policy.ts";
  */
 export type WebhookState = "active" | "failing" | "suspended" | "gone" | "full" | "lost" | "revoked";
 
-/** A scrape must not count a ledger of millions. */
-const MOST_LAG = 100_000;
+/** A scrape must not count a ledger of millions, nor stop the receiver for long where many webhooks are behind. */
+const MOST_LAG = 10_000;
 
 /** One line of `webhook list --json`. Times RFC 3339. */
 export interface WebhookView {
@@ -27,7 +27,7 @@ export interface WebhookView {
   readonly source: string | null;
   readonly state: WebhookState;
   readonly failingSince: string | null;
-  /** Entries that it was not told of yet; counted up to 100,000. */
+  /** Entries that it was not told of yet; counted up to 10,000. */
   readonly lag: number;
   /** Told in vain, and told again later. */
   readonly waiting: number;
