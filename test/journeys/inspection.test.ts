@@ -6,6 +6,7 @@ import { formatDigest } from "@tributary/shared/digest.ts";
 import { PARTS } from "@tributary/shared/protocol.ts";
 import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { clamd as inspectorOf } from "../../receiver/inspection/clamd.ts";
 import { EICAR } from "../../receiver/inspection/fake-clamd.ts";
 import { type Clamd, startClamd } from "../servers/clamd.ts";
 import { describeWithClamd } from "../servers/servers.ts";
@@ -84,6 +85,23 @@ describeWithClamd("a real clamd", () => {
     JSON.parse(await agent.command("status", "--json")) as AgentStatus;
   const release = async (id: string, ...more: string[]) =>
     await run("receiver", ["quarantine", "release", id, "--reason", "a test", ...more, ...site.at]);
+
+  test("what it does not take is larger, however much of it was written when it hung up", async () => {
+    const inspector = inspectorOf({
+      address: { path: clamd.socket },
+      largest: 1e9,
+      sessions: 4,
+      withinMs: 30_000,
+    });
+    const bytes = randomBytes(60_000_000);
+    async function* chunked() {
+      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
+    }
+    const verdicts = await Promise.all(
+      Array.from({ length: 12 }, () => inspector.inspect(chunked(), bytes.length)),
+    );
+    expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(["larger"]));
+  });
 
   test("it is named at the start", () => {
     expect(receiver.stderr()).toMatch(/inspection: ClamAV 1\..* at \/.*ctl/);
