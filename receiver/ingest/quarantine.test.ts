@@ -43,8 +43,7 @@ afterEach(async () => {
 const sha256 = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");
 const objects = (area: string): string[] =>
   [...rig.lake.objects.keys()].filter((key) => key.startsWith(area));
-const held = async (all = false) =>
-  await Array.fromAsync(listQuarantined(rig.database.db, { released: all }));
+const held = async (all = false) => await Array.fromAsync(listQuarantined(rig.database.db, { all }));
 const put = async (path: string, bytes: Buffer | string, id = uuidv7(), name = "agent"): Promise<Answer> =>
   await rig.ask(
     "PUT",
@@ -57,7 +56,7 @@ const release = async (id: string, overNewer = false) => {
   const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
   const committer = new Committer(createLedger(database), manifest, keys.signReceipt, () => {});
   const asked = { by: "Zoë", reason: "a false alarm", overNewer };
-  return await releaseFrom({ db: database.db, lake, committer }, id, asked);
+  return await releaseFrom({ database, lake, committer }, id, asked);
 };
 const sweepLate = async () =>
   await sweep({

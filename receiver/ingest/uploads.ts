@@ -309,7 +309,7 @@ export class PartUploads implements Uploads {
       if (versionId === row.version_id) await rows.committed(row.id);
       else if (await rows.abort(row.id)) await lake.abort(partUpload(row)).catch(() => {});
     };
-    if (known?.kind === "held") await ended(known.id);
+    if (known?.kind === "held" || known?.kind === "discarded") await ended(known.id);
     if (known === undefined || known.kind === "needs-bytes" || known.kind === "refused") return undefined;
     const answer = answerOf(known);
     await committer.settled(answer.versionId);
