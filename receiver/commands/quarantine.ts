@@ -111,7 +111,7 @@ export function addQuarantineCommands(
 
 /** It is kept for ever, told to others and shown in one line. */
 function reasonOf({ reason }: DeleteOptions): string {
-  const text = reason.trim();
+  const text = reason.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
   if (text === "" || text.length > MOST_REASON)
     throw new ProblemError(
       "usage",

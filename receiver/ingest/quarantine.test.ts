@@ -378,6 +378,36 @@ describe("parts", () => {
     expect([objects("raw/").length, objects("quarantine/").length]).toEqual([1, 0]);
   });
 
+  test("what waits for its turn holds nothing of the lake open; too large, it is not even opened", async () => {
+    await rig.stop();
+    const read: string[] = [];
+    rig = await start("quarantine", {
+      inspector: clamd({ address: fake.address, largest: clean.length - 1, sessions: 1, withinMs: 5000 }),
+      wrap: (lake) => ({
+        ...lake,
+        read: async (key, range) => {
+          read.push(key);
+          return await lake.read(key, range);
+        },
+      }),
+    });
+    const large = await begin(clean);
+    expect((await complete(large)).json["code"]).toBe("quarantined");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    fake.gate = promise;
+    const first = put("f", "clean");
+    await expect.poll(() => fake.scans.open).toBe(1);
+    const id = await begin(infected);
+    const completing = complete(id);
+    await expect.poll(() => objects("quarantine/").length).toBe(2);
+    await expect.poll(async () => (await uploadOf(id)).state).toBe("completing");
+    expect(read).toEqual([]);
+    resolve();
+    expect((await first).status).toBe(201);
+    expect((await completing).json["code"]).toBe("quarantined");
+    expect(read).toEqual([(await uploadOf(id)).lake_key]);
+  });
+
   test("clamd away at the end: the upload stays open, and completes later", async () => {
     const id = await begin(clean);
     await fake.stop();
