@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { EXIT, fail, say } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
-import type { ReleaseHeld } from "./commands/quarantine.ts";
+import type { DiscardHeld, ReleaseHeld } from "./commands/quarantine.ts";
 import type { Sweep } from "./commands/sweep.ts";
 import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
 import { enrollDoor } from "./doors/enroll.ts";
@@ -17,6 +17,7 @@ import { heartbeatOf } from "./fleet/heartbeat.ts";
 import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
 import { Committer } from "./ingest/committer.ts";
+import { discardFrom } from "./ingest/discard.ts";
 import { releaseFrom } from "./ingest/release.ts";
 import { sweep } from "./ingest/sweep.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
@@ -265,7 +266,16 @@ const releaseHeld: ReleaseHeld = async ({ lake, database, siteKeys, settings }, 
     const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(db));
     const ledger = createLedger(database, settings.quota);
     const committer = new Committer(ledger, manifest, siteKeys.signReceipt, () => {});
-    return await releaseFrom({ db, lake, committer }, id, release);
+    return await releaseFrom({ database, lake, committer }, id, release);
+  } finally {
+    await held.release();
+  }
+};
+
+const discardHeld: DiscardHeld = async ({ lake, database }, id, discard) => {
+  const held = await database.siteLock.beside();
+  try {
+    return await discardFrom(database, lake, id, discard);
   } finally {
     await held.release();
   }
@@ -279,7 +289,8 @@ export async function main(): Promise<void> {
   // Clients' files are nobody else's on this host; the group may be given the right to read the lake.
   process.umask(0o027);
   try {
-    await createProgram({ open, openLedger, serve, sweep: sweepSite, release: releaseHeld }).parseAsync();
+    const quarantine = { release: releaseHeld, discard: discardHeld };
+    await createProgram({ open, openLedger, serve, sweep: sweepSite, ...quarantine }).parseAsync();
   } catch (error) {
     process.exitCode = fail(NAME, error);
   }

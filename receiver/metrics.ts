@@ -12,9 +12,17 @@ export interface Metrics {
   render(): Promise<{ readonly type: string; readonly text: string }>;
 }
 
+/** What is held in quarantine; `oldest`: ms since 1970. */
+interface HeldSum {
+  readonly files: number;
+  readonly bytes: number;
+  readonly oldest: number | undefined;
+}
+
 export function createMetrics(
   inFlight: () => number,
   webhooks: () => Promise<readonly WebhookView[]>,
+  quarantine: () => Promise<HeldSum>,
 ): Metrics {
   const registers = [new Registry()];
   const registry = registers[0] as Registry;
@@ -131,6 +139,7 @@ export function createMetrics(
     registers,
   });
   const lookAtWebhooks = gaugesOf(webhooks, registers);
+  const lookAtQuarantine = gaugesOfHeld(quarantine, registers);
   return {
     count(fact) {
       switch (fact.kind) {
@@ -193,7 +202,7 @@ export function createMetrics(
     limited: (limit, of) => limited.inc({ limit, of }),
     request: (method, status, ms) => requestSeconds.observe({ method, status: String(status) }, ms / 1000),
     async render() {
-      await lookAtWebhooks();
+      await Promise.all([lookAtWebhooks(), lookAtQuarantine()]);
       return { type: registry.contentType, text: await registry.metrics() };
     },
   };
@@ -221,5 +230,25 @@ function gaugesOf(
       dead.set({ webhook: id }, view.dead);
       up.set({ webhook: id }, state === "active" ? 1 : 0);
     }
+  };
+}
+
+/** Of the whole site too. */
+function gaugesOfHeld(quarantine: () => Promise<HeldSum>, registers: Registry[]): () => Promise<void> {
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `tributary_quarantine_${name}`, help, registers });
+  const files = gauge("files", "Files that are held in quarantine");
+  const bytes = gauge("bytes", "Bytes that are held in quarantine");
+  const oldest = gauge("oldest_seconds", "How long the file that came first has been held; 0: none is");
+  return async () => {
+    const sum = await quarantine().catch(() => undefined);
+    if (sum === undefined) {
+      // Nobody knows now: an old number, or a nought, would be taken for one.
+      for (const one of [files, bytes, oldest]) one.remove();
+      return;
+    }
+    files.set(sum.files);
+    bytes.set(sum.bytes);
+    oldest.set(sum.oldest === undefined ? 0 : Math.max(0, Date.now() - sum.oldest) / 1000);
   };
 }

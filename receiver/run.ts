@@ -30,7 +30,7 @@ import { createLedger } from "./ledger/commit.ts";
 import { checkLedger, type LedgerDatabase } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
 import { type BearerState, bearerStates, NO_LIMITS } from "./ledger/limits.ts";
-import { createQuarantine } from "./ledger/quarantine.ts";
+import { createQuarantine, heldSum } from "./ledger/quarantine.ts";
 import { createCoverage, createSegments } from "./ledger/segments.ts";
 import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
@@ -93,6 +93,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const metrics = createMetrics(
     () => places.taken,
     () => listWebhooks(database.db),
+    () => heldSum(database.db),
   );
   const report = (fact: Fact | WebhookFact): void => {
     metrics.count(fact);

@@ -55,6 +55,7 @@ export const PROBLEMS = {
   },
   "body-too-slow": { status: 408, retry: true, title: "The body arrived too slowly" },
   quarantined: { status: 422, retry: true, title: "The file is in quarantine" },
+  discarded: { status: 422, retry: false, title: "The file was in quarantine, and an operator discarded it" },
   "inspection-unavailable": { status: 503, retry: true, title: "The file cannot be inspected now" },
   "capture-conflict": { status: 409, retry: false, title: "This captureId was used with other content" },
   // bundles

@@ -51,6 +51,7 @@ test.for([
   ["root-changed", "source"],
   ["inspection-unavailable", "receiver"],
   ["quarantined", "parcel"],
+  ["discarded", "aside"],
   ["quota-file", "path"],
   ["headers-too-large", "path"],
   ["file-unreadable", "path"],

@@ -68,6 +68,7 @@ async function run(...args: string[]): Promise<Ran> {
     serve: async () => 0,
     sweep: () => expect.fail("swept"),
     release: () => expect.fail("released"),
+    discard: () => expect.fail("discarded"),
   });
   const caught = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   const real = { stdout: process.stdout.write, stderr: process.stderr.write };
@@ -381,6 +382,7 @@ describe("history and get", () => {
       serve: async () => 0,
       sweep: () => expect.fail("swept"),
       release: () => expect.fail("released"),
+      discard: () => expect.fail("discarded"),
     });
     await expect(program.parseAsync(["history", "--data", elsewhere], { from: "user" })).rejects.toThrow(
       /no site/,

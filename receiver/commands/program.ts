@@ -10,7 +10,7 @@ import { type Sites, siteCommand } from "./command.ts";
 import { addGetCommand } from "./get.ts";
 import { addHistoryCommand } from "./history.ts";
 import { addKeyCommands } from "./key.ts";
-import { addQuarantineCommands, type ReleaseHeld } from "./quarantine.ts";
+import { addQuarantineCommands, type DiscardHeld, type ReleaseHeld } from "./quarantine.ts";
 import { addRebuildCommand } from "./rebuild.ts";
 import { addSweepCommand, type Sweep } from "./sweep.ts";
 import { addVerifyCommand } from "./verify.ts";
@@ -21,6 +21,7 @@ export interface ReceiverCommands extends Sites {
   readonly serve: (options: SiteOptions) => Promise<number>;
   readonly sweep: Sweep;
   readonly release: ReleaseHeld;
+  readonly discard: DiscardHeld;
 }
 
 /** The program; parsing throws commander's errors, which `fail` turns into exit codes. */
@@ -42,7 +43,7 @@ export function createProgram(parts: ReceiverCommands): Command {
   addWebhookCommands(program, parts);
   addHistoryCommand(program, parts);
   addGetCommand(program, parts);
-  addQuarantineCommands(program, parts, parts.release);
+  addQuarantineCommands(program, parts, parts.release, parts.discard);
   addVerifyCommand(program, parts);
   addRebuildCommand(program, parts);
   addBackupCommands(program, parts);

@@ -55,7 +55,7 @@ export async function verifyContent(
 
 async function* allVersions(db: Database, client: string | undefined): AsyncGenerator<Named> {
   const history: Pick<History, "page"> = createHistory(db);
-  for await (const held of listQuarantined(db, { client, released: false }))
+  for await (const held of listQuarantined(db, { client, all: false }))
     yield {
       ...held,
       versionId: held.id,

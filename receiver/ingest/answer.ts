@@ -9,7 +9,7 @@ import type { Fact } from "./facts.ts";
 /** Until somebody has looked at it. */
 const HELD_SECONDS = 3600;
 
-/** Throws the outcome's problem when it was refused or is in quarantine, and `internal` for `needs-bytes`, which the caller handles before. */
+/** Throws the outcome's problem when it was refused, is in quarantine or was discarded, and `internal` for `needs-bytes`, which the caller handles before. */
 export function answerOf(outcome: Outcome): DeliveryAnswer {
   switch (outcome.kind) {
     case "committed": {
@@ -56,6 +56,11 @@ export function answerOf(outcome: Outcome): DeliveryAnswer {
         "quarantined",
         `${outcome.finding}: the file is kept in quarantine (${outcome.id}) and not published; its receipt is for whoever asks again once an operator has released it`,
         { retryAfter: HELD_SECONDS },
+      );
+    case "discarded":
+      throw new ProblemError(
+        "discarded",
+        `${outcome.finding}: the file was kept in quarantine (${outcome.id}), and an operator has discarded it: ${outcome.reason}; it is not taken again under this captureId`,
       );
     case "needs-bytes":
       throw new ProblemError("internal", "the bytes were put, and the ledger asks for them again");

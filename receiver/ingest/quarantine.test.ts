@@ -43,8 +43,7 @@ afterEach(async () => {
 const sha256 = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");
 const objects = (area: string): string[] =>
   [...rig.lake.objects.keys()].filter((key) => key.startsWith(area));
-const held = async (all = false) =>
-  await Array.fromAsync(listQuarantined(rig.database.db, { released: all }));
+const held = async (all = false) => await Array.fromAsync(listQuarantined(rig.database.db, { all }));
 const put = async (path: string, bytes: Buffer | string, id = uuidv7(), name = "agent"): Promise<Answer> =>
   await rig.ask(
     "PUT",
@@ -57,7 +56,7 @@ const release = async (id: string, overNewer = false) => {
   const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
   const committer = new Committer(createLedger(database), manifest, keys.signReceipt, () => {});
   const asked = { by: "Zoë", reason: "a false alarm", overNewer };
-  return await releaseFrom({ db: database.db, lake, committer }, id, asked);
+  return await releaseFrom({ database, lake, committer }, id, asked);
 };
 const sweepLate = async () =>
   await sweep({
@@ -377,6 +376,36 @@ describe("parts", () => {
     expect((await complete(id)).json["receipt"]).toBe(released.receipt);
     expect((await create(infected, captureId)).json["receipt"]).toBe(released.receipt);
     expect([objects("raw/").length, objects("quarantine/").length]).toEqual([1, 0]);
+  });
+
+  test("what waits for its turn holds nothing of the lake open; too large, it is not even opened", async () => {
+    await rig.stop();
+    const read: string[] = [];
+    rig = await start("quarantine", {
+      inspector: clamd({ address: fake.address, largest: clean.length - 1, sessions: 1, withinMs: 5000 }),
+      wrap: (lake) => ({
+        ...lake,
+        read: async (key, range) => {
+          read.push(key);
+          return await lake.read(key, range);
+        },
+      }),
+    });
+    const large = await begin(clean);
+    expect((await complete(large)).json["code"]).toBe("quarantined");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    fake.gate = promise;
+    const first = put("f", "clean");
+    await expect.poll(() => fake.scans.open).toBe(1);
+    const id = await begin(infected);
+    const completing = complete(id);
+    await expect.poll(() => objects("quarantine/").length).toBe(2);
+    await expect.poll(async () => (await uploadOf(id)).state).toBe("completing");
+    expect(read).toEqual([]);
+    resolve();
+    expect((await first).status).toBe(201);
+    expect((await completing).json["code"]).toBe("quarantined");
+    expect(read).toEqual([(await uploadOf(id)).lake_key]);
   });
 
   test("clamd away at the end: the upload stays open, and completes later", async () => {

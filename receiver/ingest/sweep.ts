@@ -2,7 +2,8 @@
  * Takes away what nobody will come back for: uploads that were not touched for long, multiparts of the store that no
  * live upload names, and spare objects that no entry names. Never what can still complete: an upload is aborted by
  * the same compare-and-set that completing takes, and an object counts as spare only long after its key was made.
- * In quarantine an object is spare when it is not held; never one that came before this ledger knew all that is held.
+ * In quarantine an object is spare when it is not held; of those that came before this ledger knew all that is held, when
+ * it says that the object was released or discarded.
  * "No entry names it" says something only of a ledger that knows the whole lake: with any other, nothing is touched.
  */
 import { uuidv7Time } from "@tributary/shared/uuid.ts";
@@ -128,7 +129,7 @@ async function sweepMultiparts(parts: SweepParts, takeAway: TakeAway): Promise<n
   return count;
 }
 
-/** What came before `since`, in ms, stays. */
+/** Of what came before `since`, in ms, only that goes which the ledger says has left quarantine. */
 async function sweepSpare(parts: SweepParts, area: Area, since: number, takeAway: TakeAway): Promise<number> {
   const { lake, now, spareAfter } = parts;
   let count = 0;
@@ -152,7 +153,8 @@ async function sweepSpare(parts: SweepParts, area: Area, since: number, takeAway
     const versionId = versionIdOf(key);
     if (versionId === undefined) continue;
     const at = uuidv7Time(versionId);
-    if (!(at < before && at >= since)) continue;
+    if (!(at < before)) continue;
+    if (!(at >= since) && !(await parts.quarantine.ended([versionId])).has(versionId)) continue;
     batch.push({ key, versionId });
     if (batch.length < BATCH) continue;
     await remove(batch);

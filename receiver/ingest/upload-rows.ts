@@ -63,11 +63,18 @@ export class UploadRows {
       .select((eb) => eb.fn.sum<number | string | null>("upload_parts.size").as("bytes"))
       .where(`uploads.${of}`, "=", name)
       .where("uploads.state", "in", ["open", "completing"])
-      // Between its commit and the end of its lease an upload's bytes are the version's: they count once.
+      // Between its commit and the end of its lease an upload's bytes are the version's, or those in quarantine: they count once.
       .where(({ not, exists, selectFrom }) =>
         not(
           exists(
             selectFrom("entries").select("seq").whereRef("entries.version_id", "=", "uploads.version_id"),
+          ),
+        ),
+      )
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("quarantined").select("id").whereRef("quarantined.id", "=", "uploads.version_id"),
           ),
         ),
       )

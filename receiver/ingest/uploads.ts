@@ -284,14 +284,22 @@ export class PartUploads implements Uploads {
   async #inspected(row: UploadRow): Promise<Pick<VersionCapture, "key" | "finding">> {
     const { lake, inspecting } = this.#parts;
     if (!isInQuarantine(row.lake_key)) return { key: row.lake_key };
-    const bytes = await lake.read(row.lake_key);
-    if (bytes === undefined)
-      throw new ProblemError("lake-unavailable", `the lake does not give ${row.lake_key} back`);
-    const finding = await inspecting.finding(bytes, row.size).finally(() => bytes.destroy());
+    const finding = await inspecting.finding(this.#contentOf(row.lake_key), row.size);
     if (finding !== undefined) return { key: row.lake_key, finding };
     const key = releasedKey(row.lake_key);
     await lake.copy(row.lake_key, key);
     return { key };
+  }
+
+  /** Opened when its turn has come: many may wait for theirs, and a store lets no connection wait for long. */
+  async *#contentOf(key: string): AsyncGenerator<Uint8Array> {
+    const bytes = await this.#parts.lake.read(key);
+    if (bytes === undefined) throw new ProblemError("lake-unavailable", `the lake does not give ${key} back`);
+    try {
+      yield* bytes as AsyncIterable<Uint8Array>;
+    } finally {
+      bytes.destroy();
+    }
   }
 
   /** It was begun below `raw/`, before there was an inspection: nothing is put together there any more. */
@@ -309,7 +317,7 @@ export class PartUploads implements Uploads {
       if (versionId === row.version_id) await rows.committed(row.id);
       else if (await rows.abort(row.id)) await lake.abort(partUpload(row)).catch(() => {});
     };
-    if (known?.kind === "held") await ended(known.id);
+    if (known?.kind === "held" || known?.kind === "discarded") await ended(known.id);
     if (known === undefined || known.kind === "needs-bytes" || known.kind === "refused") return undefined;
     const answer = answerOf(known);
     await committer.settled(answer.versionId);

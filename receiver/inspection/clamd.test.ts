@@ -63,6 +63,23 @@ describe.for(["a port", "a Unix socket"])("clamd behind %s", (kind) => {
     expect(read).toBeLessThan(10_000);
   });
 
+  test("one whose refusal is lost behind what was still written is as large, and those who wait go on", async () => {
+    fake.streamMax = MiB;
+    fake.loses = true;
+    const inspector = open({ sessions: 1 });
+    const large = inspector.inspect(chunked(randomBytes(8 * MiB)), 8 * MiB);
+    const behind = inspector.inspect(chunked(Buffer.from(EICAR)), EICAR.length);
+    expect(await large).toEqual({ kind: "larger" });
+    expect(await behind).toMatchObject({ kind: "found" });
+  });
+
+  test("clean before it had the whole file is no verdict", async () => {
+    fake.manner = "early";
+    await expect(inspect(randomBytes(30 * MiB))).rejects.toMatchObject(
+      refused(/answered: stream: OK, before it had the whole file|failed|hung up/),
+    );
+  });
+
   test("who it is", async () => {
     expect(await open().check()).toMatch(/^ClamAV 0\.0\.0\/1\/fake at /);
   });

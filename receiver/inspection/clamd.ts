@@ -24,6 +24,8 @@ export interface ClamdOptions {
 const CHUNK = 256 * 1024;
 const MOST_ANSWER = 64 * 1024;
 const CHECK_MS = 5000;
+/** How long it may take to refuse a length; one that it takes it says nothing to. */
+const ANNOUNCED_MS = 2000;
 const RETRY_SECONDS = 10;
 
 /** Connects for each file anew, so a clamd that was restarted is there again at once. */
@@ -52,15 +54,14 @@ export function clamd({ address, largest, sessions, withinMs }: ClamdOptions): I
       const said = line.said();
       if (said !== undefined) return said;
       if (!(cause instanceof LineFault)) throw cause;
-      const problem = unavailable(cause.message, cause.cause);
-      places.refuseWaiting(problem);
-      throw problem;
+      throw unavailable(cause.message, cause);
     } finally {
       line.end();
     }
   };
 
   const inspect = async (bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Verdict> => {
+    let whole = false;
     const answer = await ask("INSTREAM", signal, async (line) => {
       for await (const chunk of bytes) {
         if (line.said() !== undefined) return;
@@ -68,21 +69,48 @@ export function clamd({ address, largest, sessions, withinMs }: ClamdOptions): I
           await line.write(framed(chunk.subarray(at, at + CHUNK)));
       }
       await line.write(Buffer.alloc(4));
+      whole = true;
     });
-    if (answer === "stream: OK") return { kind: "clean" };
+    if (answer === "stream: OK" && whole) return { kind: "clean" };
     const finding = /^stream: (.+) FOUND$/s.exec(answer)?.[1];
     if (finding !== undefined) return { kind: "found", finding: oneLine(finding) };
-    if (/^INSTREAM size limit exceeded/.test(answer)) return { kind: "larger" };
-    throw unavailable(`answered: ${oneLine(answer)}`);
+    if (isTooLarge(answer)) return { kind: "larger" };
+    throw unavailable(`answered: ${oneLine(answer)}${whole ? "" : ", before it had the whole file"}`);
+  };
+
+  /**
+   * What it does not take it refuses in the middle and hangs up, and that answer is often lost behind what we still
+   * write. It compares the length of a chunk before it reads one: a chunk that is only announced has its answer heard.
+   */
+  const refusesSize = async (size: number): Promise<boolean> => {
+    const announced = Buffer.alloc(4);
+    announced.writeUInt32BE(Math.min(size, 2 ** 32 - 1));
+    try {
+      const answer = await within(ANNOUNCED_MS, "takes that many bytes", (late) =>
+        ask("INSTREAM", late, (line) => line.write(announced)),
+      );
+      return isTooLarge(answer);
+    } catch {
+      return false;
+    }
   };
 
   return {
     largest,
     async inspect(bytes, size) {
       if (size > largest) return { kind: "larger" };
-      return await places.hold(() =>
-        within(withinMs, `gave no verdict within ${withinMs / 1000} s`, (late) => inspect(bytes, late)),
-      );
+      return await places.hold(async () => {
+        try {
+          return await within(withinMs, `gave no verdict within ${withinMs / 1000} s`, (late) =>
+            inspect(bytes, late),
+          );
+        } catch (error) {
+          if (isHangUp(error) && (await refusesSize(size))) return { kind: "larger" };
+          // Whatever waits would meet the same. An answer says something of the one file alone.
+          if (isLineFault(error)) places.refuseWaiting(error);
+          throw error;
+        }
+      });
     },
     async check() {
       const answer = await within(CHECK_MS, `said nothing for ${CHECK_MS / 1000} s`, (signal) =>
@@ -94,8 +122,28 @@ export function clamd({ address, largest, sessions, withinMs }: ClamdOptions): I
   };
 }
 
-/** What went wrong on the way to clamd and back. */
-class LineFault extends Error {}
+function isTooLarge(answer: string): boolean {
+  return /^INSTREAM size limit exceeded/.test(answer);
+}
+
+/** What went wrong on the way to clamd and back. `hungUp`: the line was there, and it ended it. */
+class LineFault extends Error {
+  readonly hungUp: boolean;
+
+  constructor(message: string, { hungUp = false, ...options }: { hungUp?: boolean; cause?: unknown } = {}) {
+    super(message, options);
+    this.hungUp = hungUp;
+  }
+}
+
+function isLineFault(error: unknown): boolean {
+  return (error as Error).cause instanceof LineFault;
+}
+
+function isHangUp(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof LineFault && cause.hungUp;
+}
 
 async function within<T>(ms: number, what: string, work: (late: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
@@ -113,11 +161,15 @@ class Line {
   readonly #socket: Socket;
   readonly #signal: AbortSignal;
   #text = "";
+  #connected = false;
 
   constructor(address: ClamdAddress, signal: AbortSignal) {
     this.#signal = signal;
     this.#socket = connect({ ...address, signal });
     this.#socket.setEncoding("utf8");
+    this.#socket.once("connect", () => {
+      this.#connected = true;
+    });
     this.answer = new Promise((resolve, reject) => {
       this.#socket.on("data", (text: string) => {
         this.#text += text;
@@ -126,9 +178,13 @@ class Line {
         else if (this.#text.length > MOST_ANSWER) reject(new LineFault("answered at great length"));
       });
       this.#socket.on("error", (cause) =>
-        reject(signal.aborted ? signal.reason : new LineFault(`failed: ${cause.message}`, { cause })),
+        reject(
+          signal.aborted
+            ? signal.reason
+            : new LineFault(`failed: ${cause.message}`, { hungUp: this.#connected, cause }),
+        ),
       );
-      this.#socket.on("close", () => reject(new LineFault("hung up without an answer")));
+      this.#socket.on("close", () => reject(new LineFault("hung up without an answer", { hungUp: true })));
     });
     // Told to whoever awaits it; often nobody does any more.
     this.answer.catch(() => {});

@@ -9,10 +9,12 @@ export const EICAR = ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR", "STANDARD-ANTIVIRUS-
 
 export interface FakeClamd {
   readonly address: ClamdAddress;
-  /** How it takes the files that come from now on. `hang`: it says nothing. `hang up`: it closes the line after the first bytes. */
-  manner: "scan" | "hang" | "hang up" | { readonly answer: string };
+  /** How it takes the files that come from now on. `hang`: it says nothing. `hang up`: it closes the line after the first bytes. `early`: it calls a file clean after them. */
+  manner: "scan" | "hang" | "hang up" | "early" | { readonly answer: string };
   /** Files of more bytes are refused in the middle. */
   streamMax: number;
+  /** That answer is lost, as it is where the other end goes on writing. */
+  loses: boolean;
   /** Files that it gave a verdict on. */
   readonly seen: Buffer[];
   /** Lines that are open now, and all that were ever. */
@@ -38,6 +40,7 @@ export async function fakeClamd(path?: string): Promise<FakeClamd> {
     },
     manner: "scan",
     streamMax: 2 ** 30,
+    loses: false,
     seen: [],
     lines: { open: 0, count: 0 },
     scans: { open: 0, most: 0 },
@@ -97,9 +100,11 @@ async function scan(
     const length = (await take(4)).readUInt32BE();
     if (length === 0) break;
     size += length;
+    if (size > fake.streamMax && fake.loses && chunks.length > 0) return void socket.destroy();
     if (size > fake.streamMax) return void socket.end("INSTREAM size limit exceeded. ERROR\0");
     chunks.push(await take(length));
     if (fake.manner === "hang up") return void socket.destroy();
+    if (fake.manner === "early") return void socket.end("stream: OK\0");
   }
   if (fake.manner === "hang") return;
   await fake.gate;

@@ -4,9 +4,11 @@
  */
 import type { Selectable } from "kysely";
 import { sql } from "kysely";
+import { chunks, rows } from "./chunks.ts";
 import type { Writer } from "./database.ts";
 import { claimsOf, pathHash } from "./entry.ts";
-import type { Capture } from "./ledger.ts";
+import type { Capture, InQuarantine } from "./ledger.ts";
+import { type Newer, newerThan } from "./newer.ts";
 import type { Database, Tables } from "./schema.ts";
 
 export type Head = Selectable<Tables["heads"]>;
@@ -24,25 +26,32 @@ export interface KnownCapture {
   readonly receipt: string;
 }
 
-/** A captureId whose content is in quarantine. */
+/** A captureId whose content is in quarantine, or was and is discarded. */
 export type HeldCapture = Pick<
   Selectable<Tables["quarantined"]>,
-  "id" | "source" | "path_hash" | "sha256" | "size" | "finding" | "arrived_seq"
+  "id" | "source" | "path_hash" | "sha256" | "size" | "finding" | "state" | "reason"
 > & { readonly kind: "version" };
+
+/** What its sender is told. */
+export function standingOf({ id, finding, state, reason }: HeldCapture): InQuarantine {
+  return state === "discarded"
+    ? { kind: "discarded", id, finding, reason: reason ?? "" }
+    : { kind: "held", id, finding };
+}
 
 export interface Batch {
   readonly known: Map<string, KnownCapture>;
   readonly heads: Map<string, Head>;
-  /** In quarantine, by `captureRef`. */
+  /** In quarantine or discarded, by `captureRef`. */
   readonly held: Map<string, HeldCapture>;
+  /** Of those that are to be released, by their versionId: what their path has got since they came. */
+  readonly newer: ReadonlyMap<string, Newer>;
   readonly clients: ReadonlyMap<string, ClientRow>;
   readonly usage: Map<string, UsageRow>;
   readonly bearers: Map<string, BearerRow>;
 }
 
 const SEPARATOR = "\u0000";
-/** Far below what both databases take as parameters of one statement. */
-export const CHUNK = 1000;
 
 export function captureRef(capture: Pick<Capture, "client" | "captureId">): string {
   return capture.client + SEPARATOR + capture.captureId;
@@ -57,6 +66,7 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
     known: new Map<string, KnownCapture>(),
     heads: new Map<string, Head>(),
     held: new Map<string, HeldCapture>(),
+    newer: new Map<string, Newer>(),
     clients: new Map<string, ClientRow>(),
     usage: new Map<string, UsageRow>(),
     bearers: new Map<string, BearerRow>(),
@@ -70,6 +80,11 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
       chunk.map((c) => ({ ...c, path_hash: pathHash(c.pathEncoded) })),
     );
     for (const head of heads) batch.heads.set(headRef(head), head);
+  }
+  for (const capture of captures) {
+    if (capture.kind === "removal" || capture.release === undefined) continue;
+    const newer = await newerThan(trx, capture.versionId);
+    if (newer !== undefined) batch.newer.set(capture.versionId, newer);
   }
   for (const names of chunks([...new Set(captures.map((c) => c.client))])) {
     const clients = await trx.selectFrom("clients").selectAll().where("name", "in", names).execute();
@@ -121,18 +136,19 @@ export async function knownCaptures(
   return found;
 }
 
-/** Which of these (client, captureId) pairs are in quarantine, by `captureRef`. */
+/** Which of these (client, captureId) pairs are in quarantine, or were and are discarded, by `captureRef`. */
 export async function heldCaptures(
   trx: Database,
   ids: readonly (readonly string[])[],
 ): Promise<Map<string, HeldCapture>> {
   // Mostly nothing is, and that is known far sooner.
-  const any = trx.selectFrom("quarantined").select("id").where("state", "=", sql.lit("held")).limit(1);
+  const any = trx.selectFrom("quarantined").select("id").where("state", "<>", sql.lit("released")).limit(1);
   if ((await any.executeTakeFirst()) === undefined) return new Map();
   const held = await trx
     .selectFrom("quarantined")
-    .select(["client", "capture_id", "id", "source", "path_hash", "sha256", "size", "finding", "arrived_seq"])
-    .where("state", "=", sql.lit("held"))
+    .select(["client", "capture_id", "id", "source", "path_hash", "sha256", "size"])
+    .select(["finding", "state", "reason"])
+    .where("state", "<>", sql.lit("released"))
     .where(sql<boolean>`(client, capture_id) in (${rows(ids)})`)
     .execute();
   return new Map(
@@ -141,14 +157,4 @@ export async function heldCaptures(
       { ...row, kind: "version" },
     ]),
   );
-}
-
-export function* chunks<T>(items: readonly T[], size = CHUNK): Generator<readonly T[]> {
-  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
-}
-
-/** `values (…), (…)`, on the right of IN: both databases then use the index on those columns. */
-function rows(values: readonly (readonly string[])[]) {
-  const lines = values.map((row) => sql`(${sql.join(row)})`);
-  return sql`values ${sql.join(lines)}`;
 }

@@ -6,7 +6,6 @@ import { decodePath, displayPath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import {
   captureRef,
-  chunks,
   type Head,
   type HeldCapture,
   headRef,
@@ -15,7 +14,9 @@ import {
   type KnownCapture,
   knownCaptures,
   lookUp,
+  standingOf,
 } from "./batch.ts";
+import { chunks } from "./chunks.ts";
 import { committing, type LedgerDatabase, named } from "./database.ts";
 import { conflict, equals, type Quotas, sameCapture } from "./decide.ts";
 import { Draft, type Path, repeated } from "./draft.ts";
@@ -52,7 +53,7 @@ async function known(
     const again = { kind, source, path_hash: pathHash(pathEncoded), sha256, size: before.size };
     if (!sameCapture(before, again)) return conflict(capture);
     if ("receipt" in before) return repeated(before.receipt);
-    return { kind: "held", id: before.id, finding: before.finding };
+    return standingOf(before);
   });
 }
 

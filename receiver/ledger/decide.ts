@@ -1,8 +1,17 @@
 /** What becomes of one capture: the rules of the ledger as a pure function over what the commit knows. */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
-import type { BearerRow, ClientRow, Head, HeldCapture, KnownCapture, UsageRow } from "./batch.ts";
-import type { Capture, VersionCapture } from "./ledger.ts";
+import {
+  type BearerRow,
+  type ClientRow,
+  type Head,
+  type HeldCapture,
+  type KnownCapture,
+  standingOf,
+  type UsageRow,
+} from "./batch.ts";
+import type { Capture, InQuarantine, VersionCapture } from "./ledger.ts";
+import type { Newer } from "./newer.ts";
 
 /** In bytes; null is no bound. What a client has no quota of its own for. */
 export interface Quotas {
@@ -14,8 +23,10 @@ export interface Quotas {
 export interface Situation {
   /** What this captureId made before. */
   readonly known: KnownCapture | undefined;
-  /** Its content is in quarantine. */
+  /** Its content is in quarantine, or was and is discarded. */
   readonly held: HeldCapture | undefined;
+  /** Of a release: what its path has got since it came. */
+  readonly newer: Newer | undefined;
   readonly client: ClientRow | undefined;
   readonly head: Head | undefined;
   readonly usage: UsageRow | undefined;
@@ -35,9 +46,9 @@ interface Refused {
 
 export type Decision =
   | { readonly kind: "new" | "needs-bytes" }
-  /** To be put into quarantine; `held`: it is there. */
+  /** To be put into quarantine. */
   | { readonly kind: "hold"; readonly finding: string }
-  | { readonly kind: "held"; readonly id: string; readonly finding: string }
+  | InQuarantine
   | { readonly kind: "unchanged"; readonly versionId: string }
   | { readonly kind: "repeated"; readonly receipt: string }
   | Refused;
@@ -50,12 +61,10 @@ export function decide(capture: Capture, hash: string, situation: Situation): De
   if (known !== undefined)
     return sameCapture(known, again) ? { kind: "repeated", receipt: known.receipt } : conflict(capture);
   const release = capture.kind === "version" ? capture.release : undefined;
-  if (release !== undefined && held?.id !== capture.versionId)
+  if (release !== undefined && (held?.id !== capture.versionId || held.state !== "held"))
     return { kind: "refused", code: "not-found", detail: `${capture.versionId} is not in quarantine` };
   if (held !== undefined && release === undefined)
-    return sameCapture(held, again)
-      ? { kind: "held", id: held.id, finding: held.finding }
-      : conflict(capture);
+    return sameCapture(held, again) ? standingOf(held) : conflict(capture);
   if (client === undefined)
     return {
       kind: "refused",
@@ -78,7 +87,7 @@ export function decide(capture: Capture, hash: string, situation: Situation): De
   if (head !== undefined && equals(head, capture)) return { kind: "unchanged", versionId: head.version_id };
   if (capture.key === null) return { kind: "needs-bytes" };
   // Its bytes count since they came into quarantine.
-  if (held !== undefined) return overNewer(capture, held, head) ?? { kind: "new" };
+  if (release !== undefined) return overNewer(capture, situation.newer) ?? { kind: "new" };
   const { finding } = capture;
   return (
     quotaFault(capture, client, situation) ??
@@ -87,20 +96,21 @@ export function decide(capture: Capture, hash: string, situation: Situation): De
 }
 
 /** To release an old state over a newer one is seldom meant. */
-function overNewer(
-  { release, versionId }: VersionCapture,
-  held: HeldCapture,
-  head: Head | undefined,
-): Refused | undefined {
-  if (head === undefined || head.seq <= held.arrived_seq || release?.overNewer === true) return undefined;
-  return newerFault(versionId, head);
+function overNewer({ release, versionId }: VersionCapture, newer: Newer | undefined): Refused | undefined {
+  return newer === undefined || release?.overNewer === true ? undefined : newerFault(versionId, newer);
 }
 
-export function newerFault(id: string, newer: Pick<Head, "kind" | "version_id">): Refused {
+export function newerFault(id: string, { kind, version_id }: Newer): Refused {
+  const what =
+    version_id !== null
+      ? `the path of ${id} has got a newer ${kind} (${version_id}) since it came`
+      : kind === "version"
+        ? `since ${id} came, its path was found with the content of its newest version again`
+        : `since ${id} came, its path was found to be gone`;
   return {
     kind: "refused",
     code: "ledger-refused",
-    detail: `the path of ${id} has got a newer ${newer.kind} (${newer.version_id}) since it came; released, the older content would be its newest: if that is meant, add --over-newer`,
+    detail: `${what}; released, the older content would be its newest: if that is meant, add --over-newer`,
   };
 }
 

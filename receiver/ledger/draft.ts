@@ -1,10 +1,13 @@
 /** The rows of one commit as they come to be, capture by capture, and how they are written. */
 import { uuidv7 } from "@tributary/shared/uuid.ts";
-import { type Batch, captureRef, chunks, headRef } from "./batch.ts";
+import { type Batch, captureRef, headRef } from "./batch.ts";
+import { chunks } from "./chunks.ts";
 import type { Turn, Writer } from "./database.ts";
 import { type Decision, decide, type Quotas } from "./decide.ts";
 import { claimsOf, type EntryRow, entryOf, instantOf } from "./entry.ts";
 import type { Capture, Outcome, Release, SignReceipt, VersionCapture } from "./ledger.ts";
+import { type Later, tellHeld } from "./newer.ts";
+import { putBearers, putHeads, putUsage } from "./put.ts";
 import type { Tables } from "./schema.ts";
 
 export interface Path {
@@ -27,6 +30,7 @@ export class Draft {
   readonly #spent = new Set<string>();
   readonly #spentOf = new Set<string>();
   readonly #held: Tables["quarantined"][] = [];
+  readonly #later = new Map<string, Later>();
   readonly #released: { readonly id: string; readonly release: Release }[] = [];
   readonly #batch: Batch;
   readonly #turn: Turn;
@@ -46,11 +50,13 @@ export class Draft {
       const detail = `"${capture.pathEncoded.slice(0, 200)}" is no pathEncoded`;
       return { kind: "refused", code: "path-invalid", detail };
     }
+    const ref = headRef({ ...capture, path_hash: path.hash });
     const decision = decide(capture, path.hash, {
       known: this.#batch.known.get(captureRef(capture)),
       held: this.#batch.held.get(captureRef(capture)),
+      newer: this.#heads.get(ref) ?? this.#batch.newer.get(capture.versionId),
       client: this.#batch.clients.get(capture.client),
-      head: this.#batch.heads.get(headRef({ ...capture, path_hash: path.hash })),
+      head: this.#batch.heads.get(ref),
       usage: this.#batch.usage.get(capture.client),
       bearer: this.#batch.bearers.get(capture.bearer.id),
       defaults: this.#quotas,
@@ -68,6 +74,7 @@ export class Draft {
       case "repeated":
         return repeated(decision.receipt);
       case "held":
+      case "discarded":
         return decision;
       case "hold":
         return this.#hold(capture as VersionCapture, hash, decision.finding);
@@ -119,6 +126,8 @@ export class Draft {
     this.#batch.known.set(captureRef(capture), { ...row, size: content.size });
     // No version takes over what it counted for in quarantine.
     if (this.#release(capture)) this.#spend(capture.client, -(content.size ?? 0), 0);
+    else
+      this.#tellHeld({ client: capture.client, source: capture.source, path_hash: hash, kind: capture.kind });
     return { kind: "unchanged", receipt, claims: claimsOf(receipt) };
   }
 
@@ -180,6 +189,9 @@ export class Draft {
       released_at: null,
       released_by: null,
       reason: null,
+      discarded_at: null,
+      discarded_by: null,
+      later_state: null,
     };
     this.#held.push(row);
     this.#batch.held.set(captureRef(capture), { ...row, kind: "version" });
@@ -194,6 +206,14 @@ export class Draft {
     this.#released.push({ id: capture.versionId, release: capture.release });
     this.#batch.held.delete(captureRef(capture));
     return true;
+  }
+
+  /** Those of this commit that came before it, and (in `write`) those of earlier ones. */
+  #tellHeld(later: Later): void {
+    this.#later.set(headRef(later), later);
+    this.#held.forEach((row, i) => {
+      if (headRef(row) === headRef(later)) this.#held[i] = { ...row, later_state: later.kind };
+    });
   }
 
   #spend(client: string, bytes: number, today: number): void {
@@ -225,6 +245,7 @@ export class Draft {
       await trx.insertInto("entries").values(some).execute();
     for (const some of chunks(this.#unchanged))
       await trx.insertInto("unchanged_captures").values(some).execute();
+    await tellHeld(trx, [...this.#later.values()]);
     for (const some of chunks(this.#held)) await trx.insertInto("quarantined").values(some).execute();
     for (const { id, release } of this.#released)
       await trx
@@ -254,49 +275,4 @@ export class Draft {
       .where("id", "=", 1)
       .execute();
   }
-}
-
-async function putHeads(trx: Writer, heads: readonly Tables["heads"][]): Promise<void> {
-  await trx
-    .insertInto("heads")
-    .values(heads)
-    .onConflict((oc) =>
-      oc.columns(["client", "source", "path_hash"]).doUpdateSet((eb) => ({
-        seq: eb.ref("excluded.seq"),
-        kind: eb.ref("excluded.kind"),
-        version_id: eb.ref("excluded.version_id"),
-        size: eb.ref("excluded.size"),
-        sha256: eb.ref("excluded.sha256"),
-        bearer: eb.ref("excluded.bearer"),
-      })),
-    )
-    .execute();
-}
-
-async function putUsage(trx: Writer, usage: readonly Tables["usage"][]): Promise<void> {
-  await trx
-    .insertInto("usage")
-    .values(usage)
-    .onConflict((oc) =>
-      oc.column("client").doUpdateSet((eb) => ({
-        stored_bytes: eb.ref("excluded.stored_bytes"),
-        day: eb.ref("excluded.day"),
-        day_bytes: eb.ref("excluded.day_bytes"),
-      })),
-    )
-    .execute();
-}
-
-/** Limits may be set meanwhile: they are left as they are. */
-async function putBearers(trx: Writer, bearers: readonly Tables["bearers"][]): Promise<void> {
-  await trx
-    .insertInto("bearers")
-    .values(bearers.map(({ bearer, day, day_bytes }) => ({ bearer, day, day_bytes })))
-    .onConflict((oc) =>
-      oc.column("bearer").doUpdateSet((eb) => ({
-        day: eb.ref("excluded.day"),
-        day_bytes: eb.ref("excluded.day_bytes"),
-      })),
-    )
-    .execute();
 }

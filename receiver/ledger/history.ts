@@ -1,7 +1,7 @@
 /** Reading the ledger: pages of entries, single ones, the tail. Nothing here writes. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type SelectQueryBuilder, sql } from "kysely";
-import { chunks } from "./batch.ts";
+import { chunks } from "./chunks.ts";
 import { named } from "./database.ts";
 import { type EntryRow, entryOf, manifestLineOf, pathHash } from "./entry.ts";
 import type { History, HistoryQuery, Scope } from "./ledger.ts";

@@ -58,6 +58,11 @@ export interface RemovalCapture extends CaptureBase {
 
 export type Capture = VersionCapture | RemovalCapture;
 
+/** What is said of a capture that is held, or was discarded. */
+export type InQuarantine =
+  | { readonly kind: "held"; readonly id: string; readonly finding: string }
+  | { readonly kind: "discarded"; readonly id: string; readonly finding: string; readonly reason: string };
+
 /**
  * What the commit made of one capture.
  *  - `committed`: a new entry; `entry` and its receipt are durable;
@@ -65,13 +70,14 @@ export type Capture = VersionCapture | RemovalCapture;
  *  - `repeated`: this captureId with this content was committed before: the receipt of then;
  *  - `held`: these bytes, under this captureId, are in quarantine as `id`: put there just now when that is the capture's
  *    versionId, else before;
+ *  - `discarded`: they were, and an operator discarded them;
  *  - `needs-bytes`: `key` was null, but the newest version is no longer equal: put the bytes and come again;
  *  - `refused`: nothing was recorded.
  */
 export type Outcome =
   | { readonly kind: "committed"; readonly entry: Entry; readonly receipt: string }
   | { readonly kind: "unchanged" | "repeated"; readonly receipt: string; readonly claims: ReceiptClaims }
-  | { readonly kind: "held"; readonly id: string; readonly finding: string }
+  | InQuarantine
   | { readonly kind: "needs-bytes" }
   | {
       readonly kind: "refused";

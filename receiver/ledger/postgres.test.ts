@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
 import { checkLedger, writing } from "./database.ts";
+import { discardContract } from "./discard.contract.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { modelContract } from "./model.contract.ts";
 import { openingContract } from "./opening.contract.ts";
@@ -40,6 +41,7 @@ describeWithPostgres("postgres", (server) => {
 
   ledgerContract(newPlace);
   quarantineContract(newPlace);
+  discardContract(newPlace);
   openingContract(newPlace, "many receivers");
   backupContract(newPlace);
   describe("from sqlite", () => backupContract(newSqlite, newPlace));

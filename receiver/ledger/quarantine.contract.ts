@@ -8,7 +8,8 @@ import type { Quotas } from "./decide.ts";
 import { createHistory } from "./history.ts";
 import type { Place } from "./ledger.contract.ts";
 import type { Capture, Outcome, Release, VersionCapture } from "./ledger.ts";
-import { createQuarantine, listQuarantined, newerEntry, quarantinedFile } from "./quarantine.ts";
+import { newerThan } from "./newer.ts";
+import { createQuarantine, listQuarantined, quarantinedFile } from "./quarantine.ts";
 import { rebuild } from "./rebuild.ts";
 import { again, agent, digest, removal, sign, version, word } from "./samples.ts";
 
@@ -42,7 +43,7 @@ export function quarantineContract(newPlace: () => Promise<Place>): void {
   };
   const seqs = async () => (await createHistory(database.db).since(0, 100)).map(({ seq }) => seq);
   const list = async (all = false, client?: string) =>
-    (await Array.fromAsync(listQuarantined(database.db, { client, released: all }))).map(({ id }) => id);
+    (await Array.fromAsync(listQuarantined(database.db, { client, all }))).map(({ id }) => id);
 
   describe("quarantine", () => {
     test("what is held makes no entry and no segment, is listed, and counts as the client's", async () => {
@@ -75,7 +76,7 @@ export function quarantineContract(newPlace: () => Promise<Place>): void {
         channel: "push",
         agentId: agent.id,
         key: capture.key,
-        ...{ releasedAt: null, releasedBy: null, reason: null },
+        ...{ releasedAt: null, releasedBy: null, discardedAt: null, discardedBy: null, reason: null },
       });
       expect(await list()).toHaveLength(2);
       expect(await list(false, "other")).toEqual([]);
@@ -176,10 +177,10 @@ export function quarantineContract(newPlace: () => Promise<Place>): void {
     test.for(["version", "removal"])("over a newer %s only when that is meant", async (kind) => {
       const capture = infected("f", "A");
       await commit([version("f", "0"), capture, version("elsewhere", "A")]);
-      expect(await newerEntry(database.db, capture.versionId)).toBeUndefined();
+      expect(await newerThan(database.db, capture.versionId)).toBeUndefined();
       const newer = kind === "version" ? version("f", "B") : removal("f");
       await commit([newer]);
-      expect(await newerEntry(database.db, capture.versionId)).toMatchObject({ version_id: newer.versionId });
+      expect(await newerThan(database.db, capture.versionId)).toMatchObject({ version_id: newer.versionId });
       const [refused] = await commit([released(capture)]);
       expect(refused).toMatchObject({
         ...{ kind: "refused", code: "ledger-refused" },

@@ -1,7 +1,7 @@
-/** What is in quarantine, and what was released from it: for `quarantine list`, the release, `verify` and the sweep. Nothing here writes. */
+/** What is in quarantine, and what was released or discarded from it: for the commands, `verify`, the sweep and the gauge. Nothing here writes. */
 import { decodePath, displayPath } from "@tributary/shared/path.ts";
 import { type Selectable, sql } from "kysely";
-import { chunks } from "./batch.ts";
+import { chunks } from "./chunks.ts";
 import { named } from "./database.ts";
 import { instantOf } from "./entry.ts";
 import type { Database, Tables } from "./schema.ts";
@@ -17,31 +17,34 @@ export interface QuarantinedFile {
   readonly size: number;
   readonly sha256: string;
   readonly finding: string;
-  readonly state: "held" | "released";
+  readonly state: "held" | "released" | "discarded";
   readonly captureId: string;
   readonly modifiedAt: string | null;
   readonly sealedAt: string | null;
   readonly arrivedAt: string;
   readonly channel: string;
   readonly agentId: string;
-  /** Where its bytes lie, or lay before it was released. */
+  /** Where its bytes lie, or lay before it was released or discarded. */
   readonly key: string;
   readonly releasedAt: string | null;
   readonly releasedBy: string | null;
+  readonly discardedAt: string | null;
+  readonly discardedBy: string | null;
+  /** Why it was released, or discarded. */
   readonly reason: string | null;
 }
 
 const PAGE = 500;
 
-/** In the order of their arrival. `released`: those that left quarantine too. */
+/** In the order of their arrival. `all`: those that left quarantine too. */
 export async function* listQuarantined(
   db: Database,
-  { client, released }: { readonly client?: string | undefined; readonly released: boolean },
+  { client, all }: { readonly client?: string | undefined; readonly all: boolean },
 ): AsyncGenerator<QuarantinedFile> {
   for (let after = ""; ; ) {
     let select = db.selectFrom("quarantined").selectAll().where("id", ">", after).orderBy("id").limit(PAGE);
     if (client !== undefined) select = select.where("client", "=", client);
-    if (!released) select = select.where("state", "=", sql.lit("held"));
+    if (!all) select = select.where("state", "=", sql.lit("held"));
     const rows = await named(() => select.execute());
     for (const row of rows) yield fileOf(row);
     const last = rows.at(-1);
@@ -58,52 +61,58 @@ export async function quarantinedFile(db: Database, id: string): Promise<Quarant
   return row && fileOf(row);
 }
 
-/** The entry that the file's path has got since it came; undefined: none. The commit of a release asks again. */
-export async function newerEntry(
-  db: Database,
-  id: string,
-): Promise<Pick<Selectable<Tables["heads"]>, "kind" | "version_id"> | undefined> {
-  return await named(() =>
+/** What waits for an operator now. */
+interface HeldSum {
+  readonly files: number;
+  readonly bytes: number;
+  /** ms since 1970 of the arrival of the one that waits longest; undefined: nothing waits. */
+  readonly oldest: number | undefined;
+}
+
+export async function heldSum(db: Database): Promise<HeldSum> {
+  const row = await named(() =>
     db
-      .selectFrom("quarantined as q")
-      .innerJoin("heads as h", (on) =>
-        on
-          .onRef("h.client", "=", "q.client")
-          .onRef("h.source", "=", "q.source")
-          .onRef("h.path_hash", "=", "q.path_hash")
-          .onRef("h.seq", ">", "q.arrived_seq"),
-      )
-      .select(["h.kind", "h.version_id"])
-      .where("q.id", "=", id)
-      .executeTakeFirst(),
+      .selectFrom("quarantined")
+      .select((eb) => [
+        eb.fn.countAll<number | string>().as("files"),
+        eb.fn.sum<number | string | null>("size").as("bytes"),
+        eb.fn.min("arrived_at").as("oldest"),
+      ])
+      .where("state", "=", sql.lit("held"))
+      .executeTakeFirstOrThrow(),
   );
+  return { files: Number(row.files), bytes: Number(row.bytes ?? 0), oldest: row.oldest ?? undefined };
 }
 
 /** What the sweep needs to know of it. */
 export interface Quarantine {
   /** Which of these versions are held. */
   held(versionIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Which of these versions were, and are not any more. */
+  ended(versionIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** ms since 1970: of what came before, this ledger may not know that it is held. */
   knownSince(): Promise<number>;
 }
 
 export function createQuarantine(db: Database): Quarantine {
+  const among = async (versionIds: readonly string[], is: "=" | "<>"): Promise<ReadonlySet<string>> => {
+    const found = new Set<string>();
+    for (const some of chunks(versionIds)) {
+      const rows = await named(() =>
+        db
+          .selectFrom("quarantined")
+          .select("id")
+          .where("id", "in", some)
+          .where("state", is, sql.lit("held"))
+          .execute(),
+      );
+      for (const { id } of rows) found.add(id);
+    }
+    return found;
+  };
   return {
-    async held(versionIds) {
-      const found = new Set<string>();
-      for (const some of chunks(versionIds)) {
-        const rows = await named(() =>
-          db
-            .selectFrom("quarantined")
-            .select("id")
-            .where("id", "in", some)
-            .where("state", "=", sql.lit("held"))
-            .execute(),
-        );
-        for (const { id } of rows) found.add(id);
-      }
-      return found;
-    },
+    held: (versionIds) => among(versionIds, "="),
+    ended: (versionIds) => among(versionIds, "<>"),
     async knownSince() {
       const site = await named(() =>
         db.selectFrom("site").select("known_since").where("id", "=", 1).executeTakeFirstOrThrow(),
@@ -133,6 +142,8 @@ function fileOf(row: Selectable<Tables["quarantined"]>): QuarantinedFile {
     key: row.lake_key,
     releasedAt: row.released_at === null ? null : instantOf(row.released_at),
     releasedBy: row.released_by,
+    discardedAt: row.discarded_at === null ? null : instantOf(row.discarded_at),
+    discardedBy: row.discarded_by,
     reason: row.reason,
   };
 }

@@ -8,9 +8,11 @@ import { type ManifestLine, manifestLine, uuid } from "@tributary/shared/protoco
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { sql } from "kysely";
 import { z } from "zod";
-import { CHUNK, captureRef, chunks, type KnownCapture, knownCaptures } from "./batch.ts";
+import { captureRef, type KnownCapture, knownCaptures } from "./batch.ts";
+import { CHUNK, chunks } from "./chunks.ts";
 import { committing, type LedgerDatabase, type Writer } from "./database.ts";
 import { sameCapture } from "./decide.ts";
+import { deriveClients, deriveHeads, deriveUsage, endHeld } from "./derive.ts";
 import { type EntryRow, instantOf, rowOf } from "./entry.ts";
 import { type Gap, gapsOf } from "./gaps.ts";
 
@@ -253,6 +255,7 @@ class Rebuilding {
         known_since: this.#now,
       })
       .execute();
+    await endHeld(trx);
     await deriveHeads(trx);
     await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
     await deriveClients(trx);
@@ -297,45 +300,4 @@ async function turnBackWebhooks(trx: Writer, epoch: string, before: number): Pro
       .set({ epoch, cursor_seq: Math.max(begins_after, Math.min(cursor_seq, before)) })
       .where("id", "=", id)
       .execute();
-}
-
-/** By commit time first: an entry that had to be numbered anew does not become the newest of its path by that. */
-async function deriveHeads(trx: Writer): Promise<void> {
-  await trx.deleteFrom("heads").execute();
-  await sql`
-    insert into heads (client, source, path_hash, seq, kind, version_id, size, sha256, bearer)
-    select client, source, path_hash, seq, kind, version_id, size, sha256, bearer
-    from (
-      select e.*, row_number() over (
-        partition by client, source, path_hash order by received_at desc, seq desc
-      ) as place from entries e
-    ) as ranked where place = 1`.execute(trx);
-}
-
-async function deriveUsage(trx: Writer, today: string): Promise<void> {
-  await trx.deleteFrom("usage").execute();
-  const from = Date.parse(today);
-  await sql`
-    insert into usage (client, stored_bytes, day, day_bytes)
-    select client, cast(sum(coalesce(size, 0)) as bigint), cast(${today} as text),
-      cast(sum(case when received_at >= ${sql.lit(from)} then coalesce(size, 0) else 0 end) as bigint)
-    from (
-      select client, size, received_at from entries
-      union all select client, size, arrived_at from quarantined where state = 'held'
-    ) as came group by client`.execute(trx);
-  await trx.updateTable("bearers").set({ day: today, day_bytes: 0 }).execute();
-  await sql`
-    insert into bearers (bearer, day, day_bytes)
-    select bearer, cast(${today} as text), cast(sum(coalesce(size, 0)) as bigint)
-    from entries where received_at >= ${sql.lit(from)} and bearer <> '' group by bearer
-    on conflict (bearer) do update set day = excluded.day, day_bytes = excluded.day_bytes`.execute(trx);
-}
-
-async function deriveClients(trx: Writer): Promise<void> {
-  await sql`
-    insert into clients (name, created_at)
-    select client, min(received_at) from entries
-    where not exists (select 1 from clients where clients.name = entries.client) group by client`.execute(
-    trx,
-  );
 }

@@ -112,10 +112,13 @@ export interface Tables {
     finding: string;
     arrived_at: number;
     arrived_seq: number;
-    state: "held" | "released";
+    state: "held" | "released" | "discarded";
     released_at: number | null;
     released_by: string | null;
     reason: string | null;
+    discarded_at: number | null;
+    discarded_by: string | null;
+    later_state: "version" | "removal" | null;
   };
   agents: {
     id: string;

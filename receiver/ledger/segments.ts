@@ -1,6 +1,6 @@
 /** What the manifest still has to write: segments whose objects are not known to be in the lake. */
 import type { Selectable } from "kysely";
-import { chunks } from "./batch.ts";
+import { chunks } from "./chunks.ts";
 import { type LedgerDatabase, named, writing } from "./database.ts";
 import { manifestLineOf } from "./entry.ts";
 import type { Coverage, Segment, Segments } from "./ledger.ts";

@@ -1,15 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import SqliteFile from "better-sqlite3";
 import { sql } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
+import { discardContract } from "./discard.contract.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { modelContract } from "./model.contract.ts";
 import { openingContract } from "./opening.contract.ts";
 import { sqlitePlace } from "./place.contract.ts";
 import { quarantineContract } from "./quarantine.contract.ts";
+import { quarantinedFile } from "./quarantine.ts";
 import { openSqlite } from "./sqlite.ts";
 
 const newPlace = async () => (await sqlitePlace()).open;
@@ -17,6 +20,7 @@ const newPlace = async () => (await sqlitePlace()).open;
 describe("sqlite", () => {
   ledgerContract(newPlace);
   quarantineContract(newPlace);
+  discardContract(newPlace);
   openingContract(newPlace, "one receiver");
   backupContract(newPlace);
   modelContract(newPlace, 60);
@@ -37,6 +41,31 @@ describe("sqlite", () => {
       expect((await sql`pragma synchronous`.execute(db)).rows).toEqual([{ synchronous: 2 }]);
       expect((await sql`pragma foreign_keys`.execute(db)).rows).toEqual([{ foreign_keys: 1 }]);
     }
+  });
+
+  test("what was held and released before files could be discarded is so still", async () => {
+    const { file, open } = await sqlitePlace();
+    const old = new SqliteFile(file);
+    const folder = new URL("./migrations/sqlite/", import.meta.url);
+    old.exec("create table migrations (number integer primary key, name text, applied_at integer)");
+    for (const name of readdirSync(folder).sort().slice(0, 5)) {
+      old.exec(readFileSync(new URL(name, folder), "utf8"));
+      old.prepare("insert into migrations values (?, ?, 0)").run(Number(name.slice(0, 4)), name);
+    }
+    const insert = old.prepare(`insert into quarantined values
+      (?, 'acme', 'pos', 'f', 'h', ?, 3, 's', null, null, 'push', 'a', 'quarantine/k', 'Eicar', 7, 9, ?, ?, ?, ?)`);
+    insert.run("1", "c1", "held", null, null, null);
+    insert.run("2", "c2", "released", 8, "Zoë", "a false alarm");
+    old.close();
+    const { db } = await open();
+    expect(await quarantinedFile(db, "1")).toMatchObject({ state: "held", size: 3, discardedAt: null });
+    expect(await quarantinedFile(db, "2")).toMatchObject({ state: "released", releasedBy: "Zoë" });
+    const { later_state, arrived_seq } = await db
+      .selectFrom("quarantined")
+      .selectAll()
+      .where("id", "=", "1")
+      .executeTakeFirstOrThrow();
+    expect([later_state, arrived_seq]).toEqual([null, 9]);
   });
 
   test("a file that cannot be opened is named", async () => {

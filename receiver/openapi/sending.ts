@@ -31,6 +31,7 @@ const COMMIT: readonly ProblemCode[] = [
   "capture-conflict",
   "lake-unavailable",
   "quarantined",
+  "discarded",
   "inspection-unavailable",
 ];
 const BYTES_IN: readonly ProblemCode[] = [

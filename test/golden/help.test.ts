@@ -36,6 +36,7 @@ const receiver = createReceiver({
   serve: never,
   sweep: never,
   release: never,
+  discard: never,
 });
 
 describe.for<[Program, Command]>([

@@ -6,6 +6,7 @@ import { formatDigest } from "@tributary/shared/digest.ts";
 import { PARTS } from "@tributary/shared/protocol.ts";
 import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { clamd as inspectorOf } from "../../receiver/inspection/clamd.ts";
 import { EICAR } from "../../receiver/inspection/fake-clamd.ts";
 import { type Clamd, startClamd } from "../servers/clamd.ts";
 import { describeWithClamd } from "../servers/servers.ts";
@@ -30,6 +31,7 @@ interface AgentStatus {
   readonly problems: readonly {
     readonly path: string;
     readonly code: string;
+    readonly detail: string;
     readonly until: string | null;
   }[];
 }
@@ -84,6 +86,23 @@ describeWithClamd("a real clamd", () => {
     JSON.parse(await agent.command("status", "--json")) as AgentStatus;
   const release = async (id: string, ...more: string[]) =>
     await run("receiver", ["quarantine", "release", id, "--reason", "a test", ...more, ...site.at]);
+
+  test("what it does not take is larger, however much of it was written when it hung up", async () => {
+    const inspector = inspectorOf({
+      address: { path: clamd.socket },
+      largest: 1e9,
+      sessions: 4,
+      withinMs: 30_000,
+    });
+    const bytes = randomBytes(60_000_000);
+    async function* chunked() {
+      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
+    }
+    const verdicts = await Promise.all(
+      Array.from({ length: 12 }, () => inspector.inspect(chunked(), bytes.length)),
+    );
+    expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(["larger"]));
+  });
 
   test("it is named at the start", () => {
     expect(receiver.stderr()).toMatch(/inspection: ClamAV 1\..* at \/.*ctl/);
@@ -201,6 +220,35 @@ describeWithClamd("a real clamd", () => {
     expect(running.stderr()).toMatch(/bad\.txt.*delivered \(created\)|"kind":"ParcelDelivered".*bad\.txt/s);
     const [entry] = (await site.history("--source", "files")).filter(({ path }) => path === "bad.txt");
     expect(entry).toMatchObject({ versionId: file.id, channel: expect.stringMatching(/push|bundle/) });
+  });
+
+  test("discarded: its bytes are gone, and the agent says why, sets it aside for good, and sends the next state", async () => {
+    writeFileSync(join(folder, "virus.txt"), `${EICAR} virus`);
+    const file = await until("held", async () => await heldAs("virus.txt"));
+    await until("set aside", async () => (await status()).queue.aside === 1);
+    const at = ["quarantine", "delete", file.id, ...site.at];
+    expect((await run("receiver", at)).stderr).toMatch(/required option '--reason <text>'/);
+    const empty = await run("receiver", [...at, "--reason", "  "]);
+    expect([empty.code, empty.stderr]).toEqual([2, expect.stringMatching(/--reason: expected/)]);
+    const gone = await run("receiver", [...at, "--reason", "a virus; call us"]);
+    expect([gone.code, gone.stdout.trim(), gone.stderr.trim()]).toEqual([
+      ...[0, file.id, "demo/files/virus.txt is discarded, its 74 B are gone"],
+    ]);
+    expect((await run("receiver", [...at, "--reason", "again"])).stderr).toMatch(
+      /was discarded already, at .*: a virus; call us; none of its bytes are left/,
+    );
+    expect(existsSync(join(site.dir, "receiver", "lake", file.key))).toBe(false);
+    expect((await release(file.id)).stderr).toMatch(/was discarded, at .*: a virus; call us/);
+    await agent.command("retry", "virus.txt");
+    const told = await until("told", async () => {
+      const { problems } = await status();
+      return problems.find(({ path, code }) => path === "virus.txt" && code === "discarded");
+    });
+    expect(told).toMatchObject({ until: null, detail: expect.stringContaining("a virus; call us") });
+    expect(existsSync(join(folder, "virus.txt"))).toBe(true);
+    writeFileSync(join(folder, "virus.txt"), "cleaned");
+    await until("cleaned", async () => (await versions("files")).includes("virus.txt"));
+    await until("nothing aside", async () => (await status()).problems.length === 0);
   });
 
   test("killed: nothing is taken, nothing is lost, and all arrives when it is back", async () => {
