@@ -14,7 +14,7 @@ function statements(db: QueueFile, sourceId: number) {
   return {
     seenIn: db
       .prepare<[Buffer, Buffer], SeenRow>(
-        `SELECT ${SEEN} FROM seen s WHERE s.folder_id = ${ofFolder} AND s.name > ? ORDER BY s.name LIMIT ${PAGE}`,
+        `SELECT ${SEEN} FROM seen s WHERE s.folder_id = ${ofFolder} AND s.name > +? ORDER BY s.name LIMIT ${PAGE}`,
       )
       .safeIntegers(true),
     seen: db
@@ -24,12 +24,12 @@ function statements(db: QueueFile, sourceId: number) {
       .safeIntegers(true),
     nextFolder: db
       .prepare<[Buffer, Buffer], Buffer>(
-        `SELECT path FROM folders WHERE source_id = ${sourceId} AND path >= ? AND path < ? ORDER BY path LIMIT 1`,
+        `SELECT path FROM folders WHERE source_id = ${sourceId} AND path >= +? AND path < +? ORDER BY path LIMIT 1`,
       )
       .pluck(),
     folders: db
       .prepare<[Buffer, Buffer], Buffer>(
-        `SELECT path FROM folders WHERE source_id = ${sourceId} AND path > ? AND path < ? ORDER BY path LIMIT ${PAGE}`,
+        `SELECT path FROM folders WHERE source_id = ${sourceId} AND path > +? AND path < +? ORDER BY path LIMIT ${PAGE}`,
       )
       .pluck(),
     folderId: db
@@ -66,7 +66,7 @@ function statements(db: QueueFile, sourceId: number) {
       "SELECT path, sha256 FROM deliveries WHERE client = ? AND source = ? AND kind = 'version' AND size = ?",
     ),
     youngest: db.prepare<[Buffer], { kind: string; spooled: string | null }>(
-      `SELECT kind, spooled FROM parcels WHERE source_id = ${sourceId} AND path = ? AND aside_at IS NULL
+      `SELECT kind, spooled FROM parcels WHERE source_id = ${sourceId} AND path = +? AND aside_at IS NULL
        ORDER BY seq DESC LIMIT 1`,
     ),
     parcel: db.prepare(

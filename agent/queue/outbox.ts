@@ -21,10 +21,14 @@ const PARCEL =
   "p.capture_id, p.kind, q.client, q.name AS source, p.path, p.sealed_at, p.size, p.mtime_ns, p.ctime_ns, p.file_id, p.sha256, p.part_digests, p.spooled, p.attempts";
 const ONE = `SELECT ${PARCEL} FROM parcels p JOIN sources q ON q.id = p.source_id`;
 
+/**
+ * Of `+?`: SQLite compiles a statement with a join, MIN or ORDER BY anew whenever a bare parameter that it compares with has
+ * another value, because the plan might profit. Ours never does, and compiling costs ten times the look-up itself.
+ */
 function statements(db: QueueFile) {
   return {
-    bySeq: db.prepare<[number], ParcelRow>(`${ONE} WHERE p.seq = ?`).safeIntegers(true),
-    byCapture: db.prepare<[string], ParcelRow>(`${ONE} WHERE p.capture_id = ?`).safeIntegers(true),
+    bySeq: db.prepare<[number], ParcelRow>(`${ONE} WHERE p.seq = +?`).safeIntegers(true),
+    byCapture: db.prepare<[string], ParcelRow>(`${ONE} WHERE p.capture_id = +?`).safeIntegers(true),
     anyDue: db
       .prepare<[number], number>("SELECT 1 FROM parcels WHERE head = 1 AND due > 0 AND due <= ? LIMIT 1")
       .pluck(),
@@ -47,12 +51,12 @@ function statements(db: QueueFile) {
     olderAside: db
       .prepare<[string], ParcelRow>(
         `${ONE} JOIN parcels y ON y.source_id = p.source_id AND y.path = p.path AND y.seq > p.seq
-       WHERE y.capture_id = ? AND p.aside_at IS NOT NULL`,
+       WHERE y.capture_id = +? AND p.aside_at IS NOT NULL`,
       )
       .safeIntegers(true),
     next: db.prepare(
       `UPDATE parcels SET head = 1 WHERE seq = (SELECT MIN(p.seq) FROM parcels p JOIN sources q ON q.id = p.source_id
-       WHERE q.client = ? AND q.name = ? AND p.path = ? AND p.aside_at IS NULL)`,
+       WHERE q.client = +? AND q.name = +? AND p.path = +? AND p.aside_at IS NULL)`,
     ),
     log: db.prepare(
       `INSERT INTO deliveries (capture_id, kind, client, source, path, size, sha256, sealed_at, version_id, status, received_at, delivered_at, receipt)
@@ -61,9 +65,9 @@ function statements(db: QueueFile) {
     delivered: db.prepare(
       `UPDATE seen SET delivered = CASE WHEN sha256 = @sha256 AND size >= 0 AND NOT EXISTS (
            SELECT 1 FROM parcels y JOIN parcels p ON p.source_id = y.source_id AND p.path = y.path AND y.seq > p.seq
-           WHERE p.capture_id = @captureId) THEN 2 ELSE 1 END
+           WHERE p.capture_id = +@captureId) THEN 2 ELSE 1 END
        WHERE folder_id = (SELECT f.id FROM folders f JOIN sources q ON q.id = f.source_id
-         WHERE q.client = @client AND q.name = @source AND f.path = @folder) AND name = @name`,
+         WHERE q.client = +@client AND q.name = +@source AND f.path = +@folder) AND name = +@name`,
     ),
     // Only the state that this parcel was sealed from is void: a younger capture of the path stands on its own. Whether
     // the receiver has this one is not known (its answer may have been lost to a crash), so a vanishing must be told.
@@ -72,7 +76,7 @@ function statements(db: QueueFile) {
          size = CASE WHEN sha256 = @sha256 THEN -1 ELSE size END,
          sha256 = CASE WHEN sha256 = @sha256 THEN x'' ELSE sha256 END
        WHERE folder_id = (SELECT f.id FROM folders f JOIN sources q ON q.id = f.source_id
-         WHERE q.client = @client AND q.name = @source AND f.path = @folder) AND name = @name`,
+         WHERE q.client = +@client AND q.name = +@source AND f.path = +@folder) AND name = +@name`,
     ),
     prune: db.prepare(
       `DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries ORDER BY seq LIMIT ${PRUNE_ROWS})

@@ -38,7 +38,7 @@ export function readyParcels(db: QueueFile): ReadyParcels {
   const sources = db.prepare<[], SourceRow>("SELECT id, client, name AS source FROM sources ORDER BY id");
   const page = db.prepare<[number, number, number, number], Ready>(
     `SELECT seq, capture_id, COALESCE(size, 0) AS size FROM parcels
-     WHERE source_id = ? AND seq > ? AND head = 1 AND due = 0 AND COALESCE(size, 0) < ? ORDER BY seq LIMIT ?`,
+     WHERE source_id = +? AND seq > +? AND head = 1 AND due = 0 AND COALESCE(size, 0) < +? ORDER BY seq LIMIT +?`,
   );
   let last = 0;
   /** By source: up to here all that is ready is handed out, so a look begins behind it. */
