@@ -36,7 +36,8 @@ export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
   return new Hono<DoorEnv>().get(ROUTE.events, async (c) => {
     const principal = await identify(door.gate, c);
     const { query } = c.env.target;
-    const scope = scopeOf(principal, queryText(query, "client"), queryText(query, "source"));
+    const client = queryText(query, "client") ?? header(c, HEADER.client);
+    const scope = scopeOf(principal, client, queryText(query, "source"));
     const now = await door.history.position();
     const cursor = header(c, "last-event-id") ?? queryText(query, "cursor");
     const after = cursor === undefined ? 0 : parseCursor(cursor, now);
@@ -91,6 +92,10 @@ async function stream(
     "x-accel-buffering": "no",
     [HEADER.requestId]: c.get("requestId"),
   });
+  if (c.env.incoming.method === "HEAD") {
+    outgoing.end();
+    return;
+  }
   outgoing.write(": tributary\n\n");
   const beat = setInterval(() => outgoing.write(": still here\n\n"), heartbeat);
   try {

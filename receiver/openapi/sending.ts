@@ -25,7 +25,9 @@ const WHO: readonly ProblemCode[] = [
   "client-not-allowed",
   "source-not-allowed",
 ];
-const JSON_BODY: readonly ProblemCode[] = ["json-invalid", "body-too-large", "length-mismatch"];
+const JSON_BODY: readonly ProblemCode[] = [
+  ...(["json-invalid", "body-too-large", "length-mismatch", "content-encoding-refused"] as const),
+];
 const ROOM: readonly ProblemCode[] = ["quota-file", "quota-day", "quota-stored", "disk-reserve"];
 const COMMIT: readonly ProblemCode[] = [
   "capture-conflict",
