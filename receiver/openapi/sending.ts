@@ -171,10 +171,10 @@ const getUpload: Operation = {
   path: `${ROUTE.uploads}/{id}`,
   summary: "Ask which parts are there",
   description: ["After a break: send the parts that are not listed. Only who created an upload sees it."],
-  access: { kind: "credentials", scope: undefined },
-  parameters: [UPLOAD_ID],
+  access: { kind: "credentials", scope: "write" },
+  parameters: [UPLOAD_ID, CLIENT],
   answers: [{ status: 200, description: "The upload and its parts.", content: json(uploadState) }],
-  problems: ["upload-unknown", "upload-closed", "client-not-allowed", "forbidden", "source-not-allowed"],
+  problems: [...WHO, "upload-unknown", "upload-closed"],
 };
 
 const putPart: Operation = {
@@ -186,12 +186,12 @@ const putPart: Operation = {
   description: [
     "Parts may come in parallel, in any order, through different receivers of the site, and again after any failure.",
   ],
-  access: { kind: "credentials", scope: undefined },
-  parameters: [UPLOAD_ID, parameters.PART_NUMBER, parameters.CONTENT_DIGEST, parameters.EXPECT],
+  access: { kind: "credentials", scope: "write" },
+  parameters: [UPLOAD_ID, parameters.PART_NUMBER, CLIENT, parameters.CONTENT_DIGEST, parameters.EXPECT],
   body: { description: "The part's bytes.", content: BYTES },
   answers: [{ status: 200, description: "The part is durable.", content: json(partAnswer) }],
   problems: [
-    ...[...BYTES_IN, ...ROOM],
+    ...[...WHO, ...BYTES_IN, ...ROOM],
     ...([
       "upload-unknown",
       "upload-closed",
@@ -200,13 +200,7 @@ const putPart: Operation = {
       "part-size",
       "part-conflict",
     ] as const),
-    ...([
-      "digest-required",
-      "client-not-allowed",
-      "forbidden",
-      "source-not-allowed",
-      "lake-unavailable",
-    ] as const),
+    ...(["digest-required", "lake-unavailable"] as const),
   ],
 };
 
@@ -219,13 +213,13 @@ const completeUpload: Operation = {
   description: [
     "Once all parts are there. The whole SHA-256 is the receiver's own finding; where it differs from the declared one, nothing is recorded and the upload is over. Complete again gives the same answer.",
   ],
-  access: { kind: "credentials", scope: undefined },
-  parameters: [UPLOAD_ID],
+  access: { kind: "credentials", scope: "write" },
+  parameters: [UPLOAD_ID, CLIENT],
   answers: [created(), unchanged],
   problems: [
-    ...[...ROOM, ...COMMIT],
+    ...[...WHO, ...ROOM, ...COMMIT],
     ...(["upload-unknown", "upload-closed", "upload-busy", "parts-missing", "digest-mismatch"] as const),
-    ...(["client-not-allowed", "forbidden", "source-not-allowed", "busy", "limit-concurrent"] as const),
+    ...(["busy", "limit-concurrent"] as const),
   ],
 };
 
@@ -236,13 +230,10 @@ const abortUpload: Operation = {
   path: `${ROUTE.uploads}/{id}`,
   summary: "Give an upload up",
   description: ["Its parts are thrown away. Uploads that nobody touches for 7 days are swept without it."],
-  access: { kind: "credentials", scope: undefined },
-  parameters: [UPLOAD_ID],
+  access: { kind: "credentials", scope: "write" },
+  parameters: [UPLOAD_ID, CLIENT],
   answers: [{ status: 204, description: "It is gone.", content: [] }],
-  problems: [
-    ...(["upload-unknown", "upload-closed", "upload-busy", "lake-unavailable"] as const),
-    ...(["client-not-allowed", "forbidden", "source-not-allowed"] as const),
-  ],
+  problems: [...WHO, "upload-unknown", "upload-closed", "upload-busy", "lake-unavailable"],
 };
 
 export const SENDING: readonly Operation[] = [putFile, postBundle, putBundle, postRemoval];
