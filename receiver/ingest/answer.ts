@@ -83,3 +83,8 @@ export function lakeProblem(cause: unknown): ProblemError {
     retryAfter: 5,
   });
 }
+
+/** For `catch`: as `lakeProblem`, thrown. */
+export async function rejectLake(cause: unknown): Promise<never> {
+  throw lakeProblem(cause);
+}
