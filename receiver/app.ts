@@ -69,7 +69,9 @@ export function createApp(parts: AppParts): Hono<DoorEnv> {
   const described = operationsOf(routes.map((route) => `${route.method} ${route.path}`));
   app.notFound((c) => {
     const { path } = c.env.target;
-    const allowed = [...new Set(routes.filter((r) => fits(r.path, path)).map((r) => r.method))].join(", ");
+    const methods = new Set(routes.filter((r) => fits(r.path, path)).map((r) => r.method));
+    if (methods.has("GET")) methods.add("HEAD");
+    const allowed = [...methods].join(", ");
     if (allowed === "")
       return refuse(new ProblemError("not-found", `there is nothing at ${path.slice(0, 200)}`), c);
     const wrong = `${path.slice(0, 200)} takes ${allowed}, not ${c.env.incoming.method}`;
@@ -86,7 +88,9 @@ function fits(pattern: string, path: string): boolean {
   const given = path.split("/");
   return (
     (wanted.at(-1) === "*" ? given.length >= wanted.length : given.length === wanted.length) &&
-    wanted.every((segment, i) => segment === "*" || segment.startsWith(":") || segment === given[i])
+    wanted.every(
+      (segment, i) => segment === "*" || (segment.startsWith(":") ? given[i] !== "" : segment === given[i]),
+    )
   );
 }
 

@@ -128,6 +128,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     trustProxy: settings.trustProxy,
   });
 
+  if (database.oneReceiver) await rows.reopen();
   const coverage = createCoverage(database.db);
   await requireNewestCovered({ lake, coverage }, Date.now());
   const left = await manifest.catchUp(0);

@@ -140,6 +140,18 @@ describe("refused before the body", () => {
     expect(await rig.entries()).toBe(1);
   });
 
+  test("an older HTTP hears no interim answer, and what else is expected is passed over", async () => {
+    const older = await dial();
+    const expects = { "Content-Length": "4", Expect: "100-continue" };
+    older.socket.write(head("PUT /v1/files/pos/older", expects).replace("HTTP/1.1", "HTTP/1.0"));
+    older.socket.write("four");
+    await expect.poll(older.text).toMatch(/^HTTP\/1.1 201 /);
+    const other = await dial();
+    other.socket.write(`${head("PUT /v1/files/pos/other", { ...expects, Expect: "wonders" })}four`);
+    await expect.poll(other.text).toMatch(/^HTTP\/1.1 201 /);
+    for (const { socket } of [older, other]) socket.destroy();
+  });
+
   test("a file that is larger than agreed: before its body, and not to come again within the hour", async () => {
     await setQuotas(rig.database.db, "acme", { file: 3 });
     const expects = { "Content-Length": "4", Expect: "100-continue" };
@@ -195,7 +207,10 @@ describe("refused before the body", () => {
     const absolute = await dial();
     absolute.socket.write(head("GET https://elsewhere/healthz"));
     await expect.poll(absolute.text).toMatch(/^HTTP\/1.1 200 /);
-    for (const { socket } of [large, garbage, star, absolute]) socket.destroy();
+    const hostless = await dial();
+    hostless.socket.write("GET /healthz HTTP/1.1\r\n\r\n");
+    await expect.poll(hostless.text).toMatch(/^HTTP\/1.1 400 [\s\S]*request-invalid[\s\S]*no Host/);
+    for (const { socket } of [large, garbage, star, absolute, hostless]) socket.destroy();
   });
 
   test("raw bytes in the request line are the name's bytes", async () => {

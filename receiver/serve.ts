@@ -52,6 +52,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     handshakeTimeout: 15_000,
     connectionsCheckingInterval: 2000,
     noDelay: true,
+    // Its refusal has no body; ours is a problem.
+    requireHostHeader: false,
   });
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     incoming.on("error", () => {});
@@ -64,6 +66,11 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       sendProblem(outgoing, new ProblemError("request-invalid", "the request target is not a path"));
       return;
     }
+    // RFC 9112, 3.2.
+    if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {
+      sendProblem(outgoing, new ProblemError("request-invalid", "the request has no Host header"));
+      return;
+    }
     targets.set(incoming, target);
     // The adapter would resolve or refuse spellings; the doors read the target instead.
     incoming.url = "/";
@@ -72,6 +79,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   server.on("request", onRequest);
   // Without a listener Node would say "100 Continue" before anybody has looked at the headers.
   server.on("checkContinue", onRequest);
+  // Any other expectation is passed over, as RFC 9110, 10.1.1 allows; Node's own 417 is no problem that a program can read.
+  server.on("checkExpectation", onRequest);
   server.on("clientError", answerClientError);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

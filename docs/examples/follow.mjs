@@ -10,8 +10,10 @@ const place = process.argv[2];
 const headers = { Authorization: `Bearer ${TRIBUTARY_KEY}`, Accept: "text/event-stream" };
 if (existsSync(place)) headers["Last-Event-ID"] = readFileSync(place, "utf8");
 for (;;) {
+  let wait = 5;
   try {
     const answer = await fetch(`${TRIBUTARY_URL}/v1/events`, { headers });
+    wait = Math.max(wait, Number(answer.headers.get("Retry-After"))); // never come before
     if (answer.status === 410)
       delete headers["Last-Event-ID"]; // the ledger was rebuilt: from the beginning
     else if (!answer.ok) throw new Error(await answer.text());
@@ -30,5 +32,5 @@ for (;;) {
   } catch (error) {
     console.error(String(error));
   }
-  await setTimeout(5000);
+  await setTimeout(wait * 1000);
 }

@@ -24,9 +24,10 @@ for (const wait of [1, 5, 15, 60, undefined]) {
     break;
   }
   const again = !(answer.status < 500) || [408, 429].includes(answer.status);
-  if (wait === undefined || !again) {
+  const after = Number(answer.headers?.get("Retry-After") ?? 0); // never come before
+  if (wait === undefined || !again || after > 300) {
     console.error(answer instanceof Response ? await answer.text() : answer);
     process.exit(1);
   }
-  await setTimeout(wait * 1000);
+  await setTimeout(Math.max(wait, after) * 1000);
 }

@@ -16,8 +16,11 @@ for ($try = 1; ; $try++) {
     Invoke-RestMethod -Method Put -Uri "$env:TRIBUTARY_URL/v1/files/$path" -Headers $headers -InFile $File -ContentType 'application/octet-stream'
     break
   } catch {
-    $status = [int] $_.Exception.Response.StatusCode # 0: no answer
-    if ($try -ge 5 -or ($status -ge 400 -and $status -lt 500 -and $status -notin 408, 429)) { throw }
-    Start-Sleep -Seconds (5 * $try)
+    $answer = $_.Exception.Response
+    $status = [int] $answer.StatusCode # 0: no answer
+    $after = 0 # seconds: never come before
+    if ($answer -and $answer.Headers -match 'Retry-After') { $after = [int] @($answer.Headers.GetValues('Retry-After'))[0] }
+    if ($try -ge 5 -or $after -gt 300 -or ($status -ge 400 -and $status -lt 500 -and $status -notin 408, 429)) { throw }
+    Start-Sleep -Seconds ([Math]::Max(5 * $try, $after))
   }
 }

@@ -22,8 +22,9 @@ def send(file, to):
                 return urllib.request.urlopen(request, timeout=300).read().decode()
             except OSError as failure:
                 status = getattr(failure, "code", 599)  # 599: no answer
-                if wait is None or (status < 500 and status not in (408, 429)):
+                after = int(getattr(failure, "headers", {}).get("Retry-After") or 0)  # never come before
+                if wait is None or after > 300 or (status < 500 and status not in (408, 429)):
                     sys.exit(failure.read().decode() if isinstance(failure, urllib.error.HTTPError) else str(failure))
-                time.sleep(wait)
+                time.sleep(max(wait, after))
 
 print(send(sys.argv[1], sys.argv[2]))

@@ -49,7 +49,7 @@ export function readBody(
     if (begun) throw new TypeError("a body is read once");
     begun = true;
     if (failure) throw failure;
-    if (incoming.headers.expect !== undefined && !outgoing.headersSent) outgoing.writeContinue();
+    if (waitsForContinue(incoming) && !outgoing.headersSent) outgoing.writeContinue();
     const watch = watchPace(pace, fail);
     const blocks = gatherBlocks(declaredSize(incoming));
     const onWake = (): void => wake();
@@ -109,6 +109,15 @@ function requireAsker(incoming: IncomingMessage): void {
   );
 }
 
+/** RFC 9110, 15.5.16: nothing is unpacked on the way. */
+export function requirePlain(encoding: string | undefined): void {
+  if (encoding === undefined || encoding.toLowerCase() === "identity") return;
+  throw new ProblemError(
+    "content-encoding-refused",
+    `send the body as it is, not with Content-Encoding: ${encoding.slice(0, 50)}`,
+  );
+}
+
 /** RFC 9112, 6.1: Node takes off `chunked` alone; what lies below would be stored as if it were the file. */
 function requireChunked(coding: string | undefined): void {
   if (coding === undefined || coding.trim().toLowerCase() === "chunked") return;
@@ -116,6 +125,11 @@ function requireChunked(coding: string | undefined): void {
     "request-invalid",
     `Transfer-Encoding: ${coding.slice(0, 50)} is not taken; send the bytes as they are, with a Content-Length or chunked`,
   );
+}
+
+/** RFC 9110, 10.1.1: a sender of HTTP/1.0 knows no interim answers and would take one for the answer. */
+function waitsForContinue({ httpVersion, headers }: IncomingMessage): boolean {
+  return httpVersion !== "1.0" && headers.expect?.toLowerCase() === "100-continue";
 }
 
 /** Undefined for chunked bodies; no length and no chunks is an empty body (RFC 9112, 6.3). */
@@ -164,9 +178,13 @@ function watchPace(pace: Pace, fail: (problem: ProblemError) => void) {
 const JSON_BYTES = 2 ** 20;
 const JSON_PACE: Pace = { idle: 15_000, minRate: 1024, window: 15_000 };
 
-/** A JSON body of at most 1 MiB, checked. Throws `json-invalid`, `request-invalid`, `body-too-large`. */
+/**
+ * A JSON body of at most 1 MiB, checked. Throws `json-invalid`, `request-invalid`, `body-too-large`,
+ * `content-encoding-refused`.
+ */
 export async function readJson<T extends z.ZodType>(c: DoorContext, schema: T): Promise<z.output<T>> {
   const { incoming, outgoing } = c.env;
+  requirePlain(incoming.headers["content-encoding"]);
   const chunks: Uint8Array[] = [];
   let total = 0;
   const tooLarge = (): ProblemError =>

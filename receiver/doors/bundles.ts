@@ -5,7 +5,7 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { displayPath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { captureKey, HEADER, PAX, ROUTE } from "@tributary/shared/protocol.ts";
+import { captureKey, PAX, ROUTE } from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
 import { type Ingest, SMALL_FILE, type SmallFile, type StillAllowed } from "../ingest/ingest.ts";
 import { readBody } from "./body.ts";
@@ -15,7 +15,7 @@ import { Lines, type Named } from "./bundle/lines.ts";
 import { type TarEntry, TarReader } from "./bundle/tar.ts";
 import { type UnpackBounds, unpacked } from "./bundle/unpack.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
-import { type ByteDoor, refusePieces } from "./files.ts";
+import { type ByteDoor, idempotencyKey, refusePieces } from "./files.ts";
 import { clientFor, identify, requireSource, whileAllowed } from "./identify.ts";
 import { outward, type ReportProblem } from "./problem.ts";
 import { targetBytes } from "./target.ts";
@@ -222,7 +222,7 @@ function nameOf(entry: TarEntry): Named {
 }
 
 function keyOf(c: DoorContext): string | undefined {
-  const key = header(c, HEADER.idempotencyKey);
+  const key = idempotencyKey(c);
   if (key === undefined) return undefined;
   if (captureKey.safeParse(key).success && key.length <= KEY_MOST) return key;
   throw new ProblemError(

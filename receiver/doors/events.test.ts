@@ -87,6 +87,16 @@ test("a stream brings what is there and what comes, and goes on from Last-Event-
   next.incoming.destroy();
 });
 
+test("the client in the header counts as the one in the query", async () => {
+  rig.gate.add("both", { kind: "key", clients: ["acme", "other"], acts: new Set(["read"]) });
+  await put("one");
+  await put("theirs", "others");
+  const seen = async (more: Record<string, string>) => await rig.ask("GET", "/v1/events", as("both", more));
+  expect(named((await seen({})).json)).toEqual(["one", "theirs"]);
+  expect(named((await seen({ "tributary-client": "other" })).json)).toEqual(["theirs"]);
+  expect((await seen({ "tributary-client": "third" })).json.code).toBe("client-not-allowed");
+});
+
 test("a revoked reader's stream is cut, and so is every stream when the receiver stops", async () => {
   const [cut, other] = [await stream(), await stream({ authorization: "Bearer others" })];
   rig.gate.revoke("reader");

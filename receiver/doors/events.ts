@@ -46,7 +46,8 @@ export function eventsDoor(door: EventsDoor): Hono<DoorEnv> {
   return new Hono<DoorEnv>().get(ROUTE.events, async (c) => {
     const principal = await identify(door.gate, c);
     const { query } = c.env.target;
-    const scope = scopeOf(principal, queryText(query, "client"), queryText(query, "source"));
+    const client = queryText(query, "client") ?? header(c, HEADER.client);
+    const scope = scopeOf(principal, client, queryText(query, "source"));
     const now = await door.history.position();
     // Empty is what a reader sends that has seen no event yet.
     const cursor = header(c, "last-event-id") || queryText(query, "cursor");

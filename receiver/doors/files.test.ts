@@ -72,6 +72,15 @@ test("a captureId gives its receipt again, also to two at once, and refuses othe
   expect(raw().filter((key) => key.endsWith("/once"))).toHaveLength(1);
 });
 
+test("an Idempotency-Key between quotes is the same one as without", async () => {
+  const put = async (key: string) =>
+    await rig.ask("PUT", "/v1/files/pos/quoted", { ...asKey, "idempotency-key": key }, "x");
+  const plain = await put("till-7-43");
+  const quoted = await put('"till-7-43"');
+  expect([quoted.status, quoted.json.receipt]).toEqual([201, plain.json.receipt]);
+  expect((await put('"till-7-43')).json.code).toBe("request-invalid");
+});
+
 describe("refused, nothing recorded, nothing in the lake", () => {
   let entries = 0;
   let objects = 0;
@@ -160,6 +169,7 @@ describe("refused, nothing recorded, nothing in the lake", () => {
     await expectRefused(rig.ask("PUT", "/v1/files/pos/x", unreadable, "x"), 400, "digest-invalid");
     const encoded = { ...asKey, "content-encoding": "gzip" };
     await expectRefused(rig.ask("PUT", "/v1/files/pos/x", encoded, "x"), 415, "content-encoding-refused");
+    await expectRefused(rig.ask("POST", "/v1/uploads", encoded, "x"), 415, "content-encoding-refused");
     const late = { ...asKey, "tributary-modified-at": "yesterday" };
     await expectRefused(rig.ask("PUT", "/v1/files/pos/x", late, "x"), 400, "request-invalid");
     const long = { ...asKey, "tributary-modified-at": `2026-01-31T05:00:00.${"0".repeat(5000)}Z` };
@@ -193,6 +203,9 @@ describe("refused, nothing recorded, nothing in the lake", () => {
       "PUT",
     ]);
     await expectRefused(rig.ask("PUT", "/v2/files/pos/x", asKey, "x"), 404, "not-found");
+    expect((await rig.ask("POST", "/v1/versions", asKey)).headers.allow).toBe("GET, HEAD");
+    for (const path of ["/v1/versions/", "/v1/versions//content", "/v1/uploads//parts/1"])
+      await expectRefused(rig.ask("GET", path, asKey), 404, "not-found");
   });
 });
 

@@ -7,7 +7,7 @@ import { captureKey, HEADER, instant, ROUTE } from "@tributary/shared/protocol.t
 import { Hono } from "hono";
 import type { Gate, Principal } from "../identity/principal.ts";
 import type { Ingest } from "../ingest/ingest.ts";
-import { type Pace, readBody } from "./body.ts";
+import { type Pace, readBody, requirePlain } from "./body.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { clientFor, identify, requireSource, whileAllowed } from "./identify.ts";
 import { targetBytes } from "./target.ts";
@@ -61,7 +61,7 @@ function fileTarget(path: string): { readonly source: string; readonly pathEncod
 
 /** An agent names its capture; a program that does not gets one that is used once. */
 function captureIdOf(c: DoorContext, principal: Principal): string {
-  const key = header(c, HEADER.idempotencyKey);
+  const key = idempotencyKey(c);
   if (key === undefined) {
     if (principal.kind === "key") return randomUUID();
     throw new ProblemError("request-invalid", "an agent must send its captureId as Idempotency-Key");
@@ -69,6 +69,12 @@ function captureIdOf(c: DoorContext, principal: Principal): string {
   const parsed = captureKey.safeParse(key);
   if (parsed.success) return parsed.data;
   throw new ProblemError("request-invalid", `Idempotency-Key: ${parsed.error.issues[0]?.message}`);
+}
+
+/** With quotes (draft-ietf-httpapi-idempotency-key-header makes it a string of RFC 9651) or without: the same key. */
+export function idempotencyKey(c: DoorContext): string | undefined {
+  const key = header(c, HEADER.idempotencyKey);
+  return key === undefined ? undefined : (/^"(.*)"$/.exec(key)?.[1] ?? key);
 }
 
 /**
@@ -105,13 +111,7 @@ export function refusePieces(c: DoorContext): void {
 /** What we store is what was sent: the whole of it, and nothing is decoded on the way. */
 export function requirePlainBody(c: DoorContext): void {
   refusePieces(c);
-  // RFC 9110, 15.5.16.
-  const encoding = header(c, "content-encoding");
-  if (encoding === undefined || encoding.toLowerCase() === "identity") return;
-  throw new ProblemError(
-    "content-encoding-refused",
-    `send the file as it is, not with Content-Encoding: ${encoding.slice(0, 50)}`,
-  );
+  requirePlain(header(c, "content-encoding"));
 }
 
 function timeOf(c: DoorContext, name: string): string | null {

@@ -3,6 +3,7 @@ import { decodePath, requirePath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { HEADER, ROUTE, uploadRequest, uuid } from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
+import type { Principal } from "../identity/principal.ts";
 import type { Uploads } from "../ingest/ingest.ts";
 import { readBody, readJson } from "./body.ts";
 import type { DoorContext, DoorEnv } from "./door.ts";
@@ -23,15 +24,15 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
     })
     .get(`${ROUTE.uploads}/:id`, async (c) => {
       const principal = await identify(gate, c);
-      return c.json(await uploads.state(principal, uploadIdOf(c)));
+      const { id } = await uploadOf(uploads, c, principal);
+      return c.json(await uploads.state(principal, id));
     })
     .put(`${ROUTE.uploads}/:id/parts/:number`, async (c) => {
       const principal = await identify(gate, c);
-      const id = uploadIdOf(c);
       const number = partNumberOf(c);
       requirePlainBody(c);
       const sha256 = digestOf(c, HEADER.contentDigest, true);
-      const client = await uploads.clientOf(principal, id);
+      const { id, client } = await uploadOf(uploads, c, principal);
       return await places.hold(principal, client, async () => {
         const body = readBody(c.env.incoming, c.env.outgoing, pace);
         const answer = await whileAllowed(gate, principal, [client], body.fail, (stillAllowed) =>
@@ -42,8 +43,7 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
     })
     .post(`${ROUTE.uploads}/:id/complete`, async (c) => {
       const principal = await identify(gate, c);
-      const id = uploadIdOf(c);
-      const client = await uploads.clientOf(principal, id);
+      const { id, client } = await uploadOf(uploads, c, principal);
       // The whole may be read back: as much work as a file that comes in.
       return await places.hold(principal, client, async () => {
         const nothingToCut = (): void => {};
@@ -55,15 +55,24 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
     })
     .delete(`${ROUTE.uploads}/:id`, async (c) => {
       const principal = await identify(gate, c);
-      await uploads.abort(principal, uploadIdOf(c));
+      const { id } = await uploadOf(uploads, c, principal);
+      await uploads.abort(principal, id);
       return c.body(null, 204);
     });
 }
 
-function uploadIdOf(c: DoorContext): string {
+/** Of the client that the request names, as every request must whose sender has several: it is whose limits it counts for. */
+async function uploadOf(
+  uploads: Pick<Uploads, "clientOf">,
+  c: DoorContext,
+  principal: Principal,
+): Promise<{ readonly id: string; readonly client: string }> {
   const parsed = uuid.safeParse(c.req.param("id"));
-  if (parsed.success) return parsed.data;
-  throw new ProblemError("upload-unknown", "this is not the id of an upload");
+  if (!parsed.success) throw new ProblemError("upload-unknown", "this is not the id of an upload");
+  const id = parsed.data;
+  const client = clientFor(c, principal, "write", undefined);
+  if ((await uploads.clientOf(principal, id)) === client) return { id, client };
+  throw new ProblemError("upload-unknown", `there is no upload ${id} of the client "${client}"`);
 }
 
 function partNumberOf(c: DoorContext): number {

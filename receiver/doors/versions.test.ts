@@ -93,6 +93,27 @@ describe("content", () => {
     expect((await get(url)).json).toMatchObject({ pathEncoded: "a.csv", size: 3, kind: "version" });
   });
 
+  test("a range outside says how long the content is; none counts with HEAD", async () => {
+    const ask = async (method: string, range: string) =>
+      await rig.ask(method, `${url}/content`, as("reader", { range }));
+    const outside = await ask("GET", "bytes=3-");
+    expect([outside.status, outside.headers["content-range"]]).toEqual([416, "bytes */3"]);
+    expect((await ask("GET", "bytes=-0")).status).toBe(416);
+    expect((await ask("GET", "Bytes=0-0")).headers["content-range"]).toBe("bytes 0-0/3");
+    for (const range of ["bytes=0-1", "bytes=3-"]) {
+      const head = await ask("HEAD", range);
+      expect([head.status, head.headers["content-length"]]).toEqual([200, "3"]);
+    }
+  });
+
+  test("of an empty file the last bytes are nothing, and from its first on there is nothing", async () => {
+    const { versionId } = (await put("empty", "")).json as { versionId: string };
+    const ask = async (range: string) => await get(`/v1/versions/${versionId}/content`, "reader", { range });
+    expect([(await ask("bytes=-5")).status, (await ask("bytes=-5")).body.length]).toEqual([200, 0]);
+    const outside = await ask("bytes=0-");
+    expect([outside.status, outside.headers["content-range"]]).toEqual([416, "bytes */0"]);
+  });
+
   test("refused without `read`; another client's version is not found", async () => {
     for (const path of [url, `${url}/content`, "/v1/versions", "/v1/events"])
       expect((await get(path, "key")).json.code).toBe("forbidden");

@@ -88,3 +88,8 @@ export function lakeProblem(cause: unknown): ProblemError {
     retryAfter: 5,
   });
 }
+
+/** For `catch`: as `lakeProblem`, thrown. */
+export async function rejectLake(cause: unknown): Promise<never> {
+  throw lakeProblem(cause);
+}

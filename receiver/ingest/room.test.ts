@@ -152,6 +152,15 @@ test("a key's own bounds are asked as well as its client's, and another key of t
   await expect(room.claim(key, 6 * MIB)).resolves.toBeDefined();
 });
 
+test("a file that no day takes says so, and not to come tomorrow", async () => {
+  const { room } = openRoom(1000 * MIB, { day: 20 * MIB });
+  await expect(room.claim(acme, 21 * MIB)).rejects.toMatchObject({
+    code: "quota-day",
+    message: expect.stringContaining("no day takes it"),
+    retryAfter: 3600,
+  });
+});
+
 test("what is recorded counts once: until the ledger is asked again, and then there", async () => {
   const { room, scene } = openRoom(1000 * MIB, { day: 20 * MIB });
   const claim = await room.claim(acme, 10 * MIB);

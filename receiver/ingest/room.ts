@@ -222,6 +222,12 @@ export class Room {
         `${who} has stored ${formatBytes(usedStored)} of its ${formatBytes(stored)}${more}`,
         { retryAfter: usedStored + size > stored ? AGREED_ANEW_SECONDS : SOON_SECONDS },
       );
+    if (day !== undefined && whole > day)
+      return new ProblemError(
+        "quota-day",
+        `${who} may send ${formatBytes(day)} a day (UTC), and this one file has ${formatBytes(whole)} or more: no day takes it`,
+        { retryAfter: AGREED_ANEW_SECONDS },
+      );
     if (day !== undefined && usedToday + others + size > day)
       return new ProblemError(
         "quota-day",

@@ -26,7 +26,7 @@ export function uploadRowsContract(newLedger: () => Promise<LedgerDatabase>): vo
     await database.db.updateTable("uploads").set(values).where("id", "=", id).execute();
   };
   const stateOf = async (id: string) => (await rows.find(id))?.state;
-  const pause = (id: string) => set(id, { touched_at: Date.now() - 40_000 });
+  const pause = (id: string) => set(id, { touched_at: Date.now() - 16_000 });
 
   describe("a lease", () => {
     test("is one attempt's: whoever was paused and lost it neither renews nor ends the other's", async () => {
@@ -53,6 +53,25 @@ export function uploadRowsContract(newLedger: () => Promise<LedgerDatabase>): vo
       expect(await rows.renew(id, "a")).toBe(false);
       expect(await rows.leave(id, "a", "aborted")).toBe(false);
       expect(await rows.lease(id, "b")).toBe(true);
+    });
+
+    test("of one that was killed is over when the only receiver of a site starts again", async () => {
+      const [completing, done] = [await insert(), await insert()];
+      await rows.lease(completing, "killed");
+      await rows.lease(done, "ended");
+      await rows.leave(done, "ended", "done");
+      await rows.reopen();
+      expect([await stateOf(completing), await stateOf(done)]).toEqual(["open", "done"]);
+      expect(await rows.renew(completing, "killed")).toBe(false);
+      expect(await rows.lease(completing, "b")).toBe(true);
+    });
+
+    test("that was said before the clock was turned back is taken over", async () => {
+      const id = await insert();
+      await rows.lease(id, "killed");
+      await set(id, { touched_at: Date.now() + 3_600_000 });
+      expect(await rows.lease(id, "b")).toBe(true);
+      expect(await rows.renew(id, "killed")).toBe(false);
     });
 
     test("does not stand against a commit", async () => {

@@ -11,8 +11,11 @@ import type { Database, Tables } from "../ledger/schema.ts";
 export type UploadRow = Tables["uploads"];
 export type PartRow = Tables["upload_parts"];
 
-/** A completing receiver that has not renewed its lease for this long is taken for dead. */
-export const LEASE_MS = 30_000;
+/**
+ * A completing receiver that has not renewed its lease for this long is taken for dead. One that was only slow loses
+ * its work, and nothing else: it commits nothing under a lease that is another's.
+ */
+export const LEASE_MS = 15_000;
 
 /** One has up to 10,000 parts, and commits wait meanwhile. */
 const FORGET_AT_ONCE = 20;
@@ -131,13 +134,19 @@ export class UploadRows {
       .set({ state: "completing", lease, touched_at: this.#clock })
       .where("id", "=", id)
       .where((is) =>
-        is.or([
-          is("state", "=", "open"),
-          is.and([is("state", "=", "completing"), is("touched_at", "<", this.#before(LEASE_MS))]),
-        ]),
+        is.or([is("state", "=", "open"), is.and([is("state", "=", "completing"), this.#silent()])]),
       )
       .executeTakeFirst();
     return taken.numUpdatedRows === 1n;
+  }
+
+  /** For a site with one receiver, as it starts: whoever completed something is dead. */
+  async reopen(): Promise<void> {
+    await this.#db
+      .updateTable("uploads")
+      .set({ state: "open", lease: null })
+      .where("state", "=", "completing")
+      .execute();
   }
 
   /** False when the lease was lost: somebody else completes it, or the sweep has ended it. */
@@ -192,10 +201,7 @@ export class UploadRows {
       .where("id", "=", id)
       .where("touched_at", "<", this.#before(untouchedMs))
       .where((is) =>
-        is.or([
-          is("state", "=", "open"),
-          is.and([is("state", "=", "completing"), is("touched_at", "<", this.#before(LEASE_MS))]),
-        ]),
+        is.or([is("state", "=", "open"), is.and([is("state", "=", "completing"), this.#silent()])]),
       )
       .executeTakeFirst();
     return aborted.numUpdatedRows === 1n;
@@ -242,6 +248,11 @@ export class UploadRows {
       .where("state", "in", ["open", "completing"])
       .execute();
     return new Set(rows.map((row) => row.version_id));
+  }
+
+  /** Its lease was not renewed. A time that is yet to come was written before the clock was turned back. */
+  #silent() {
+    return sql<boolean>`abs(${this.#clock} - touched_at) > ${sql.lit(LEASE_MS)}`;
   }
 
   #before(ms: number) {

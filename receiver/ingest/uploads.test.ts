@@ -67,6 +67,8 @@ async function part(
 }
 const complete = async (id: string, name = "agent") =>
   await rig.ask("POST", `/v1/uploads/${id}/complete`, as(name));
+const asked = async (method: string, path: string, headers: Record<string, string>) =>
+  (await rig.ask(method, `/v1/uploads/${path}`, headers)).json["code"];
 const rowOf = async (id: string) =>
   await rig.database.db.selectFrom("uploads").selectAll().where("id", "=", id).executeTakeFirst();
 const idOf = (answer: Answer): string => String(answer.json["uploadId"]);
@@ -245,8 +247,17 @@ describe("completing", () => {
     await set(id, { state: "completing", touched_at: Date.now() });
     const busy = await complete(id);
     expect([busy.json["code"], busy.headers["retry-after"]]).toEqual(["upload-busy", "2"]);
-    await set(id, { touched_at: Date.now() - 31_000 });
+    await set(id, { touched_at: Date.now() - 16_000 });
     expect((await complete(id)).json["status"]).toBe("created");
+  });
+
+  test("what a receiver completed as it was killed is open as soon as it is there again", async () => {
+    const id = await open("killed");
+    await set(id, { state: "completing", touched_at: Date.now() });
+    expect((await complete(id)).json["code"]).toBe("upload-busy");
+    const again = await startRig({ database: rig.database, keysOf: rig });
+    expect((await complete(id)).json["status"]).toBe("created");
+    await again.receiver.stop();
   });
 
   test("an attempt that was paused leaves alone what another has taken over", async () => {
@@ -403,4 +414,33 @@ test("bytes of an upload between its commit and the end of its lease count once"
   await complete(id, "once");
   await rig.database.db.updateTable("uploads").set({ state: "completing" }).where("id", "=", id).execute();
   expect(await rows.arrivedBytes("client", "once")).toBe(0);
+});
+
+test("who has several clients names the upload's, so that it counts for that one's limits; suspended is said as such", async () => {
+  rig.gate.add("house", { clients: ["acme", "other"] });
+  const begun = await rig.ask(
+    "POST",
+    "/v1/uploads",
+    as("house", { "tributary-client": "acme" }),
+    JSON.stringify({
+      ...{ source: "pos", pathEncoded: "house", size: content.length, sha256: sha256(content) },
+      captureId: randomUUID(),
+    }),
+  );
+  const id = idOf(begun);
+  const of = (client: string) => as("house", { "tributary-client": client });
+  const requests = [
+    ["GET", id],
+    ["POST", `${id}/complete`],
+    ["DELETE", id],
+  ] as const;
+  for (const [method, path] of requests) {
+    expect(await asked(method, path, as("house"))).toBe("client-required");
+    expect(await asked(method, path, of("other"))).toBe("upload-unknown");
+  }
+  const headers = { "tributary-client": "acme" };
+  expect((await part(id, 1, slice(1), {}, "house")).json["code"]).toBe("client-required");
+  expect((await part(id, 1, slice(1), headers, "house")).status).toBe(200);
+  rig.gate.add("house", { clients: ["other"], suspended: ["acme"] });
+  expect(await asked("GET", id, of("acme"))).toBe("client-suspended");
 });

@@ -17,6 +17,8 @@ export interface LedgerDatabase {
   /** The database's own time, ms since 1970, as an expression: receivers' clocks may differ, this one decides. */
   readonly clock: RawBuilder<number>;
   readonly siteLock: SiteLock;
+  /** Whether `siteLock` lets one receiver run at a time. */
+  readonly oneReceiver: boolean;
   /** Bytes free on this host's disk for the ledger to grow, or undefined when it is another host's. */
   free(): Promise<number | undefined>;
   close(): Promise<void>;

@@ -179,21 +179,25 @@ function quotaFault(
   const today = new Date(now).toISOString().slice(0, 10);
   const tomorrow = Math.ceil((Date.parse(today) + 86_400_000 - now) / 1000);
   const broughtBytes = bearer?.day === today ? bearer.day_bytes : 0;
+  const overDay = (who: string, brought: number, most: number): Refused =>
+    capture.size > most
+      ? refused(
+          "quota-day",
+          `${who} may bring ${formatBytes(most)} a day (UTC), and no day takes more`,
+          AGREED_ANEW_SECONDS,
+        )
+      : refused(
+          "quota-day",
+          `${who} has brought ${formatBytes(brought)} of ${formatBytes(most)} for today (UTC)`,
+          tomorrow,
+        );
   const ownDay = bearer?.quota_day ?? null;
   if (ownDay !== null && broughtBytes + capture.size > ownDay)
-    return refused(
-      "quota-day",
-      `the agent or key "${capture.bearer.id}" has brought ${formatBytes(broughtBytes)} of ${formatBytes(ownDay)} for today (UTC)`,
-      tomorrow,
-    );
+    return overDay(`the agent or key "${capture.bearer.id}"`, broughtBytes, ownDay);
   const dayBytes = usage?.day === today ? usage.day_bytes : 0;
   const day = client.quota_day ?? defaults.day;
   if (day !== null && dayBytes + capture.size > day)
-    return refused(
-      "quota-day",
-      `the client "${client.name}" has brought ${formatBytes(dayBytes)} of ${formatBytes(day)} for today (UTC)`,
-      tomorrow,
-    );
+    return overDay(`the client "${client.name}"`, dayBytes, day);
   const stored = client.quota_stored ?? defaults.stored;
   const storedBytes = usage?.stored_bytes ?? 0;
   if (stored !== null && storedBytes + capture.size > stored)

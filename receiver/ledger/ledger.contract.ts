@@ -263,6 +263,16 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
       expect(word(await outcome("y", { file: null, day: null, stored: null }))).toBe("quota-stored");
     });
 
+    test("what no day takes says so, and not to come tomorrow", async () => {
+      const bounds = { file: null, day: 4, stored: null };
+      const [refused] = await commit([version("q", "12345")], bounds);
+      expect(refused).toMatchObject({
+        code: "quota-day",
+        detail: expect.stringContaining("no day takes more"),
+        retryAfter: 3600,
+      });
+    });
+
     test("quotas count within a batch; what was refused costs nothing", async () => {
       const bounds = { file: null, day: 10, stored: 10 };
       const batch = ["1234567", "12345", "123", "1"].map((text) => version(text, text));

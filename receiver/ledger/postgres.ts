@@ -50,6 +50,7 @@ export async function openPostgres(url: string): Promise<LedgerDatabase> {
     db,
     clock: sql<number>`cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint)`,
     siteLock: advisoryLock(settings, address(url)),
+    oneReceiver: false,
     free: async () => undefined,
     close: () => db.destroy(),
   };

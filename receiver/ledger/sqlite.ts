@@ -50,6 +50,7 @@ export async function openSqlite(path: string): Promise<LedgerDatabase> {
     db,
     clock: sql<number>`cast(unixepoch('now', 'subsec') * 1000 as integer)`,
     siteLock: fileLock(`${file}.lock`),
+    oneReceiver: true,
     free: () => freeBytes(file),
     close: () => db.destroy(),
   };

@@ -1,5 +1,5 @@
 /**
- * What this receiver may still take of one subject's window without asking: a lease of a few requests, renewed in the
+ * What this receiver may still take of one subject's limit without asking: a lease of a few requests, renewed in the
  * background before it is used up. Never more than was granted, so that all receivers together stay within the limit.
  */
 import type { Frequency } from "@tributary/shared/units.ts";
@@ -12,27 +12,28 @@ const LEASES = 32;
  * ledger themselves; it says that it is away, and the limiter has nothing to add to that.
  */
 const AWAY_MS = 1000;
-/** A window that has ended when the answer comes is asked for again, so often. */
-const TRIES = 3;
 
 export interface Standing {
   readonly granted: boolean;
-  /** What is left in the window, as far as this receiver knows. */
+  /** What is left, as far as this receiver knows. */
   readonly left: number;
-  /** Until the window ends. */
-  readonly endsInMs: number;
+  /** Until there is more. */
+  readonly moreInMs: number;
 }
 
 export class Budget {
   readonly #subject: string;
   readonly #counts: Pick<Counts, "take">;
   readonly #now: () => number;
-  #window: number | undefined;
-  #endsAt = Number.NEGATIVE_INFINITY;
+  /** Of the limit that the last answer was about: another one is asked about anew. */
+  #count: number | undefined;
   /** Granted to us, not yet used. */
   #left = 0;
-  /** What the window held beyond that when we last asked. */
+  /** What was granted is used within a window, or lost. */
+  #leftUntil = Number.NEGATIVE_INFINITY;
+  /** What there was beyond that when we last asked. */
   #beyond = 0;
+  #moreAt = Number.NEGATIVE_INFINITY;
   #awayUntil = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | undefined;
   #waiting = 0;
@@ -45,27 +46,35 @@ export class Budget {
 
   /** One request. */
   async take(frequency: Frequency): Promise<Standing> {
-    for (let late = 0; late < TRIES; ) {
-      if (this.#now() < this.#endsAt) {
-        if (this.#left > 0) {
-          this.#left -= 1;
-          if (this.#isLow(frequency)) void this.#ask(frequency);
-          return this.#standing(true, frequency);
-        }
-        if (this.#beyond === 0) return this.#standing(false, frequency);
+    this.#forget(frequency);
+    for (;;) {
+      if (this.#left > 0) {
+        this.#left -= 1;
+        if (this.#isLow(frequency)) void this.#ask(frequency);
+        return this.#standing(true, frequency);
       }
-      if (this.#now() < this.#awayUntil) break;
+      if (this.#beyond === 0 && this.#now() < this.#moreAt) return this.#standing(false, frequency);
+      if (this.#now() < this.#awayUntil)
+        return { granted: true, left: frequency.count, moreInMs: frequency.perMs };
       this.#waiting += 1;
       await this.#ask(frequency);
       this.#waiting -= 1;
-      if (this.#now() >= this.#endsAt) late += 1;
+      // However long the answer took, it is one: there was nothing.
+      if (this.#left === 0 && this.#beyond === 0 && this.#now() >= this.#awayUntil)
+        return this.#standing(false, frequency);
     }
-    return { granted: true, left: frequency.count, endsInMs: frequency.perMs };
   }
 
   /** A request that was taken was refused for another reason. */
   giveBack(): void {
-    if (this.#now() < this.#endsAt) this.#left += 1;
+    if (this.#now() < this.#leftUntil) this.#left += 1;
+  }
+
+  #forget(frequency: Frequency): void {
+    if (this.#now() >= this.#leftUntil) this.#left = 0;
+    if (this.#count === undefined || this.#count === frequency.count) return;
+    this.#left = Math.min(this.#left, leaseOf(frequency));
+    this.#moreAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Of small limits nothing is taken in advance: it would be what another receiver has not. */
@@ -89,11 +98,11 @@ export class Budget {
     try {
       const wanted = Math.max(leaseOf(frequency), this.#waiting);
       const taken = await within(AWAY_MS, this.#counts.take(this.#subject, frequency, wanted));
-      if (taken.window !== this.#window) this.#left = 0;
-      this.#window = taken.window;
-      this.#endsAt = from + taken.endsInMs;
+      this.#count = frequency.count;
       this.#left += taken.granted;
+      if (taken.granted > 0) this.#leftUntil = this.#now() + frequency.perMs;
       this.#beyond = taken.left;
+      this.#moreAt = from + taken.moreInMs;
     } catch {
       this.#awayUntil = this.#now() + AWAY_MS;
     }
@@ -101,7 +110,7 @@ export class Budget {
 
   #standing(granted: boolean, { count }: Frequency): Standing {
     const left = Math.min(count, this.#left + this.#beyond);
-    return { granted, left, endsInMs: Math.max(0, this.#endsAt - this.#now()) };
+    return { granted, left, moreInMs: Math.max(0, this.#moreAt - this.#now()) };
   }
 }
 

@@ -29,7 +29,7 @@ describe("requests", () => {
   }
   const granted = (taken: Awaited<ReturnType<RequestLimits["take"]>>) => refusalOf(taken) === undefined;
 
-  test("as many as the limit in a window, and the next window is whole again", async () => {
+  test("as many as the limit in a window, and more when they are as old as the window", async () => {
     const { clock, ask } = scene();
     const most = { count: 3, perMs: 60_000 };
     for (let i = 0; i < 3; i += 1) expect(granted(await ask(most))).toBe(true);
@@ -78,6 +78,32 @@ describe("requests", () => {
     clock.now = 1000;
     expect(granted(await ask(most))).toBe(true);
     expect(granted(await ask(most))).toBe(false);
+  });
+
+  test("a limit that is made larger or smaller is in force at once", async () => {
+    const { ask } = scene();
+    for (let i = 0; i < 3; i += 1) await ask({ count: 3, perMs: 60_000 });
+    expect(granted(await ask({ count: 3, perMs: 60_000 }))).toBe(false);
+    expect(granted(await ask({ count: 4, perMs: 60_000 }))).toBe(true);
+    expect(granted(await ask({ count: 4, perMs: 60_000 }))).toBe(false);
+    for (let i = 0; i < 100; i += 1) await ask({ count: 10_000, perMs: 60_000 });
+    // Of what was taken in advance a little may be used.
+    await ask({ count: 10, perMs: 60_000 });
+    expect(granted(await ask({ count: 10, perMs: 60_000 }))).toBe(false);
+  });
+
+  test("an answer that comes when there should be more already is an answer", async () => {
+    const clock = { now: 0 };
+    const counts = memoryCounts(() => clock.now);
+    const take: Counts["take"] = async (...question) => {
+      const taken = await counts.take(...question);
+      clock.now += 400;
+      return { ...taken, moreInMs: Math.min(300, taken.moreInMs) };
+    };
+    const limits = new RequestLimits({ take }, () => clock.now);
+    const most = { count: 1, perMs: 60_000 };
+    const ask = async () => granted(await limits.take([{ kind: "client", name: "acme", most }]));
+    expect([await ask(), await ask(), await ask()]).toEqual([true, false, false]);
   });
 
   test("the fields of an answer, an item for each limit", async () => {

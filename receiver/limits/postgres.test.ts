@@ -16,7 +16,7 @@ describeWithPostgres("counts in postgres", (server) => {
   });
   beforeEach(async () => {
     const { db } = databases[0] as LedgerDatabase;
-    await sql`truncate request_windows, upload_slots`.execute(db);
+    await sql`truncate request_takings, upload_slots`.execute(db);
   });
   afterAll(() => Promise.all(databases.map((database) => database.close())));
   const counts = (receiver: "one" | "two") =>
@@ -56,6 +56,20 @@ describeWithPostgres("counts in postgres", (server) => {
       (databases[0] as LedgerDatabase).db,
     );
     expect(rows).toEqual([{ receiver: "one" }]);
+  });
+
+  test("a clock that is turned back leaves no dead receiver its slots, and refuses for a window at most", async () => {
+    const [one, two] = [counts("one"), counts("two")];
+    const { db } = databases[0] as LedgerDatabase;
+    const hour = sql.lit(3_600_000);
+    const minute = { count: 2, perMs: 60_000 };
+    await two.hold("a", 4, 4);
+    await two.take("a", minute, 2);
+    // As if an hour had been taken from the clock.
+    await sql`update upload_slots set expires_at = expires_at + ${hour}`.execute(db);
+    await sql`update request_takings set takings = replace(takings, '"at":1', '"at":2')`.execute(db);
+    expect(await one.hold("a", 4, 4)).toBe(4);
+    expect(await one.take("a", minute, 2)).toMatchObject({ granted: 2 });
   });
 
   test("many uploads at two receivers: never more than the limit at once, and all get through in the end", async () => {

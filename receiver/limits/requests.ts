@@ -1,4 +1,4 @@
-/** Requests of a client, an agent or an API key in a window of time. */
+/** Requests of a client, an agent or an API key in a window of time that goes along with them. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Frequency, formatDuration } from "@tributary/shared/units.ts";
 import { Budget, type Standing } from "./budget.ts";
@@ -54,7 +54,7 @@ export function refusalOf(limits: readonly Limited[]): ProblemError | undefined 
   const { subject, standing } = refused;
   return new ProblemError(
     "limit-requests",
-    `${called(subject)} may make ${inWords(subject.most)}, and has made them; the next ones are taken in ${formatDuration(standing.endsInMs)}`,
+    `${called(subject)} may make ${inWords(subject.most)}, and has made them; the next ones are taken in ${formatDuration(standing.moreInMs)}`,
     { retryAfter: secondsOf(standing) },
   );
 }
@@ -62,7 +62,7 @@ export function refusalOf(limits: readonly Limited[]): ProblemError | undefined 
 const inWords = ({ count, perMs }: Frequency): string =>
   `${count} request${count === 1 ? "" : "s"} a ${perMs === 1000 ? "second" : "minute"}`;
 
-/** Never before the window has ended. */
-export function secondsOf({ endsInMs }: Standing): number {
-  return Math.max(1, Math.ceil(endsInMs / 1000));
+/** Never before there is more. */
+export function secondsOf({ moreInMs }: Standing): number {
+  return Math.max(1, Math.ceil(moreInMs / 1000));
 }

@@ -34,6 +34,7 @@ const enroll: Operation = {
       "json-invalid",
       "body-too-large",
       "length-mismatch",
+      "content-encoding-refused",
       "code-unknown",
       "code-used",
       "code-expired",
@@ -55,7 +56,7 @@ const heartbeat: Operation = {
   answers: [
     { status: 200, description: "What is new.", content: json(heartbeatAnswer), headers: ["cache-control"] },
   ],
-  problems: ["json-invalid", "body-too-large", "length-mismatch", "forbidden"],
+  problems: ["json-invalid", "body-too-large", "length-mismatch", "content-encoding-refused", "forbidden"],
 };
 
 export const AGENTS: readonly Operation[] = [enroll, heartbeat];

@@ -168,6 +168,11 @@ function headerObject(name: string, required: boolean, schema: SchemaOf): Json {
   return { description: known.description, required, schema: schema(known.schema) };
 }
 
+const WITH_STATUS: Readonly<Record<number, readonly string[]>> = {
+  401: ["www-authenticate"],
+  416: ["content-range"],
+};
+
 /** One answer for each status, with the codes that come under it. */
 function problemObjects(codes: ReadonlySet<ProblemCode>, schema: SchemaOf): Readonly<Record<string, Json>> {
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status);
@@ -177,7 +182,7 @@ function problemObjects(codes: ReadonlySet<ProblemCode>, schema: SchemaOf): Read
       {
         description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join("; "),
         headers: headerObjects(
-          [HEADER.requestId, "cache-control", ...(status === 401 ? ["www-authenticate"] : [])],
+          [HEADER.requestId, "cache-control", ...(WITH_STATUS[status] ?? [])],
           ["retry-after", ...LIMITS],
           schema,
         ),

@@ -62,7 +62,7 @@ export const CLIENT = header(
 export const IDEMPOTENCY_KEY = header(
   HEADER.idempotencyKey,
   captureKey,
-  "One id for this capture of the file, kept for every retry: the same id with the same content gives the same receipt again. Agents must send it; without it each request is a capture of its own.",
+  "One id for this capture of the file, kept for every retry: the same id with the same content gives the same receipt again. Agents must send it; without it each request is a capture of its own. Quotes around it are not part of it.",
   { example: "till-7-42" },
 );
 
@@ -166,8 +166,8 @@ export const ANSWER_HEADERS: Readonly<
   "accept-ranges": { schema: z.literal("bytes"), description: "`Range` is taken." },
   "content-length": { schema: z.string().regex(/^\d+$/), description: "Bytes of this answer." },
   "content-range": {
-    schema: z.string().regex(/^bytes \d+-\d+\/\d+$/),
-    description: "Which bytes, of how many.",
+    schema: z.string().regex(/^bytes (?:\d+-\d+|\*)\/\d+$/),
+    description: "Which bytes, of how many; with 416 `bytes */15`: how many there are.",
   },
   "content-disposition": {
     schema: z.literal("attachment"),

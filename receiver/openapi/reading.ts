@@ -82,7 +82,7 @@ const listEvents: Operation = {
   access: READ,
   parameters: [
     ...[parameters.Q_CURSOR, parameters.Q_LIMIT, parameters.Q_CLIENT, parameters.Q_SOURCE],
-    ...[parameters.LAST_EVENT_ID, parameters.ACCEPT_EVENTS],
+    ...[parameters.LAST_EVENT_ID, parameters.ACCEPT_EVENTS, parameters.CLIENT],
   ],
   answers: [
     {

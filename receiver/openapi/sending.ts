@@ -25,7 +25,9 @@ const WHO: readonly ProblemCode[] = [
   "client-not-allowed",
   "source-not-allowed",
 ];
-const JSON_BODY: readonly ProblemCode[] = ["json-invalid", "body-too-large", "length-mismatch"];
+const JSON_BODY: readonly ProblemCode[] = [
+  ...(["json-invalid", "body-too-large", "length-mismatch", "content-encoding-refused"] as const),
+];
 const ROOM: readonly ProblemCode[] = ["quota-file", "quota-day", "quota-stored", "disk-reserve"];
 const COMMIT: readonly ProblemCode[] = [
   "capture-conflict",
@@ -170,10 +172,10 @@ const getUpload: Operation = {
   path: `${ROUTE.uploads}/{id}`,
   summary: "Ask which parts are there",
   description: ["After a break: send the parts that are not listed. Only who created an upload sees it."],
-  access: { kind: "credentials", scope: undefined },
-  parameters: [UPLOAD_ID],
+  access: { kind: "credentials", scope: "write" },
+  parameters: [UPLOAD_ID, CLIENT],
   answers: [{ status: 200, description: "The upload and its parts.", content: json(uploadState) }],
-  problems: ["upload-unknown", "upload-closed", "client-not-allowed", "forbidden", "source-not-allowed"],
+  problems: [...WHO, "upload-unknown", "upload-closed"],
 };
 
 const putPart: Operation = {
@@ -185,12 +187,12 @@ const putPart: Operation = {
   description: [
     "Parts may come in parallel, in any order, through different receivers of the site, and again after any failure.",
   ],
-  access: { kind: "credentials", scope: undefined },
-  parameters: [UPLOAD_ID, parameters.PART_NUMBER, parameters.CONTENT_DIGEST, parameters.EXPECT],
+  access: { kind: "credentials", scope: "write" },
+  parameters: [UPLOAD_ID, parameters.PART_NUMBER, CLIENT, parameters.CONTENT_DIGEST, parameters.EXPECT],
   body: { description: "The part's bytes.", content: BYTES },
   answers: [{ status: 200, description: "The part is durable.", content: json(partAnswer) }],
   problems: [
-    ...[...BYTES_IN, ...ROOM],
+    ...[...WHO, ...BYTES_IN, ...ROOM],
     ...([
       "upload-unknown",
       "upload-closed",
@@ -199,13 +201,7 @@ const putPart: Operation = {
       "part-size",
       "part-conflict",
     ] as const),
-    ...([
-      "digest-required",
-      "client-not-allowed",
-      "forbidden",
-      "source-not-allowed",
-      "lake-unavailable",
-    ] as const),
+    ...(["digest-required", "lake-unavailable"] as const),
   ],
 };
 
@@ -218,13 +214,13 @@ const completeUpload: Operation = {
   description: [
     "Once all parts are there. The whole SHA-256 is the receiver's own finding; where it differs from the declared one, nothing is recorded and the upload is over. Complete again gives the same answer.",
   ],
-  access: { kind: "credentials", scope: undefined },
-  parameters: [UPLOAD_ID],
+  access: { kind: "credentials", scope: "write" },
+  parameters: [UPLOAD_ID, CLIENT],
   answers: [created(), unchanged],
   problems: [
-    ...[...ROOM, ...COMMIT],
+    ...[...WHO, ...ROOM, ...COMMIT],
     ...(["upload-unknown", "upload-closed", "upload-busy", "parts-missing", "digest-mismatch"] as const),
-    ...(["client-not-allowed", "forbidden", "source-not-allowed", "busy", "limit-concurrent"] as const),
+    ...(["busy", "limit-concurrent"] as const),
   ],
 };
 
@@ -235,13 +231,10 @@ const abortUpload: Operation = {
   path: `${ROUTE.uploads}/{id}`,
   summary: "Give an upload up",
   description: ["Its parts are thrown away. Uploads that nobody touches for 7 days are swept without it."],
-  access: { kind: "credentials", scope: undefined },
-  parameters: [UPLOAD_ID],
+  access: { kind: "credentials", scope: "write" },
+  parameters: [UPLOAD_ID, CLIENT],
   answers: [{ status: 204, description: "It is gone.", content: [] }],
-  problems: [
-    ...(["upload-unknown", "upload-closed", "upload-busy", "lake-unavailable"] as const),
-    ...(["client-not-allowed", "forbidden", "source-not-allowed"] as const),
-  ],
+  problems: [...WHO, "upload-unknown", "upload-closed", "upload-busy", "lake-unavailable"],
 };
 
 export const SENDING: readonly Operation[] = [putFile, postBundle, putBundle, postRemoval];

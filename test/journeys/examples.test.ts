@@ -1,7 +1,10 @@
 /** The programs of docs/examples, run as a user runs them against a real receiver: what they say, and what arrived. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { formatDigest } from "@tributary/shared/digest.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -125,6 +128,30 @@ describe("one file", () => {
     expect(await ended).not.toBe(0);
     expect(said.stdout + said.stderr).toContain("unauthenticated");
     expect(await site.history("--path", "refused")).toEqual([]);
+  });
+
+  test.for(SENDERS)("%s never comes before Retry-After", async (example) => {
+    writeFileSync(join(files, "limited"), "limited");
+    const times: number[] = [];
+    const limited = createServer((request, response) => {
+      request.resume().on("end", () => {
+        times.push(performance.now());
+        if (times.length === 1) response.writeHead(429, { "retry-after": "4" }).end();
+        else response.writeHead(201).end("taken");
+      });
+    });
+    await once(limited.listen(0, "127.0.0.1"), "listening");
+    try {
+      const { port } = limited.address() as AddressInfo;
+      const { said, ended } = start(example, ["limited", "pos/limited"], {
+        TRIBUTARY_URL: `http://127.0.0.1:${port}`,
+      });
+      expect(await ended, said.stderr).toBe(0);
+      expect(said.stdout).toContain("taken");
+      expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(3900);
+    } finally {
+      limited.close();
+    }
   });
 
   test("each waits for a receiver that is away", async () => {

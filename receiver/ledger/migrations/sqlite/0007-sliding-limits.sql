@@ -1,0 +1,1 @@
+-- Requests are counted in memory where there is one receiver: nothing to do here.
