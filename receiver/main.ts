@@ -188,21 +188,24 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
       installDoor({ install: openInstall(site.install), atOnce: concurrent, idle }),
     ],
     webhooks: {
-      send: await openSend(site),
+      send: openSend(site),
       openSecret: ({ id, secret }) => siteKeys.openSecret(secret, ownerOf(id)),
     },
     log: createLog(settings.log),
   });
 }
 
-async function openSend({ data, settings }: Site): Promise<Send> {
-  const { allow, ca, proxy } = settings.webhooks;
-  const { createSender } = await import("./webhooks/https.ts");
-  return createSender({
-    allowed: allowedOf(allow),
-    ca: ca === undefined ? undefined : readCertificates(resolve(data, ca)),
-    proxy,
-  }).send;
+/** The HTTP client is loaded for the first event that is sent: it takes 10 MiB, and many sites have no webhook. */
+function openSend({ data, settings }: Site): Send {
+  const { allow, ca: file, proxy } = settings.webhooks;
+  const ca = file === undefined ? undefined : readCertificates(resolve(data, file));
+  let sender: Promise<Send> | undefined;
+  return async (request, signal) => {
+    sender ??= import("./webhooks/https.ts").then(
+      ({ createSender }) => createSender({ allowed: allowedOf(allow), ca, proxy }).send,
+    );
+    return await (await sender)(request, signal);
+  };
 }
 
 function readCertificates(file: string): string {

@@ -1,4 +1,5 @@
 /** The thread beneath `directory-publishers.ts`: obeys one order after the other, without waiting for anything but the disk. */
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { parentPort, threadId, workerData } from "node:worker_threads";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -16,6 +17,8 @@ const SETTLE_EVERY_MS = 5000;
 
 const port = parentPort;
 if (port === null) throw new Error("this file is a worker thread's");
+// A thread that is ended keeps nothing of what it compiled: the next would load what strips TypeScript again, 10 MiB.
+flushCompileCache();
 
 const { root, lake, claimFile, failures } = workerData as Ground;
 const disk = synchronousDisk;
