@@ -6,12 +6,13 @@ import type { FileHandle } from "node:fs/promises";
 import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import type { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CLAIM } from "./claim.ts";
 import { openDirectoryLake } from "./directory.ts";
 import { Journal, journalFolder, recordsOf } from "./directory-journal.ts";
 import { type PublishSmall, publishSmall } from "./directory-publish.ts";
-import { onThreads } from "./directory-publishers.ts";
+import { onThread } from "./directory-publisher.ts";
 import { flushDisk, isLeft, ownerName, replayLeft, thisOwner } from "./directory-replay.ts";
 import { settler } from "./directory-settle.ts";
 import { openTree, type Small, type Tree } from "./directory-tree.ts";
@@ -230,9 +231,8 @@ describe("a failing disk", () => {
 });
 
 describe("settled", () => {
-  const failures = (): Int32Array => new Int32Array(new SharedArrayBuffer(4));
   test("a journal goes when what it holds is on the disk: old, or full; not before", async () => {
-    const settle = settler(journal, tree, realDisk, failures());
+    const settle = settler(journal, tree, realDisk);
     await publish(some(10));
     now = 29_999;
     await settle();
@@ -250,7 +250,7 @@ describe("settled", () => {
 
   test("where the system could not write, the journal stays, and everything of it is written anew before it goes", async () => {
     let broken = true;
-    const settle = settler(journal, tree, watched(), failures(), async () => {
+    const settle = settler(journal, tree, watched(), async () => {
       calls.push("flush");
       if (broken) throw fault("EIO");
     });
@@ -272,22 +272,16 @@ describe("settled", () => {
     expect(await allThere(objects)).toBe(true);
   });
 
-  test("what another thread heard of the disk counts for this one too: before, and meanwhile", async () => {
-    const shared = failures();
-    let meanwhile = 0;
-    const settle = settler(journal, tree, watched(), shared, async () => {
-      Atomics.add(shared, 0, meanwhile);
+  test("once all was written anew, what comes later is not", async () => {
+    let broken = true;
+    const settle = settler(journal, tree, watched(), async () => {
+      if (broken) throw fault("EIO");
     });
     await publish(some(10));
     now = 60_000;
-    meanwhile = 1;
     await settle();
-    expect(journals()).toHaveLength(1);
-    meanwhile = 0;
-    calls.length = 0;
+    broken = false;
     await settle();
-    expect(journals()).toEqual([]);
-    expect(calls.filter((call) => call.startsWith("rename"))).toHaveLength(10);
     await publish(some(10));
     now = 120_000;
     calls.length = 0;
@@ -488,9 +482,9 @@ describe.skipIf(process.platform !== "linux")("whose it is", () => {
   });
 });
 
-test("on threads: everything is there, each once, with its own answer; a key that is taken by other bytes is refused", async () => {
+test("on its thread: everything is there, each once, with its own answer; a key that is taken by other bytes is refused", async () => {
   const { id } = await openDirectoryLake({ root, site });
-  const publishOn = onThreads({ root, lake: id, claimFile: CLAIM });
+  const publishOn = onThread({ root, lake: id, claimFile: CLAIM });
   const objects = some(2000, 300);
   const taken = objects[77] as Small;
   await mkdir(dirname(at(taken)), { recursive: true });
@@ -503,9 +497,9 @@ test("on threads: everything is there, each once, with its own answer; a key tha
   expect(journals().length).toBeGreaterThan(0);
 });
 
-test("on threads: a lake that is not ours any more takes nothing, and says so; when it is back it does", async () => {
+test("on its thread: a lake that is not ours any more takes nothing, and says so; when it is back it does", async () => {
   const { id } = await openDirectoryLake({ root, site });
-  const publishOn = onThreads({ root, lake: id, claimFile: CLAIM });
+  const publishOn = onThread({ root, lake: id, claimFile: CLAIM });
   const objects = some(20);
   await Promise.all(objects.map((one) => publishOn(one)));
   await realDisk.rename(root, `${root}.away`);
@@ -519,4 +513,32 @@ test("on threads: a lake that is not ours any more takes nothing, and says so; w
   const back = some(20);
   await Promise.all(back.map((one) => publishOn(one)));
   expect(await allThere([...objects, ...back])).toBe(true);
+});
+
+test("on its thread: one that ends has another after it, and who waits for it is told", async () => {
+  const { id } = await openDirectoryLake({ root, site });
+  const threads: Worker[] = [];
+  const note = (thread: Worker): void => void threads.push(thread);
+  process.on("worker", note);
+  try {
+    const publishOn = onThread({ root, lake: id, claimFile: CLAIM });
+    await publishOn(some(1)[0] as Small);
+    const [first] = threads.splice(0);
+    const waiting = some(300);
+    const done = waiting.map((one) => publishOn(one));
+    await new Promise(setImmediate);
+    void (first as Worker).terminate();
+    const outcomes = await Promise.allSettled(done);
+    const told = outcomes.filter(({ status }) => status === "rejected");
+    expect(told.length).toBeGreaterThan(0);
+    for (const one of told) expect(one).toMatchObject({ reason: { code: "lake-unavailable" } });
+    for (const [i, { status }] of outcomes.entries())
+      if (status === "fulfilled") expect(await isThere(waiting[i] as Small)).toBe(true);
+    expect(threads).toHaveLength(1);
+    const after = some(5);
+    await Promise.all(after.map((one) => publishOn(one)));
+    expect(await allThere(after)).toBe(true);
+  } finally {
+    process.off("worker", note);
+  }
 });

@@ -10,7 +10,7 @@ import { claimRoot, readClaim, thisHost } from "./directory-claim.ts";
 import { copyObject } from "./directory-copy.ts";
 import { directoryParts } from "./directory-parts.ts";
 import { publishSmall } from "./directory-publish.ts";
-import { hereAlone, onThreads, type Publish } from "./directory-publishers.ts";
+import { hereAlone, onThread, type Publish } from "./directory-publisher.ts";
 import { replayLeft, thisOwner } from "./directory-replay.ts";
 import { digestOf, openTree, type Tree } from "./directory-tree.ts";
 import { type Disk, freeBytes, hasCode, lakeFault, realDisk } from "./disk.ts";
@@ -38,7 +38,7 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
   const restored = own === undefined ? 0 : await replayLeft(tree, disk, own, Date.now());
   const publishOne =
     options.disk === undefined
-      ? onThreads({ root, lake: id, claimFile: CLAIM })
+      ? onThread({ root, lake: id, claimFile: CLAIM })
       : hereAlone(publishSmall(tree, staging.name, disk));
   const writing = new Map<string, Promise<void>>();
   return {

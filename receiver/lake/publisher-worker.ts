@@ -1,11 +1,11 @@
-/** The thread beneath `directory-publishers.ts`: obeys one order after the other, without waiting for anything but the disk. */
+/** The thread beneath `directory-publisher.ts`: obeys one order after the other, without waiting for anything but the disk. */
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { parentPort, threadId, workerData } from "node:worker_threads";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { Journal } from "./directory-journal.ts";
 import { publishSmall } from "./directory-publish.ts";
-import type { Ground, PublishAnswer, PublishOrder } from "./directory-publishers.ts";
+import type { Ground, PublishAnswer, PublishOrder } from "./directory-publisher.ts";
 import { ownerName, thisOwner } from "./directory-replay.ts";
 import { settler } from "./directory-settle.ts";
 import { openTree, type Small } from "./directory-tree.ts";
@@ -20,7 +20,7 @@ if (port === null) throw new Error("this file is a worker thread's");
 // A thread that is ended keeps nothing of what it compiled: the next would load what strips TypeScript again, 10 MiB.
 flushCompileCache();
 
-const { root, lake, claimFile, failures } = workerData as Ground;
+const { root, lake, claimFile } = workerData as Ground;
 const disk = synchronousDisk;
 const guard = guardUnseenRoot(root, isOurs, disk);
 const staging = openStaging(join(root, ".staging", "bodies"), disk, guard.require);
@@ -59,7 +59,7 @@ function faultOf(error: Error) {
 }
 
 if (journal !== undefined) {
-  const settle = settler(journal, tree, disk, new Int32Array(failures));
+  const settle = settler(journal, tree, disk);
   let settling = Promise.resolve();
   setInterval(() => {
     settling = settling.then(settle);

@@ -1,6 +1,7 @@
 /**
- * Threads that make small objects durable (`directory-publish.ts`): waiting for the disk is all that they do, so the
- * serving thread never does. Whatever waits when a thread is free goes in one batch, shared among those that are free.
+ * The thread that makes small objects durable (`directory-publish.ts`): waiting for the disk is all that it does, so the
+ * serving thread never does. Whatever waits when it is free goes in one batch. With a journal nothing waits for long: a
+ * second thread would be no quicker, and take 20 MiB more.
  */
 import { Worker } from "node:worker_threads";
 import { isPackaged, packagedText } from "@tributary/shared/packaged.ts";
@@ -8,14 +9,12 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import type { PublishSmall } from "./directory-publish.ts";
 import type { Small } from "./directory-tree.ts";
 
-/** What a thread opens when it starts. */
+/** What the thread opens when it starts. */
 export interface Ground {
   readonly root: string;
   /** The lake's id in its claim, and the claim's name. */
   readonly lake: string;
   readonly claimFile: string;
-  /** How often the disk lost something, as any thread heard of it (`directory-settle.ts`). */
-  readonly failures: SharedArrayBuffer;
 }
 
 export interface PublishOrder {
@@ -32,18 +31,11 @@ export interface PublishAnswer {
   readonly faults: readonly ({ readonly message: string; readonly retryAfter: number | undefined } | null)[];
 }
 
-/** With a journal nothing waits for the disk for long: a second one would be as quick, and 20 MiB more. */
-const THREADS = 1;
 const MOST_AT_ONCE = 256;
 const MOST_BYTES_AT_ONCE = 8 * 2 ** 20;
 
 interface Waiting extends Small {
   readonly done: (error: Error | undefined) => void;
-}
-
-interface Thread {
-  readonly worker: Worker;
-  batch: readonly Waiting[];
 }
 
 /** Publishes one object; callers that come together share the disk's work. */
@@ -57,79 +49,78 @@ export function hereAlone(publishSmall: PublishSmall): Publish {
   };
 }
 
-/** Threads start at the first object; they never keep the process alive but for an answer that is due. */
-export function onThreads(place: Omit<Ground, "failures">): Publish {
-  const ground: Ground = { ...place, failures: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) };
-  const threads = new Set<Thread>();
+/** The thread starts at the first object, and anew when it ended; it keeps the process alive only while an answer is due. */
+export function onThread(ground: Ground): Publish {
+  let worker: Worker | undefined;
   let queue: Waiting[] = [];
+  /** What the thread has in hand. */
+  let batch: readonly Waiting[] = [];
   let handing = false;
   let count = 0;
 
-  const start = (): Thread => {
-    const thread: Thread = { worker: startThread(ground), batch: [] };
-    const { worker } = thread;
-    threads.add(thread);
-    worker.on("message", ({ faults }: PublishAnswer) => {
-      const { batch } = thread;
-      thread.batch = [];
-      worker.unref();
+  const start = (): Worker => {
+    const thread = startThread(ground);
+    thread.on("message", ({ faults }: PublishAnswer) => {
+      if (worker !== thread) return;
+      const answered = batch;
+      batch = [];
+      thread.unref();
       handOut();
-      for (const [i, { done }] of batch.entries()) done(problemOf(faults[i]));
+      for (const [i, { done }] of answered.entries()) done(problemOf(faults[i]));
     });
     const lost = (cause: unknown): void => {
-      if (!threads.delete(thread)) return;
+      if (worker !== thread) return;
+      worker = undefined;
       const problem = new ProblemError("lake-unavailable", "the thread that writes to the lake ended", {
         cause,
       });
-      for (const { done } of thread.batch) done(problem);
+      const unanswered = batch;
+      batch = [];
       handOut();
+      for (const { done } of unanswered) done(problem);
     };
-    worker.on("error", lost);
-    worker.on("exit", () => lost(undefined));
+    thread.on("error", lost);
+    thread.on("exit", () => lost(undefined));
     return thread;
   };
 
   const handOut = (): void => {
-    while (queue.length > 0) {
-      const idle = [...threads].filter(({ batch }) => batch.length === 0);
-      const free = idle.length + THREADS - threads.size;
-      if (free === 0) return;
-      give(idle[0] ?? start(), takeShare(free));
-    }
+    if (queue.length === 0 || batch.length > 0) return;
+    worker ??= start();
+    batch = takeBatch();
+    give(worker, batch);
   };
 
-  const takeShare = (free: number): readonly Waiting[] => {
-    const most = Math.min(MOST_AT_ONCE, Math.ceil(queue.length / free));
+  const takeBatch = (): readonly Waiting[] => {
     let bytes = 0;
     let length = 0;
     for (const { bytes: own } of queue) {
       bytes += own.length;
-      if (length === most || (length > 0 && bytes > MOST_BYTES_AT_ONCE)) break;
+      if (length === MOST_AT_ONCE || (length > 0 && bytes > MOST_BYTES_AT_ONCE)) break;
       length += 1;
     }
-    const share = queue.slice(0, length);
+    const taken = queue.slice(0, length);
     queue = queue.slice(length);
-    return share;
+    return taken;
   };
 
-  const give = (thread: Thread, batch: readonly Waiting[]): void => {
-    const sizes = batch.map(({ bytes }) => bytes.length);
+  const give = (thread: Worker, objects: readonly Small[]): void => {
+    const sizes = objects.map(({ bytes }) => bytes.length);
     const packed = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
     let at = 0;
-    for (const { bytes } of batch) {
+    for (const { bytes } of objects) {
       packed.set(bytes, at);
       at += bytes.length;
     }
-    thread.batch = batch;
     count += 1;
     const order: PublishOrder = {
       id: count,
-      keys: batch.map(({ key }) => key),
+      keys: objects.map(({ key }) => key),
       sizes,
       bytes: packed.buffer,
     };
-    thread.worker.ref();
-    thread.worker.postMessage(order, [order.bytes]);
+    thread.ref();
+    thread.postMessage(order, [order.bytes]);
   };
 
   return ({ key, bytes }) =>
