@@ -87,6 +87,13 @@ const release = async (
     overNewer,
   });
 };
+const sweepLate = async () =>
+  await sweep({
+    ...{ lake: rig.lake, history: createHistory(rig.database.db) },
+    ...{ quarantine: createQuarantine(rig.database.db), coverage: createCoverage(rig.database.db) },
+    ...{ rows: new UploadRows(rig.database), report: () => {} },
+    ...{ now: () => Date.now() + 2 * WEEK, uploadsAfter: WEEK, spareAfter: WEEK },
+  });
 const content = async (versionId: unknown): Promise<string> =>
   (
     await rig.ask("GET", `/v1/versions/${versionId}/content`, { authorization: "Bearer reader" })
@@ -195,18 +202,26 @@ describe("discarded", () => {
       .updateTable("site")
       .set({ known_since: Date.now() + 1000 })
       .execute();
-    const { objects: swept } = await sweep({
-      ...{ lake: rig.lake, history: createHistory(rig.database.db) },
-      ...{ quarantine: createQuarantine(rig.database.db), coverage: createCoverage(rig.database.db) },
-      ...{ rows: new UploadRows(rig.database), report: () => {} },
-      ...{ now: () => Date.now() + 2 * WEEK, uploadsAfter: WEEK, spareAfter: WEEK },
-    });
-    expect(swept).toBe(1);
+    expect((await sweepLate()).objects).toBe(1);
     expect(objects("quarantine/").filter((key) => key.includes(kept))).toHaveLength(1);
   });
 });
 
 describe("two at once", () => {
+  test("killed after its commit, with its copy taken away by another: the sweep puts it back before the last bytes go", async () => {
+    const id = await hold("f");
+    const [key] = objects("quarantine/") as [string];
+    const killed = (): never => {
+      rig.lake.objects.delete(releasedKey(key));
+      throw new Error("killed");
+    };
+    await expect(release(id, { after: killed })).rejects.toThrow();
+    expect((await quarantinedFile(rig.database.db, id))?.state).toBe("released");
+    expect((await sweepLate()).objects).toBe(1);
+    expect(objects("quarantine/")).toEqual([]);
+    expect(await content(id)).toBe(EICAR);
+  });
+
   test("a release that is refused leaves alone what another has published meanwhile", async () => {
     const id = await hold("f");
     const newer = async () => await put("f", "newer");

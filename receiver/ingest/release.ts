@@ -95,8 +95,8 @@ export async function releaseFrom(
   return answerOf(outcome);
 }
 
-/** Until our commit another release, that was refused, may have taken it for its own to remove. */
-async function ensureCopy(lake: ReleaseParts["lake"], from: string, to: string): Promise<void> {
+/** Until the commit of a release another one, that was refused, may have taken the copy for its own to remove. */
+export async function ensureCopy(lake: ReleaseParts["lake"], from: string, to: string): Promise<void> {
   const there = await lake.read(to);
   if (there === undefined) await lake.copy(from, to);
   else there.destroy();

@@ -7,16 +7,17 @@
  * "No entry names it" says something only of a ledger that knows the whole lake: with any other, nothing is touched.
  */
 import { uuidv7Time } from "@tributary/shared/uuid.ts";
-import { type Area, versionIdOf } from "../lake/key.ts";
+import { type Area, releasedKey, versionIdOf } from "../lake/key.ts";
 import type { Lake, PartLake } from "../lake/lake.ts";
 import type { Coverage, History } from "../ledger/ledger.ts";
 import type { Quarantine } from "../ledger/quarantine.ts";
 import { requireCovered } from "../tail/coverage.ts";
 import type { Report } from "./facts.ts";
+import { ensureCopy } from "./release.ts";
 import type { UploadRow, UploadRows } from "./upload-rows.ts";
 
 export interface SweepParts {
-  readonly lake: Pick<Lake, "list" | "remove"> & Pick<PartLake, "abort" | "open">;
+  readonly lake: Pick<Lake, "list" | "read" | "copy" | "remove"> & Pick<PartLake, "abort" | "open">;
   readonly history: Pick<History, "named">;
   readonly quarantine: Quarantine;
   readonly coverage: Coverage;
@@ -134,17 +135,24 @@ async function sweepSpare(parts: SweepParts, area: Area, since: number, takeAway
   const { lake, now, spareAfter } = parts;
   let count = 0;
   const before = now() - spareAfter;
+  const removeOne = async ({ key, versionId }: Spare): Promise<void> => {
+    // Its release may have been killed between the commit and its last look at the copy.
+    if (area === "quarantine" && (await parts.history.named([versionId])).has(versionId))
+      await ensureCopy(lake, key, releasedKey(key));
+    await lake.remove(key);
+  };
   const remove = async (spares: readonly Spare[]): Promise<void> => {
     const kept = await keptOf(
       parts,
       area,
       spares.map(({ versionId }) => versionId),
     );
-    for (const { key, versionId } of spares) {
+    for (const spare of spares) {
+      const { key, versionId } = spare;
       if (parts.stopping?.aborted) return;
       // Asked again right before: what was asked of a batch may be a while ago.
       if (kept.has(versionId) || (await keptOf(parts, area, [versionId])).has(versionId)) continue;
-      count += await takeAway(key, () => lake.remove(key));
+      count += await takeAway(key, () => removeOne(spare));
     }
   };
   let batch: Spare[] = [];
