@@ -103,6 +103,22 @@ export class Files implements Ingest {
     );
   }
 
+  /** A file that came in pieces, with the claim under which it did. Consumes `staged`, whatever becomes of it. */
+  async staged(
+    delivery: Delivery,
+    staged: StagedFile,
+    claim: Claim,
+    stillAllowed: StillAllowed,
+  ): Promise<DeliveryAnswer> {
+    const from = performance.now();
+    const arrived = this.#arrived(delivery, staged);
+    return await this.#consuming(arrived, async () => {
+      const [unchanged = false] = await this.#parts.ledger.unchanged([arrived.capture]);
+      const answer = await this.#record(arrived, unchanged, claim, stillAllowed);
+      return this.#tell(delivery.channel, answer, from);
+    });
+  }
+
   async removal(
     principal: Principal,
     client: string,

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { CLAIM } from "./claim.ts";
 import { openDirectoryLake } from "./directory.ts";
-import { chunked, lakeContract, someKey } from "./lake.contract.ts";
+import { chunked, type LakeUnderTest, lakeContract, someKey } from "./lake.contract.ts";
+import { unfinishedContract } from "./unfinished.contract.ts";
 
 const site = "0198a000-0000-7000-8000-000000000001";
 const folders: string[] = [];
@@ -15,7 +16,7 @@ const freshRoot = async (): Promise<string> => {
 };
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
 
-lakeContract("directory", async () => {
+async function fresh(): Promise<LakeUnderTest> {
   const root = await freshRoot();
   const reopen = () => openDirectoryLake({ root, site });
   const lake = await reopen();
@@ -32,11 +33,14 @@ lakeContract("directory", async () => {
     leftovers: async () => {
       await lake.check();
       return (await readdir(join(root, ".staging"), { recursive: true })).filter((name) =>
-        /\/\d+$/.test(name),
+        /\/\d+$|^unfinished\/./.test(name),
       ).length;
     },
   };
-});
+}
+
+lakeContract("directory", fresh);
+unfinishedContract("directory", fresh);
 
 describe("a directory lake", () => {
   test("refuses a second host, and another site, and says what to do", async () => {

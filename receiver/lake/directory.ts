@@ -18,6 +18,7 @@ import { startFollower } from "./follower.ts";
 import type { AnyLake, OwnLake, StoredObject } from "./lake.ts";
 import { guardRoot, type RootGuard } from "./root-guard.ts";
 import { type Content, openStaging, type Staging } from "./stage.ts";
+import { openUnfinished } from "./unfinished.ts";
 
 export interface DirectoryLakeOptions extends LakeOwner {
   readonly root: string;
@@ -44,6 +45,7 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
   return {
     id,
     ...directoryParts(tree, staging, startFollower(), disk),
+    ...openUnfinished(join(root, ".staging", "unfinished"), staging, disk, guard.require),
 
     stage: (body) => staging.stage(body),
 

@@ -95,6 +95,45 @@ export interface PartUpload {
   readonly partSize: number;
 }
 
+/**
+ * A file that comes in pieces of any order and may be altered until it is finished. Calls follow one another: each is
+ * made when the one before has resolved. A failure of the disk is told by the call that meets it or the next, for good.
+ */
+export interface UnfinishedFile {
+  readonly size: number;
+  /** Taken over: not to be written to any more. Resolves when more may come, which bounds what is held in memory. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Fewer bytes than asked for where the file ends. */
+  read(position: number, length: number): Promise<Buffer>;
+  /** What it grows by are zeros. */
+  resize(size: number): Promise<void>;
+  /** The first bytes that nobody wrote; undefined when it has none. */
+  missing(): { readonly start: number; readonly end: number } | undefined;
+  /** On the disk with its note, when it resolves: it outlives the process and a power cut. */
+  keep(): Promise<void>;
+  /** Bytes that memory alone holds. */
+  readonly inMemory: number;
+  /** The end of it: counted and hashed, to be published. Throws when bytes are missing. */
+  finish(): Promise<StagedFile>;
+  discard(): Promise<void>;
+}
+
+export interface KeptFile {
+  readonly note: string;
+  /** ms since 1970. */
+  readonly touchedAt: number;
+  /** Goes on with it. */
+  open(note: () => string): UnfinishedFile;
+}
+
+/** What ingest needs of the lake for files in pieces. They lie at this receiver alone. */
+export interface UnfinishedLake {
+  /** `note` is asked whenever it is written down beside the file. */
+  unfinished(note: () => string): UnfinishedFile;
+  /** What earlier processes left, once, at the start; whatever cannot be gone on with is removed. */
+  kept(): AsyncIterable<KeptFile>;
+}
+
 /** What a lake says about the store beneath it, found by trying at start. */
 export interface LakeHealth {
   /** One line per finding, for people: what was tried and what the store really does. Throws when it cannot be used. */
@@ -108,7 +147,7 @@ export interface LakeHealth {
 }
 
 /** Everything that main.ts hands out. */
-export type AnyLake = Lake & PartLake & LakeHealth;
+export type AnyLake = Lake & PartLake & UnfinishedLake & LakeHealth;
 
 /** A lake that was opened as the site's own. `id` is in its claim (`claim.ts`), and the ledger keeps it. */
 export type OwnLake = AnyLake & { readonly id: string };

@@ -2,7 +2,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { AnyLake, PartUpload, Staged, StagedFile } from "./lake.ts";
+import { Extents, requireNothingMissing } from "./extents.ts";
+import type { AnyLake, PartUpload, Staged, StagedFile, UnfinishedFile } from "./lake.ts";
 import { requireAllParts, requirePartSize, requireWhole, withinPart } from "./part-place.ts";
 
 interface Upload {
@@ -24,6 +25,7 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
   const objects = new Map<string, Buffer>();
   const uploads = new Map<string, Upload>();
   const held = new Map<Staged, Buffer>();
+  const kept = new Map<UnfinishedFile, string>();
 
   const stage = async (body: AsyncIterable<Uint8Array> | Buffer): Promise<StagedFile> => {
     const chunks: Uint8Array[] = [];
@@ -117,6 +119,14 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
       put(upload.key, whole);
       return { size: whole.length, sha256: declared };
     },
+    unfinished: (note) => unfinishedIn(stage, note, kept),
+    async *kept() {
+      for (const [left, note] of [...kept]) {
+        kept.delete(left);
+        const bytes = await left.read(0, left.size);
+        yield { note, touchedAt: now(), open: (again) => unfinishedIn(stage, again, kept, bytes) };
+      }
+    },
     abort: async (upload) => void uploads.delete(upload.handle),
     async *open() {
       for (const [handle, { key, startedAt }] of [...uploads]) yield { handle, key, startedAt };
@@ -126,4 +136,50 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
     free: async () => undefined,
     relieve: async () => 0,
   };
+}
+
+function unfinishedIn(
+  stage: (bytes: Buffer) => Promise<StagedFile>,
+  note: () => string,
+  kept: Map<UnfinishedFile, string>,
+  there: Buffer = Buffer.alloc(0),
+): UnfinishedFile {
+  let bytes: Buffer = there;
+  let extents = new Extents([{ start: 0, end: there.length }]);
+  const grow = (size: number): void => {
+    if (size > bytes.length) bytes = Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
+  };
+  const file: UnfinishedFile = {
+    get size() {
+      return bytes.length;
+    },
+    get inMemory() {
+      return bytes.length;
+    },
+    async write(chunk, position) {
+      grow(position + chunk.length);
+      bytes.set(chunk, position);
+      extents.add(position, position + chunk.length);
+    },
+    read: async (position, length) => Buffer.from(bytes.subarray(position, position + length)),
+    async resize(size) {
+      extents.add(bytes.length, size);
+      grow(size);
+      bytes = bytes.subarray(0, size);
+      extents.cut(size);
+    },
+    missing: () => extents.missing(bytes.length),
+    keep: async () => void kept.set(file, note()),
+    async finish() {
+      requireNothingMissing(file.missing());
+      kept.delete(file);
+      return await stage(bytes);
+    },
+    async discard() {
+      kept.delete(file);
+      bytes = Buffer.alloc(0);
+      extents = new Extents();
+    },
+  };
+  return file;
 }

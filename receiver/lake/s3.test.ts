@@ -6,12 +6,13 @@ import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from "@aws-sd
 import { describeWithS3, freshBucket } from "@tributary/test/servers/servers.ts";
 import { afterAll, expect, test } from "vitest";
 import { CLAIM } from "./claim.ts";
-import { chunked, lakeContract, someKey } from "./lake.contract.ts";
+import { chunked, type LakeUnderTest, lakeContract, someKey } from "./lake.contract.ts";
 import type { AnyLake, PartUpload, StoredPart } from "./lake.ts";
 import { openS3Lake } from "./s3.ts";
 import { copyObject } from "./s3-copy.ts";
 import { publishObject } from "./s3-publish.ts";
 import { openStore } from "./s3-store.ts";
+import { unfinishedContract } from "./unfinished.contract.ts";
 
 const site = "0198a000-0000-7000-8000-000000000001";
 const spools: string[] = [];
@@ -23,7 +24,7 @@ const freshSpool = async (): Promise<string> => {
 afterAll(() => Promise.all(spools.map((spool) => rm(spool, { recursive: true, force: true }))));
 
 describeWithS3("S3", (s3) => {
-  lakeContract("Ceph", async () => {
+  const underTest = async (): Promise<LakeUnderTest> => {
     const spool = await freshSpool();
     const bucket = await freshBucket(s3);
     const reopen = () => openS3Lake({ ...s3, site, bucket, prefix: "lake/", forcePathStyle: true, spool });
@@ -42,9 +43,12 @@ describeWithS3("S3", (s3) => {
         return (await there?.Body?.transformToString()) ?? "";
       },
       leftovers: async () =>
-        (await readdir(spool, { recursive: true })).filter((name) => /\/\d+$/.test(name)).length,
+        (await readdir(spool, { recursive: true })).filter((name) => /\/\d+$|^unfinished\/./.test(name))
+          .length,
     };
-  });
+  };
+  lakeContract("Ceph", underTest);
+  unfinishedContract("Ceph", underTest);
 
   test("the probe names the fault: credentials, bucket, endpoint, prefix", async () => {
     const bucket = await freshBucket(s3);

@@ -15,6 +15,7 @@ import { probeStore } from "./s3-probe.ts";
 import { publishObject } from "./s3-publish.ts";
 import { failure, listedKey, openStore, type S3LakeOptions } from "./s3-store.ts";
 import { openStaging } from "./stage.ts";
+import { openUnfinished } from "./unfinished.ts";
 
 const KEEP = 2 * 1024 ** 3;
 const KEEP_MS = 5 * 60_000;
@@ -39,6 +40,8 @@ export async function openS3Lake(options: S3LakeOptions): Promise<OwnLake> {
       keep: options.keep ?? KEEP,
       keepMs: options.keepMs ?? KEEP_MS,
     }),
+
+    ...openUnfinished(join(spool, "unfinished"), staging, realDisk),
 
     stage: (body) => staging.stage(body),
 

@@ -19,6 +19,8 @@ export type Content =
 
 export interface Staging {
   stage(body: AsyncIterable<Uint8Array> | Buffer): Promise<StagedFile>;
+  /** A file of this file system that is whole: staged from now on, as if it had come through `stage`. */
+  adopt(file: string, size: number, sha256: string): StagedFile;
   /** The bytes of what `stage` gave; from now on the caller's to remove. */
   consume(staged: Staged): Content;
   /** A new name in this process's folder, which is there when it resolves. */
@@ -142,6 +144,7 @@ export function openStaging(
         throw error;
       }
     },
+    adopt: (file, size, sha256) => hold(size, sha256, { kind: "file", file }),
     consume(staged) {
       const content = held.get(staged);
       if (content === undefined) {
