@@ -280,8 +280,11 @@ export const entry = z.object({
   modifiedAt: instant.nullable().describe("when the file was last changed at the client, as the sender said"),
   sealedAt: instant.nullable().describe("when the sender read it, as it said"),
   receivedAt: instant.describe("when it was committed, by the ledger's clock"),
-  channel: z.string().describe("push (an agent), api (a key), parts, …"),
-  agentId: z.string().nullable().describe("the agent, or the API key's id, that brought it"),
+  channel: z.string().describe("push (an agent), api (a key), sftp (an SFTP account), parts, …"),
+  agentId: z
+    .string()
+    .nullable()
+    .describe("the agent, or the id of the API key or SFTP account, that brought it"),
   key: z.string().nullable().describe("the object in the lake; null for a removal"),
 });
 export type Entry = z.infer<typeof entry>;

@@ -1,4 +1,4 @@
-/** Limits on the command line: how they are asked for, and how they are shown. One form for clients, agents and keys. */
+/** Limits on the command line: how they are asked for, and how they are shown. One form for clients and all who bring files. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { list } from "@tributary/shared/terminal.ts";
 import { formatBytes, formatFrequency, parseFrequency, parseSize } from "@tributary/shared/units.ts";
@@ -23,7 +23,7 @@ export function withRateLimits(command: Command): Command {
     .option("--uploads <number>", "uploads under way at once, over all receivers");
 }
 
-/** An agent or key has its own part of its client's quotas too. */
+/** An agent, key or SFTP account has its own part of its client's quotas too. */
 export function withBearerLimits(command: Command): Command {
   return withRateLimits(command)
     .option("--largest <size>", "its largest file, such as 1GiB")

@@ -63,7 +63,7 @@ function fileTarget(path: string): { readonly source: string; readonly pathEncod
 function captureIdOf(c: DoorContext, principal: Principal): string {
   const key = idempotencyKey(c);
   if (key === undefined) {
-    if (principal.kind === "key") return randomUUID();
+    if (principal.kind !== "agent") return randomUUID();
     throw new ProblemError("request-invalid", "an agent must send its captureId as Idempotency-Key");
   }
   const parsed = captureKey.safeParse(key);

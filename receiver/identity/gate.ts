@@ -10,7 +10,8 @@ import type { Database } from "../ledger/schema.ts";
 import { parseApiKey } from "./apikeys.ts";
 import type { Gate, Principal } from "./principal.ts";
 import { secretMatches } from "./secret.ts";
-import { type AgentStanding, agentStandings, keyStandings, principalOf } from "./standing.ts";
+import { principalOf } from "./standing.ts";
+import { type AgentStanding, agentStandings, keyStandings } from "./standing-rows.ts";
 import { Watchers } from "./watchers.ts";
 
 export interface GateSettings {

@@ -5,8 +5,8 @@ import type { BearerLimits, Limits } from "../ledger/limits.ts";
 export type Act = "write" | "read" | "remove";
 
 export interface Principal {
-  readonly kind: "agent" | "key";
-  /** The agent's UUID, or the API key's id. Goes into entries and receipts. */
+  readonly kind: "agent" | "key" | "account";
+  /** The agent's UUID, or the id of the API key or SFTP account. Goes into entries and receipts. */
   readonly id: string;
   readonly clients: readonly string[];
   /** The only source it may touch, when bound to one. */
@@ -16,6 +16,8 @@ export interface Principal {
   readonly suspended?: readonly string[];
   /** An agent's public key (x of its JWK): after a move to a new host the same id stands for another key. */
   readonly publicKey?: string;
+  /** What an SFTP account has logged in with, as `proofs` of its standing: what is open ends when it counts no more. */
+  readonly proof?: string;
   /** Limits of its own, narrower than its clients'; undefined: none. */
   readonly limits?: BearerLimits;
   /** Of its clients; one that is not here has none of its own. */

@@ -1,113 +1,10 @@
-/** How agents and keys stand in the ledger: what the gate decides by, at a request and while something is open. */
+/** What follows from how agents, API keys and SFTP accounts stand: at a request, and while something is open. */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { named } from "../ledger/database.ts";
-import { type BearerLimits, bearerLimitsOf, type Limits, limitsOf } from "../ledger/limits.ts";
-import type { Database, Tables } from "../ledger/schema.ts";
-import { scopes } from "./apikeys.ts";
-import { type Act, clientSuspended, type Principal } from "./principal.ts";
-
-interface StandingClient {
-  readonly name: string;
-  readonly suspended: boolean;
-  readonly limits: Limits;
-}
-
-export interface AgentStanding {
-  readonly kind: "agent";
-  readonly publicKey: string;
-  readonly state: Tables["agents"]["state"];
-  readonly limits: BearerLimits | undefined;
-  readonly clients: readonly StandingClient[];
-}
-
-export interface KeyStanding {
-  readonly kind: "key";
-  readonly secretHash: string;
-  readonly revoked: boolean;
-  readonly source: string | undefined;
-  readonly acts: ReadonlySet<Act>;
-  readonly limits: BearerLimits | undefined;
-  readonly clients: readonly StandingClient[];
-}
-
-const LIMITS = [
-  "bearers.limit_requests",
-  "bearers.limit_uploads",
-  "bearers.quota_day",
-  "bearers.quota_file",
-  "clients.limit_requests as client_requests",
-  "clients.limit_uploads as client_uploads",
-] as const;
-
-function clientLimitsOf(row: {
-  readonly client_requests: string | null;
-  readonly client_uploads: number | null;
-}): Limits {
-  return limitsOf({ limit_requests: row.client_requests, limit_uploads: row.client_uploads });
-}
-
-/** An unknown id is not in the answer. */
-export async function agentStandings(
-  db: Database,
-  ids: readonly string[],
-): Promise<Map<string, AgentStanding>> {
-  const rows = await named(() =>
-    db
-      .selectFrom("agents")
-      .leftJoin("agent_clients", "agent_clients.agent_id", "agents.id")
-      .leftJoin("clients", "clients.name", "agent_clients.client")
-      .leftJoin("bearers", "bearers.bearer", "agents.id")
-      .select(["agents.id", "public_key", "state", "agent_clients.client", "suspended_at"])
-      .select(LIMITS)
-      .where("agents.id", "in", ids)
-      .orderBy("agent_clients.client")
-      .execute(),
-  );
-  const found = new Map<string, AgentStanding>();
-  for (const [id, group] of Map.groupBy(rows, (row) => row.id)) {
-    const first = group[0] as (typeof rows)[number];
-    const { public_key, state } = first;
-    const clients = group.flatMap(({ client, suspended_at, ...row }) =>
-      client === null
-        ? []
-        : [{ name: client, suspended: suspended_at !== null, limits: clientLimitsOf(row) }],
-    );
-    found.set(id, { kind: "agent", publicKey: public_key, state, limits: bearerLimitsOf(first), clients });
-  }
-  return found;
-}
-
-/** An unknown id is not in the answer. */
-export async function keyStandings(db: Database, ids: readonly string[]): Promise<Map<string, KeyStanding>> {
-  const rows = await named(() =>
-    db
-      .selectFrom("api_keys")
-      .leftJoin("clients", "clients.name", "api_keys.client")
-      .leftJoin("bearers", "bearers.bearer", "api_keys.id")
-      .selectAll("api_keys")
-      .select("suspended_at")
-      .select(LIMITS)
-      .where("api_keys.id", "in", ids)
-      .execute(),
-  );
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      {
-        kind: "key",
-        secretHash: row.secret_hash,
-        revoked: row.revoked_at !== null,
-        source: row.source ?? undefined,
-        acts: new Set(scopes.parse(JSON.parse(row.scopes))),
-        limits: bearerLimitsOf(row),
-        clients: [{ name: row.client, suspended: row.suspended_at !== null, limits: clientLimitsOf(row) }],
-      },
-    ]),
-  );
-}
+import { clientSuspended, type Principal } from "./principal.ts";
+import { proofsOf, type Standing } from "./standing-rows.ts";
 
 /** Who this is, once proved. Throws `agent-revoked`, `agent-forked`, `client-suspended`, `unauthenticated`. */
-export function principalOf(id: string, standing: AgentStanding | KeyStanding): Principal {
+export function principalOf(id: string, standing: Standing): Principal {
   refuseFallen(standing);
   const clients = standing.clients.filter((client) => !client.suspended).map((client) => client.name);
   const suspended = standing.clients.filter((client) => client.suspended).map((client) => client.name);
@@ -122,23 +19,23 @@ export function principalOf(id: string, standing: AgentStanding | KeyStanding): 
     ...(standing.limits === undefined ? {} : { limits: standing.limits }),
     ...(limited.length === 0 ? {} : { clientLimits: new Map(limited.map((one) => [one.name, one.limits])) }),
   };
-  return standing.kind === "key"
-    ? { ...common, kind: "key", source: standing.source, acts: standing.acts }
-    : {
-        ...common,
-        kind: "agent",
-        source: undefined,
-        // It reads only its own uploads, and those need no `read`.
-        acts: new Set(["write", "remove"] as const),
-        publicKey: standing.publicKey,
-      };
+  if (standing.kind !== "agent")
+    return { ...common, kind: standing.kind, source: standing.source, acts: standing.acts };
+  return {
+    ...common,
+    kind: "agent",
+    source: undefined,
+    // It reads only its own uploads, and those need no `read`.
+    acts: new Set(["write", "remove"] as const),
+    publicKey: standing.publicKey,
+  };
 }
 
 /** Why this principal may not go on with what it does for these clients, or undefined while it may. */
 export function fallen(
   principal: Principal,
   clients: readonly string[],
-  standing: AgentStanding | KeyStanding | undefined,
+  standing: Standing | undefined,
 ): ProblemError | undefined {
   if (!standing) return new ProblemError("unauthenticated", "these credentials are no longer known");
   if (
@@ -147,6 +44,15 @@ export function fallen(
     standing.publicKey !== principal.publicKey
   )
     return new ProblemError("unauthenticated", "this agent has moved to another host and has a new key");
+  if (
+    standing.kind === "account" &&
+    principal.proof !== undefined &&
+    !proofsOf(standing).includes(principal.proof)
+  )
+    return new ProblemError(
+      "unauthenticated",
+      "the key or password that this SFTP account logged in with was taken from it",
+    );
   try {
     refuseFallen(standing);
   } catch (problem) {
@@ -164,9 +70,10 @@ export function fallen(
   return undefined;
 }
 
-function refuseFallen(standing: AgentStanding | KeyStanding): void {
-  if (standing.kind === "key") {
-    if (standing.revoked) throw new ProblemError("unauthenticated", "this API key was revoked");
+function refuseFallen(standing: Standing): void {
+  if (standing.kind !== "agent") {
+    const called = standing.kind === "key" ? "API key" : "SFTP account";
+    if (standing.revoked) throw new ProblemError("unauthenticated", `this ${called} was revoked`);
     return;
   }
   if (standing.state === "revoked")

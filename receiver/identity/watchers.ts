@@ -2,7 +2,8 @@
 import type { ProblemError } from "@tributary/shared/problems.ts";
 import type { Database } from "../ledger/schema.ts";
 import type { Principal } from "./principal.ts";
-import { type AgentStanding, agentStandings, fallen, type KeyStanding, keyStandings } from "./standing.ts";
+import { fallen } from "./standing.ts";
+import { accountStandings, agentStandings, keyStandings, type Standing } from "./standing-rows.ts";
 
 interface Watch {
   readonly principal: Principal;
@@ -60,6 +61,7 @@ export class Watchers {
     const standings = {
       agent: await inBatches(ids("agent"), (some) => agentStandings(this.#db, some)),
       key: await inBatches(ids("key"), (some) => keyStandings(this.#db, some)),
+      account: await inBatches(ids("account"), (some) => accountStandings(this.#db, { ids: some })),
     };
     for (const watch of watches) {
       const { kind, id } = watch.principal;
@@ -74,7 +76,7 @@ export class Watchers {
   }
 }
 
-async function inBatches<S extends AgentStanding | KeyStanding>(
+async function inBatches<S extends Standing>(
   ids: readonly string[],
   look: (some: readonly string[]) => Promise<Map<string, S>>,
 ): Promise<Map<string, S>> {

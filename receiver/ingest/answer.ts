@@ -77,7 +77,7 @@ export function quarantinedFact(
 
 /** What the ledger may tell this principal of others' content: nothing, unless it may read. */
 export function bearerOf(principal: Principal): Bearer {
-  return { id: principal.id, seesAll: principal.kind === "key" && principal.acts.has("read") };
+  return { id: principal.id, seesAll: principal.kind !== "agent" && principal.acts.has("read") };
 }
 
 /** Anything but a named problem that the lake throws is the lake's failure; nothing was recorded then. */

@@ -19,10 +19,10 @@ export interface Allowance {
   readonly usedStored: number;
 }
 
-/** Whose bytes are counted: a client's, and those of one agent or key where it has bounds of its own. */
+/** Whose bytes are counted: a client's, and those of one agent, key or account where it has bounds of its own. */
 export interface Payer {
   readonly kind: "client" | Principal["kind"];
-  /** The client's name, or the id of the agent or key. */
+  /** The client's name, or the id of the agent, key or account. */
   readonly name: string;
 }
 

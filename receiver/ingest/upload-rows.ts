@@ -56,7 +56,7 @@ export class UploadRows {
   }
 
   /**
-   * Bytes that lie in the store for uploads of this client, or of this agent or key, that can still complete: nobody's
+   * Bytes that lie in the store for uploads of this client, or of this agent, key or account, that can still complete: nobody's
    * version yet, but their room.
    */
   async arrivedBytes(of: "client" | "bearer", name: string): Promise<number> {

@@ -121,6 +121,28 @@ export function backupContract(
         })
         .execute();
       await addWebhook(database, "hook", 2, 7);
+      const account: Omit<Tables["sftp_accounts"], "id"> = {
+        ...{ user_name: "till", client: "acme", source: null, default_source: "sftp" },
+        access: "write",
+        removals: "record",
+        ...{ history: 0, receipts: 1, password_hash: "$argon2id$", created_at: 1 },
+        ...{ revoked_at: null, last_login_at: 2 ** 41, last_login_from: "::1" },
+      };
+      await database.db
+        .insertInto("sftp_accounts")
+        .values([
+          { id: "a", ...account },
+          { id: "b", ...account, revoked_at: 5, history: 1 },
+        ])
+        .execute();
+      await database.db
+        .insertInto("sftp_keys")
+        .values(
+          ["SHA256:1", "SHA256:2"].map((fingerprint) => ({
+            ...{ account_id: "a", fingerprint, public_key: "AAAA", comment: "till \u{1F600}" },
+          })),
+        )
+        .execute();
       await database.db.insertInto("agent_clients").values({ agent_id: "agent-1", client: "acme" }).execute();
       await database.db
         .insertInto("upload_parts")

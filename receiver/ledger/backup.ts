@@ -40,6 +40,8 @@ export const TABLE_KEYS = {
   agent_clients: ["agent_id", "client"],
   invitations: ["secret_hash"],
   api_keys: ["id"],
+  sftp_accounts: ["id"],
+  sftp_keys: ["account_id", "fingerprint"],
   webhooks: ["id"],
   webhook_events: ["webhook", "version_id"],
 } as const satisfies { readonly [T in keyof Tables]: readonly (keyof Tables[T])[] };

@@ -166,7 +166,7 @@ function quotaFault(
   if (narrower !== null && capture.size > narrower)
     return refused(
       "quota-file",
-      `the largest file that the agent or key "${capture.bearer.id}" may bring is ${formatBytes(narrower)}`,
+      `the largest file that the agent, key or account "${capture.bearer.id}" may bring is ${formatBytes(narrower)}`,
       AGREED_ANEW_SECONDS,
     );
   const file = client.quota_file ?? defaults.file;
@@ -193,7 +193,7 @@ function quotaFault(
         );
   const ownDay = bearer?.quota_day ?? null;
   if (ownDay !== null && broughtBytes + capture.size > ownDay)
-    return overDay(`the agent or key "${capture.bearer.id}"`, broughtBytes, ownDay);
+    return overDay(`the agent, key or account "${capture.bearer.id}"`, broughtBytes, ownDay);
   const dayBytes = usage?.day === today ? usage.day_bytes : 0;
   const day = client.quota_day ?? defaults.day;
   if (day !== null && dayBytes + capture.size > day)

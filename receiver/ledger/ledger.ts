@@ -10,7 +10,7 @@ import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { Entry, ManifestLine } from "@tributary/shared/protocol.ts";
 import type { ReceiptClaims } from "@tributary/shared/receipt.ts";
 
-/** Who brought a capture: an agent or an API key. `seesAll`: it may read others' content of this source. */
+/** Who brought a capture: an agent, an API key or an SFTP account. `seesAll`: it may read others' content of this source. */
 export interface Bearer {
   readonly id: string;
   readonly seesAll: boolean;
@@ -139,7 +139,7 @@ export interface Segments {
 export interface Scope {
   readonly clients: readonly string[] | "all";
   readonly source?: string;
-  /** Only what this agent or key brought. */
+  /** Only what this agent, key or account brought. */
   readonly broughtBy?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Limits as the ledger keeps them: of clients, and narrower ones of single agents and API keys. */
+/** Limits as the ledger keeps them: of clients, and narrower ones of single agents, API keys and SFTP accounts. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Frequency, formatFrequency, parseFrequency } from "@tributary/shared/units.ts";
 import { named, type Writer, writing } from "./database.ts";
@@ -11,7 +11,7 @@ export interface Limits {
   readonly uploads: number | null;
 }
 
-/** Of an agent or API key; in bytes: `day` what it may bring on one UTC day, `file` its largest file. */
+/** Of an agent, API key or SFTP account; in bytes: `day` what it may bring on one UTC day, `file` its largest file. */
 export interface BearerLimits extends Limits {
   readonly day: number | null;
   readonly file: number | null;

@@ -155,6 +155,23 @@ export interface Tables {
     created_at: number;
     revoked_at: number | null;
   };
+  sftp_accounts: {
+    id: string;
+    user_name: string;
+    client: string;
+    source: string | null;
+    default_source: string;
+    access: "write" | "read-write";
+    removals: "record" | "refuse";
+    history: 0 | 1;
+    receipts: 0 | 1;
+    password_hash: string | null;
+    created_at: number;
+    revoked_at: number | null;
+    last_login_at: number | null;
+    last_login_from: string | null;
+  };
+  sftp_keys: { account_id: string; fingerprint: string; public_key: string; comment: string };
   webhooks: {
     id: string;
     url: string;

@@ -1,4 +1,4 @@
-/** Requests of a client, an agent or an API key in a window of time that goes along with them. */
+/** Requests of a client, an agent, an API key or an SFTP account in a window of time that goes along with them. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Frequency, formatDuration } from "@tributary/shared/units.ts";
 import { Budget, type Standing } from "./budget.ts";

@@ -1,16 +1,16 @@
-/** Who is limited by what: a client, and inside it the agent or API key that asks, where that has a limit of its own. */
+/** Who is limited by what: a client, and inside it the agent, API key or SFTP account that asks, where that has a limit of its own. */
 import type { BearerLimits, Limits } from "../ledger/limits.ts";
 
 export interface Subject<Most> {
-  readonly kind: "client" | "agent" | "key";
-  /** The client's name, or the id of the agent or key. */
+  readonly kind: "client" | Bearer["kind"];
+  /** The client's name, or the id of the agent, key or account. */
   readonly name: string;
   readonly most: Most;
 }
 
 /** What limits need to know of a principal. */
 export interface Bearer {
-  readonly kind: "agent" | "key";
+  readonly kind: "agent" | "key" | "account";
   readonly id: string;
   readonly limits?: BearerLimits;
   readonly clientLimits?: ReadonlyMap<string, Limits>;
@@ -38,7 +38,12 @@ export function keyOf({ kind, name }: Pick<Subject<unknown>, "kind" | "name">): 
   return `${kind} ${name}`;
 }
 
-const KINDS = { client: "the client", agent: "the agent", key: "the API key" } as const;
+const KINDS = {
+  client: "the client",
+  agent: "the agent",
+  key: "the API key",
+  account: "the SFTP account",
+} as const satisfies Record<Subject<unknown>["kind"], string>;
 
 /** As people read it: the client "demo". */
 export function called({ kind, name }: Pick<Subject<unknown>, "kind" | "name">): string {

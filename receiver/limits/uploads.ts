@@ -1,5 +1,5 @@
 /**
- * Uploads at once of a client, an agent or an API key, over all receivers. This receiver has as many slots as it needs
+ * Uploads at once of a client, an agent, an API key or an SFTP account, over all receivers. This receiver has as many slots as it needs
  * and gives back within half a second what it no longer does, so that a stream of small files asks nobody.
  */
 import type { Counts } from "./counts.ts";

@@ -64,7 +64,7 @@ export function pathOf({ name }: Pick<TarEntry, "name">): Buffer {
 function captureIdOf({ principal, key }: BundleTarget, pathEncoded: string): string {
   if (key !== undefined)
     return `${key}:${createHash("sha256").update(pathEncoded).digest("hex").slice(0, 32)}`;
-  if (principal.kind === "key") return randomUUID();
+  if (principal.kind !== "agent") return randomUUID();
   throw new ProblemError("request-invalid", `an agent must send ${PAX.captureId} with every entry`);
 }
 
