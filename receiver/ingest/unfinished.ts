@@ -51,6 +51,8 @@ export class Piecemeal {
   readonly #file: UnfinishedFile;
   readonly #claim: Claim;
   #at: Whereabouts;
+  /** Bytes that the claim knows of. */
+  #counted = 0;
   /** As the sender said, RFC 3339. */
   modifiedAt: string | null = null;
   /** Its sender closed it, all of it written: only its name is not the last one yet. */
@@ -58,6 +60,8 @@ export class Piecemeal {
   touchedAt: number;
   /** Handles that have it open. */
   users = 0;
+  /** Why something of it did not come in: then it can only be begun again. */
+  failure: unknown;
 
   constructor(
     all: UnfinishedUploads,
@@ -93,14 +97,17 @@ export class Piecemeal {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    await this.#grow(position + bytes.length);
-    await this.#file.write(bytes, position);
+    await this.#change(async () => {
+      await this.#grow(position + bytes.length);
+      await this.#file.write(bytes, position);
+    });
   }
 
   async resize(size: number): Promise<void> {
-    await this.#grow(size);
-    this.closed = false;
-    await this.#file.resize(size);
+    await this.#change(async () => {
+      await this.#grow(size);
+      await this.#file.resize(size);
+    });
   }
 
   async read(position: number, length: number): Promise<Buffer> {
@@ -124,6 +131,7 @@ export class Piecemeal {
   /** It is over after this, whatever becomes of it. */
   async commit(principal: Principal, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
     try {
+      if (this.failure !== undefined) throw this.failure;
       const staged = await this.#file.finish().catch((cause: unknown) => Promise.reject(lakeProblem(cause)));
       const { bearer: _bearer, ...at } = this.#at;
       const delivery = {
@@ -146,16 +154,25 @@ export class Piecemeal {
     await this.#file.discard();
   }
 
+  async #change(work: () => Promise<void>): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    this.closed = false;
+    this.touchedAt = this.#all.parts.now();
+    try {
+      await work();
+    } catch (error) {
+      this.failure = lakeProblem(error);
+      throw this.failure;
+    }
+  }
+
   /** Quota and disk are asked before the bytes are taken. */
   async #grow(size: number): Promise<void> {
-    this.touchedAt = this.#all.parts.now();
     const more = size - this.#counted;
     if (more <= 0) return;
     this.#counted = size;
     await this.#claim.arrived(more);
   }
-
-  #counted = 0;
 }
 
 export class UnfinishedUploads {

@@ -84,7 +84,9 @@ export class Unfinished implements UnfinishedFile {
     if (this.#fault !== undefined) throw this.#fault;
     if (bytes.length === 0) return;
     if (position !== this.#size) return await this.#writeApart(bytes, position);
-    this.#gathered.push(bytes);
+    // A view of something much larger would keep all of that, for as long as the file stays in memory.
+    const own = !this.#spilled && bytes.buffer.byteLength > 2 * bytes.length ? Uint8Array.from(bytes) : bytes;
+    this.#gathered.push(own);
     this.#held += bytes.length;
     this.#extents.add(position, position + bytes.length);
     this.#size = position + bytes.length;

@@ -1,0 +1,77 @@
+/** The names in a folder, page by page, so that no folder is ever in memory as a whole. */
+import { decodePath } from "@tributary/shared/path.ts";
+import type { FileNode, Node } from "../../tree/tree.ts";
+import { type Look } from "./attributes.ts";
+import { lastSegment } from "./place.ts";
+import { lookOf, type Seen } from "./sight.ts";
+import { mayRead, type Visit } from "./visit.ts";
+
+export interface Listed {
+  readonly name: Buffer;
+  readonly look: Look;
+}
+
+const PAGE = 1000;
+
+/** What is right inside it, in front of which stands what the account has under way there. */
+export async function* listed(visit: Visit, folder: Extract<Seen, { kind: "folder" }>): AsyncGenerator<Listed> {
+  const itself = lookOf(visit, folder);
+  yield { name: Buffer.from("."), look: itself };
+  yield { name: Buffer.from(".."), look: itself };
+  if (folder.source !== undefined) {
+    yield* inside(visit, folder.source, folder.pathEncoded, new Set());
+    return;
+  }
+  const sources = await sourcesOf(visit);
+  for (const name of sources) yield { name: Buffer.from(name), look: itself };
+  // A file of this name would be hidden by the source.
+  for await (const one of inside(visit, visit.account.defaultSource, "", sources))
+    if (one.look.kind === "file") yield one;
+}
+
+async function sourcesOf({ rooms, view, account, client }: Visit): Promise<ReadonlySet<string>> {
+  const { source: bound, id } = account.principal;
+  const seen = await rooms.trees.now.sources(view);
+  const begun = rooms.unfinished.sourcesOf(id, client);
+  return new Set([...seen, ...begun, ...(bound === undefined ? [] : [bound])].toSorted());
+}
+
+async function* inside(
+  visit: Visit,
+  source: string,
+  folder: string,
+  hidden: ReadonlySet<string>,
+): AsyncGenerator<Listed> {
+  const { rooms, view, account, client } = visit;
+  const shown = new Set<string>(hidden);
+  const head = folder === "" ? "" : `${folder}/`;
+  for (const one of [...rooms.unfinished.of(account.principal.id, client, source)]) {
+    if (!one.at.pathEncoded.startsWith(head)) continue;
+    const [name = "", ...deeper] = one.at.pathEncoded.slice(head.length).split("/");
+    if (shown.has(name)) continue;
+    shown.add(name);
+    const target = { source, path: decodePath(head + name), pathEncoded: head + name };
+    const what: Seen =
+      deeper.length === 0
+        ? { kind: "unfinished", target, one }
+        : { kind: "folder", source, pathEncoded: head + name, madeAt: undefined };
+    yield { name: decodePath(name), look: lookOf(visit, what) };
+  }
+  for (let after: string | undefined; ; ) {
+    const page = await rooms.trees.now.list(view, source, folder, { after, limit: PAGE });
+    for (const node of page.nodes) {
+      const name = node.pathEncoded.slice(head.length);
+      if (!shown.has(name)) yield { name: decodePath(name), look: lookOfNode(visit, source, node) };
+    }
+    if (page.next === undefined) return;
+    after = page.next;
+  }
+}
+
+function lookOfNode(visit: Visit, source: string, node: Node): Look {
+  if (node.kind === "folder")
+    return lookOf(visit, { kind: "folder", source, pathEncoded: node.pathEncoded, madeAt: node.madeAt });
+  return lookOf(visit, { kind: "version", target: { source, path: NOTHING, pathEncoded: node.pathEncoded }, node });
+}
+
+const NOTHING = Buffer.alloc(0);

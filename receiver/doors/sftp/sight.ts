@@ -1,0 +1,104 @@
+/**
+ * What is there for an SFTP client: the newest version of each path, as the tree has it; and in front of it what this
+ * account itself has under way. One who may not read sees what it sent, and no more.
+ */
+import type { Piecemeal } from "../../ingest/unfinished.ts";
+import type { FileNode } from "../../tree/tree.ts";
+import type { Look } from "./attributes.ts";
+import { encodedOf, type Place } from "./place.ts";
+import { mayRead, type Visit } from "./visit.ts";
+
+/** A path inside a source, which may be put there. */
+export interface Target {
+  readonly source: string;
+  readonly path: Buffer;
+  readonly pathEncoded: string;
+}
+
+export type Seen =
+  /** `source` undefined: the root. `path`: "" is the source itself. */
+  | { readonly kind: "folder"; readonly source: string | undefined; readonly pathEncoded: string; readonly madeAt: string | undefined }
+  | { readonly kind: "version"; readonly target: Target; readonly node: FileNode }
+  | { readonly kind: "unfinished"; readonly target: Target; readonly one: Piecemeal };
+
+const ROOT: Seen = { kind: "folder", source: undefined, pathEncoded: "", madeAt: undefined };
+
+/** Undefined when there is nothing. */
+export async function seen(visit: Visit, place: Place): Promise<Seen | undefined> {
+  if (place.kind === "root") return ROOT;
+  if (place.kind === "area") return undefined;
+  if (place.kind === "top") {
+    const source = await sourceNamed(visit, place.name);
+    if (source !== undefined) return source;
+  }
+  const target = targetOf(visit, place);
+  return target && (await seenAt(visit, target));
+}
+
+/** Where a file of this place lies, or would. */
+export function targetOf({ account }: Visit, place: Place): Target | undefined {
+  if (place.kind !== "top" && place.kind !== "inside") return undefined;
+  const path = place.kind === "top" ? place.name : place.path;
+  const pathEncoded = encodedOf(path);
+  if (pathEncoded === undefined) return undefined;
+  return { source: place.kind === "top" ? account.defaultSource : place.source, path, pathEncoded };
+}
+
+/** A source that this account sees, or is bound to. */
+export async function sourceNamed(visit: Visit, name: Buffer): Promise<Seen | undefined> {
+  const source = name.toString("latin1");
+  const { account, client, view, rooms } = visit;
+  const { source: bound, id } = account.principal;
+  if (bound !== undefined && source !== bound) return undefined;
+  const found = await rooms.trees.now.find(view, source, "");
+  const folder = { kind: "folder", source, pathEncoded: "" } as const;
+  if (found?.kind === "folder") return { ...folder, madeAt: found.madeAt };
+  const begun = source === bound || rooms.unfinished.sourcesOf(id, client).includes(source);
+  // Its files are seen in `/`: as a folder it is there when it has something, like any other.
+  return begun ? { ...folder, madeAt: undefined } : undefined;
+}
+
+async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
+  const { source, pathEncoded } = target;
+  const { rooms, view } = visit;
+  const one = underWay(visit, target);
+  if (one !== undefined) return { kind: "unfinished", target, one };
+  const found = await rooms.trees.now.find(view, source, pathEncoded);
+  if (found?.kind === "folder") return { kind: "folder", source, pathEncoded, madeAt: found.madeAt };
+  if (found !== undefined) return { kind: "version", target, node: found };
+  return isBegun(visit, source, pathEncoded)
+    ? { kind: "folder", source, pathEncoded, madeAt: undefined }
+    : undefined;
+}
+
+export function underWay({ rooms, account, client }: Visit, { source, pathEncoded }: Target): Piecemeal | undefined {
+  return rooms.unfinished.find({ bearer: account.principal.id, client, source, pathEncoded });
+}
+
+/** Whether something is under way below this folder. */
+function isBegun({ rooms, account, client }: Visit, source: string, folder: string): boolean {
+  for (const { at } of rooms.unfinished.of(account.principal.id, client, source))
+    if (at.pathEncoded.startsWith(`${folder}/`)) return true;
+  return false;
+}
+
+export function lookOf(visit: Visit, what: Seen): Look {
+  const now = visit.rooms.now();
+  const { acts } = visit.account.principal;
+  const common = { readable: mayRead(visit), writable: acts.has("write") };
+  switch (what.kind) {
+    case "folder":
+      return { ...common, kind: "folder", size: 0, modified: what.madeAt === undefined ? now : Date.parse(what.madeAt) };
+    case "version":
+      return { ...common, kind: "file", size: what.node.size, modified: modifiedOf(what.node) };
+    case "unfinished": {
+      const { modifiedAt, touchedAt, size } = what.one;
+      const modified = modifiedAt === null ? touchedAt : Date.parse(modifiedAt);
+      return { ...common, kind: "file", size, modified };
+    }
+  }
+}
+
+export function modifiedOf(node: Pick<FileNode, "modifiedAt" | "receivedAt">): number {
+  return Date.parse(node.modifiedAt ?? node.receivedAt);
+}

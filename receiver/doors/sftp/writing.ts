@@ -1,0 +1,191 @@
+/**
+ * A file that an SFTP client has open to write. Nothing of it is a version before the client closes it, all of it
+ * written, under a name that is not temporary. A file that is opened without being emptied begins as its newest version.
+ */
+import { decodePath } from "@tributary/shared/path.ts";
+import type { Piecemeal } from "../../ingest/unfinished.ts";
+import type { FileNode } from "../../tree/tree.ts";
+import { attributesOf, type Look, timeOf } from "./attributes.ts";
+import type { Handle } from "./handles.ts";
+import { lastSegment } from "./place.ts";
+import { refuse } from "./refusal.ts";
+import { lookOf, type Target } from "./sight.ts";
+import { mayRead, type Visit } from "./visit.ts";
+import type { Attributes } from "./wire.ts";
+
+export interface WritingOptions {
+  /** What is under way there already, or is begun now. */
+  readonly one?: Piecemeal | undefined;
+  /** The version that it alters. */
+  readonly base?: FileNode | undefined;
+  /** Every write goes to the end, whatever its offset says. */
+  readonly append: boolean;
+}
+
+/** Throws what refuses an upload before its first byte. */
+export async function openToWrite(visit: Visit, target: Target, options: WritingOptions & { begin: boolean }): Promise<Handle> {
+  const release = await placeFor(visit);
+  try {
+    const one = options.begin ? await begin(visit, target) : options.one;
+    return new Writing(visit, target, { ...options, one }, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** As long as the file is open it counts among the uploads. */
+async function placeFor({ rooms, account, client }: Visit): Promise<() => void> {
+  const there = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
+  const holding = rooms.hold(account, client, () => {
+    there.resolve();
+    return over.promise;
+  });
+  holding.catch(there.reject);
+  await there.promise;
+  return () => over.resolve();
+}
+
+async function begin({ rooms, account, client }: Visit, { source, pathEncoded }: Target): Promise<Piecemeal> {
+  return await rooms.unfinished.begin(account.principal, { client, source, pathEncoded });
+}
+
+/** A new file with the bytes of a version, closed by nobody yet. */
+export async function beginAs(visit: Visit, target: Target, base: FileNode): Promise<Piecemeal> {
+  const one = await begin(visit, target);
+  try {
+    const bytes = await visit.rooms.lake.read(base.key);
+    if (bytes === undefined) throw refuse.failure(`lake-unavailable: the lake does not give ${base.versionId} back`);
+    let at = 0;
+    for await (const chunk of bytes as AsyncIterable<Buffer>) {
+      await one.write(chunk, at);
+      at += chunk.length;
+    }
+    return one;
+  } catch (error) {
+    await one.discard();
+    throw error;
+  }
+}
+
+class Writing implements Handle {
+  readonly what = "file to write";
+  readonly #visit: Visit;
+  readonly #target: Target;
+  readonly #append: boolean;
+  readonly #release: () => void;
+  #base: FileNode | undefined;
+  #one: Piecemeal | undefined;
+
+  constructor(visit: Visit, target: Target, { one, base, append }: WritingOptions, release: () => void) {
+    this.#visit = visit;
+    this.#target = target;
+    this.#append = append;
+    this.#release = release;
+    this.#base = base;
+    this.#one = one;
+    if (one !== undefined) one.users += 1;
+  }
+
+  attributes(): Attributes {
+    return attributesOf(this.#look());
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    if (!mayRead(this.#visit)) throw refuse.denied("this account may not read");
+    const one = await this.#begun();
+    if (offset >= one.size) throw refuse.end();
+    return await one.read(offset, length);
+  }
+
+  async write(bytes: Buffer, offset: number): Promise<void> {
+    const one = await this.#begun();
+    await one.write(bytes, this.#append ? one.size : offset);
+  }
+
+  async set({ size, modified }: Attributes): Promise<void> {
+    if (size === 0 && this.#one === undefined) {
+      this.#base = undefined;
+      await this.#begun();
+    } else if (size !== undefined) await (await this.#begun()).resize(size);
+    if (modified === undefined) return;
+    const modifiedAt = timeOf(modified);
+    if (this.#one !== undefined) {
+      this.#one.modifiedAt = modifiedAt;
+      return;
+    }
+    const { rooms, view } = this.#visit;
+    const { source, pathEncoded } = this.#target;
+    const versionId = this.#base?.versionId;
+    if (versionId !== undefined)
+      await rooms.trees.changes.setModified(view, source, pathEncoded, { versionId, modifiedAt });
+  }
+
+  async sync(): Promise<void> {
+    await this.#one?.keep();
+  }
+
+  async close(): Promise<string> {
+    try {
+      const one = this.#one;
+      if (one === undefined) return "nothing was written";
+      one.users -= 1;
+      if (one.users > 0) return "others write to it still: it is recorded when the last one closes it";
+      return await this.#end(one);
+    } finally {
+      this.#release();
+    }
+  }
+
+  async abandon(): Promise<void> {
+    try {
+      const one = this.#one;
+      if (one === undefined) return;
+      one.users -= 1;
+      if (one.users > 0) return;
+      if (one.size === 0 || one.failure !== undefined) await one.discard();
+      else await this.#visit.rooms.unfinished.leave(one);
+    } catch {
+      // Nobody is there to be told; what is not kept is sent again.
+    } finally {
+      this.#release();
+    }
+  }
+
+  async #end(one: Piecemeal): Promise<string> {
+    const { rooms, account, stillAllowed } = this.#visit;
+    const missing = one.failure === undefined ? one.missing() : undefined;
+    if (missing !== undefined) {
+      await rooms.unfinished.leave(one);
+      throw refuse.failure(
+        `length-mismatch: bytes ${missing.start} to ${missing.end - 1} were never written; nothing was recorded, write them or send the file again`,
+      );
+    }
+    // It may have been renamed while it was open.
+    if (one.failure === undefined && rooms.isTemporary(lastSegment(decodePath(one.at.pathEncoded)))) {
+      one.closed = true;
+      await rooms.unfinished.leave(one);
+      return "it is recorded when it is renamed";
+    }
+    const { status, versionId } = await one.commit(account.principal, stillAllowed);
+    return `${status} ${versionId}`;
+  }
+
+  async #begun(): Promise<Piecemeal> {
+    if (this.#one === undefined) {
+      this.#one = await (this.#base === undefined
+        ? begin(this.#visit, this.#target)
+        : beginAs(this.#visit, this.#target, this.#base));
+      this.#one.users += 1;
+    }
+    return this.#one;
+  }
+
+  #look(): Look {
+    const target = this.#target;
+    if (this.#one !== undefined) return lookOf(this.#visit, { kind: "unfinished", target, one: this.#one });
+    if (this.#base !== undefined) return lookOf(this.#visit, { kind: "version", target, node: this.#base });
+    return { kind: "file", size: 0, modified: this.#visit.rooms.now(), readable: false, writable: true };
+  }
+}
