@@ -6,8 +6,9 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { named, type Writer } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 
-/** `site`: its UUID. `authority`: SHA-256 of the certificate. `receipt`: the key's thumbprint. `secrets`: SHA-256 of the key. */
-export type KeyKind = "site" | "authority" | "receipt" | "secrets";
+/** `site`: its UUID. `authority`: SHA-256 of the certificate. `receipt`: the key's thumbprint. `secrets`: SHA-256 of the key. `sftp-host`: as ssh-keygen has it. */
+const KINDS = ["site", "authority", "receipt", "secrets", "sftp-host"] as const;
+export type KeyKind = (typeof KINDS)[number];
 export type Fingerprints = Readonly<Record<KeyKind, readonly string[]>>;
 
 /** What the ledger knows. */
@@ -15,7 +16,10 @@ export async function knownFingerprints(db: Database | Writer): Promise<Fingerpr
   const rows = await named(() => db.selectFrom("site_keys").selectAll().execute());
   const of = (kind: KeyKind): string[] =>
     rows.filter((row) => row.kind === kind).map((row) => row.fingerprint);
-  return { site: of("site"), authority: of("authority"), receipt: of("receipt"), secrets: of("secrets") };
+  return {
+    ...{ site: of("site"), authority: of("authority"), receipt: of("receipt"), secrets: of("secrets") },
+    "sftp-host": of("sftp-host"),
+  };
 }
 
 /** Adds what the ledger does not know yet. */
@@ -30,7 +34,9 @@ export async function recordFingerprints(trx: Writer, kind: KeyKind, fingerprint
 
 /** Throws `keys-refused` when the folder holds a key that the ledger does not know. */
 export function refuseOthers(folder: string, held: Fingerprints, known: Fingerprints): void {
-  for (const kind of ["site", "authority", "receipt", "secrets"] as const) {
+  for (const kind of KINDS) {
+    // An operator may bring these before the SFTP door is needed for the first time.
+    if (kind === "sftp-host" && known[kind].length === 0) continue;
     const other = held[kind].find((fingerprint) => !known[kind].includes(fingerprint));
     if (other !== undefined)
       throw new ProblemError(

@@ -17,7 +17,9 @@ import { knownFingerprints, refuseOthers } from "./fingerprints.ts";
 import { fileMarks, keyFiles } from "./folder.ts";
 import { publish, signingKey } from "./receiptkeys.ts";
 import { openSecret } from "./secretskey.ts";
+import { requireSftpHostKeys } from "./sftp-hosting.ts";
 import { codeTrustOf, fingerprintsOf, prepareSite, readSite, type SiteFiles } from "./site.ts";
+import type { SshPrivateKey } from "./ssh-private-key.ts";
 
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 
@@ -41,6 +43,8 @@ export interface SiteKeys {
   readonly signReceipt: SignReceipt;
   /** A secret of the ledger that was closed for this owner; undefined when this folder has not the key for it. */
   openSecret(closed: string, owner: string): string | undefined;
+  /** What proves this receiver at the SFTP door, preferred first. Made when the site first asks. Throws `keys-refused`. */
+  sftpHostKeys(): Promise<readonly SshPrivateKey[]>;
   jwks(): Jwks;
   trust(): TrustSet;
   /** How an enrolment code tells its agent to trust this receiver. */
@@ -130,6 +134,7 @@ export async function openKeys(settings: KeysSettings): Promise<SiteKeys> {
     },
     openSecret: (closed, owner) =>
       files.secretsKey === undefined ? undefined : openSecret(files.secretsKey, closed, owner),
+    sftpHostKeys: () => requireSftpHostKeys(db, folder, now()),
     jwks: () => publish(files.receiptKeys),
     trust: () => trustOf(files.authorities, tls !== undefined),
     codeTrust: () => codeTrustOf(files, tls !== undefined),

@@ -23,6 +23,8 @@ import {
 import { openFolder, readKeyFile, writeKeyFile } from "./folder.ts";
 import { makeReceiptKey, type ReceiptKey, readReceiptKeys, writeReceiptKey } from "./receiptkeys.ts";
 import { readSecretsKey, secretsFingerprint, writeSecretsKey } from "./secretskey.ts";
+import { readSftpHostKeys } from "./sftp-hostkeys.ts";
+import type { SshPrivateKey } from "./ssh-private-key.ts";
 
 const siteFile = z.object({ site: uuid });
 
@@ -34,6 +36,8 @@ export interface SiteFiles {
   readonly receiptKeys: readonly ReceiptKey[];
   /** Undefined on a site of before that has not needed it yet. */
   readonly secretsKey: Buffer | undefined;
+  /** Preferred first; none until the SFTP door is needed. */
+  readonly sftpHostKeys: readonly SshPrivateKey[];
 }
 
 /**
@@ -99,6 +103,7 @@ export function readSite(folder: string, now: number): SiteFiles {
     authorities: readAuthorities(folder, now),
     receiptKeys: readReceiptKeys(folder),
     secretsKey: readSecretsKey(folder),
+    sftpHostKeys: readSftpHostKeys(folder),
   };
 }
 
@@ -113,6 +118,7 @@ export function fingerprintsOf(files: SiteFiles): Fingerprints {
     authority: authorityFingerprints(files.authorities),
     receipt: files.receiptKeys.map((key) => key.kid),
     secrets: files.secretsKey === undefined ? [] : [secretsFingerprint(files.secretsKey)],
+    "sftp-host": files.sftpHostKeys.map((key) => key.fingerprint),
   };
 }
 

@@ -20,11 +20,14 @@ interface Wrong {
 
 export class Guesses {
   readonly #now: () => number;
+  readonly #most: number;
   readonly #known = new Map<string, number>();
   readonly #wrong = new Map<string, Wrong>();
 
-  constructor(now: () => number = () => performance.now()) {
+  /** `most`: different wrong credentials of one address in a minute. */
+  constructor(now: () => number = () => performance.now(), most = MOST_GUESSES) {
     this.#now = now;
+    this.#most = most;
   }
 
   /** ms until these credentials are looked at; 0: now. */
@@ -35,7 +38,7 @@ export class Guesses {
     const name = nameOf(credentials);
     if ((this.#known.get(name) ?? Number.NEGATIVE_INFINITY) > now - KNOWN_MS) return 0;
     const repeats = wrong.repeats.get(name);
-    const spent = repeats === undefined ? wrong.repeats.size >= MOST_GUESSES : repeats >= MOST_REPEATS;
+    const spent = repeats === undefined ? wrong.repeats.size >= this.#most : repeats >= MOST_REPEATS;
     return spent ? wrong.endsAt - now : 0;
   }
 
