@@ -14,6 +14,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   msibuild: "msitools",
   osslsigncode: "osslsigncode",
   gpg: "gpg",
+  "g++": "g++",
+  "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
   "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64",
   "x86_64-w64-mingw32-windres": "binutils-mingw-w64-x86-64",
   "x86_64-w64-mingw32-windmc": "binutils-mingw-w64-x86-64",
