@@ -50,6 +50,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
+  "receiver/tree": ["receiver/ledger"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
   "receiver/ingest": [
     "receiver/inspection",
@@ -68,6 +69,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/limits",
     "receiver/openapi",
     "receiver/tail",
+    "receiver/tree",
     "receiver/lake",
     "receiver/ledger",
     "receiver/version.ts",
@@ -78,6 +80,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/identity",
     "receiver/limits",
     "receiver/tail",
+    "receiver/tree",
     "receiver/lake",
     "receiver/ledger",
   ],

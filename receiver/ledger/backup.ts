@@ -32,6 +32,7 @@ export const TABLE_KEYS = {
   entries: ["seq"],
   heads: ["client", "source", "path_hash"],
   unchanged_captures: ["client", "capture_id"],
+  modified_later: ["version_id"],
   segments: ["id"],
   uploads: ["id"],
   upload_parts: ["upload_id", "number"],

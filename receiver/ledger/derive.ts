@@ -1,4 +1,4 @@
-/** What follows from the entries: heads, usage, clients, and what of quarantine has become an entry. */
+/** What follows from the entries: heads, usage, clients, trees, and what of quarantine has become an entry. */
 import { sql } from "kysely";
 import type { Writer } from "./database.ts";
 
@@ -53,4 +53,10 @@ export async function deriveClients(trx: Writer): Promise<void> {
     where not exists (select 1 from clients where clients.name = entries.client) group by client`.execute(
     trx,
   );
+}
+
+/** Entries may have other numbers now: `receiver/tree` reads all of them anew when somebody looks. */
+export async function forgetTrees(trx: Writer): Promise<void> {
+  for (const table of ["tree_state", "tree_files", "tree_removed", "tree_folders"])
+    await sql`delete from ${sql.table(table)}`.execute(trx);
 }

@@ -72,6 +72,7 @@ export interface Tables {
     committed_at: number;
     receipt: string;
   };
+  modified_later: { version_id: string; modified_at: string };
   segments: { id: string; date: string; committed_at: number; written_at: number | null };
   uploads: {
     id: string;

@@ -1,0 +1,52 @@
+-- Up to which entry the tree of a client is. Who changes the tree holds this row.
+CREATE TABLE tree_state (
+  client TEXT PRIMARY KEY,
+  seq    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Files that are there now, in the order of their names within their folder. parent_hash: the SHA-256 of the folder's path.
+-- name_key: the name, or the begin of one that is longer than index rows may be with a hash of it. seq: the newest entry.
+CREATE TABLE tree_files (
+  client      TEXT    NOT NULL,
+  parent_hash TEXT    NOT NULL,
+  source      TEXT    NOT NULL,
+  name_key    TEXT    NOT NULL,
+  seq         INTEGER NOT NULL,
+  bearer      TEXT    NOT NULL,
+  PRIMARY KEY (client, parent_hash, source, name_key)
+) STRICT, WITHOUT ROWID;
+
+-- Files that were removed. One that came back since then stands in tree_files, and still here: there it counts.
+CREATE TABLE tree_removed (
+  client      TEXT    NOT NULL,
+  parent_hash TEXT    NOT NULL,
+  source      TEXT    NOT NULL,
+  name_key    TEXT    NOT NULL,
+  seq         INTEGER NOT NULL,
+  bearer      TEXT    NOT NULL,
+  PRIMARY KEY (client, parent_hash, source, name_key)
+) STRICT, WITHOUT ROWID;
+
+-- Folders, one row for each bearer who has a part in one; a source is the folder whose parent_hash and name are empty.
+-- holds: the bearer's files and folders right inside that are there now. made: the bearer made it, so it stays without any.
+-- brought: the bearer has at some time sent something from below it.
+CREATE TABLE tree_folders (
+  client      TEXT    NOT NULL,
+  parent_hash TEXT    NOT NULL,
+  source      TEXT    NOT NULL,
+  name_key    TEXT    NOT NULL,
+  bearer      TEXT    NOT NULL,
+  name        TEXT    NOT NULL,
+  made        INTEGER NOT NULL CHECK (made IN (0, 1)),
+  brought     INTEGER NOT NULL CHECK (brought IN (0, 1)),
+  holds       INTEGER NOT NULL CHECK (holds >= 0),
+  made_at     INTEGER NOT NULL,
+  PRIMARY KEY (client, parent_hash, source, name_key, bearer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tree_folders_only_made ON tree_folders (client, bearer) WHERE brought = 0;
+
+-- When a version's file was modified, as its sender told after the commit.
+CREATE TABLE modified_later (
+  version_id  TEXT PRIMARY KEY,
+  modified_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,86 @@
+/** What some entries, each the newest of its path, change of a client's files. */
+import { sql } from "kysely";
+import { chunks, rows } from "../ledger/chunks.ts";
+import type { FolderChanges } from "./folders.ts";
+import { parentOf, placeOf } from "./place.ts";
+import type { FileTable, TreeDatabase } from "./schema.ts";
+
+export interface Newest {
+  readonly seq: number;
+  readonly kind: "version" | "removal";
+  readonly source: string;
+  readonly path_encoded: string;
+  readonly bearer: string;
+  readonly received_at: number;
+}
+
+/** Writes the files, and tells `folders` which of them came and went. At most CHUNK entries. */
+export async function putFiles(
+  trx: TreeDatabase,
+  client: string,
+  newest: readonly Newest[],
+  folders: FolderChanges,
+): Promise<void> {
+  if (newest.length === 0) return;
+  const files = newest.map((entry) => ({ entry, row: rowOf(client, entry) }));
+  const before = await bearersOf(trx, client, files);
+  for (const { entry, row } of files) {
+    const was = before.get(keyOf(row).join("\0"));
+    const is = entry.kind === "version" ? entry.bearer : undefined;
+    if (was === is) continue;
+    const part = { source: entry.source, path: parentOf(entry.path_encoded) };
+    if (was !== undefined) folders.hold({ ...part, bearer: was }, -1, entry.received_at);
+    if (is !== undefined) folders.hold({ ...part, bearer: is }, 1, entry.received_at);
+  }
+  const removed = files.filter(({ entry }) => entry.kind !== "version").map(({ row }) => row);
+  const there = files.filter(({ entry }) => entry.kind === "version").map(({ row }) => row);
+  if (there.length > 0) await putRows(trx, "tree_files", there);
+  if (removed.length > 0) {
+    await putRows(trx, "tree_removed", removed);
+    await trx.deleteFrom("tree_files").where("client", "=", client).where(among(removed)).execute();
+  }
+}
+
+function rowOf(client: string, { source, path_encoded, seq, bearer }: Newest): FileTable {
+  return { client, ...placeOf(path_encoded), source, seq, bearer };
+}
+
+function keyOf({ parent_hash, source, name_key }: Omit<FileTable, "client" | "seq" | "bearer">): string[] {
+  return [parent_hash, source, name_key];
+}
+
+function among(files: readonly FileTable[]) {
+  return sql<boolean>`(parent_hash, source, name_key) in (${rows(files.map(keyOf))})`;
+}
+
+/** Who brought those that are there already. */
+async function bearersOf(
+  trx: TreeDatabase,
+  client: string,
+  files: readonly { readonly row: FileTable }[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const some of chunks(files.map(({ row }) => row))) {
+    const query = trx.selectFrom("tree_files").select(["parent_hash", "source", "name_key", "bearer"]);
+    for (const row of await query.where("client", "=", client).where(among(some)).execute())
+      found.set(keyOf(row).join("\0"), row.bearer);
+  }
+  return found;
+}
+
+async function putRows(
+  trx: TreeDatabase,
+  table: "tree_files" | "tree_removed",
+  files: readonly FileTable[],
+): Promise<void> {
+  await trx
+    .insertInto(table)
+    .values(files)
+    .onConflict((oc) =>
+      oc.columns(["client", "parent_hash", "source", "name_key"]).doUpdateSet((eb) => ({
+        seq: eb.ref("excluded.seq"),
+        bearer: eb.ref("excluded.bearer"),
+      })),
+    )
+    .execute();
+}

@@ -1,0 +1,105 @@
+/**
+ * Brings trees up to the ledger, a bounded number of entries in a transaction, so that commits never wait long for it and
+ * its memory does not grow. Of each path only the newest entry counts, so it does not matter how far a tree was behind.
+ */
+import { setImmediate as breathe } from "node:timers/promises";
+import { sql } from "kysely";
+import { named, writing } from "../ledger/database.ts";
+import type { Database } from "../ledger/schema.ts";
+import { type Newest, putFiles } from "./files.ts";
+import { FolderChanges } from "./folders.ts";
+import { parentOf } from "./place.ts";
+import { type TreeDatabase, withTree } from "./schema.ts";
+
+/** Entries of one transaction, at most. */
+const ENTRIES = 500;
+/** A path may have 2,048 folders: the transaction ends sooner where there are so many rows of them. */
+const FOLDERS = 5000;
+
+/** One catching up at a time for a client: whoever comes meanwhile waits for it, and looks again. */
+export class Follower {
+  readonly #db: TreeDatabase;
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(db: Database) {
+    this.#db = withTree(db);
+  }
+
+  /** With all that is committed by now; it does not run after what is committed meanwhile. */
+  async catchUp(client: string): Promise<void> {
+    const { last } = await positionOf(this.#db, client);
+    for (;;) {
+      await this.#running.get(client)?.catch(() => {});
+      const { at } = await positionOf(this.#db, client);
+      if (at >= last) return;
+      if (this.#running.has(client)) continue;
+      const run = this.#run(client, last).finally(() => this.#running.delete(client));
+      this.#running.set(client, run);
+      await run;
+    }
+  }
+
+  async #run(client: string, last: number): Promise<void> {
+    while ((await writing(this.#db, (trx) => step(withTree(trx), client))) < last) await breathe();
+  }
+}
+
+/** Takes the one place of who changes this client's tree, until the transaction ends. Gives up to which entry it is. */
+export async function lockTree(trx: TreeDatabase, client: string): Promise<number> {
+  const { seq } = await trx
+    .insertInto("tree_state")
+    .values({ client, seq: 0 })
+    .onConflict((oc) => oc.column("client").doUpdateSet((eb) => ({ seq: eb.ref("tree_state.seq") })))
+    .returning("seq")
+    .executeTakeFirstOrThrow();
+  return seq;
+}
+
+/** The client's newest entry, and up to which its tree is. */
+export async function positionOf(
+  db: TreeDatabase,
+  client: string,
+): Promise<{ readonly last: number; readonly at: number }> {
+  const newest = db
+    .selectFrom("entries")
+    .select("seq")
+    .where("client", "=", client)
+    .orderBy("seq", "desc")
+    .limit(1);
+  const state = db.selectFrom("tree_state").select("seq").where("client", "=", client);
+  const { rows } = await named(() =>
+    sql<{
+      last: number;
+      at: number;
+    }>`select coalesce((${newest}), 0) as last, coalesce((${state}), 0) as at`.execute(db),
+  );
+  return rows[0] as (typeof rows)[number];
+}
+
+async function step(trx: TreeDatabase, client: string): Promise<number> {
+  const at = await lockTree(trx, client);
+  const entries = await trx
+    .selectFrom("entries as e")
+    .leftJoin("heads as h", "h.seq", "e.seq")
+    .select(["e.seq", "e.kind", "e.source", "e.path_encoded", "e.bearer", "e.received_at", "h.seq as newest"])
+    .where("e.client", "=", client)
+    .where("e.seq", ">", at)
+    .orderBy("e.seq")
+    .limit(ENTRIES)
+    .execute();
+  const folders = new FolderChanges();
+  const newest: Newest[] = [];
+  let seq = at;
+  for (const entry of entries) {
+    const { source, bearer, path_encoded } = entry;
+    folders.bring({ source, bearer, path: parentOf(path_encoded) }, entry.received_at);
+    if (entry.newest !== null) newest.push(entry);
+    seq = entry.seq;
+    if (folders.size >= FOLDERS) break;
+  }
+  if (seq === at) return at;
+  await putFiles(trx, client, newest, folders);
+  await folders.apply(trx, client);
+  await trx.updateTable("tree_state").set({ seq }).where("client", "=", client).execute();
+  return seq;
+}

@@ -1,0 +1,116 @@
+/** Looking at a tree, as it is now or with all that ever was. */
+import { named } from "../ledger/database.ts";
+import { pathHash } from "../ledger/entry.ts";
+import type { Database } from "../ledger/schema.ts";
+import { type Follower, positionOf } from "./follow.ts";
+import { compareKeys } from "./place.ts";
+import { fileAt, filesIn, folderAt, foldersIn, type Keyed, removedIn, sourcesOf } from "./rows.ts";
+import { type TreeDatabase, withTree } from "./schema.ts";
+import type { Node, Page, RemovedNode, Tree, View } from "./tree.ts";
+
+/** A tree that is so many entries behind is brought up before it is looked at. */
+const FEW = 250;
+
+export class Look implements Tree<Node | RemovedNode> {
+  readonly #db: TreeDatabase;
+  readonly #follower: Follower;
+  readonly #ever: boolean;
+
+  constructor(db: Database, follower: Follower, ever: boolean) {
+    this.#db = withTree(db);
+    this.#follower = follower;
+    this.#ever = ever;
+  }
+
+  async sources(view: View): Promise<readonly string[]> {
+    await this.#follower.catchUp(view.client);
+    return await named(() => sourcesOf(this.#db, view, this.#ever));
+  }
+
+  async find(view: View, source: string, pathEncoded: string): Promise<Node | RemovedNode | undefined> {
+    if (!sees(view, source)) return undefined;
+    await this.#upTo(view.client, source, pathEncoded);
+    const [folder, file] = await named(() =>
+      Promise.all([
+        folderAt(this.#db, view, source, pathEncoded, this.#ever),
+        pathEncoded === "" ? undefined : fileAt(this.#db, view, source, pathHash(pathEncoded)),
+      ]),
+    );
+    if (folder !== undefined) return folder;
+    return file?.kind === "removed" && !this.#ever ? undefined : file;
+  }
+
+  async list(
+    view: View,
+    source: string,
+    folder: string,
+    { after = "", limit }: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<Page<Node | RemovedNode>> {
+    if (!sees(view, source)) return { nodes: [], next: undefined };
+    await this.#follower.catchUp(view.client);
+    const range = { source, parent_hash: pathHash(folder), after, limit: limit + 1 };
+    const [folders, files, removed] = await named(() =>
+      Promise.all([
+        foldersIn(this.#db, view, folder, range, this.#ever),
+        filesIn(this.#db, view, range),
+        this.#ever ? removedIn(this.#db, view, range) : [],
+      ]),
+    );
+    // One that came back is no more removed, one that is a folder now is a folder.
+    const there = this.#ever ? merged(folders, first(files, removed)) : first(folders, files);
+    const keys = new Set(there.map(({ key }) => key));
+    if (keys.size <= limit) return { nodes: there.map(({ node }) => node), next: undefined };
+    const next = [...keys][limit - 1] as string;
+    const end = there.findLastIndex(({ key }) => key === next);
+    return { nodes: there.slice(0, end + 1).map(({ node }) => node), next };
+  }
+
+  /**
+   * A file's newest entry is known without the tree, and mostly nothing below the path is new: then nobody waits for a
+   * transaction, as after each of many small files.
+   */
+  async #upTo(client: string, source: string, pathEncoded: string): Promise<void> {
+    const { last, at } = await positionOf(this.#db, client);
+    if (at >= last) return;
+    const behind = this.#db
+      .selectFrom("entries")
+      .select(["source", "path_encoded"])
+      .where("client", "=", client)
+      .where("seq", ">", at)
+      .orderBy("seq")
+      .limit(FEW);
+    const entries = await named(() => behind.execute());
+    const below = pathEncoded === "" ? "" : `${pathEncoded}/`;
+    const concerned = entries.some(
+      (entry) => entry.source === source && entry.path_encoded.startsWith(below),
+    );
+    if (concerned || entries.length === FEW) await this.#follower.catchUp(client);
+  }
+}
+
+export function sees(view: View, source: string): boolean {
+  return view.source === undefined || view.source === source;
+}
+
+/** Both, each in order, in one order; of one key the first list's stands first. */
+function merged<A, B>(one: readonly Keyed<A>[], other: readonly Keyed<B>[]): Keyed<A | B>[] {
+  const both: Keyed<A | B>[] = [];
+  let [i, j] = [0, 0];
+  for (;;) {
+    const [a, b] = [one[i], other[j]];
+    if (a === undefined) return both.concat(other.slice(j));
+    if (b === undefined) return both.concat(one.slice(i));
+    if (compareKeys(a.key, b.key) <= 0) {
+      both.push(a);
+      i += 1;
+    } else {
+      both.push(b);
+      j += 1;
+    }
+  }
+}
+
+/** As `merged`, and of one key only the first list's. */
+function first<A, B>(one: readonly Keyed<A>[], other: readonly Keyed<B>[]): Keyed<A | B>[] {
+  return merged(one, other).filter(({ key }, i, all) => all[i - 1]?.key !== key);
+}

@@ -1,0 +1,103 @@
+/**
+ * The tree: what the sources of a client look like now, as folders. A tail of the ledger in tables beside it, so that a
+ * folder of 100,000 files is listed without reading a client's whole history, and commits pay nothing for it.
+ *  - Every call sees all that was committed before it, whichever receiver committed it.
+ *  - A folder is there while a file is below it that is there, or while one who made it has not removed it.
+ *  - An entry makes its source, which then stays like a folder that was made.
+ *  - A path that is a file and a folder at once (two hosts may bring that) is a folder.
+ */
+import type { Bearer } from "../ledger/ledger.ts";
+
+/**
+ * Whose tree, and who looks. One who does not see all sees the files whose newest entry it brought itself, and the
+ * folders that it made or that hold such files: of others' it learns nothing. `source`: it is bound to this one.
+ */
+export interface View {
+  readonly client: string;
+  readonly source?: string;
+  readonly bearer: Bearer;
+}
+
+export interface FileNode {
+  readonly kind: "file";
+  readonly pathEncoded: string;
+  readonly versionId: string;
+  readonly seq: number;
+  readonly size: number;
+  readonly sha256: string;
+  /** RFC 3339: as the sender told after the commit, or before it; null when never. */
+  readonly modifiedAt: string | null;
+  readonly receivedAt: string;
+  /** Of its bytes in the lake. */
+  readonly key: string;
+}
+
+export interface FolderNode {
+  readonly kind: "folder";
+  /** Empty: the source itself. */
+  readonly pathEncoded: string;
+  /** When it first was there. */
+  readonly madeAt: string;
+}
+
+/** A file whose newest entry is its removal. */
+export interface RemovedNode {
+  readonly kind: "removed";
+  readonly pathEncoded: string;
+  readonly seq: number;
+  readonly receivedAt: string;
+}
+
+export type Node = FileNode | FolderNode;
+
+export interface Page<N> {
+  /** In the order of their names' bytes; names of more than 400 bytes only roughly. */
+  readonly nodes: readonly N[];
+  /** For the next page's `after`; undefined: this was the last. */
+  readonly next: string | undefined;
+}
+
+export interface Tree<N> {
+  /** Names of the sources that the view sees, in order. */
+  sources(view: View): Promise<readonly string[]>;
+  /** Exactly this path; "" is the source. */
+  find(view: View, source: string, pathEncoded: string): Promise<N | undefined>;
+  /** What is right inside a folder, at most `limit` names; nothing where no folder is (`find` tells). */
+  list(
+    view: View,
+    source: string,
+    folder: string,
+    page: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<Page<N>>;
+}
+
+/** What people do to a tree besides sending and removing files, which are entries of the ledger. */
+export interface TreeChanges {
+  /**
+   * It stays until it is removed, also when all its files go: `there` means so, too. `file`: this path or one above it
+   * is a file. `too-many`: the bearer has made 10,000 folders that never held a file.
+   */
+  makeFolder(
+    view: View,
+    source: string,
+    pathEncoded: string,
+  ): Promise<"made" | "there" | "file" | "too-many">;
+  /** One that holds nothing that the view sees. */
+  removeFolder(view: View, source: string, pathEncoded: string): Promise<"removed" | "not-empty" | "absent">;
+  /** When the file was modified (RFC 3339), of its newest version alone; false: it is not that, or not the view's. */
+  setModified(
+    view: View,
+    source: string,
+    pathEncoded: string,
+    version: { readonly versionId: string; readonly modifiedAt: string },
+  ): Promise<boolean>;
+}
+
+export interface Trees {
+  readonly now: Tree<Node>;
+  /** As `now`, with what was removed: also folders of which nothing is left. A path may then come twice, once as a folder. */
+  readonly ever: Tree<Node | RemovedNode>;
+  readonly changes: TreeChanges;
+  /** In advance: the first look at a client with a long history takes a while. */
+  catchUp(client: string): Promise<void>;
+}
