@@ -220,6 +220,23 @@ export const receiverSettings = z.strictObject({
     .describe(
       "What a sender may ask of the receiver; `requests` and `uploads` are for every client that has no limit of its own",
     ),
+  sftp: z
+    .strictObject({
+      temporary: z
+        .array(z.string().min(1))
+        .default(["*.filepart", "*.part", "*.partial", "*.tmp", ".*", "_*"])
+        .describe(
+          "File names under which nothing is recorded before the file is renamed; upper and lower case alike",
+        ),
+      connections: z.int().positive().default(512).describe("Connections at once; more are turned away"),
+      perAddress: z.int().positive().default(64).describe("Connections of one address at once"),
+      sessions: z.int().positive().default(8).describe("Sessions of one connection at once"),
+      handles: z.int().positive().default(128).describe("Files and folders that one session may have open"),
+      idle: atLeast("1s").prefault("10m").describe("How long a session may be silent; at least 1s"),
+      login: atLeast("1s").prefault("30s").describe("How long logging in may take; at least 1s"),
+    })
+    .prefault({})
+    .describe("The SFTP door, where `listen.sftp` opens it"),
   reserve: byteSize
     .prefault("1GiB")
     .describe(

@@ -1,7 +1,10 @@
 /** The log on stderr: JSON lines for machines, or one plain line each on a terminal. It derives from facts and problems. */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { printable } from "@tributary/shared/terminal.ts";
 import { type Logger, pino } from "pino";
 import type { ReportProblem } from "./doors/problem.ts";
+import type { SftpFact } from "./doors/sftp/facts.ts";
+import { Refusal } from "./doors/sftp/refusal.ts";
 import type { Fact } from "./ingest/facts.ts";
 import type { WebhookFact } from "./webhooks/facts.ts";
 
@@ -71,6 +74,39 @@ export function logFact(log: Logger, fact: Fact | WebhookFact): void {
     case "Committed":
     case "SegmentWritten":
       log.debug(fact, fact.kind);
+      return;
+  }
+}
+
+/** Logins and refused ones are what an audit of the door reads. */
+export function logSftp(log: Logger, fact: SftpFact): void {
+  switch (fact.kind) {
+    case "SftpLoggedIn":
+      log.info(fact, "SFTP: logged in");
+      return;
+    case "SftpRefused":
+      log.info(fact, "SFTP: refused to log in");
+      return;
+    case "SftpEnded":
+      log.info(fact, "SFTP: a connection ended");
+      return;
+    case "SftpTurnedAway":
+      log.warn(fact, "SFTP: a connection was turned away: there are as many as may be");
+      return;
+    case "SftpFailed":
+      log.error({ err: fact.error, address: fact.address }, "SFTP: a connection failed");
+      return;
+    case "SftpProblem": {
+      const { user, client, request, error } = fact;
+      const about = { user, client, request };
+      const ours = !(error instanceof Refusal) && !(error instanceof ProblemError && error.status < 500);
+      if (ours) log.error({ ...about, err: error }, "SFTP: a request failed");
+      else log.info(about, `SFTP: ${(error as Error).message}`);
+      return;
+    }
+    case "SftpConnected":
+    case "SftpAnswered":
+      log.trace(fact, fact.kind);
       return;
   }
 }

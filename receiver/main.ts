@@ -16,6 +16,7 @@ import { enrolOf } from "./fleet/enrol.ts";
 import { heartbeatOf } from "./fleet/heartbeat.ts";
 import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
+import { openSftpLogin } from "./identity/sftp-login.ts";
 import { Committer } from "./ingest/committer.ts";
 import { discardFrom } from "./ingest/discard.ts";
 import { releaseFrom } from "./ingest/release.ts";
@@ -32,16 +33,19 @@ import { createHistory } from "./ledger/history.ts";
 import { openLakeOf } from "./ledger/lake.ts";
 import { createQuarantine } from "./ledger/quarantine.ts";
 import { createCoverage, createSegments } from "./ledger/segments.ts";
+import { Guesses } from "./limits/guesses.ts";
 import { memoryCounts } from "./limits/memory.ts";
 import { postgresCounts } from "./limits/postgres.ts";
 import { createLog } from "./log.ts";
-import { type RunningReceiver, runReceiver } from "./run.ts";
+import { type ListenSftp, type RunningReceiver, runReceiver } from "./run.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { allowedOf } from "./webhooks/address.ts";
 import { ownerOf, type Send } from "./webhooks/webhook.ts";
 
 const NAME = "tributary-receiver";
+/** Different wrong passwords of one address in a minute, whoever they are for. */
+const MOST_GUESSES_OF_A_PLACE = 100;
 /** After `stopWithin`, for closing what is open. */
 const CLOSE_MS = 5000;
 
@@ -137,7 +141,9 @@ async function serve(options: SiteOptions): Promise<number> {
       const gate = openGate({ db: site.database.db, site: site.siteKeys.site });
       const receiver = await start(site, gate);
       say(`ingest: ${receiver.url}`);
-      for (const listener of ["console", "portal", "sftp"] as const)
+      if (receiver.sftpPort !== undefined)
+        say(`sftp: ${site.settings.listen.sftp?.host}:${receiver.sftpPort}`);
+      for (const listener of ["console", "portal"] as const)
         if (site.settings.listen[listener])
           say(`${listener}: this version does not have it; nothing listens there`);
       say("ready");
@@ -191,8 +197,37 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
       send: openSend(site),
       openSecret: ({ id, secret }) => siteKeys.openSecret(secret, ownerOf(id)),
     },
+    sftp: await openSftp(site),
     log: createLog(settings.log),
   });
+}
+
+/** The SSH library is loaded where somebody is to come by SFTP. */
+async function openSftp({ settings, database: { db }, siteKeys }: OpenSite) {
+  const { listen, sftp } = settings;
+  const at = listen.sftp;
+  if (at === undefined) return undefined;
+  const { listenSsh } = await import("./doors/sftp/ssh.ts");
+  const hostKeys = (await siteKeys.sftpHostKeys()).map((key) => key.text);
+  const login = openSftpLogin({
+    db,
+    perUser: new Guesses(),
+    perPlace: new Guesses(undefined, MOST_GUESSES_OF_A_PLACE),
+  });
+  return {
+    listen: (enter: Parameters<ListenSftp>[0], report: Parameters<ListenSftp>[1]) =>
+      listenSsh(
+        {
+          ...{ hostKeys, login, enter, report },
+          ident: "Tributary",
+          connections: { most: sftp.connections, perAddress: sftp.perAddress },
+          loginWithin: sftp.login,
+          sessions: sftp.sessions,
+        },
+        at.host,
+        at.port,
+      ),
+  };
 }
 
 /** The HTTP client is loaded for the first event that is sent: it takes 10 MiB, and many sites have no webhook. */

@@ -11,6 +11,10 @@ import type { Address, ReceiverSettings } from "./config.ts";
 import { LimitedAdmission } from "./doors/admission.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
+import { sftpDoor } from "./doors/sftp/door.ts";
+import type { SftpFact } from "./doors/sftp/facts.ts";
+import type { SshListening, Visitor } from "./doors/sftp/ssh.ts";
+import { temporaryNames } from "./doors/sftp/temporary.ts";
 import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
 import type { SiteKeys } from "./identity/keys.ts";
@@ -21,6 +25,7 @@ import { Files } from "./ingest/files.ts";
 import { inspecting, uninspected } from "./ingest/inspecting.ts";
 import { type Allowance, type AllowanceOf, Room } from "./ingest/room.ts";
 import { type Swept, sweep } from "./ingest/sweep.ts";
+import { UnfinishedUploads } from "./ingest/unfinished.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
 import { PartUploads } from "./ingest/uploads.ts";
 import type { Inspector } from "./inspection/inspection.ts";
@@ -36,12 +41,13 @@ import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { RequestLimits } from "./limits/requests.ts";
 import { UploadLimits } from "./limits/uploads.ts";
-import { logFact, logProblem } from "./log.ts";
+import { logFact, logProblem, logSftp } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Listening, listen } from "./serve.ts";
 import { requireNewestCovered } from "./tail/coverage.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { Tail } from "./tail/tail.ts";
+import { openTrees } from "./tree/open.ts";
 import { VERSION } from "./version.ts";
 import type { WebhookFact } from "./webhooks/facts.ts";
 import { WebhookRows } from "./webhooks/rows.ts";
@@ -61,14 +67,24 @@ export interface ReceiverParts {
   readonly inspector?: Inspector | undefined;
   /** Enroll, heartbeat and the packages. */
   readonly doors: readonly Hono<DoorEnv>[];
+  /** What carries SFTP, where it is listened for. */
+  readonly sftp?: { readonly listen: ListenSftp } | undefined;
   /** What carries webhooks, and what opens their secrets. */
   readonly webhooks: { readonly send: Send } & Pick<WebhooksParts, "openSecret">;
   readonly log: Logger;
 }
 
+/** Takes connections and calls the door for each login. */
+export type ListenSftp = (
+  enter: (visitor: Visitor) => () => void,
+  report: (fact: SftpFact) => void,
+) => Promise<SshListening>;
+
 export interface RunningReceiver {
   /** The ingest listener's address, with the port that was really taken. */
   readonly url: string;
+  /** The port of the SFTP listener, where there is one. */
+  readonly sftpPort: number | undefined;
   sweep(): Promise<Swept>;
   /** Not ready at once, nothing new taken; what has begun may finish within `stopWithin`. */
   stop(): Promise<void>;
@@ -117,13 +133,19 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     ...common,
     ...{ history, quarantine, rows, abandonedAfter: settings.sweep.uploads },
   });
+  const unfinished = new UnfinishedUploads({
+    ...{ lake, room, inspecting: common.inspecting, files: ingest, now: Date.now },
+    abandonedAfter: settings.sweep.uploads,
+  });
   const places = new Places(settings.limits.concurrent);
   const { idle, minRate } = settings.limits;
   const limited = { defaults: settings.limits, report: metrics.limited };
   const uploadLimits = new UploadLimits(parts.counts);
+  const uploadPlaces = new UploadPlaces({ ...limited, places, uploads: uploadLimits });
+  const requests = new RequestLimits(parts.counts);
   const admission = new LimitedAdmission({
     ...limited,
-    requests: new RequestLimits(parts.counts),
+    requests,
     guesses: new Guesses(),
     trustProxy: settings.trustProxy,
   });
@@ -139,7 +161,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     ingest,
     uploads,
     admission,
-    places: new UploadPlaces({ ...limited, places, uploads: uploadLimits }),
+    places: uploadPlaces,
     pace: { idle, minRate, window: PACE_WINDOW_MS },
     bundle: settings.limits.bundle,
     history,
@@ -167,6 +189,32 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     },
     reportRequest: metrics.request,
   });
+  // Also where nobody listens for SFTP any more: what was left is taken away one day.
+  const waiting = await unfinished.goOn();
+  if (waiting > 0) log.info({ files: waiting }, "files of SFTP senders wait to be gone on with");
+  const reportSftp = (fact: SftpFact): void => {
+    metrics.sftp(fact);
+    logSftp(log, fact);
+  };
+  const sftp = await parts.sftp?.listen(
+    sftpDoor({
+      gate,
+      rooms: {
+        ...{ ingest, unfinished, history, lake, trees: openTrees(database.db), now: Date.now },
+        isTemporary: temporaryNames(settings.sftp.temporary),
+      },
+      places: uploadPlaces,
+      requests,
+      defaults: settings.limits,
+      mostHandles: settings.sftp.handles,
+      idle: settings.sftp.idle,
+      stopping: stopping.signal,
+      report: reportSftp,
+      reportLimited: metrics.limited,
+      reportProblem: metrics.problem,
+    }),
+    reportSftp,
+  );
   const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal);
   const doSweep = async (): Promise<Swept> =>
     await sweep({
@@ -200,20 +248,23 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       manifest.catchUp(LEFT_BEHIND_MS, stopping.signal),
     ),
     every(settings.sweep.every, log, "sweeping", doSweep),
+    every(settings.sweep.every, log, "sweeping what SFTP senders left", () => unfinished.sweep()),
   ];
   return {
     url: listening.url,
+    sftpPort: sftp?.port,
     sweep: doSweep,
     async stop() {
       const until = performance.now() + settings.stopWithin;
       stopping.abort();
       for (const loop of loops) loop.end();
       const webhooksEnd = webhooks.stop();
-      await listening.stop(settings.stopWithin);
+      await Promise.all([listening.stop(settings.stopWithin), sftp?.stop(settings.stopWithin)]);
       const finish = async (): Promise<void> => {
         await webhooksEnd;
         await Promise.all(loops.map((loop) => loop.idle()));
         await uploadLimits.close();
+        await unfinished.keepAll();
         await committer.idle();
         await manifest.flush();
       };

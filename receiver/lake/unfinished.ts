@@ -68,7 +68,7 @@ export function openUnfinished(
       if (durably) await syncFolder(disk, folder);
     },
   });
-  const goOn = async (id: string, noteOf: (note: string) => () => string): Promise<KeptFile | undefined> => {
+  const goOn = async (id: string): Promise<KeptFile | undefined> => {
     const path = join(folder, id);
     const read = sidecar.safeParse(await readJson(disk, `${path}.json`));
     const found = await disk.lstat(path).catch(() => undefined);

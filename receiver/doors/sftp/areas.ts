@@ -4,7 +4,7 @@
  * for files of its own.
  */
 import { decodePath } from "@tributary/shared/path.ts";
-import { slug, type Entry } from "@tributary/shared/protocol.ts";
+import { type Entry, slug } from "@tributary/shared/protocol.ts";
 import type { FileNode, Node, RemovedNode, Tree } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
 import type { Listed } from "./listing.ts";
@@ -43,7 +43,12 @@ export async function seenInArea(visit: Visit, place: AreaPlace): Promise<AreaSe
     : await receiptsAt(visit, source.data, path, rest);
 }
 
-async function historyAt(visit: Visit, source: string, path: string, segments: readonly Buffer[]): Promise<AreaSeen | undefined> {
+async function historyAt(
+  visit: Visit,
+  source: string,
+  path: string,
+  segments: readonly Buffer[],
+): Promise<AreaSeen | undefined> {
   const { trees } = visit.rooms;
   const [, versionId] = VERSION.exec(segments.at(-1)?.toString("utf8") ?? "") ?? [];
   if (versionId !== undefined) {
@@ -52,7 +57,9 @@ async function historyAt(visit: Visit, source: string, path: string, segments: r
     const same = entry?.client === visit.client && entry.source === source && entry.pathEncoded === of;
     if (!same || entry === undefined) return undefined;
     const look = lookOfEntry(entry);
-    return entry.key === null ? { kind: "text", look, bytes: Buffer.alloc(0) } : { kind: "version", look, key: entry.key };
+    return entry.key === null
+      ? { kind: "text", look, bytes: Buffer.alloc(0) }
+      : { kind: "version", look, key: entry.key };
   }
   const found = await trees.ever.find(visit.view, source, path);
   return found && folder(() => historyOf(visit, source, path));
@@ -82,7 +89,12 @@ function versionName({ receivedAt, versionId, path, kind }: Entry): string {
   return `${receivedAt.replaceAll(":", ".")}_${versionId}${kind === "removal" ? ".removed" : extension}`;
 }
 
-async function receiptsAt(visit: Visit, source: string, path: string, segments: readonly Buffer[]): Promise<AreaSeen | undefined> {
+async function receiptsAt(
+  visit: Visit,
+  source: string,
+  path: string,
+  segments: readonly Buffer[],
+): Promise<AreaSeen | undefined> {
   const { trees } = visit.rooms;
   if (segments.length > 0 && path.endsWith(SUFFIX)) {
     const node = await trees.now.find(visit.view, source, path.slice(0, -SUFFIX.length));
@@ -111,7 +123,12 @@ async function receiptOf({ rooms, client }: Visit, { seq, versionId }: FileNode)
   return Buffer.from(line?.versionId === versionId ? `${line.receipt}\n` : "");
 }
 
-async function* below<N extends Node | RemovedNode>(tree: Tree<N>, { view }: Visit, source: string, path: string): AsyncGenerator<N> {
+async function* below<N extends Node | RemovedNode>(
+  tree: Tree<N>,
+  { view }: Visit,
+  source: string,
+  path: string,
+): AsyncGenerator<N> {
   for (let after: string | undefined; ; ) {
     const page = await tree.list(view, source, path, { after, limit: PAGE });
     yield* page.nodes;

@@ -60,7 +60,9 @@ async function made(making: Promise<"made" | "there" | "file" | "too-many">, pat
     case "file":
       throw refuse.failure(`${shown(path)}: a file is in the way`);
     case "too-many":
-      throw refuse.failure(`${shown(path)}: this account has made very many folders and put nothing into them`);
+      throw refuse.failure(
+        `${shown(path)}: this account has made very many folders and put nothing into them`,
+      );
   }
 }
 
@@ -73,7 +75,8 @@ export async function removeFolder(visit: Visit, place: Place, path: Buffer): Pr
   const head = found.pathEncoded === "" ? "" : `${found.pathEncoded}/`;
   for (const { at } of rooms.unfinished.of(account.principal.id, client, found.source))
     if (at.pathEncoded.startsWith(head)) throw notEmpty(path);
-  if ((await rooms.trees.changes.removeFolder(view, found.source, found.pathEncoded)) === "not-empty") throw notEmpty(path);
+  if ((await rooms.trees.changes.removeFolder(view, found.source, found.pathEncoded)) === "not-empty")
+    throw notEmpty(path);
 }
 
 const notEmpty = (path: Buffer) => refuse.failure(`${shown(path)} is not empty`);
@@ -109,7 +112,12 @@ function requireRemoval({ account: { principal } }: Visit, source: string): void
 }
 
 /** `replace`: what is there already gives way, as POSIX renames. Without it the draft wants a refusal. */
-export async function rename(visit: Visit, from: NamedPlace, to: NamedPlace, replace: boolean): Promise<string> {
+export async function rename(
+  visit: Visit,
+  from: NamedPlace,
+  to: NamedPlace,
+  replace: boolean,
+): Promise<string> {
   const found = await requireSeen(visit, from.place, from.path);
   if (to.place.kind === "top" && found.kind === "folder") throw renamesNoFolder();
   const target = await targetToWrite(visit, to.place, to.path);
@@ -200,7 +208,12 @@ const renamesNoFolder = () =>
     "a folder with files in it is not renamed: that would record each of them anew; make the other folder and send them there",
   );
 
-export async function setAttributes(visit: Visit, place: Place, path: Buffer, wanted: Attributes): Promise<void> {
+export async function setAttributes(
+  visit: Visit,
+  place: Place,
+  path: Buffer,
+  wanted: Attributes,
+): Promise<void> {
   const found = await requireSeen(visit, place, path);
   if (found.kind === "folder" || (wanted.size === undefined && wanted.modified === undefined)) return;
   const { source } = found.target;

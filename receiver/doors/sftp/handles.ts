@@ -1,6 +1,7 @@
 /** What a session has open. A handle is a number that no other session knows anything of. */
-import type { Attributes, Name } from "./wire.ts";
+
 import { refuse } from "./refusal.ts";
+import type { Attributes, Name } from "./wire.ts";
 
 /** What of it a client can do; the rest is refused by name. */
 export interface Handle {
@@ -20,17 +21,17 @@ export interface Handle {
 
 export class Handles {
   readonly #open = new Map<number, Handle>();
-  readonly #most: number;
+  readonly most: number;
   #last = 0;
 
   constructor(most: number) {
-    this.#most = most;
+    this.most = most;
   }
 
   /** Throws when there are too many already: before anything is opened. */
   requireRoom(): void {
-    if (this.#open.size >= this.#most)
-      throw refuse.failure(`this session has ${this.#most} files and folders open; close some of them first`);
+    if (this.#open.size >= this.most)
+      throw refuse.failure(`this session has ${this.most} files and folders open; close some of them first`);
   }
 
   add(handle: Handle): Buffer {

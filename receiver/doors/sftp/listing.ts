@@ -1,10 +1,9 @@
 /** The names in a folder, page by page, so that no folder is ever in memory as a whole. */
 import { decodePath } from "@tributary/shared/path.ts";
-import type { FileNode, Node } from "../../tree/tree.ts";
-import { type Look } from "./attributes.ts";
-import { lastSegment } from "./place.ts";
+import type { Node } from "../../tree/tree.ts";
+import type { Look } from "./attributes.ts";
 import { lookOf, type Seen } from "./sight.ts";
-import { mayRead, type Visit } from "./visit.ts";
+import type { Visit } from "./visit.ts";
 
 export interface Listed {
   readonly name: Buffer;
@@ -14,7 +13,10 @@ export interface Listed {
 const PAGE = 1000;
 
 /** What is right inside it, in front of which stands what the account has under way there. */
-export async function* listed(visit: Visit, folder: Extract<Seen, { kind: "folder" }>): AsyncGenerator<Listed> {
+export async function* listed(
+  visit: Visit,
+  folder: Extract<Seen, { kind: "folder" }>,
+): AsyncGenerator<Listed> {
   const itself = lookOf(visit, folder);
   yield { name: Buffer.from("."), look: itself };
   yield { name: Buffer.from(".."), look: itself };
@@ -71,7 +73,11 @@ async function* inside(
 function lookOfNode(visit: Visit, source: string, node: Node): Look {
   if (node.kind === "folder")
     return lookOf(visit, { kind: "folder", source, pathEncoded: node.pathEncoded, madeAt: node.madeAt });
-  return lookOf(visit, { kind: "version", target: { source, path: NOTHING, pathEncoded: node.pathEncoded }, node });
+  return lookOf(visit, {
+    kind: "version",
+    target: { source, path: NOTHING, pathEncoded: node.pathEncoded },
+    node,
+  });
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -37,7 +37,8 @@ export class Reading implements Handle {
     while (got < wanted) {
       if (this.#rest.length === 0) {
         const next = await this.#next();
-        if (next === undefined) throw refuse.failure(`lake-unavailable: the lake gives only ${offset + got} of ${size} bytes`);
+        if (next === undefined)
+          throw refuse.failure(`lake-unavailable: the lake gives only ${offset + got} of ${size} bytes`);
         this.#rest = next;
       }
       const piece = this.#rest.subarray(0, wanted - got);

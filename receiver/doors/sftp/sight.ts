@@ -17,7 +17,12 @@ export interface Target {
 
 export type Seen =
   /** `source` undefined: the root. `path`: "" is the source itself. */
-  | { readonly kind: "folder"; readonly source: string | undefined; readonly pathEncoded: string; readonly madeAt: string | undefined }
+  | {
+      readonly kind: "folder";
+      readonly source: string | undefined;
+      readonly pathEncoded: string;
+      readonly madeAt: string | undefined;
+    }
   | { readonly kind: "version"; readonly target: Target; readonly node: FileNode }
   | { readonly kind: "unfinished"; readonly target: Target; readonly one: Piecemeal };
 
@@ -71,7 +76,10 @@ async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
     : undefined;
 }
 
-export function underWay({ rooms, account, client }: Visit, { source, pathEncoded }: Target): Piecemeal | undefined {
+export function underWay(
+  { rooms, account, client }: Visit,
+  { source, pathEncoded }: Target,
+): Piecemeal | undefined {
   return rooms.unfinished.find({ bearer: account.principal.id, client, source, pathEncoded });
 }
 
@@ -88,7 +96,12 @@ export function lookOf(visit: Visit, what: Seen): Look {
   const common = { readable: mayRead(visit), writable: acts.has("write") };
   switch (what.kind) {
     case "folder":
-      return { ...common, kind: "folder", size: 0, modified: what.madeAt === undefined ? now : Date.parse(what.madeAt) };
+      return {
+        ...common,
+        kind: "folder",
+        size: 0,
+        modified: what.madeAt === undefined ? now : Date.parse(what.madeAt),
+      };
     case "version":
       return { ...common, kind: "file", size: what.node.size, modified: modifiedOf(what.node) };
     case "unfinished": {

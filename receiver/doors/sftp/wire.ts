@@ -27,7 +27,15 @@ export const REQUEST = {
   extended: 200,
 } as const;
 
-const ANSWER = { version: 2, status: 101, handle: 102, data: 103, name: 104, attrs: 105, extendedReply: 201 } as const;
+const ANSWER = {
+  version: 2,
+  status: 101,
+  handle: 102,
+  data: 103,
+  name: 104,
+  attrs: 105,
+  extendedReply: 201,
+} as const;
 
 /** Section 7. Version 3 knows no others. */
 export const STATUS = {
@@ -134,7 +142,13 @@ export function readRequest(packet: Buffer): Request {
   const id = reader.uint32();
   switch (type) {
     case REQUEST.open:
-      return { id, kind: "open", path: reader.string(), flags: reader.uint32(), attributes: reader.attributes() };
+      return {
+        id,
+        kind: "open",
+        path: reader.string(),
+        flags: reader.uint32(),
+        attributes: reader.attributes(),
+      };
     case REQUEST.close:
       return { id, kind: "close", handle: reader.string() };
     case REQUEST.read:
@@ -224,7 +238,10 @@ function packet(type: number, parts: readonly Buffer[]): Buffer {
 }
 
 export const versionAnswer = (): Buffer =>
-  packet(ANSWER.version, [uint32(3), ...EXTENSIONS.flatMap(([name, value]) => [...string(name), ...string(value)])]);
+  packet(ANSWER.version, [
+    uint32(3),
+    ...EXTENSIONS.flatMap(([name, value]) => [...string(name), ...string(value)]),
+  ]);
 
 /** The words are what a sender reads of it, where his program shows them. */
 export const statusAnswer = (id: number, status: Status, words: string): Buffer =>

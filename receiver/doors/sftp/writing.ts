@@ -23,7 +23,11 @@ export interface WritingOptions {
 }
 
 /** Throws what refuses an upload before its first byte. */
-export async function openToWrite(visit: Visit, target: Target, options: WritingOptions & { begin: boolean }): Promise<Handle> {
+export async function openToWrite(
+  visit: Visit,
+  target: Target,
+  options: WritingOptions & { begin: boolean },
+): Promise<Handle> {
   const release = await placeFor(visit);
   try {
     const one = options.begin ? await begin(visit, target) : options.one;
@@ -56,7 +60,8 @@ export async function beginAs(visit: Visit, target: Target, base: FileNode): Pro
   const one = await begin(visit, target);
   try {
     const bytes = await visit.rooms.lake.read(base.key);
-    if (bytes === undefined) throw refuse.failure(`lake-unavailable: the lake does not give ${base.versionId} back`);
+    if (bytes === undefined)
+      throw refuse.failure(`lake-unavailable: the lake does not give ${base.versionId} back`);
     let at = 0;
     for await (const chunk of bytes as AsyncIterable<Buffer>) {
       await one.write(chunk, at);

@@ -1,0 +1,31 @@
+/** What happens at the SFTP door, past tense: the log, which is its audit, and the metrics derive from it. */
+export type SftpFact =
+  | { readonly kind: "SftpConnected" | "SftpTurnedAway"; readonly address: string }
+  | {
+      readonly kind: "SftpLoggedIn";
+      readonly address: string;
+      readonly user: string;
+      readonly account: string;
+      readonly client: string;
+      readonly method: string;
+      readonly program: string;
+    }
+  | {
+      readonly kind: "SftpRefused";
+      readonly address: string;
+      readonly user: string;
+      readonly method: string;
+      readonly code: string;
+    }
+  | { readonly kind: "SftpEnded"; readonly address: string; readonly user: string; readonly why: string }
+  | { readonly kind: "SftpFailed"; readonly address: string; readonly error: unknown }
+  /** One request of a session, with the status that answered it. */
+  | { readonly kind: "SftpAnswered"; readonly request: string; readonly status: number; readonly ms: number }
+  /** Refused, or failed; the client was told. */
+  | {
+      readonly kind: "SftpProblem";
+      readonly user: string;
+      readonly client: string;
+      readonly request: string;
+      readonly error: unknown;
+    };

@@ -1,0 +1,210 @@
+/**
+ * One SFTP session: packets in, answers out. Requests are obeyed in the order in which they came, so that what a client
+ * sends without waiting means what it says; only the end of a file, which waits for the lake and the ledger, lets those
+ * pass that have nothing to do with it. What comes faster than it is obeyed is not read from the channel.
+ */
+
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import type { Handle } from "./handles.ts";
+import { Handles } from "./handles.ts";
+import { Packets } from "./packets.ts";
+import { refusalOf } from "./refusal.ts";
+import { type Obeyed, obey } from "./requests.ts";
+import type { Visit } from "./visit.ts";
+import {
+  MalformedPacket,
+  REQUEST,
+  type Request,
+  readRequest,
+  STATUS,
+  statusAnswer,
+  versionAnswer,
+} from "./wire.ts";
+
+export interface SessionParts {
+  readonly visit: Visit;
+  /** The channel; what is written to it waits where the client does not read. */
+  readonly channel: Duplex;
+  /** Says something to the people at the other end, where their program shows it. */
+  readonly tell: (words: string) => void;
+  readonly mostHandles: number;
+  /** Longest silence of the client in ms. */
+  readonly idle: number;
+  /** A request failed by a fault of ours, or one that an operator wants to know of. */
+  readonly reportFailure: (request: string, error: unknown) => void;
+  readonly reportRequest: (kind: Request["kind"], status: number, ms: number) => void;
+}
+
+/** Bytes of requests that wait; above it nothing more is read from the channel. */
+const MOST_WAITING = 512 * 1024;
+/** Requests that wait. Clients have 64 on their way, or 1,024. */
+const MOST_REQUESTS = 8192;
+
+/** Ends when the channel does; throws MalformedPacket when what came is not SFTP. Nothing is left open. */
+export async function runSession(parts: SessionParts): Promise<void> {
+  const session = new Session(parts);
+  try {
+    await session.run();
+  } finally {
+    await session.end();
+  }
+}
+
+interface Waiting {
+  readonly request: Request;
+  readonly bytes: number;
+}
+
+class Session {
+  readonly #parts: SessionParts;
+  readonly #handles: Handles;
+  readonly #packets = new Packets();
+  readonly #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  /** Files that are being ended: what concerns paths waits for them. */
+  readonly #ending = new Set<Promise<void>>();
+  #begun = false;
+  #heardAt = performance.now();
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#handles = new Handles(parts.mostHandles);
+  }
+
+  async run(): Promise<void> {
+    const { channel } = this.#parts;
+    let over = false;
+    let wake = (): void => {};
+    let fault: unknown;
+    const nudge = (): void => wake();
+    const hear = (chunk: Buffer): void => {
+      this.#heardAt = performance.now();
+      try {
+        for (const packet of this.#packets.cut(chunk)) this.#take(packet);
+      } catch (error) {
+        fault = error;
+      }
+      if (this.#waitingBytes > MOST_WAITING) channel.pause();
+      nudge();
+    };
+    const leave = (): void => {
+      over = true;
+      nudge();
+    };
+    channel.on("data", hear).once("end", leave).once("close", leave).once("error", leave);
+    const idle = setInterval(
+      () => {
+        if (performance.now() - this.#heardAt < this.#parts.idle || this.#waiting.length > 0) return;
+        if (this.#ending.size > 0) return;
+        fault ??= new IdleSession();
+        nudge();
+      },
+      Math.min(5000, this.#parts.idle / 2),
+    );
+    try {
+      while (fault === undefined) {
+        const next = this.#waiting.shift();
+        if (next === undefined) {
+          if (over) break;
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          continue;
+        }
+        await this.#obey(next.request);
+        this.#waitingBytes -= next.bytes;
+        if (channel.isPaused() && this.#waitingBytes < MOST_WAITING / 2) channel.resume();
+      }
+      await Promise.all(this.#ending);
+      if (fault !== undefined) throw fault;
+    } finally {
+      clearInterval(idle);
+      channel.off("data", hear);
+      channel.pause();
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#waiting.length = 0;
+    await Promise.all(this.#ending);
+    await Promise.all(this.#handles.takeAll().map((handle) => handle.abandon()));
+  }
+
+  #take(packet: Buffer): void {
+    if (!this.#begun) {
+      if (packet[0] !== REQUEST.init || packet.length < 5)
+        throw new MalformedPacket("it does not begin with INIT");
+      this.#begun = true;
+      this.#parts.channel.write(versionAnswer());
+      return;
+    }
+    if (this.#waiting.length >= MOST_REQUESTS) throw new MalformedPacket("too many requests at once");
+    const bytes = packet.length + 64;
+    this.#waiting.push({ request: readRequest(packet), bytes });
+    this.#waitingBytes += bytes;
+  }
+
+  async #obey(request: Request): Promise<void> {
+    if (concernsPaths(request)) await Promise.all(this.#ending);
+    if (request.kind !== "close") {
+      await this.#answer(request, () => obey(this.#parts.visit, this.#handles, request));
+      return;
+    }
+    let handle: Handle;
+    try {
+      handle = this.#handles.take(request.handle);
+    } catch (error) {
+      await this.#answer(request, () => Promise.reject(error));
+      return;
+    }
+    const ending = this.#answer(request, async () => ({
+      status: STATUS.ok,
+      words: await handle.close(),
+    })).finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+    // A file that is read, or a folder, ends at once.
+    if (handle.what !== "file to write") await ending;
+  }
+
+  async #answer(request: Request, work: () => Promise<Obeyed>): Promise<void> {
+    const { id, kind } = request;
+    const from = performance.now();
+    let status: number = STATUS.ok;
+    let answer: readonly Buffer[];
+    try {
+      const done = await work();
+      answer = "answer" in done ? done.answer : [statusAnswer(id, done.status, done.words)];
+    } catch (error) {
+      const refusal = refusalOf(error);
+      ({ status } = refusal);
+      answer = [statusAnswer(id, refusal.status, refusal.message)];
+      if (status !== STATUS.eof && status !== STATUS.noSuchFile) {
+        this.#parts.reportFailure(kind, error);
+        if (TOLD.includes(kind)) this.#parts.tell(refusal.message);
+      }
+    }
+    this.#parts.reportRequest(kind, status, performance.now() - from);
+    await this.#send(answer);
+  }
+
+  /** Waits while the client does not read its answers. */
+  async #send(answer: readonly Buffer[]): Promise<void> {
+    const { channel } = this.#parts;
+    if (!channel.writable) return;
+    let full = false;
+    for (const bytes of answer) full = !channel.write(bytes);
+    if (full) await Promise.race([once(channel, "drain"), once(channel, "close")]).catch(() => {});
+  }
+}
+
+/** What people should read although their program shows them a status alone. */
+const TOLD: readonly Request["kind"][] = ["open", "write", "close", "rename", "remove", "mkdir"];
+
+function concernsPaths({ kind }: Request): boolean {
+  return !["read", "write", "fstat", "fsetstat", "readdir", "fsync", "close", "limits", "unknown"].includes(
+    kind,
+  );
+}
+
+export class IdleSession extends Error {}
