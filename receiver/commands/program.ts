@@ -12,6 +12,7 @@ import { addHistoryCommand } from "./history.ts";
 import { addKeyCommands } from "./key.ts";
 import { addQuarantineCommands, type DiscardHeld, type ReleaseHeld } from "./quarantine.ts";
 import { addRebuildCommand } from "./rebuild.ts";
+import { addSftpCommands } from "./sftp.ts";
 import { addSweepCommand, type Sweep } from "./sweep.ts";
 import { addVerifyCommand } from "./verify.ts";
 import { addWebhookCommands } from "./webhook.ts";
@@ -40,6 +41,7 @@ export function createProgram(parts: ReceiverCommands): Command {
   addClientCommands(program, parts);
   addAgentCommands(program, parts);
   addKeyCommands(program, parts);
+  addSftpCommands(program, parts);
   addWebhookCommands(program, parts);
   addHistoryCommand(program, parts);
   addGetCommand(program, parts);

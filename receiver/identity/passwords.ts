@@ -37,6 +37,14 @@ export interface Asked {
   readonly password: string;
 }
 
+/** Of one password that waits to be looked at. */
+export interface Judging {
+  /** Asked when its turn has come; may throw. */
+  begin(): void;
+  /** Before the next one's turn. */
+  judged(right: boolean): void;
+}
+
 export class Passwords {
   readonly #queue: FairQueue;
   readonly #now: () => number;
@@ -66,20 +74,18 @@ export class Passwords {
     return true;
   }
 
-  /**
-   * Whether the password is right. `look` is asked when its turn has come, and may throw. The same one asked from the
-   * same place meanwhile is looked at once. Throws `busy`.
-   */
-  check(asked: Asked, place: string, look: () => void): Promise<boolean> {
+  /** Whether the password is right. The same one, asked from the same place meanwhile, is looked at once. Throws `busy`. */
+  check(asked: Asked, place: string, judging: Judging): Promise<boolean> {
     const name = this.nameOf(asked);
     const both = `${place} ${name}`;
     const already = this.#underWay.get(both);
     if (already !== undefined) return already;
     const checking = this.#queue
       .run(place, async () => {
-        look();
+        judging.begin();
         const right = (await verify(asked.password, asked.hash ?? NOBODYS)) && asked.hash !== undefined;
         if (right) this.#remember(name);
+        judging.judged(right);
         return right;
       })
       .finally(() => this.#underWay.delete(both));

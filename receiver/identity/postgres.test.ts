@@ -14,6 +14,7 @@ import { openGate } from "./gate.ts";
 import { invite, redeem } from "./invitations.ts";
 import { openKeys } from "./keys.ts";
 import { idleHeartbeat, RECEIVER, testHost } from "./scene.ts";
+import { sftpAccountsContract } from "./sftp-accounts.contract.ts";
 
 describeWithPostgres("identity on PostgreSQL", (server) => {
   const openLedger = async () => {
@@ -22,6 +23,8 @@ describeWithPostgres("identity on PostgreSQL", (server) => {
     await addClient(db, "bakery");
     return db;
   };
+  sftpAccountsContract(openLedger);
+
   const refusal = (code: string) => expect.objectContaining({ name: "ProblemError", code });
 
   test("of many hosts with one code one gets it; of many heartbeats at once none is lost between", async () => {

@@ -69,12 +69,16 @@ export function openSftpLogin(settings: SftpLoginSettings): SftpLogin {
       }
     };
     look();
-    // Looked at again when its turn has come: many guesses at once are judged one after the other.
-    const right = await passwords.check(asked, place, look);
-    for (const [one, of] of patience) {
-      if (right) one.wasRight(name);
-      else one.wasWrong(of, name);
-    }
+    const right = await passwords.check(asked, place, {
+      // Again when its turn has come: many guesses at once are judged one after the other.
+      begin: look,
+      judged(right) {
+        for (const [one, of] of patience) {
+          if (right) one.wasRight(name);
+          else one.wasWrong(of, name);
+        }
+      },
+    });
     if (!right) throw new ProblemError("unauthenticated", "the user or the password is wrong");
   }
 
