@@ -24,7 +24,11 @@ export async function targetToWrite(visit: Visit, place: Place, path: Buffer): P
   }
   const { account } = visit;
   require(account.principal, "write", target.source);
-  if (place.kind === "inside" && target.source !== account.defaultSource)
+  if (
+    place.kind === "inside" &&
+    target.source !== account.defaultSource &&
+    account.principal.source === undefined
+  )
     if ((await sourceNamed(visit, Buffer.from(target.source))) === undefined)
       throw refuse.absent(
         `folder "/${target.source}"${account.mayMakeSources ? ": make it first, it becomes a source" : ""}`,
@@ -69,7 +73,7 @@ async function made(making: Promise<"made" | "there" | "file" | "too-many">, pat
 export async function removeFolder(visit: Visit, place: Place, path: Buffer): Promise<void> {
   const found = await requireSeen(visit, place, path);
   if (found.kind !== "folder") throw refuse.failure(`${shown(path)} is no folder`);
-  if (found.source === undefined) throw refuse.denied(`${shown(path)} stays`);
+  if (place.kind === "root" || found.source === undefined) throw refuse.denied(`${shown(path)} stays`);
   const { account, rooms, view, client } = visit;
   require(account.principal, "write", found.source);
   const head = found.pathEncoded === "" ? "" : `${found.pathEncoded}/`;

@@ -21,21 +21,24 @@ export async function* listed(
   yield { name: Buffer.from("."), look: itself };
   yield { name: Buffer.from(".."), look: itself };
   if (folder.source !== undefined) {
-    yield* inside(visit, folder.source, folder.pathEncoded, new Set());
+    // By the name of its source a bound account reaches the source itself.
+    const hidden = folder.pathEncoded === "" ? visit.account.principal.source : undefined;
+    yield* inside(visit, folder.source, folder.pathEncoded, new Set(hidden === undefined ? [] : [hidden]));
     return;
   }
   const sources = await sourcesOf(visit);
-  for (const name of sources) yield { name: Buffer.from(name), look: itself };
+  // The default source is seen by its files: shown as a folder too, a mirror of `/` would take that for something to delete.
+  for (const name of sources)
+    if (name !== visit.account.defaultSource) yield { name: Buffer.from(name), look: itself };
   // A file of this name would be hidden by the source.
   for await (const one of inside(visit, visit.account.defaultSource, "", sources))
     if (one.look.kind === "file") yield one;
 }
 
 async function sourcesOf({ rooms, view, account, client }: Visit): Promise<ReadonlySet<string>> {
-  const { source: bound, id } = account.principal;
   const seen = await rooms.trees.now.sources(view);
-  const begun = rooms.unfinished.sourcesOf(id, client);
-  return new Set([...seen, ...begun, ...(bound === undefined ? [] : [bound])].toSorted());
+  const begun = rooms.unfinished.sourcesOf(account.principal.id, client);
+  return new Set([...seen, ...begun].toSorted());
 }
 
 async function* inside(

@@ -1,6 +1,7 @@
 /**
- * Where a path of an SFTP client leads. `/` holds the sources as folders; `.` and `..` are steps there, as every SFTP
- * server takes them, and no way out of it; below a source a path is what its bytes are.
+ * Where a path of an SFTP client leads. `/` holds the sources as folders; for an account that is bound to one source it
+ * is that source, which may be called by its name, too. `.` and `..` are steps there, as every SFTP server takes them,
+ * and no way out of it; below a source a path is what its bytes are.
  */
 import { encodePath, MAX_PATH_BYTES, pathFault } from "@tributary/shared/path.ts";
 import { slug } from "@tributary/shared/protocol.ts";
@@ -34,8 +35,8 @@ export function segmentsOf(path: Buffer): Buffer[] | undefined {
   return segments;
 }
 
-/** Undefined: nothing can be there, and nothing can be put there. */
-export function placeOf(path: Buffer): Place | undefined {
+/** Undefined: nothing can be there, and nothing can be put there. `bound`: the account's only source. */
+export function placeOf(path: Buffer, bound?: string): Place | undefined {
   const segments = segmentsOf(path);
   const first = segments?.[0];
   if (segments === undefined) return undefined;
@@ -43,6 +44,10 @@ export function placeOf(path: Buffer): Place | undefined {
   const name = first.toString("latin1");
   for (const area of ["history", "receipts"] as const)
     if (name === AREAS[area]) return { kind: "area", area, segments: segments.slice(1) };
+  if (bound !== undefined) {
+    const inside = name === bound ? segments.slice(1) : segments;
+    return inside.length === 0 ? { kind: "root" } : { kind: "inside", source: bound, path: joined(inside) };
+  }
   if (segments.length === 1) return { kind: "top", name: first };
   const source = slug.safeParse(first.toString("utf8"));
   if (!source.success) return undefined;

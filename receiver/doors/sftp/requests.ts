@@ -14,7 +14,7 @@ import {
 import { OpenFolder } from "./folder.ts";
 import type { Handle, Handles } from "./handles.ts";
 import { listed } from "./listing.ts";
-import { absolute, placeOf } from "./place.ts";
+import { absolute, type Place, placeOf } from "./place.ts";
 import { Reading, ReadingText } from "./reading.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, seen } from "./sight.ts";
@@ -84,18 +84,21 @@ export async function obey(
     case "lstat":
       return { answer: [attributesAnswer(id, await look(visit, request.path))] };
     case "setstat":
-      await setAttributes(visit, requirePlace(request.path), request.path, request.attributes);
+      await setAttributes(visit, requirePlace(visit, request.path), request.path, request.attributes);
       return DONE;
     case "mkdir":
-      await makeFolder(visit, requirePlace(request.path), request.path);
+      await makeFolder(visit, requirePlace(visit, request.path), request.path);
       return DONE;
     case "rmdir":
-      await removeFolder(visit, requirePlace(request.path), request.path);
+      await removeFolder(visit, requirePlace(visit, request.path), request.path);
       return DONE;
     case "remove":
-      return ok(await removeFile(visit, requirePlace(request.path), request.path));
+      return ok(await removeFile(visit, requirePlace(visit, request.path), request.path));
     case "rename": {
-      const [from, to] = [request.from, request.to].map((path) => ({ path, place: requirePlace(path) }));
+      const [from, to] = [request.from, request.to].map((path) => ({
+        path,
+        place: requirePlace(visit, path),
+      }));
       if (from === undefined || to === undefined) throw refuse.failure("a rename has two names");
       return ok(await rename(visit, from, to, request.replace));
     }
@@ -118,15 +121,15 @@ export async function obey(
 
 const ok = (words: string): Obeyed => ({ status: STATUS.ok, words });
 
-function requirePlace(path: Buffer) {
-  const place = placeOf(path);
+function requirePlace({ account }: Visit, path: Buffer): Place {
+  const place = placeOf(path, account.principal.source);
   if (place === undefined)
     throw refuse.absent(`place ${shown(path)}: a folder in / is a source (a-z, 0-9 and -)`);
   return place;
 }
 
 async function look(visit: Visit, path: Buffer) {
-  const place = placeOf(path);
+  const place = placeOf(path, visit.account.principal.source);
   if (place?.kind === "area") {
     const found = await seenInArea(visit, place);
     if (found !== undefined) return attributesOf(found.look);
@@ -137,7 +140,7 @@ async function look(visit: Visit, path: Buffer) {
 }
 
 async function openFolder(visit: Visit, path: Buffer): Promise<Handle> {
-  const place = placeOf(path);
+  const place = placeOf(path, visit.account.principal.source);
   const now = visit.rooms.now();
   if (place?.kind === "area") {
     const found = await seenInArea(visit, place);
@@ -150,7 +153,7 @@ async function openFolder(visit: Visit, path: Buffer): Promise<Handle> {
 }
 
 async function open(visit: Visit, path: Buffer, flags: number): Promise<Handle> {
-  const place = requirePlace(path);
+  const place = requirePlace(visit, path);
   if (place.kind === "area") return await openInArea(visit, place, path, flags);
   return flags & (OPEN.write | OPEN.append | OPEN.create | OPEN.truncate)
     ? await openForWriting(visit, place, path, flags)
@@ -159,7 +162,7 @@ async function open(visit: Visit, path: Buffer, flags: number): Promise<Handle> 
 
 async function openInArea(
   visit: Visit,
-  place: Extract<ReturnType<typeof requirePlace>, { kind: "area" }>,
+  place: Extract<Place, { kind: "area" }>,
   path: Buffer,
   flags: number,
 ): Promise<Handle> {
@@ -175,11 +178,7 @@ async function openInArea(
     : readVersion(visit, found.look, found.key);
 }
 
-async function openForReading(
-  visit: Visit,
-  place: ReturnType<typeof requirePlace>,
-  path: Buffer,
-): Promise<Handle> {
+async function openForReading(visit: Visit, place: Place, path: Buffer): Promise<Handle> {
   const found = await seen(visit, place);
   if (found === undefined) throw refuse.absent(`file ${shown(path)}`);
   if (found.kind === "folder") throw refuse.failure(`${shown(path)} is a folder`);
@@ -193,12 +192,7 @@ function readVersion({ rooms }: Visit, look: ReturnType<typeof lookOf>, key: str
   return new Reading(look, (start) => rooms.lake.read(key, { start, end: look.size - 1 }));
 }
 
-async function openForWriting(
-  visit: Visit,
-  place: ReturnType<typeof requirePlace>,
-  path: Buffer,
-  flags: number,
-): Promise<Handle> {
+async function openForWriting(visit: Visit, place: Place, path: Buffer, flags: number): Promise<Handle> {
   const target = await targetToWrite(visit, place, path);
   const found = await seen(visit, place);
   if (found?.kind === "folder") throw refuse.failure(`${shown(path)} is a folder`);

@@ -26,11 +26,12 @@ export type Seen =
   | { readonly kind: "version"; readonly target: Target; readonly node: FileNode }
   | { readonly kind: "unfinished"; readonly target: Target; readonly one: Piecemeal };
 
-const ROOT: Seen = { kind: "folder", source: undefined, pathEncoded: "", madeAt: undefined };
-
 /** Undefined when there is nothing. */
 export async function seen(visit: Visit, place: Place): Promise<Seen | undefined> {
-  if (place.kind === "root") return ROOT;
+  if (place.kind === "root") {
+    const { source } = visit.account.principal;
+    return { kind: "folder", source, pathEncoded: "", madeAt: undefined };
+  }
   if (place.kind === "area") return undefined;
   if (place.kind === "top") {
     const source = await sourceNamed(visit, place.name);
@@ -49,17 +50,14 @@ export function targetOf({ account }: Visit, place: Place): Target | undefined {
   return { source: place.kind === "top" ? account.defaultSource : place.source, path, pathEncoded };
 }
 
-/** A source that this account sees, or is bound to. */
+/** A source that this account sees. */
 export async function sourceNamed(visit: Visit, name: Buffer): Promise<Seen | undefined> {
   const source = name.toString("latin1");
   const { account, client, view, rooms } = visit;
-  const { source: bound, id } = account.principal;
-  if (bound !== undefined && source !== bound) return undefined;
   const found = await rooms.trees.now.find(view, source, "");
   const folder = { kind: "folder", source, pathEncoded: "" } as const;
   if (found?.kind === "folder") return { ...folder, madeAt: found.madeAt };
-  const begun = source === bound || rooms.unfinished.sourcesOf(id, client).includes(source);
-  // Its files are seen in `/`: as a folder it is there when it has something, like any other.
+  const begun = rooms.unfinished.sourcesOf(account.principal.id, client).includes(source);
   return begun ? { ...folder, madeAt: undefined } : undefined;
 }
 
