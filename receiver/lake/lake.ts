@@ -101,7 +101,7 @@ export interface PartUpload {
  */
 export interface UnfinishedFile {
   readonly size: number;
-  /** Taken over: not to be written to any more. Resolves when more may come, which bounds what is held in memory. */
+  /** Resolves when `bytes` may be used again and more may come, which bounds what is held in memory. */
   write(bytes: Uint8Array, position: number): Promise<void>;
   /** Fewer bytes than asked for where the file ends. */
   read(position: number, length: number): Promise<Buffer>;

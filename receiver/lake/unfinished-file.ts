@@ -2,6 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import type { ProblemError } from "@tributary/shared/problems.ts";
+import { Blocks } from "./blocks.ts";
 import { digestOf } from "./directory-tree.ts";
 import { lakeFault } from "./disk.ts";
 import { type Extent, Extents, requireNothingMissing } from "./extents.ts";
@@ -26,10 +27,8 @@ export interface Place {
   remove(): Promise<void>;
 }
 
-/** Files up to this size touch no disk before they are published. */
-const SMALL = 256 * 1024;
-/** So much is gathered for one write, and as much may be in flight. */
-const GATHER = 256 * 1024;
+/** So much is gathered for one write, and as much may be in flight; a file of this size touches no disk before it is published. */
+const BLOCKS = new Blocks(256 * 1024, 64);
 /** The disk begins with what came so long ago, so that the sync at the end has little left. */
 const SYNC_EVERY = 64 * 2 ** 20;
 
@@ -40,10 +39,11 @@ export class Unfinished implements UnfinishedFile {
   readonly #staging: Staging;
   readonly #extents: Extents;
   #size: number;
-  /** In order behind what was handed to the disk; the first of them lies at `#from`. */
-  #gathered: Uint8Array[] = [];
-  #from: number;
+  /** In order behind what was handed to the disk: copied out of what came, since that is often a view of much more. */
+  #block: Buffer | undefined;
   #held = 0;
+  /** Where the first byte of it lies. */
+  #from: number;
   #flying: Promise<void> = Promise.resolve();
   #inFlight = 0;
   #fault: ProblemError | undefined;
@@ -84,20 +84,21 @@ export class Unfinished implements UnfinishedFile {
     if (this.#fault !== undefined) throw this.#fault;
     if (bytes.length === 0) return;
     if (position !== this.#size) return await this.#writeApart(bytes, position);
-    // A view of something much larger would keep all of that, for as long as the file stays in memory.
-    const own = !this.#spilled && bytes.buffer.byteLength > 2 * bytes.length ? Uint8Array.from(bytes) : bytes;
-    this.#gathered.push(own);
-    this.#held += bytes.length;
     this.#extents.add(position, position + bytes.length);
-    this.#size = position + bytes.length;
-    if (this.#held < GATHER || (!this.#spilled && this.#size <= SMALL)) return;
-    await this.#flush();
+    for (let rest = bytes; rest.length > 0; ) {
+      const block = await this.#room(rest.length);
+      const piece = rest.subarray(0, block.length - this.#held);
+      block.set(piece, this.#held);
+      this.#held += piece.length;
+      this.#size += piece.length;
+      rest = rest.subarray(piece.length);
+    }
   }
 
   async read(position: number, length: number): Promise<Buffer> {
     const wanted = Math.max(0, Math.min(length, this.#size - position));
     if (wanted === 0) return Buffer.alloc(0);
-    if (!this.#spilled) return Buffer.concat(this.#gathered).subarray(position, position + wanted);
+    if (!this.#spilled) return Buffer.from(this.#inBlock().subarray(position, position + wanted));
     await this.#land();
     return await this.#guard(async () => {
       const bytes = Buffer.allocUnsafe(wanted);
@@ -141,12 +142,8 @@ export class Unfinished implements UnfinishedFile {
   async finish(): Promise<StagedFile> {
     requireNothingMissing(this.missing());
     if (!this.#spilled) {
-      const bytes =
-        this.#gathered.length === 1
-          ? asBuffer(this.#gathered[0] as Uint8Array)
-          : Buffer.concat(this.#gathered);
-      this.#gathered = [];
-      this.#held = 0;
+      const bytes = Buffer.from(this.#inBlock());
+      this.#drop();
       return await this.#staging.stage(bytes);
     }
     await this.#land();
@@ -160,8 +157,7 @@ export class Unfinished implements UnfinishedFile {
   }
 
   async discard(): Promise<void> {
-    this.#gathered = [];
-    this.#held = 0;
+    this.#drop();
     await this.#flying;
     await this.#close().catch(() => {});
     if (this.#spilled) await this.#place.remove();
@@ -188,7 +184,7 @@ export class Unfinished implements UnfinishedFile {
       if (position > this.#size && this.#noted.gapless)
         await this.#note({ ...this.#noted, gapless: false }, false);
       await this.#disturb(position);
-      await writeAll(await this.#open(), [bytes], position);
+      await writeAll(await this.#open(), bytes, position);
     });
     this.#extents.add(position, position + bytes.length);
     this.#size = Math.max(this.#size, position + bytes.length);
@@ -221,22 +217,56 @@ export class Unfinished implements UnfinishedFile {
     await this.#spill();
     await this.#flying;
     if (this.#fault !== undefined) throw this.#fault;
-    const chunks = this.#gathered;
-    const position = this.#from;
+    const block = this.#block;
     const bytes = this.#held;
-    if (bytes === 0) return;
-    this.#gathered = [];
+    if (block === undefined || bytes === 0) return;
+    const position = this.#from;
+    this.#block = undefined;
     this.#held = 0;
     this.#from += bytes;
     this.#inFlight = bytes;
     const handle = await this.#guard(() => this.#open());
-    this.#flying = writeAll(handle, chunks, position)
+    const piece = block.subarray(0, bytes);
+    this.#flying = writeAll(handle, piece, position)
       .then(() => this.#written(handle, bytes))
       .catch((error: unknown) => {
         this.#fault ??= lakeFault(error, this.#place.file);
-      });
+      })
+      .finally(() => BLOCKS.give(block));
     // The disk and the digest work on it side by side.
-    for (const chunk of chunks) this.#hash?.update(chunk);
+    this.#hash?.update(piece);
+  }
+
+  /** A block with room for some of so many bytes: small files have one that fits, so that many of them may wait in memory. */
+  async #room(bytes: number): Promise<Buffer> {
+    if (this.#block !== undefined && this.#held < this.#block.length) return this.#block;
+    const wanted = this.#held + bytes;
+    if (!this.#spilled && wanted < BLOCKS.size) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(wanted, Math.min(2 * this.#held, BLOCKS.size - 1)));
+      this.#block?.copy(grown, 0, 0, this.#held);
+      this.#block = grown;
+      return grown;
+    }
+    const whole = BLOCKS.take();
+    if (!this.#spilled && this.#block !== undefined && this.#held < whole.length) {
+      this.#block.copy(whole, 0, 0, this.#held);
+      this.#block = whole;
+      return whole;
+    }
+    BLOCKS.give(whole);
+    await this.#flush();
+    this.#block = BLOCKS.take();
+    return this.#block;
+  }
+
+  #inBlock(): Buffer {
+    return this.#block?.subarray(0, this.#held) ?? Buffer.alloc(0);
+  }
+
+  #drop(): void {
+    if (this.#block !== undefined) BLOCKS.give(this.#block);
+    this.#block = undefined;
+    this.#held = 0;
   }
 
   #written(handle: FileHandle, bytes: number): void {
@@ -285,22 +315,8 @@ export class Unfinished implements UnfinishedFile {
   }
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
 /** A nearly full disk takes a part of it, and says why at the next call. */
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
-  let rest = [...chunks];
-  let at = position;
-  while (rest.length > 0) {
-    let { bytesWritten } = await handle.writev(rest, at);
-    at += bytesWritten;
-    while (rest.length > 0 && bytesWritten >= (rest[0] as Uint8Array).length) {
-      bytesWritten -= (rest[0] as Uint8Array).length;
-      rest = rest.slice(1);
-    }
-    if (rest.length > 0 && bytesWritten > 0)
-      rest = [(rest[0] as Uint8Array).subarray(bytesWritten), ...rest.slice(1)];
-  }
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
 }

@@ -6,9 +6,10 @@
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
+import { cameIn } from "./garbage.ts";
 import type { Handle } from "./handles.ts";
 import { Handles } from "./handles.ts";
-import { Packets } from "./packets.ts";
+import { done, type Packet, Packets } from "./packets.ts";
 import { refusalOf } from "./refusal.ts";
 import { type Obeyed, obey } from "./requests.ts";
 import type { Visit } from "./visit.ts";
@@ -38,6 +39,9 @@ export interface SessionParts {
 
 /** Bytes of requests that wait; above it nothing more is read from the channel. */
 const MOST_WAITING = 512 * 1024;
+/** Answers that are gathered while more requests wait. */
+const MOST_ANSWERS = 24 * 1024;
+const MOST_GATHERED = 16;
 /** Requests that wait. Clients have 64 on their way, or 1,024. */
 const MOST_REQUESTS = 8192;
 
@@ -53,8 +57,11 @@ export async function runSession(parts: SessionParts): Promise<void> {
 
 interface Waiting {
   readonly request: Request;
-  readonly bytes: number;
+  readonly packet: Packet;
 }
+
+/** A request costs more than its bytes. */
+const costOf = ({ bytes }: Packet): number => bytes.length + 64;
 
 class Session {
   readonly #parts: SessionParts;
@@ -64,6 +71,8 @@ class Session {
   #waitingBytes = 0;
   /** Files that are being ended: what concerns paths waits for them. */
   readonly #ending = new Set<Promise<void>>();
+  #answers: Buffer[] = [];
+  #answerBytes = 0;
   #begun = false;
   #heardAt = performance.now();
 
@@ -80,6 +89,7 @@ class Session {
     const nudge = (): void => wake();
     const hear = (chunk: Buffer): void => {
       this.#heardAt = performance.now();
+      cameIn(chunk.length);
       try {
         for (const packet of this.#packets.cut(chunk)) this.#take(packet);
       } catch (error) {
@@ -113,7 +123,8 @@ class Session {
           continue;
         }
         await this.#obey(next.request);
-        this.#waitingBytes -= next.bytes;
+        done(next.packet);
+        this.#waitingBytes -= costOf(next.packet);
         if (channel.isPaused() && this.#waitingBytes < MOST_WAITING / 2) channel.resume();
       }
       await Promise.all(this.#ending);
@@ -131,18 +142,17 @@ class Session {
     await Promise.all(this.#handles.takeAll().map((handle) => handle.abandon()));
   }
 
-  #take(packet: Buffer): void {
+  #take(packet: Packet): void {
     if (!this.#begun) {
-      if (packet[0] !== REQUEST.init || packet.length < 5)
+      if (packet.bytes[0] !== REQUEST.init || packet.bytes.length < 5)
         throw new MalformedPacket("it does not begin with INIT");
       this.#begun = true;
       this.#parts.channel.write(versionAnswer());
       return;
     }
     if (this.#waiting.length >= MOST_REQUESTS) throw new MalformedPacket("too many requests at once");
-    const bytes = packet.length + 64;
-    this.#waiting.push({ request: readRequest(packet), bytes });
-    this.#waitingBytes += bytes;
+    this.#waiting.push({ request: readRequest(packet.bytes), packet });
+    this.#waitingBytes += costOf(packet);
   }
 
   async #obey(request: Request): Promise<void> {
@@ -173,8 +183,8 @@ class Session {
     let status: number = STATUS.ok;
     let answer: readonly Buffer[];
     try {
-      const done = await work();
-      answer = "answer" in done ? done.answer : [statusAnswer(id, done.status, done.words)];
+      const obeyed = await work();
+      answer = "answer" in obeyed ? obeyed.answer : [statusAnswer(id, obeyed.status, obeyed.words)];
     } catch (error) {
       const refusal = refusalOf(error);
       ({ status } = refusal);
@@ -188,13 +198,26 @@ class Session {
     await this.#send(answer);
   }
 
-  /** Waits while the client does not read its answers. */
+  /** Answers to requests that came together leave together: each packet costs its encryption and a system call. */
   async #send(answer: readonly Buffer[]): Promise<void> {
+    for (const bytes of answer) {
+      this.#answers.push(bytes);
+      this.#answerBytes += bytes.length;
+    }
+    if (this.#waiting.length > 0 && this.#answerBytes < MOST_ANSWERS && this.#answers.length < MOST_GATHERED)
+      return;
+    await this.#flush();
+  }
+
+  /** Waits while the client does not read them. */
+  async #flush(): Promise<void> {
     const { channel } = this.#parts;
-    if (!channel.writable) return;
-    let full = false;
-    for (const bytes of answer) full = !channel.write(bytes);
-    if (full) await Promise.race([once(channel, "drain"), once(channel, "close")]).catch(() => {});
+    const answers = this.#answers.splice(0);
+    const bytes = this.#answerBytes;
+    this.#answerBytes = 0;
+    if (answers.length === 0 || !channel.writable) return;
+    if (channel.write(answers.length === 1 ? answers[0] : Buffer.concat(answers, bytes))) return;
+    await Promise.race([once(channel, "drain"), once(channel, "close")]).catch(() => {});
   }
 }
 
