@@ -1,5 +1,5 @@
 /** What SQLite's single write lock gives for nothing must hold in PostgreSQL too: one winner of every race. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseCode } from "@tributary/shared/code.ts";
@@ -15,6 +15,7 @@ import { invite, redeem } from "./invitations.ts";
 import { openKeys } from "./keys.ts";
 import { idleHeartbeat, RECEIVER, testHost } from "./scene.ts";
 import { sftpAccountsContract } from "./sftp-accounts.contract.ts";
+import { requireSftpHostKeys } from "./sftp-hosting.ts";
 
 describeWithPostgres("identity on PostgreSQL", (server) => {
   const openLedger = async () => {
@@ -63,6 +64,19 @@ describeWithPostgres("identity on PostgreSQL", (server) => {
     expect(starts.filter((start) => start.status === "fulfilled")).toHaveLength(1);
     for (const start of starts)
       if (start.status === "rejected") expect(start.reason).toEqual(refusal("keys-refused"));
+  });
+
+  test("receivers that need SFTP host keys together for the first time, with folders of their own: one makes them", async () => {
+    const db = await openLedger();
+    const folder = mkdtempSync(join(tmpdir(), "tributary-keys-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const names = ["a", "b", "c"].map((name) => join(folder, name));
+    (await openKeys({ db, folder: names[0] as string, hosts: ["localhost"] })).close();
+    for (const name of names.slice(1)) cpSync(names[0] as string, name, { recursive: true });
+    const made = await Promise.allSettled(names.map((name) => requireSftpHostKeys(db, name, Date.now())));
+    expect(made.filter((one) => one.status === "fulfilled")).toHaveLength(1);
+    for (const one of made)
+      if (one.status === "rejected") expect(one.reason).toEqual(refusal("keys-refused"));
   });
 
   test("the gate reads agents, keys and suspensions", async () => {
