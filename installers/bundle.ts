@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
+import { CRYPTO_ASSET } from "../shared/packaged.ts";
 import type { Side } from "./targets.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -69,9 +70,9 @@ async function compile(
     legalComments: "none",
     // Paths of the checkout are asked for only where the program is not packaged.
     logOverride: { "empty-import-meta": "silent" },
-    plugins: [versionPlugin(version)],
-    // `pg` asks for it and goes without.
-    external: ["pg-native", "pg-cloudflare"],
+    plugins: [versionPlugin(version), CRYPTO_PLUGIN],
+    // `pg` and ssh2 ask for them and go without.
+    external: ["pg-native", "pg-cloudflare", "cpu-features"],
   });
   const [file] = outputFiles;
   if (file === undefined) throw new Error("esbuild wrote nothing");
@@ -105,3 +106,16 @@ function versionPlugin(version: string): Plugin {
     },
   };
 }
+
+/** Where ssh2 would load its native crypto from a file beside itself, it gets the asset's. */
+const CRYPTO_PLUGIN: Plugin = {
+  name: "native crypto",
+  setup(build) {
+    build.onResolve({ filter: /\/sshcrypto\.node$/ }, () => ({ path: CRYPTO_ASSET, namespace: "native" }));
+    build.onLoad({ filter: /.*/, namespace: "native" }, () => ({
+      contents: 'module.exports = require("./shared/packaged.ts").packagedCrypto();',
+      resolveDir: ROOT,
+      loader: "js",
+    }));
+  },
+};
