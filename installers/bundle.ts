@@ -45,12 +45,16 @@ if (process.argv.length === 3 && process.argv[2] === "--version") console.log(${
 else require("./${side}/main.ts").main();
 `;
   const { text, inputs } = await compile({ contents }, version);
-  return { text, texts, licences: licencesOf([...inputs, "node_modules/better-sqlite3/package.json"]) };
+  // What went in by other ways: SQLite as a library, nan into the native crypto.
+  const besides = ["better-sqlite3", ...(side === "receiver" ? ["nan"] : [])];
+  const folders = besides.map((name) => `node_modules/${name}/package.json`);
+  return { text, texts, licences: licencesOf([...inputs, ...folders]) };
 }
 
 type Entry = { readonly file: string } | { readonly contents: string };
 
-async function compile(
+/** One entry and all it imports; `inputs` are paths below the checkout. */
+export async function compile(
   entry: Entry,
   version: string,
 ): Promise<{ readonly text: string; readonly inputs: readonly string[] }> {

@@ -1,13 +1,11 @@
 /**
- * What may be agreed on with a client, all of it said here: ssh2's own lists have SHA-1 in them, and methods that let
- * a stranger keep the processor busy. OpenSSH 7.4, PuTTY's kin, JSch and paramiko of the same years find something in
- * each list.
+ * What may be agreed on with a client, all of it said here: ssh2's own lists have SHA-1 in them, and what it
+ * cannot do. OpenSSH 7.4, PuTTY's kin, JSch and paramiko of the same years find something in each list.
  */
 import type { Algorithms } from "ssh2";
 
 export const ALGORITHMS = {
-  // Of the Diffie-Hellman groups only the smallest that is still good: those above take up to a third of a second, in
-  // the thread that serves everybody, for whoever asks. ssh2 has no server side of the group exchange.
+  // No group exchange: a client that prefers it would fail, ssh2 has no server side of it.
   kex: [
     "curve25519-sha256",
     "curve25519-sha256@libssh.org",
@@ -15,6 +13,7 @@ export const ALGORITHMS = {
     "ecdh-sha2-nistp384",
     "ecdh-sha2-nistp521",
     "diffie-hellman-group14-sha256",
+    "diffie-hellman-group16-sha512",
   ],
   // ssh2 would offer ssh-rsa, which is SHA-1, for an RSA key whatever stands here: we have none.
   serverHostKey: ["ssh-ed25519", "ecdsa-sha2-nistp256"],
