@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
+import { CRYPTO_ASSET } from "../shared/packaged.ts";
 import type { Side } from "./targets.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -44,12 +45,16 @@ if (process.argv.length === 3 && process.argv[2] === "--version") console.log(${
 else require("./${side}/main.ts").main();
 `;
   const { text, inputs } = await compile({ contents }, version);
-  return { text, texts, licences: licencesOf([...inputs, "node_modules/better-sqlite3/package.json"]) };
+  // What went in by other ways: SQLite as a library, nan into the native crypto.
+  const besides = ["better-sqlite3", ...(side === "receiver" ? ["nan"] : [])];
+  const folders = besides.map((name) => `node_modules/${name}/package.json`);
+  return { text, texts, licences: licencesOf([...inputs, ...folders]) };
 }
 
 type Entry = { readonly file: string } | { readonly contents: string };
 
-async function compile(
+/** One entry and all it imports; `inputs` are paths below the checkout. */
+export async function compile(
   entry: Entry,
   version: string,
 ): Promise<{ readonly text: string; readonly inputs: readonly string[] }> {
@@ -69,9 +74,9 @@ async function compile(
     legalComments: "none",
     // Paths of the checkout are asked for only where the program is not packaged.
     logOverride: { "empty-import-meta": "silent" },
-    plugins: [versionPlugin(version)],
-    // `pg` asks for it and goes without.
-    external: ["pg-native", "pg-cloudflare"],
+    plugins: [versionPlugin(version), CRYPTO_PLUGIN],
+    // `pg` and ssh2 ask for them and go without.
+    external: ["pg-native", "pg-cloudflare", "cpu-features"],
   });
   const [file] = outputFiles;
   if (file === undefined) throw new Error("esbuild wrote nothing");
@@ -105,3 +110,16 @@ function versionPlugin(version: string): Plugin {
     },
   };
 }
+
+/** Where ssh2 would load its native crypto from a file beside itself, it gets the asset's. */
+const CRYPTO_PLUGIN: Plugin = {
+  name: "native crypto",
+  setup(build) {
+    build.onResolve({ filter: /\/sshcrypto\.node$/ }, () => ({ path: CRYPTO_ASSET, namespace: "native" }));
+    build.onLoad({ filter: /.*/, namespace: "native" }, () => ({
+      contents: 'module.exports = require("./shared/packaged.ts").packagedCrypto();',
+      resolveDir: ROOT,
+      loader: "js",
+    }));
+  },
+};

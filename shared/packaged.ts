@@ -37,7 +37,7 @@ export function packagedTexts(folder: string): readonly { readonly name: string;
 /** The name of the asset that holds SQLite. */
 export const SQLITE_ASSET = "better-sqlite3.node";
 
-let loaded: object | undefined;
+let sqlite: object | undefined;
 
 /**
  * SQLite's addon of a packaged program, for `new Database(file, { nativeBinding })`; undefined in a checkout, where the
@@ -46,19 +46,34 @@ let loaded: object | undefined;
  */
 export function packagedSqlite(state: string): object | undefined {
   if (!isPackaged()) return undefined;
-  loaded ??= load(Buffer.from(getRawAsset(SQLITE_ASSET)), state);
-  return loaded;
+  sqlite ??= load("SQLite", SQLITE_ASSET, state);
+  return sqlite;
 }
 
-function load(bytes: Buffer, state: string): object {
-  const file = unpack(bytes, join(state, "native"));
+/** The name of the asset that holds ssh2's native crypto; the receiver has it. */
+export const CRYPTO_ASSET = "sshcrypto.node";
+
+let crypto: object | undefined;
+
+/**
+ * ssh2's native crypto of a packaged program: with `state` it is loaded as SQLite is, and throws as that does; without,
+ * it is what was loaded before, which is how ssh2 asks in a bundle (installers/bundle.ts). Undefined in a checkout.
+ */
+export function packagedCrypto(state?: string): object | undefined {
+  if (state !== undefined && isPackaged()) crypto ??= load("the native crypto", CRYPTO_ASSET, state);
+  return crypto;
+}
+
+function load(what: string, asset: string, state: string): object {
+  const bytes = Buffer.from(getRawAsset(asset));
+  const file = unpack(bytes, asset === SQLITE_ASSET ? "sqlite" : "sshcrypto", join(state, "native"));
   const module = { exports: {} };
   try {
     process.dlopen(module, file, constants.dlopen.RTLD_LAZY);
   } catch (cause) {
     throw new ProblemError(
       "queue-unusable",
-      `cannot load SQLite from ${file}: ${(cause as Error).message}; programs must be allowed to run from this folder (no noexec mount, no antivirus that holds it back)`,
+      `cannot load ${what} from ${file}: ${(cause as Error).message}; programs must be allowed to run from this folder (no noexec mount, no antivirus that holds it back)`,
       { cause },
     );
   }
@@ -66,13 +81,13 @@ function load(bytes: Buffer, state: string): object {
 }
 
 /** The name is the digest of the content, and the content is looked at each time: half a file is written anew. */
-function unpack(bytes: Buffer, folder: string): string {
+function unpack(bytes: Buffer, name: string, folder: string): string {
   const digest = createHash("sha256").update(bytes).digest("hex");
-  const file = join(folder, `sqlite-${digest.slice(0, 16)}.node`);
+  const file = join(folder, `${name}-${digest.slice(0, 16)}.node`);
   if (holds(file, bytes)) return file;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const fresh = join(mkdtempSync(join(folder, "fresh-")), "sqlite.node");
+    const fresh = join(mkdtempSync(join(folder, "fresh-")), `${name}.node`);
     try {
       const fd = openSync(fresh, "wx", 0o700);
       try {
