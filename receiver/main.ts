@@ -203,11 +203,14 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
 }
 
 /** The SSH library is loaded where somebody is to come by SFTP. */
-async function openSftp({ settings, database: { db }, siteKeys }: OpenSite) {
+async function openSftp({ data, settings, database: { db }, siteKeys }: OpenSite) {
   const { listen, sftp } = settings;
   const at = listen.sftp;
   if (at === undefined) return undefined;
+  const { loadSsh2 } = await import("./doors/sftp/library.ts");
   const { listenSsh } = await import("./doors/sftp/ssh.ts");
+  const { ssh2: library, slow } = await loadSsh2(data);
+  if (slow !== undefined) say(`sftp: ${slow}`);
   const hostKeys = (await siteKeys.sftpHostKeys()).map((key) => key.text);
   const login = openSftpLogin({
     db,
@@ -218,7 +221,7 @@ async function openSftp({ settings, database: { db }, siteKeys }: OpenSite) {
     listen: (enter: Parameters<ListenSftp>[0], report: Parameters<ListenSftp>[1]) =>
       listenSsh(
         {
-          ...{ hostKeys, login, enter, report },
+          ...{ library, hostKeys, login, enter, report },
           ident: "Tributary",
           connections: { most: sftp.connections, perAddress: sftp.perAddress },
           loginWithin: sftp.login,

@@ -1,8 +1,9 @@
 /** One attempt to log in, as SSH brings it (RFC 4252). */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import ssh2, { type AuthContext, type PublicKeyAuthContext } from "ssh2";
+import type { AuthContext, PublicKeyAuthContext } from "ssh2";
 import type { Account } from "../../identity/account.ts";
 import type { SftpLogin } from "../../identity/sftp-login.ts";
+import type { SshLibrary } from "./library.ts";
 
 /** Told to everybody alike, whoever asks: no answer says which users exist, or what they have. */
 export const METHODS = ["publickey", "password"] as const;
@@ -19,11 +20,17 @@ export type Attempt =
       readonly code: string | undefined;
     };
 
-export async function attempt(login: SftpLogin, context: AuthContext, address: string): Promise<Attempt> {
+interface Means {
+  readonly login: SftpLogin;
+  readonly library: SshLibrary["ssh2"];
+}
+
+export async function attempt(means: Means, context: AuthContext, address: string): Promise<Attempt> {
+  const { login } = means;
   const { username: user, method } = context;
   switch (context.method) {
     case "publickey":
-      return await byKey(login, context, user);
+      return await byKey(means, context, user);
     case "password": {
       const found = await login.byPassword(user, context.password, address);
       return found instanceof ProblemError
@@ -35,7 +42,11 @@ export async function attempt(login: SftpLogin, context: AuthContext, address: s
   }
 }
 
-async function byKey(login: SftpLogin, context: PublicKeyAuthContext, user: string): Promise<Attempt> {
+async function byKey(
+  { login, library }: Means,
+  context: PublicKeyAuthContext,
+  user: string,
+): Promise<Attempt> {
   const { method, key, signature, blob } = context;
   const found = await login.byKey(user, key.data);
   if (found === undefined) return { kind: "refused", user, method, code: undefined };
@@ -50,7 +61,7 @@ async function byKey(login: SftpLogin, context: PublicKeyAuthContext, user: stri
     context.accept();
     return { kind: "goes on" };
   }
-  const parsed = ssh2.utils.parseKey(key.data);
+  const parsed = library.utils.parseKey(key.data);
   if (parsed instanceof Error || Array.isArray(parsed) || parsed.verify(blob, signature, hash) !== true)
     return { kind: "refused", user, method, code: "unauthenticated" };
   return found instanceof ProblemError

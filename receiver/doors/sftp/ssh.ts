@@ -6,14 +6,17 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh2";
+import type { AuthContext, Connection, ServerChannel } from "ssh2";
 import type { Account } from "../../identity/account.ts";
 import type { SftpLogin } from "../../identity/sftp-login.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import type { SftpFact } from "./facts.ts";
+import type { SshLibrary } from "./library.ts";
 import { attempt, METHODS } from "./login.ts";
+import { offerGcmToOpenSsh } from "./offer.ts";
 
 export interface SshParts {
+  readonly library: SshLibrary["ssh2"];
   readonly hostKeys: readonly string[];
   readonly login: SftpLogin;
   /** What the server calls itself. */
@@ -54,7 +57,7 @@ const MOST_ATTEMPTS = 12;
 const UNUSED_MS = 60_000;
 
 export async function listenSsh(parts: SshParts, host: string, port: number): Promise<SshListening> {
-  const server = new ssh2.Server({
+  const server = new parts.library.Server({
     hostKeys: [...parts.hostKeys],
     algorithms: ALGORITHMS,
     ident: parts.ident,
@@ -93,9 +96,10 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
   server.on("connection", (connection, info) => {
     const place = `${info.ip} ${info.port}`;
     const socket = sockets.get(place);
+    const software = info.header?.versions?.software ?? "";
+    offerGcmToOpenSsh(connection, software);
     if (socket === undefined) connection.end();
-    else
-      receive(parts, connection, socket, info.header?.versions?.software ?? "", () => logins.get(place)?.());
+    else receive(parts, connection, socket, software, () => logins.get(place)?.());
   });
   server.on("error", (error: Error) => parts.report({ kind: "SftpFailed", address: "", error }));
   await listening(listener, host, port);
@@ -152,7 +156,7 @@ function receive(
       socket.destroy();
       return;
     }
-    attempt(parts.login, context, address).then((outcome) => {
+    attempt(parts, context, address).then((outcome) => {
       if (socket.destroyed) return;
       switch (outcome.kind) {
         case "goes on":
