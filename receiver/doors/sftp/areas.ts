@@ -118,9 +118,9 @@ async function* receiptsOf(visit: Visit, source: string, path: string): AsyncGen
   }
 }
 
-async function receiptOf({ rooms, client }: Visit, { seq, versionId }: FileNode): Promise<Buffer> {
-  const [line] = await rooms.history.since(seq - 1, 1, { clients: [client] });
-  return Buffer.from(line?.versionId === versionId ? `${line.receipt}\n` : "");
+async function receiptOf({ rooms }: Visit, { versionId }: FileNode): Promise<Buffer> {
+  const line = await rooms.history.version(versionId);
+  return Buffer.from(line === undefined ? "" : `${line.receipt}\n`);
 }
 
 async function* below<N extends Node | RemovedNode>(
