@@ -74,7 +74,7 @@ async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
     : undefined;
 }
 
-export function underWay(
+function underWay(
   { rooms, account, client }: Visit,
   { source, pathEncoded }: Target,
 ): Piecemeal | undefined {
