@@ -18,6 +18,7 @@ const [LONGEST_NAME, LONGEST_PATH] = [255, 3_950];
 export const agent: Door = {
   name: "agent",
   bearer: "agent",
+  portOf: (site) => site.port,
   perseveres: true,
   channels: (size) => (size >= IN_PARTS_FROM ? ["parts"] : ["push", "bundle"]),
   cannot: {

@@ -33,7 +33,9 @@ export interface Door {
   /** Whether what the network broke is tried again by the program itself: then no outcome is `lost`. */
   readonly perseveres: boolean;
   /** What is revoked here: it decides how that is called. */
-  readonly bearer: "key" | "agent";
+  readonly bearer: "key" | "agent" | "account";
+  /** Of loopback, where this door is. */
+  portOf(site: Site): number;
   /** Comes in with credentials of its own. */
   enter(at: Threshold): Promise<Sender>;
 }

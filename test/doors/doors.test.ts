@@ -18,8 +18,9 @@ import type { Door } from "./door.ts";
 import { killAndCompare } from "./kills.ts";
 import { parts } from "./parts.ts";
 import { put } from "./put.ts";
+import { sftp } from "./sftp.ts";
 
-const DOORS: readonly Door[] = [put, parts, bundle, agent];
+const DOORS: readonly Door[] = [put, parts, bundle, agent, sftp];
 const CASES = [
   ...bytes,
   ...history,
@@ -36,7 +37,7 @@ describe("every door alike", () => {
   let site: Site;
   let receiver: Running;
   beforeAll(async () => {
-    site = await makeSite({ receiver: { heartbeat: "1s", log: "warn" } });
+    site = await makeSite({ sftp: true, receiver: { heartbeat: "1s", log: "warn" } });
     receiver = await site.serve();
   });
   afterAll(async () => {
@@ -48,7 +49,7 @@ describe("every door alike", () => {
 });
 
 test("the receiver killed under all doors at once", { timeout: 300_000 }, async () => {
-  const site = await makeSite({ receiver: { heartbeat: "1s", log: "warn" } });
+  const site = await makeSite({ sftp: true, receiver: { heartbeat: "1s", log: "warn" } });
   try {
     await killAndCompare(site, DOORS);
   } finally {

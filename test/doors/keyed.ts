@@ -13,6 +13,7 @@ export interface KeyHolder extends Omit<Sender, "send"> {
 /** What holds for every door of a program. */
 export const OF_PROGRAMS = {
   bearer: "key",
+  portOf: (site) => site.port,
   perseveres: false,
   unspeakable: () => undefined,
 } as const satisfies Partial<Door>;

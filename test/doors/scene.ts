@@ -37,6 +37,11 @@ export class Scene {
     this.client = client;
   }
 
+  /** Where the door is. */
+  get port(): number {
+    return this.door.portOf(this.site);
+  }
+
   /** The client is there from here on. */
   static async open(site: Site, door: Door, client: string): Promise<Scene> {
     await site.command("client", "add", client);
@@ -52,7 +57,7 @@ export class Scene {
   /** Somebody else of this client. */
   async enter(at: Partial<Pick<Threshold, "port" | "rights">> = {}): Promise<Sender> {
     const { site, door, client } = this;
-    const sender = await door.enter({ site, client, source: SOURCE, port: site.port, ...at });
+    const sender = await door.enter({ site, client, source: SOURCE, port: this.port, ...at });
     this.#senders.push(sender);
     return sender;
   }

@@ -19,5 +19,6 @@ export const SINS = {
   "a key that may only read": "forbidden",
   "a revoked key": "unauthenticated",
   "a revoked agent": "agent-revoked",
+  "a revoked account": "unauthenticated",
 } as const satisfies Record<string, ProblemCode>;
 export type Sin = keyof typeof SINS;

@@ -12,11 +12,15 @@ export interface SiteOptions {
   /** The address that invitations carry, when a proxy stands in between. */
   readonly publicUrl?: string;
   readonly port?: number;
+  /** With the SFTP door, on a port of its own. */
+  readonly sftp?: boolean;
 }
 
 export interface Site {
   readonly dir: string;
   readonly port: number;
+  /** 0 where there is no SFTP. */
+  readonly sftpPort: number;
   readonly url: string;
   /** `--data DIR --config FILE` of the receiver. */
   readonly at: readonly string[];
@@ -25,7 +29,12 @@ export interface Site {
   /** `--data DIR --config FILE` of a receiver with the same keys and other settings (another ledger on the same lake, …). */
   variant(name: string, settings: Readonly<Record<string, unknown>>): readonly string[];
   /** A further receiver of the same site on a port of its own: same keys, same lake, same ledger. */
-  another(): Promise<{ readonly at: readonly string[]; readonly port: number; serve(): Promise<Running> }>;
+  another(): Promise<{
+    readonly at: readonly string[];
+    readonly port: number;
+    readonly sftpPort: number;
+    serve(): Promise<Running>;
+  }>;
   /** A receiver command that must succeed; its stdout. */
   command(...args: string[]): Promise<string>;
   history(...args: string[]): Promise<Entry[]>;
@@ -51,9 +60,11 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
   const dir = mkdtempSync(join(tmpdir(), "tributary-site-"));
   const port = options.port ?? (await freePort());
   const url = options.publicUrl ?? `https://127.0.0.1:${port}`;
+  const sftpPortOf = async (): Promise<number> => (options.sftp === true ? await freePort() : 0);
+  const sftpPort = await sftpPortOf();
   const place = (
     name: string,
-    listen: number,
+    [listen, sftp]: readonly [number, number],
     settings: Readonly<Record<string, unknown>> = {},
   ): readonly string[] => {
     const data = join(dir, name);
@@ -62,7 +73,7 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
     writeFileSync(
       config,
       stringify({
-        listen: { ingest: `127.0.0.1:${listen}` },
+        listen: { ingest: `127.0.0.1:${listen}`, ...(sftp === 0 ? {} : { sftp: `127.0.0.1:${sftp}` }) },
         publicUrl: url,
         keys: join(dir, "keys"),
         reserve: "64MiB",
@@ -77,19 +88,23 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
     await receiver.said(/ready/, 60_000);
     return receiver;
   };
-  const at = place("receiver", port);
+  const at = place("receiver", [port, sftpPort]);
   return {
     dir,
     port,
+    sftpPort,
     url,
     at,
     ca: join(dir, "keys", "ca.pem"),
     serve: async (given = {}) => await serveAt(at, given),
-    variant: (name, settings) => place(name, port, settings),
+    variant: (name, settings) => place(name, [port, sftpPort], settings),
     another: async () => {
-      const otherPort = await freePort();
-      const other = place(`receiver-${otherPort}`, otherPort);
-      return { at: other, port: otherPort, serve: async () => await serveAt(other, {}) };
+      const [otherPort, otherSftp] = [await freePort(), await sftpPortOf()];
+      const other = place(`receiver-${otherPort}`, [otherPort, otherSftp]);
+      return {
+        ...{ at: other, port: otherPort, sftpPort: otherSftp },
+        serve: async () => await serveAt(other, {}),
+      };
     },
     command: async (...args) => await ok("receiver", [...args, ...at]),
     history: remembering(join(dir, "receiver", "ledger.sqlite"), async (...args) =>

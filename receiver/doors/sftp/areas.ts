@@ -36,17 +36,18 @@ export async function seenInArea(visit: Visit, place: AreaPlace): Promise<AreaSe
   if (first === undefined) return folder(() => sources(tree, visit));
   const source = slug.safeParse(first.toString("utf8"));
   if (!source.success) return undefined;
-  const path = rest.length === 0 ? "" : encodedOf(joined(rest));
-  if (path === undefined) return undefined;
   return place.area === "history"
-    ? await historyAt(visit, source.data, path, rest)
-    : await receiptsAt(visit, source.data, path, rest);
+    ? await historyAt(visit, source.data, rest)
+    : await receiptsAt(visit, source.data, rest);
 }
+
+/** Of the source itself: nothing. */
+const pathOf = (segments: readonly Buffer[]): string | undefined =>
+  segments.length === 0 ? "" : encodedOf(joined(segments));
 
 async function historyAt(
   visit: Visit,
   source: string,
-  path: string,
   segments: readonly Buffer[],
 ): Promise<AreaSeen | undefined> {
   const { trees } = visit.rooms;
@@ -61,6 +62,8 @@ async function historyAt(
       ? { kind: "text", look, bytes: Buffer.alloc(0) }
       : { kind: "version", look, key: entry.key };
   }
+  const path = pathOf(segments);
+  if (path === undefined) return undefined;
   const found = await trees.ever.find(visit.view, source, path);
   return found && folder(() => historyOf(visit, source, path));
 }
@@ -92,17 +95,21 @@ function versionName({ receivedAt, versionId, path, kind }: Entry): string {
 async function receiptsAt(
   visit: Visit,
   source: string,
-  path: string,
   segments: readonly Buffer[],
 ): Promise<AreaSeen | undefined> {
   const { trees } = visit.rooms;
-  if (segments.length > 0 && path.endsWith(SUFFIX)) {
-    const node = await trees.now.find(visit.view, source, path.slice(0, -SUFFIX.length));
+  const whole = joined(segments);
+  if (whole.subarray(-SUFFIX.length).equals(Buffer.from(SUFFIX))) {
+    // Only then is it a path: the longest there can be has a receipt, too.
+    const of = encodedOf(whole.subarray(0, -SUFFIX.length));
+    const node = of === undefined ? undefined : await trees.now.find(visit.view, source, of);
     if (node?.kind === "file") {
       const bytes = await receiptOf(visit, node);
       return { kind: "text", bytes, look: lookOfText(node, bytes.length) };
     }
   }
+  const path = pathOf(segments);
+  if (path === undefined) return undefined;
   const found = await trees.now.find(visit.view, source, path);
   return found?.kind === "folder" ? folder(() => receiptsOf(visit, source, path)) : undefined;
 }

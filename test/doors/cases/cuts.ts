@@ -28,7 +28,7 @@ export const cuts: readonly Case[] = [
   {
     name: "cuts: nothing half is there, and the next try is the only version",
     run: async (scene) => {
-      const proxy = await startProxy({ target: { host: "127.0.0.1", port: scene.site.port } });
+      const proxy = await startProxy({ target: { host: "127.0.0.1", port: scene.port } });
       try {
         const sender = await scene.enter({ port: proxy.port });
         // The first greeting is longer than those that follow.

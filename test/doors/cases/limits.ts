@@ -18,7 +18,7 @@ const QUOTAS = [
   ["bytes over the client's day", "--day"],
 ] as const satisfies readonly (readonly [Sin, string])[];
 
-const revokedAt = ({ door }: Scene): Sin => (door.bearer === "key" ? "a revoked key" : "a revoked agent");
+const revokedAt = ({ door }: Scene): Sin => `a revoked ${door.bearer}`;
 
 /** What the sender's next files come to, until one is refused; the receiver may take 5 s to hear of it. */
 async function untilRefused(sender: Sender): Promise<unknown> {
@@ -76,7 +76,7 @@ export const limits: readonly Case[] = [
   {
     name: "limits: who is revoked loses what is under way within 5 s, and is refused from then on",
     run: async (scene) => {
-      const proxy = await startProxy({ target: { host: "127.0.0.1", port: scene.site.port } });
+      const proxy = await startProxy({ target: { host: "127.0.0.1", port: scene.port } });
       try {
         const sender = await scene.enter({ port: proxy.port });
         await scene.bring({ path: path("revoked/before"), bytes: path("before") }, sender);

@@ -32,8 +32,6 @@ const ODD: readonly (readonly [path: string | Buffer, pathEncoded: string])[] = 
   ["CON.txt", "CON.txt"],
   ["nul", "nul"],
   ["trailing.", "trailing."],
-  ["...", "..."],
-  ["..hidden", "..hidden"],
   ["-rf", "-rf"],
   ["~", "~"],
   ["\u202egnp.exe", "\u202egnp.exe"],
@@ -45,6 +43,9 @@ const ODD: readonly (readonly [path: string | Buffer, pathEncoded: string])[] = 
     `${"%FF".repeat(250)}/`.repeat(15) + "deep",
   ],
 ];
+
+/** Names that a door may have other uses for. */
+const DOTTED = ["...", "..hidden", ".hidden"];
 
 const REFUSED: Readonly<Record<string, Buffer>> = {
   "the source itself": Buffer.alloc(0),
@@ -86,6 +87,16 @@ export const names: readonly Case[] = [
       }
     },
   },
+  ...DOTTED.map(
+    (name): Case => ({
+      name: `names: ${name}, as it is`,
+      notAt: (door) => door.unspeakable(Buffer.from(name)),
+      run: async (scene) => {
+        await scene.bring({ path: Buffer.from(name), bytes: Buffer.from(name) });
+        expect(await scene.entries(Buffer.from(name))).toMatchObject([{ pathEncoded: name }]);
+      },
+    }),
+  ),
   {
     name: "names: the longest there can be",
     notAt: (door) => door.unspeakable(LONGEST),

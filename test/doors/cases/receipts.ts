@@ -1,10 +1,9 @@
 /** A receipt stands for itself: anybody with the site's keys can check it, and nobody can change it. */
 
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { type ManifestLine, ROUTE } from "@tributary/shared/protocol.ts";
+import { ROUTE } from "@tributary/shared/protocol.ts";
 import { verifyReceipt } from "@tributary/shared/receipt.ts";
 import { expect } from "vitest";
+import { manifestOf } from "../../site/manifest.ts";
 import type { Case } from "../conformance.ts";
 import { SOURCE, sha256 } from "../scene.ts";
 
@@ -24,16 +23,8 @@ export const receipts: readonly Case[] = [
       const forged = Buffer.from(JSON.stringify({ ...claims, size: 10 })).toString("base64url");
       expect(payload).not.toBe(forged);
       expect(() => verifyReceipt(`${header}.${forged}.${signature}`, keys)).toThrow(/signature/);
-      const line = manifestOf(scene.site.dir).find(({ versionId }) => versionId === claims.versionId);
+      const line = manifestOf(scene.site).find(({ versionId }) => versionId === claims.versionId);
       expect(line).toMatchObject({ receipt, captureId: claims.captureId, pathEncoded: claims.pathEncoded });
     },
   },
 ];
-
-function manifestOf(dir: string): readonly ManifestLine[] {
-  const root = join(dir, "receiver", "lake", "manifest");
-  return readdirSync(root, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".jsonl"))
-    .flatMap((name) => readFileSync(join(root, name), "utf8").trimEnd().split("\n"))
-    .map((line) => JSON.parse(line) as ManifestLine);
-}
