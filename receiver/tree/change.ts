@@ -36,7 +36,7 @@ export class Changes implements TreeChanges {
       throw new ProblemError("source-not-allowed", `a view of another source than "${source}"`);
     // Whoever removes many files says first, each time, that their folder is to stay.
     if (await named(() => hasMade(withTree(this.#db), view, source, pathEncoded))) return "there";
-    await this.#follower.catchUp(view.client);
+    await this.#follower.catchUpWith(view.client, source, pathEncoded);
     return await writing(this.#db, async (outer) => {
       const trx = withTree(outer);
       await lockTree(trx, view.client);
@@ -56,7 +56,7 @@ export class Changes implements TreeChanges {
     pathEncoded: string,
   ): Promise<"removed" | "not-empty" | "absent"> {
     if (!sees(view, source)) return "absent";
-    await this.#follower.catchUp(view.client);
+    await this.#follower.catchUpWith(view.client, source, pathEncoded);
     return await writing(this.#db, async (outer) => {
       const trx = withTree(outer);
       await lockTree(trx, view.client);

@@ -16,6 +16,9 @@ const ENTRIES = 500;
 /** A path may have 2,048 folders: the transaction ends sooner where there are so many rows of them. */
 const FOLDERS = 5000;
 
+/** A tree that is so many entries behind is brought up in any case. */
+const FEW = 250;
+
 /** One catching up at a time for a client: whoever comes meanwhile waits for it, and looks again. */
 export class Follower {
   readonly #db: TreeDatabase;
@@ -37,6 +40,28 @@ export class Follower {
       this.#running.set(client, run);
       await run;
     }
+  }
+
+  /**
+   * So far that this folder is as what is committed by now left it. Mostly nothing below it is new, and nobody waits for
+   * a transaction: as after each of many small files, whose own newest entries are known without the tree.
+   */
+  async catchUpWith(client: string, source: string, folder: string): Promise<void> {
+    const { last, at } = await positionOf(this.#db, client);
+    if (at >= last) return;
+    const behind = this.#db
+      .selectFrom("entries")
+      .select(["source", "path_encoded"])
+      .where("client", "=", client)
+      .where("seq", ">", at)
+      .orderBy("seq")
+      .limit(FEW);
+    const entries = await named(() => behind.execute());
+    const below = folder === "" ? "" : `${folder}/`;
+    const concerned = entries.some(
+      (entry) => entry.source === source && entry.path_encoded.startsWith(below),
+    );
+    if (concerned || entries.length === FEW) await this.catchUp(client);
   }
 
   async #run(client: string, last: number): Promise<void> {

@@ -2,14 +2,11 @@
 import { named } from "../ledger/database.ts";
 import { pathHash } from "../ledger/entry.ts";
 import type { Database } from "../ledger/schema.ts";
-import { type Follower, positionOf } from "./follow.ts";
+import type { Follower } from "./follow.ts";
 import { compareKeys } from "./place.ts";
 import { fileAt, filesIn, folderAt, foldersIn, type Keyed, removedIn, sourcesOf } from "./rows.ts";
 import { type TreeDatabase, withTree } from "./schema.ts";
 import type { Node, Page, RemovedNode, Tree, View } from "./tree.ts";
-
-/** A tree that is so many entries behind is brought up before it is looked at. */
-const FEW = 250;
 
 export class Look implements Tree<Node | RemovedNode> {
   readonly #db: TreeDatabase;
@@ -29,7 +26,7 @@ export class Look implements Tree<Node | RemovedNode> {
 
   async find(view: View, source: string, pathEncoded: string): Promise<Node | RemovedNode | undefined> {
     if (!sees(view, source)) return undefined;
-    await this.#upTo(view.client, source, pathEncoded);
+    await this.#follower.catchUpWith(view.client, source, pathEncoded);
     const [folder, file] = await named(() =>
       Promise.all([
         folderAt(this.#db, view, source, pathEncoded, this.#ever),
@@ -47,7 +44,7 @@ export class Look implements Tree<Node | RemovedNode> {
     { after = "", limit }: { readonly after?: string | undefined; readonly limit: number },
   ): Promise<Page<Node | RemovedNode>> {
     if (!sees(view, source)) return { nodes: [], next: undefined };
-    await this.#follower.catchUp(view.client);
+    await this.#follower.catchUpWith(view.client, source, folder);
     const range = { source, parent_hash: pathHash(folder), after, limit: limit + 1 };
     const [folders, files, removed] = await named(() =>
       Promise.all([
@@ -63,28 +60,6 @@ export class Look implements Tree<Node | RemovedNode> {
     const next = [...keys][limit - 1] as string;
     const end = there.findLastIndex(({ key }) => key === next);
     return { nodes: there.slice(0, end + 1).map(({ node }) => node), next };
-  }
-
-  /**
-   * A file's newest entry is known without the tree, and mostly nothing below the path is new: then nobody waits for a
-   * transaction, as after each of many small files.
-   */
-  async #upTo(client: string, source: string, pathEncoded: string): Promise<void> {
-    const { last, at } = await positionOf(this.#db, client);
-    if (at >= last) return;
-    const behind = this.#db
-      .selectFrom("entries")
-      .select(["source", "path_encoded"])
-      .where("client", "=", client)
-      .where("seq", ">", at)
-      .orderBy("seq")
-      .limit(FEW);
-    const entries = await named(() => behind.execute());
-    const below = pathEncoded === "" ? "" : `${pathEncoded}/`;
-    const concerned = entries.some(
-      (entry) => entry.source === source && entry.path_encoded.startsWith(below),
-    );
-    if (concerned || entries.length === FEW) await this.#follower.catchUp(client);
   }
 }
 
