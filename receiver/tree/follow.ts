@@ -14,7 +14,7 @@ import { type TreeDatabase, withTree } from "./schema.ts";
 /** Entries of one transaction, at most. */
 const ENTRIES = 500;
 /** A path may have 2,048 folders: the transaction ends sooner where there are so many rows of them. */
-const FOLDERS = 5000;
+const FOLDERS = 1000;
 
 /** A tree that is so many entries behind is brought up in any case. */
 const FEW = 250;
@@ -106,7 +106,10 @@ async function step(trx: TreeDatabase, client: string): Promise<number> {
   const entries = await trx
     .selectFrom("entries as e")
     .leftJoin("heads as h", "h.seq", "e.seq")
-    .select(["e.seq", "e.kind", "e.source", "e.path_encoded", "e.bearer", "e.received_at", "h.seq as newest"])
+    .leftJoin("modified_later as m", "m.version_id", "e.version_id")
+    .select(["e.seq", "e.kind", "e.source", "e.path_encoded", "e.bearer", "e.size", "e.received_at"])
+    .select((eb) => eb.fn.coalesce("m.modified_at", "e.modified_at").as("modified_at"))
+    .select("h.seq as newest")
     .where("e.client", "=", client)
     .where("e.seq", ">", at)
     .orderBy("e.seq")

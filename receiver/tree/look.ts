@@ -6,9 +6,9 @@ import type { Follower } from "./follow.ts";
 import { compareKeys } from "./place.ts";
 import { fileAt, filesIn, folderAt, foldersIn, type Keyed, removedIn, sourcesOf } from "./rows.ts";
 import { type TreeDatabase, withTree } from "./schema.ts";
-import type { Node, Page, RemovedNode, Tree, View } from "./tree.ts";
+import type { FileNode, FolderNode, ListedFile, Page, RemovedNode, Tree, View } from "./tree.ts";
 
-export class Look implements Tree<Node | RemovedNode> {
+export class Look implements Tree<RemovedNode> {
   readonly #db: TreeDatabase;
   readonly #follower: Follower;
   readonly #ever: boolean;
@@ -24,13 +24,17 @@ export class Look implements Tree<Node | RemovedNode> {
     return await named(() => sourcesOf(this.#db, view, this.#ever));
   }
 
-  async find(view: View, source: string, pathEncoded: string): Promise<Node | RemovedNode | undefined> {
+  async find(
+    view: View,
+    source: string,
+    pathEncoded: string,
+  ): Promise<FileNode | FolderNode | RemovedNode | undefined> {
     if (!sees(view, source)) return undefined;
     await this.#follower.catchUpWith(view.client, source, pathEncoded);
     const [folder, file] = await named(() =>
       Promise.all([
         folderAt(this.#db, view, source, pathEncoded, this.#ever),
-        pathEncoded === "" ? undefined : fileAt(this.#db, view, source, pathHash(pathEncoded)),
+        pathEncoded === "" ? undefined : fileAt(this.#db, view, source, pathEncoded),
       ]),
     );
     if (folder !== undefined) return folder;
@@ -42,15 +46,15 @@ export class Look implements Tree<Node | RemovedNode> {
     source: string,
     folder: string,
     { after = "", limit }: { readonly after?: string | undefined; readonly limit: number },
-  ): Promise<Page<Node | RemovedNode>> {
+  ): Promise<Page<ListedFile | FolderNode | RemovedNode>> {
     if (!sees(view, source)) return { nodes: [], next: undefined };
     await this.#follower.catchUpWith(view.client, source, folder);
     const range = { source, parent_hash: pathHash(folder), after, limit: limit + 1 };
     const [folders, files, removed] = await named(() =>
       Promise.all([
         foldersIn(this.#db, view, folder, range, this.#ever),
-        filesIn(this.#db, view, range),
-        this.#ever ? removedIn(this.#db, view, range) : [],
+        filesIn(this.#db, view, folder, range),
+        this.#ever ? removedIn(this.#db, view, folder, range) : [],
       ]),
     );
     // One that came back is no more removed, one that is a folder now is a folder.
