@@ -12,7 +12,7 @@ export interface SftpRooms {
   readonly ingest: Pick<Ingest, "removal">;
   readonly unfinished: UnfinishedUploads;
   readonly trees: Pick<Trees, "now" | "ever" | "changes">;
-  readonly history: Pick<History, "page" | "version">;
+  readonly history: Pick<History, "page" | "since" | "version">;
   readonly lake: Pick<Lake, "read">;
   readonly isTemporary: IsTemporary;
   readonly now: () => number;
