@@ -12,9 +12,9 @@ import { parentOf } from "./place.ts";
 import { type TreeDatabase, withTree } from "./schema.ts";
 
 /** Entries of one transaction, at most. */
-const ENTRIES = 500;
+const ENTRIES = 200;
 /** A path may have 2,048 folders: the transaction ends sooner where there are so many rows of them. */
-const FOLDERS = 1000;
+const FOLDERS = 500;
 
 /** A tree that is so many entries behind is brought up in any case. */
 const FEW = 250;
@@ -81,7 +81,7 @@ export async function lockTree(trx: TreeDatabase, client: string): Promise<numbe
 }
 
 /** The client's newest entry, and up to which its tree is. */
-export async function positionOf(
+async function positionOf(
   db: TreeDatabase,
   client: string,
 ): Promise<{ readonly last: number; readonly at: number }> {
