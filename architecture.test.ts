@@ -146,6 +146,9 @@ const technologies: Readonly<Record<string, readonly string[]>> = {
   "receiver/webhooks/ways.ts": ["receiver/webhooks/https.ts"],
 };
 
+/** Package of npm -> the only file that may import more than its types: it has to be loaded at the right moment. */
+const atTheirMoment: Readonly<Record<string, string>> = { ssh2: "receiver/doors/sftp/library.ts" };
+
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
 const forTests = [
   "agent/upload/fake-receiver.ts",
@@ -177,6 +180,8 @@ function violations(sources: Sources): string[] {
     const room = roomOf(path);
     const allowed = room === "shared" ? [] : rooms[room];
     if (allowed === undefined) return [`${path}: the room ${room} is not in architecture.test.ts`];
+    const early = valuesOf(path, text).filter((name) => (atTheirMoment[name] ?? path) !== path);
+    if (early.length > 0) return early.map((name) => `${path} imports ${name}: ask ${atTheirMoment[name]}`);
     return importsOf(path, text)
       .map((specifier) => fileOf(path, specifier))
       .filter((target) => target !== undefined)
@@ -233,6 +238,16 @@ function importsOf(path: string, text: string): string[] {
     ...exported.flatMap((request) => (request == null ? [] : [request.value])),
     ...[...loose].map(([, called, worker]) => called ?? worker ?? ""),
   ];
+}
+
+/** Packages of which more than types is imported; by `import()` too, where a type is not told from a value. */
+function valuesOf(path: string, text: string): string[] {
+  const { module } = parseSync(path, text);
+  const fixed = module.staticImports
+    .filter(({ entries }) => entries.length === 0 || entries.some(({ isType }) => !isType))
+    .map(({ moduleRequest }) => moduleRequest.value);
+  const loose = [...text.matchAll(/\bawait import\(\s*["'`]([^"'`]+)/g)].map(([, name]) => name ?? "");
+  return [...fixed, ...loose].map((name) => name.split("/")[0] ?? "");
 }
 
 function readSources(): Sources {
@@ -305,6 +320,9 @@ describe("the guard itself", () => {
     ["a technology chosen elsewhere", "receiver/app.ts", `import "./lake/s3.ts";`],
     ["main imported", "receiver/run.ts", `import "./main.ts";`],
     ["a technology chosen in its own room", "receiver/lake/a.ts", `import "./s3.ts";`],
+    ["ssh2 loaded elsewhere", "receiver/doors/sftp/a.ts", `import { Server } from "ssh2";`],
+    ["the same while running", "receiver/doors/sftp/a.ts", `const { default: ssh2 } = await import("ssh2");`],
+    ["the same, a part of it", "receiver/doors/sftp/a.ts", `import keys from "ssh2/lib/protocol/keyParser.js";`],
     ["a fake in service", "receiver/main.ts", `import "./lake/memory.ts";`],
   ])("sees %s", ([, path, text]) => {
     expect(one(path, text)).toHaveLength(1);
@@ -316,6 +334,7 @@ describe("the guard itself", () => {
     ["shared", "agent/queue/a.ts", `import "@tributary/shared/path.ts";`],
     ["npm and Node", "agent/queue/a.ts", `import "node:fs"; import "zod";`],
     ["a comment", "agent/source/a.ts", `// import "../queue/queue.ts"`],
+    ["the types of ssh2", "receiver/doors/sftp/a.ts", `import type { Server } from "ssh2";`],
     ["main choosing", "receiver/main.ts", `import "./lake/s3.ts"; import "./ledger/sqlite.ts";`],
     ["a test doing what it needs", "receiver/doors/a.test.ts", `import "../lake/memory.ts";`],
     ["a journey", "test/site/a.test.ts", `import "../../receiver/main.ts";`],

@@ -13,6 +13,11 @@ export interface Peers {
       (from: string, to: string) => Promise<void>
     >
   >;
+  /** The private key that the user of sshd has. */
+  readonly key: string;
+  readonly sshd: { readonly port: number; readonly user: string; readonly arrived: string };
+  /** OpenSSH's sftp with these commands, as that user. Rejects at the first that fails. */
+  sftp(at: { readonly port: number; readonly user: string }, commands: readonly string[]): Promise<void>;
   /** The same over ssh alone, every byte so many ms on its way in each direction. */
   far(latency: number): Promise<{
     readonly ways: Pick<Peers["ways"], "rsync" | "rsync --fsync" | "rclone sftp">;
@@ -125,6 +130,15 @@ http { access_log off; client_body_temp_path ${arrived}/.body; proxy_temp_path $
     };
   };
   return {
+    key,
+    sshd: { port: ssh, user, arrived },
+    sftp: async (at, commands) => {
+      const batch = join(dir, "batch");
+      writeFileSync(batch, `${commands.join("\n")}\n`);
+      const options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-q"];
+      const where = ["-P", String(at.port), "-i", key, ...options, "-b", batch, `${at.user}@127.0.0.1`];
+      await execute("sh", ["-c", 'exec sftp "$@" > /dev/null', "sftp", ...where]);
+    },
     far: async (latency) => {
       const proxy = await startProxy({ target: { host: "127.0.0.1", port: ssh }, faults: { latency } });
       return { ways: overSsh(proxy.port), stop: () => proxy.stop() };

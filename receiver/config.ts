@@ -232,6 +232,11 @@ export const receiverSettings = z.strictObject({
       perAddress: z.int().positive().default(64).describe("Connections of one address at once"),
       sessions: z.int().positive().default(8).describe("Sessions of one connection at once"),
       handles: z.int().positive().default(128).describe("Files and folders that one session may have open"),
+      uploads: z
+        .int()
+        .positive()
+        .default(64)
+        .describe("Files that one account may have open to write at once, over all its sessions"),
       idle: atLeast("1s").prefault("10m").describe("How long a session may be silent; at least 1s"),
       login: atLeast("1s").prefault("30s").describe("How long logging in may take; at least 1s"),
     })

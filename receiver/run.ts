@@ -13,8 +13,9 @@ import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
 import { sftpDoor } from "./doors/sftp/door.ts";
 import type { SftpFact } from "./doors/sftp/facts.ts";
-import type { SshListening, Visitor } from "./doors/sftp/ssh.ts";
+import type { SshListening } from "./doors/sftp/ssh.ts";
 import { temporaryNames } from "./doors/sftp/temporary.ts";
+import type { Visitor } from "./doors/sftp/visitor.ts";
 import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
 import type { SiteKeys } from "./identity/keys.ts";
@@ -107,7 +108,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
   const tail = new Tail(history);
   const metrics = createMetrics(
-    () => places.taken,
+    () => places.taken + sftpPlaces.taken,
     () => listWebhooks(database.db),
     () => heldSum(database.db),
   );
@@ -138,6 +139,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     abandonedAfter: settings.sweep.uploads,
   });
   const places = new Places(settings.limits.concurrent);
+  const sftpPlaces = new Places(settings.limits.concurrent);
   const { idle, minRate } = settings.limits;
   const limited = { defaults: settings.limits, report: metrics.limited };
   const uploadLimits = new UploadLimits(parts.counts);
@@ -203,7 +205,9 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
         ...{ ingest, unfinished, history, lake, trees: openTrees(database.db), now: Date.now },
         isTemporary: temporaryNames(settings.sftp.temporary),
       },
-      places: uploadPlaces,
+      // Of their own: files that stay open for long must not take the places of requests that are short.
+      places: new UploadPlaces({ ...limited, places: sftpPlaces, uploads: uploadLimits }),
+      mostUploads: settings.sftp.uploads,
       requests,
       defaults: settings.limits,
       mostHandles: settings.sftp.handles,

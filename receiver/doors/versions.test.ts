@@ -93,6 +93,19 @@ describe("content", () => {
     expect((await get(url)).json).toMatchObject({ pathEncoded: "a.csv", size: 3, kind: "version" });
   });
 
+  test("its receipt, as it was given", async () => {
+    const given = String((await put("receipted.csv", "1")).json.receipt);
+    const [entry] = (await get("/v1/versions?path=receipted.csv")).json.entries as { versionId: string }[];
+    const receipt = await get(`/v1/versions/${entry?.versionId}/receipt`);
+    expect([receipt.status, receipt.headers["content-type"], receipt.body.toString()]).toEqual([
+      200,
+      "application/jose",
+      given,
+    ]);
+    expect((await get(`/v1/versions/${entry?.versionId}`)).json).not.toHaveProperty("receipt");
+    expect((await get(`/v1/versions/${entry?.versionId}/receipt`, "others")).status).toBe(404);
+  });
+
   test("a range outside says how long the content is; none counts with HEAD", async () => {
     const ask = async (method: string, range: string) =>
       await rig.ask(method, `${url}/content`, as("reader", { range }));

@@ -4,7 +4,14 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { formatDigest } from "@tributary/shared/digest.ts";
 import { encodePath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { type Entry, type EntryPage, HEADER, instant, ROUTE } from "@tributary/shared/protocol.ts";
+import {
+  type Entry,
+  type EntryPage,
+  HEADER,
+  instant,
+  type ManifestLine,
+  ROUTE,
+} from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
 import type { Gate, Principal } from "../identity/principal.ts";
 import type { Lake } from "../lake/lake.ts";
@@ -24,17 +31,26 @@ export interface VersionsDoor {
 }
 
 export function versionsDoor(door: VersionsDoor): Hono<DoorEnv> {
-  return new Hono<DoorEnv>()
-    .get(ROUTE.clients, async (c) => {
-      const principal = await identify(door.gate, c);
-      const suspended = await door.suspended(principal.clients);
-      return c.json({
-        clients: principal.clients.map((name) => ({ name, suspended: suspended.has(name) })),
-      });
-    })
-    .get(ROUTE.versions, async (c) => c.json(await page(door, c)))
-    .get(`${ROUTE.versions}/:id`, async (c) => c.json(await versionOf(door, c, await identify(door.gate, c))))
-    .get(`${ROUTE.versions}/:id/content`, async (c) => await content(door, c));
+  return (
+    new Hono<DoorEnv>()
+      .get(ROUTE.clients, async (c) => {
+        const principal = await identify(door.gate, c);
+        const suspended = await door.suspended(principal.clients);
+        return c.json({
+          clients: principal.clients.map((name) => ({ name, suspended: suspended.has(name) })),
+        });
+      })
+      .get(ROUTE.versions, async (c) => c.json(await page(door, c)))
+      .get(`${ROUTE.versions}/:id`, async (c) => {
+        const { receipt: _receipt, seq: _seq, ...entry } = await versionOf(door, c);
+        return c.json(entry satisfies Entry);
+      })
+      // RFC 7515, 9.2.1: a JWS in its compact form.
+      .get(`${ROUTE.versions}/:id/receipt`, async (c) =>
+        c.body((await versionOf(door, c)).receipt, 200, { "content-type": "application/jose" }),
+      )
+      .get(`${ROUTE.versions}/:id/content`, async (c) => await content(door, c))
+  );
 }
 
 async function page({ gate, history }: VersionsDoor, c: DoorContext): Promise<EntryPage> {
@@ -63,7 +79,12 @@ async function page({ gate, history }: VersionsDoor, c: DoorContext): Promise<En
 }
 
 /** Throws `not-found` also for what exists and is another's: no answer tells the difference. */
-async function versionOf({ history }: VersionsDoor, c: DoorContext, principal: Principal): Promise<Entry> {
+async function versionOf(
+  { gate, history }: VersionsDoor,
+  c: DoorContext,
+  known?: Principal,
+): Promise<ManifestLine> {
+  const principal = known ?? (await identify(gate, c));
   const scope = scopeOf(principal, undefined, undefined);
   const id = c.req.param("id") ?? "";
   const entry = /^[0-9a-f-]{36}$/.test(id) ? await history.version(id) : undefined;

@@ -58,8 +58,10 @@ export class Piecemeal {
   /** Its sender closed it, all of it written: only its name is not the last one yet. */
   closed = false;
   touchedAt: number;
-  /** Handles that have it open. */
+  /** Handles that have it open, all of one session. */
   users = 0;
+  /** Counts the sessions that had it: who finds another number than its own has lost it to a later one. */
+  turn = 0;
   /** Why something of it did not come in: then it can only be begun again. */
   failure: unknown;
 
@@ -214,8 +216,12 @@ export class UnfinishedUploads {
     return [...this.#of.keys()].filter((key) => key.startsWith(head)).map((key) => key.slice(head.length));
   }
 
-  /** Nobody is at it any more: it waits, for its next name or for its sender. */
+  /** Nobody is at it any more: it waits, for its next name or for its sender. What was replaced meanwhile waits for nothing. */
   async leave(one: Piecemeal): Promise<void> {
+    if (this.find(one.at) !== one) {
+      await one.discard();
+      return;
+    }
     let inMemory = 0;
     const idle: Piecemeal[] = [];
     for (const group of this.#of.values())

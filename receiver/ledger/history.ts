@@ -22,7 +22,7 @@ export function createHistory(db: Database): History {
       const row = await named(() =>
         db.selectFrom("entries").selectAll().where("version_id", "=", versionId).executeTakeFirst(),
       );
-      return row && entryOf(row);
+      return row && manifestLineOf(row);
     },
     async since(after, limit, scope = EVERYTHING) {
       if (scope.clients.length === 0) return [];

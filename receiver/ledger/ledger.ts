@@ -163,7 +163,8 @@ export interface HistoryPage {
 /** What readers need: doors, console, `history`, `verify`. */
 export interface History {
   page(query: HistoryQuery): Promise<HistoryPage>;
-  version(versionId: string): Promise<Entry | undefined>;
+  /** An entry with its receipt. */
+  version(versionId: string): Promise<ManifestLine | undefined>;
   /** Entries with seq > `after` in commit order, at most `limit`, of what the scope sees; never a gap that is filled later. */
   since(after: number, limit: number, scope?: Scope): Promise<readonly ManifestLine[]>;
   /** The highest committed seq, and the epoch that cursors carry. */

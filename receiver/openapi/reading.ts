@@ -52,6 +52,23 @@ const getVersion: Operation = {
   problems: [...MAY_NOT, "not-found"],
 };
 
+const getReceipt: Operation = {
+  id: "getReceipt",
+  group: "Reading",
+  method: "GET",
+  path: `${ROUTE.versions}/{id}/receipt`,
+  summary: "The receipt of an entry",
+  description: [
+    "The text that was given for it, whichever way it came: a compact JWS that anybody can verify with the keys of `/.well-known/jwks.json`, such as `tributary-agent receipt verify`.",
+  ],
+  access: READ,
+  parameters: [parameters.VERSION_ID],
+  answers: [
+    { status: 200, description: "The receipt.", content: [{ kind: "bytes", type: "application/jose" }] },
+  ],
+  problems: [...MAY_NOT, "not-found"],
+};
+
 const getContent: Operation = {
   id: "getContent",
   group: "Reading",
@@ -95,4 +112,11 @@ const listEvents: Operation = {
   problems: [...MAY_NOT, "cursor-invalid", "cursor-gone", "busy"],
 };
 
-export const READING: readonly Operation[] = [listClients, listVersions, getVersion, getContent, listEvents];
+export const READING: readonly Operation[] = [
+  listClients,
+  listVersions,
+  getVersion,
+  getReceipt,
+  getContent,
+  listEvents,
+];

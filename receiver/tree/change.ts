@@ -36,7 +36,7 @@ export class Changes implements TreeChanges {
       throw new ProblemError("source-not-allowed", `a view of another source than "${source}"`);
     // Whoever removes many files says first, each time, that their folder is to stay.
     if (await named(() => hasMade(withTree(this.#db), view, source, pathEncoded))) return "there";
-    await this.#follower.catchUp(view.client);
+    await this.#follower.catchUpWith(view.client, source, pathEncoded);
     return await writing(this.#db, async (outer) => {
       const trx = withTree(outer);
       await lockTree(trx, view.client);
@@ -56,7 +56,7 @@ export class Changes implements TreeChanges {
     pathEncoded: string,
   ): Promise<"removed" | "not-empty" | "absent"> {
     if (!sees(view, source)) return "absent";
-    await this.#follower.catchUp(view.client);
+    await this.#follower.catchUpWith(view.client, source, pathEncoded);
     return await writing(this.#db, async (outer) => {
       const trx = withTree(outer);
       await lockTree(trx, view.client);
@@ -86,7 +86,9 @@ export class Changes implements TreeChanges {
     { versionId, modifiedAt }: { readonly versionId: string; readonly modifiedAt: string },
   ): Promise<boolean> {
     if (!sees(view, source)) return false;
-    return await writing(this.#db, async (trx) => {
+    return await writing(this.#db, async (outer) => {
+      const trx = withTree(outer);
+      await lockTree(trx, view.client);
       let query = trx
         .selectFrom("heads")
         .select("seq")
@@ -96,11 +98,23 @@ export class Changes implements TreeChanges {
         .where("version_id", "=", versionId)
         .where("kind", "=", "version");
       if (!view.bearer.seesAll) query = query.where("bearer", "=", view.bearer.id);
-      if ((await query.executeTakeFirst()) === undefined) return false;
+      const head = await query.executeTakeFirst();
+      if (head === undefined) return false;
       await trx
         .insertInto("modified_later")
         .values({ version_id: versionId, modified_at: modifiedAt })
         .onConflict((oc) => oc.column("version_id").doUpdateSet({ modified_at: modifiedAt }))
+        .execute();
+      // Where the tree is not so far yet, it finds it when it is.
+      const { parent_hash, name_key } = placeOf(pathEncoded);
+      await trx
+        .updateTable("tree_files")
+        .set({ modified_at: modifiedAt })
+        .where("client", "=", view.client)
+        .where("parent_hash", "=", parent_hash)
+        .where("source", "=", source)
+        .where("name_key", "=", name_key)
+        .where("seq", "=", head.seq)
         .execute();
       return true;
     });

@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { chunks, rows } from "../ledger/chunks.ts";
 import type { FolderChanges } from "./folders.ts";
-import { parentOf, placeOf } from "./place.ts";
+import { longNameOf, parentOf, placeOf } from "./place.ts";
 import type { FileTable, TreeDatabase } from "./schema.ts";
 
 export interface Newest {
@@ -11,6 +11,9 @@ export interface Newest {
   readonly source: string;
   readonly path_encoded: string;
   readonly bearer: string;
+  readonly size: number | null;
+  /** Also if told later. */
+  readonly modified_at: string | null;
   readonly received_at: number;
 }
 
@@ -41,11 +44,17 @@ export async function putFiles(
   }
 }
 
-function rowOf(client: string, { source, path_encoded, seq, bearer }: Newest): FileTable {
-  return { client, ...placeOf(path_encoded), source, seq, bearer };
+function rowOf(client: string, entry: Newest): FileTable {
+  const { path_encoded, source, seq, bearer, size, modified_at, received_at } = entry;
+  const long_name = longNameOf(path_encoded);
+  return { client, ...placeOf(path_encoded), source, seq, bearer, long_name, size, modified_at, received_at };
 }
 
-function keyOf({ parent_hash, source, name_key }: Omit<FileTable, "client" | "seq" | "bearer">): string[] {
+function keyOf({
+  parent_hash,
+  source,
+  name_key,
+}: Pick<FileTable, "parent_hash" | "source" | "name_key">): string[] {
   return [parent_hash, source, name_key];
 }
 
@@ -80,6 +89,9 @@ async function putRows(
       oc.columns(["client", "parent_hash", "source", "name_key"]).doUpdateSet((eb) => ({
         seq: eb.ref("excluded.seq"),
         bearer: eb.ref("excluded.bearer"),
+        size: eb.ref("excluded.size"),
+        modified_at: eb.ref("excluded.modified_at"),
+        received_at: eb.ref("excluded.received_at"),
       })),
     )
     .execute();

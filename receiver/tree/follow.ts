@@ -14,7 +14,10 @@ import { type TreeDatabase, withTree } from "./schema.ts";
 /** Entries of one transaction, at most. */
 const ENTRIES = 500;
 /** A path may have 2,048 folders: the transaction ends sooner where there are so many rows of them. */
-const FOLDERS = 5000;
+const FOLDERS = 1000;
+
+/** A tree that is so many entries behind is brought up in any case. */
+const FEW = 250;
 
 /** One catching up at a time for a client: whoever comes meanwhile waits for it, and looks again. */
 export class Follower {
@@ -37,6 +40,28 @@ export class Follower {
       this.#running.set(client, run);
       await run;
     }
+  }
+
+  /**
+   * So far that this folder is as what is committed by now left it. Mostly nothing below it is new, and nobody waits for
+   * a transaction: as after each of many small files, whose own newest entries are known without the tree.
+   */
+  async catchUpWith(client: string, source: string, folder: string): Promise<void> {
+    const { last, at } = await positionOf(this.#db, client);
+    if (at >= last) return;
+    const behind = this.#db
+      .selectFrom("entries")
+      .select(["source", "path_encoded"])
+      .where("client", "=", client)
+      .where("seq", ">", at)
+      .orderBy("seq")
+      .limit(FEW);
+    const entries = await named(() => behind.execute());
+    const below = folder === "" ? "" : `${folder}/`;
+    const concerned = entries.some(
+      (entry) => entry.source === source && entry.path_encoded.startsWith(below),
+    );
+    if (concerned || entries.length === FEW) await this.catchUp(client);
   }
 
   async #run(client: string, last: number): Promise<void> {
@@ -81,7 +106,10 @@ async function step(trx: TreeDatabase, client: string): Promise<number> {
   const entries = await trx
     .selectFrom("entries as e")
     .leftJoin("heads as h", "h.seq", "e.seq")
-    .select(["e.seq", "e.kind", "e.source", "e.path_encoded", "e.bearer", "e.received_at", "h.seq as newest"])
+    .leftJoin("modified_later as m", "m.version_id", "e.version_id")
+    .select(["e.seq", "e.kind", "e.source", "e.path_encoded", "e.bearer", "e.size", "e.received_at"])
+    .select((eb) => eb.fn.coalesce("m.modified_at", "e.modified_at").as("modified_at"))
+    .select("h.seq as newest")
     .where("e.client", "=", client)
     .where("e.seq", ">", at)
     .orderBy("e.seq")

@@ -2,16 +2,13 @@
 import { named } from "../ledger/database.ts";
 import { pathHash } from "../ledger/entry.ts";
 import type { Database } from "../ledger/schema.ts";
-import { type Follower, positionOf } from "./follow.ts";
+import type { Follower } from "./follow.ts";
 import { compareKeys } from "./place.ts";
 import { fileAt, filesIn, folderAt, foldersIn, type Keyed, removedIn, sourcesOf } from "./rows.ts";
 import { type TreeDatabase, withTree } from "./schema.ts";
-import type { Node, Page, RemovedNode, Tree, View } from "./tree.ts";
+import type { FileNode, FolderNode, ListedFile, Page, RemovedNode, Tree, View } from "./tree.ts";
 
-/** A tree that is so many entries behind is brought up before it is looked at. */
-const FEW = 250;
-
-export class Look implements Tree<Node | RemovedNode> {
+export class Look implements Tree<RemovedNode> {
   readonly #db: TreeDatabase;
   readonly #follower: Follower;
   readonly #ever: boolean;
@@ -27,13 +24,17 @@ export class Look implements Tree<Node | RemovedNode> {
     return await named(() => sourcesOf(this.#db, view, this.#ever));
   }
 
-  async find(view: View, source: string, pathEncoded: string): Promise<Node | RemovedNode | undefined> {
+  async find(
+    view: View,
+    source: string,
+    pathEncoded: string,
+  ): Promise<FileNode | FolderNode | RemovedNode | undefined> {
     if (!sees(view, source)) return undefined;
-    await this.#upTo(view.client, source, pathEncoded);
+    await this.#follower.catchUpWith(view.client, source, pathEncoded);
     const [folder, file] = await named(() =>
       Promise.all([
         folderAt(this.#db, view, source, pathEncoded, this.#ever),
-        pathEncoded === "" ? undefined : fileAt(this.#db, view, source, pathHash(pathEncoded)),
+        pathEncoded === "" ? undefined : fileAt(this.#db, view, source, pathEncoded),
       ]),
     );
     if (folder !== undefined) return folder;
@@ -45,15 +46,15 @@ export class Look implements Tree<Node | RemovedNode> {
     source: string,
     folder: string,
     { after = "", limit }: { readonly after?: string | undefined; readonly limit: number },
-  ): Promise<Page<Node | RemovedNode>> {
+  ): Promise<Page<ListedFile | FolderNode | RemovedNode>> {
     if (!sees(view, source)) return { nodes: [], next: undefined };
-    await this.#follower.catchUp(view.client);
+    await this.#follower.catchUpWith(view.client, source, folder);
     const range = { source, parent_hash: pathHash(folder), after, limit: limit + 1 };
     const [folders, files, removed] = await named(() =>
       Promise.all([
         foldersIn(this.#db, view, folder, range, this.#ever),
-        filesIn(this.#db, view, range),
-        this.#ever ? removedIn(this.#db, view, range) : [],
+        filesIn(this.#db, view, folder, range),
+        this.#ever ? removedIn(this.#db, view, folder, range) : [],
       ]),
     );
     // One that came back is no more removed, one that is a folder now is a folder.
@@ -63,28 +64,6 @@ export class Look implements Tree<Node | RemovedNode> {
     const next = [...keys][limit - 1] as string;
     const end = there.findLastIndex(({ key }) => key === next);
     return { nodes: there.slice(0, end + 1).map(({ node }) => node), next };
-  }
-
-  /**
-   * A file's newest entry is known without the tree, and mostly nothing below the path is new: then nobody waits for a
-   * transaction, as after each of many small files.
-   */
-  async #upTo(client: string, source: string, pathEncoded: string): Promise<void> {
-    const { last, at } = await positionOf(this.#db, client);
-    if (at >= last) return;
-    const behind = this.#db
-      .selectFrom("entries")
-      .select(["source", "path_encoded"])
-      .where("client", "=", client)
-      .where("seq", ">", at)
-      .orderBy("seq")
-      .limit(FEW);
-    const entries = await named(() => behind.execute());
-    const below = pathEncoded === "" ? "" : `${pathEncoded}/`;
-    const concerned = entries.some(
-      (entry) => entry.source === source && entry.path_encoded.startsWith(below),
-    );
-    if (concerned || entries.length === FEW) await this.#follower.catchUp(client);
   }
 }
 

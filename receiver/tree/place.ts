@@ -25,6 +25,12 @@ export function placeOf(pathEncoded: string): Place {
   return { parent_hash: pathHash(parentOf(pathEncoded)), name_key: keyOf(nameOf(pathEncoded)) };
 }
 
+/** The name where its key is not all of it. */
+export function longNameOf(pathEncoded: string): string | null {
+  const name = nameOf(pathEncoded);
+  return keyOf(name) === name ? null : name;
+}
+
 /** In the order of names, but short. No name has a "/", so the key of a long one is never another's name. */
 function keyOf(name: string): string {
   const bytes = Buffer.from(name);

@@ -1,8 +1,8 @@
 /** The tree's rows as nodes, and the questions that find them. */
-import { instantOf } from "../ledger/entry.ts";
+import { instantOf, pathHash } from "../ledger/entry.ts";
 import { placeOf } from "./place.ts";
-import type { TreeDatabase } from "./schema.ts";
-import type { FileNode, FolderNode, RemovedNode, View } from "./tree.ts";
+import type { FileTable, TreeDatabase } from "./schema.ts";
+import type { FileNode, FolderNode, ListedFile, RemovedNode, View } from "./tree.ts";
 
 /** A node, and the key of its name: pages follow each other by that. */
 export interface Keyed<N> {
@@ -22,93 +22,77 @@ export async function fileAt(
   db: TreeDatabase,
   view: View,
   source: string,
-  path_hash: string,
+  pathEncoded: string,
 ): Promise<FileNode | RemovedNode | undefined> {
   let query = db
     .selectFrom("heads as h")
     .innerJoin("entries as e", "e.seq", "h.seq")
     .leftJoin("modified_later as m", "m.version_id", "e.version_id")
-    .select(FILE)
+    .select(["e.kind", "e.version_id", "e.seq", "e.size", "e.sha256", "e.received_at", "e.lake_key"])
+    .select((eb) => eb.fn.coalesce("m.modified_at", "e.modified_at").as("modified_at"))
     .where("h.client", "=", view.client)
     .where("h.source", "=", source)
-    .where("h.path_hash", "=", path_hash);
+    .where("h.path_hash", "=", pathHash(pathEncoded));
   if (!view.bearer.seesAll) query = query.where("h.bearer", "=", view.bearer.id);
   const row = await query.executeTakeFirst();
-  return row && (row.kind === "version" ? fileOf(row) : removedOf(row));
+  if (row === undefined) return undefined;
+  if (row.kind !== "version") return removedOf(pathEncoded, row);
+  const { version_id: versionId, sha256, lake_key } = row;
+  // A version has all of them.
+  return { ...listedOf(pathEncoded, row), versionId, sha256: sha256 as string, key: lake_key as string };
 }
 
-export async function filesIn(db: TreeDatabase, view: View, range: Range): Promise<Keyed<FileNode>[]> {
-  return (await rowsIn(db, "tree_files", view, range)).map((row) => ({
-    key: row.name_key,
-    node: fileOf(row),
-  }));
+export async function filesIn(
+  db: TreeDatabase,
+  view: View,
+  folder: string,
+  range: Range,
+): Promise<Keyed<ListedFile>[]> {
+  const rows = await rowsIn(db, "tree_files", view, range);
+  return rows.map((row) => ({ key: row.name_key, node: listedOf(pathIn(folder, row), row) }));
 }
 
-export async function removedIn(db: TreeDatabase, view: View, range: Range): Promise<Keyed<RemovedNode>[]> {
-  return (await rowsIn(db, "tree_removed", view, range)).map((row) => ({
-    key: row.name_key,
-    node: removedOf(row),
-  }));
+export async function removedIn(
+  db: TreeDatabase,
+  view: View,
+  folder: string,
+  range: Range,
+): Promise<Keyed<RemovedNode>[]> {
+  const rows = await rowsIn(db, "tree_removed", view, range);
+  return rows.map((row) => ({ key: row.name_key, node: removedOf(pathIn(folder, row), row) }));
 }
-
-const FILE = [
-  "e.kind",
-  "e.path_encoded",
-  "e.version_id",
-  "e.seq",
-  "e.size",
-  "e.sha256",
-  "e.modified_at",
-  "m.modified_at as modified_later",
-  "e.received_at",
-  "e.lake_key",
-] as const;
 
 async function rowsIn(db: TreeDatabase, table: "tree_files" | "tree_removed", view: View, range: Range) {
   let query = db
-    .selectFrom(`${table} as f`)
-    .innerJoin("entries as e", "e.seq", "f.seq")
-    .leftJoin("modified_later as m", "m.version_id", "e.version_id")
-    .select(["f.name_key", ...FILE])
-    .where("f.client", "=", view.client)
-    .where("f.parent_hash", "=", range.parent_hash)
-    .where("f.source", "=", range.source)
-    .where("f.name_key", ">", range.after)
-    .orderBy("f.name_key")
+    .selectFrom(table)
+    .select(["name_key", "long_name", "seq", "size", "modified_at", "received_at"])
+    .where("client", "=", view.client)
+    .where("parent_hash", "=", range.parent_hash)
+    .where("source", "=", range.source)
+    .where("name_key", ">", range.after)
+    .orderBy("name_key")
     .limit(range.limit);
-  if (!view.bearer.seesAll) query = query.where("f.bearer", "=", view.bearer.id);
+  if (!view.bearer.seesAll) query = query.where("bearer", "=", view.bearer.id);
   return await query.execute();
 }
 
-interface FileRow {
-  readonly path_encoded: string;
-  readonly version_id: string;
-  readonly seq: number;
-  readonly size: number | null;
-  readonly sha256: string | null;
-  readonly modified_at: string | null;
-  readonly modified_later: string | null;
-  readonly received_at: number;
-  readonly lake_key: string | null;
+function pathIn(folder: string, row: Pick<FileTable, "name_key" | "long_name">): string {
+  return childOf(folder, row.long_name ?? row.name_key);
 }
 
-/** Of a version, which has a size, a digest and a key. */
-function fileOf(row: FileRow): FileNode {
-  return {
-    kind: "file",
-    pathEncoded: row.path_encoded,
-    versionId: row.version_id,
-    seq: row.seq,
-    size: row.size as number,
-    sha256: row.sha256 as string,
-    modifiedAt: row.modified_later ?? row.modified_at,
-    receivedAt: instantOf(row.received_at),
-    key: row.lake_key as string,
-  };
+function childOf(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
 }
 
-function removedOf({ path_encoded, seq, received_at }: FileRow): RemovedNode {
-  return { kind: "removed", pathEncoded: path_encoded, seq, receivedAt: instantOf(received_at) };
+type FileRow = Pick<FileTable, "seq" | "size" | "modified_at" | "received_at">;
+
+function listedOf(pathEncoded: string, { seq, size, modified_at, received_at }: FileRow): ListedFile {
+  const receivedAt = instantOf(received_at);
+  return { kind: "file", pathEncoded, seq, size: size as number, modifiedAt: modified_at, receivedAt };
+}
+
+function removedOf(pathEncoded: string, { seq, received_at }: FileRow): RemovedNode {
+  return { kind: "removed", pathEncoded, seq, receivedAt: instantOf(received_at) };
 }
 
 /** As the view sees it. `ever`: also where nothing is left of what was brought. */
@@ -145,8 +129,10 @@ export async function foldersIn(
     .orderBy("d.name_key")
     .limit(range.limit)
     .execute();
-  const path = (name: string): string => (folder === "" ? name : `${folder}/${name}`);
-  return rows.map(({ name_key, name, made_at }) => ({ key: name_key, node: folderOf(path(name), made_at) }));
+  return rows.map(({ name_key, name, made_at }) => ({
+    key: name_key,
+    node: folderOf(childOf(folder, name), made_at),
+  }));
 }
 
 export async function sourcesOf(db: TreeDatabase, view: View, ever: boolean): Promise<readonly string[]> {

@@ -10,6 +10,10 @@ export interface FileTable {
   name_key: string;
   seq: number;
   bearer: string;
+  long_name: string | null;
+  size: number | null;
+  modified_at: string | null;
+  received_at: number;
 }
 
 export interface FolderTable {

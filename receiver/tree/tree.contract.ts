@@ -15,7 +15,7 @@ import { restore } from "../ledger/restore.ts";
 import { removal, sign, version, word } from "../ledger/samples.ts";
 import { openTrees } from "./open.ts";
 import { withTree } from "./schema.ts";
-import type { Node, RemovedNode, Tree, Trees, View } from "./tree.ts";
+import type { FolderNode, ListedFile, RemovedNode, Tree, Trees, View } from "./tree.ts";
 
 const ALL: Bearer = { id: "all", seesAll: true };
 const ANN: Bearer = { id: "ann", seesAll: false };
@@ -25,7 +25,7 @@ const ann: View = { client: "acme", bearer: ANN };
 const bob: View = { client: "acme", bearer: BOB };
 
 /** `folder/`, `file` or `-removed`. */
-function shown(node: Node | RemovedNode | undefined): string | undefined {
+function shown(node: ListedFile | FolderNode | RemovedNode | undefined): string | undefined {
   if (node === undefined) return undefined;
   const marks = { folder: ["", "/"], file: ["", ""], removed: ["-", ""] } as const;
   return marks[node.kind].join(node.pathEncoded);
@@ -33,7 +33,7 @@ function shown(node: Node | RemovedNode | undefined): string | undefined {
 
 /** Page by page. */
 export async function listed(
-  tree: Tree<Node | RemovedNode>,
+  tree: Tree<RemovedNode>,
   view: View,
   folder = "",
   { source = "pos", limit = 1000 } = {},
@@ -92,7 +92,12 @@ export function treeContract(newPlace: () => Promise<() => Promise<LedgerDatabas
         ...{ sha256: capture.sha256, modifiedAt: "2026-01-31T04:59:00Z", key: capture.key },
         receivedAt: expect.stringMatching(/^2\d{3}-/),
       });
-      expect((await trees.now.list(all, "pos", "a", { limit: 9 })).nodes).toEqual([file]);
+      expect((await trees.now.list(all, "pos", "a", { limit: 9 })).nodes).toEqual([
+        {
+          ...{ kind: "file", pathEncoded: "a/b", seq: 2, size: 5, modifiedAt: "2026-01-31T04:59:00Z" },
+          receivedAt: file?.kind === "file" && file.receivedAt,
+        },
+      ]);
       expect(await trees.now.find(all, "pos", "a")).toMatchObject({
         ...{ kind: "folder", pathEncoded: "a", madeAt: expect.stringMatching(/^2\d{3}-/) },
       });
@@ -330,6 +335,9 @@ export function treeContract(newPlace: () => Promise<() => Promise<LedgerDatabas
       expect(await trees.now.find(ann, "pos", "a")).toMatchObject({ modifiedAt: "2021-01-01T00:00:00Z" });
       const { nodes } = await trees.now.list(ann, "pos", "", { limit: 1 });
       expect(nodes).toMatchObject([{ modifiedAt: "2021-01-01T00:00:00Z" }]);
+      expect(await tell(ann, one, "2021-02-01T00:00:00Z")).toBe(true);
+      const later = await trees.now.list(ann, "pos", "", { limit: 1 });
+      expect(later.nodes).toMatchObject([{ modifiedAt: "2021-02-01T00:00:00Z" }]);
       await commit(two);
       expect(await trees.now.find(ann, "pos", "a")).toMatchObject({ modifiedAt: two.modifiedAt });
       expect(await tell(ann, one, "2022-01-01T00:00:00Z")).toBe(false);

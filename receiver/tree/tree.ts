@@ -18,16 +18,21 @@ export interface View {
   readonly bearer: Bearer;
 }
 
-export interface FileNode {
+/** Of a file's newest version what a list shows. */
+export interface ListedFile {
   readonly kind: "file";
   readonly pathEncoded: string;
-  readonly versionId: string;
   readonly seq: number;
   readonly size: number;
-  readonly sha256: string;
   /** RFC 3339: as the sender told after the commit, or before it; null when never. */
   readonly modifiedAt: string | null;
   readonly receivedAt: string;
+}
+
+/** The same with what reads it. */
+export interface FileNode extends ListedFile {
+  readonly versionId: string;
+  readonly sha256: string;
   /** Of its bytes in the lake. */
   readonly key: string;
 }
@@ -48,8 +53,6 @@ export interface RemovedNode {
   readonly receivedAt: string;
 }
 
-export type Node = FileNode | FolderNode;
-
 export interface Page<N> {
   /** In the order of their names' bytes; names of more than 400 bytes only roughly. */
   readonly nodes: readonly N[];
@@ -57,18 +60,19 @@ export interface Page<N> {
   readonly next: string | undefined;
 }
 
-export interface Tree<N> {
+/** `Removed`: what it shows besides what is there. */
+export interface Tree<Removed = never> {
   /** Names of the sources that the view sees, in order. */
   sources(view: View): Promise<readonly string[]>;
   /** Exactly this path; "" is the source. */
-  find(view: View, source: string, pathEncoded: string): Promise<N | undefined>;
+  find(view: View, source: string, pathEncoded: string): Promise<FileNode | FolderNode | Removed | undefined>;
   /** What is right inside a folder, at most `limit` names; nothing where no folder is (`find` tells). */
   list(
     view: View,
     source: string,
     folder: string,
     page: { readonly after?: string | undefined; readonly limit: number },
-  ): Promise<Page<N>>;
+  ): Promise<Page<ListedFile | FolderNode | Removed>>;
 }
 
 /** What people do to a tree besides sending and removing files, which are entries of the ledger. */
@@ -94,9 +98,9 @@ export interface TreeChanges {
 }
 
 export interface Trees {
-  readonly now: Tree<Node>;
+  readonly now: Tree;
   /** As `now`, with what was removed: also folders of which nothing is left. A path may then come twice, once as a folder. */
-  readonly ever: Tree<Node | RemovedNode>;
+  readonly ever: Tree<RemovedNode>;
   readonly changes: TreeChanges;
   /** In advance: the first look at a client with a long history takes a while. */
   catchUp(client: string): Promise<void>;

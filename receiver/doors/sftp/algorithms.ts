@@ -17,7 +17,7 @@ export const ALGORITHMS = {
   ],
   // ssh2 would offer ssh-rsa, which is SHA-1, for an RSA key whatever stands here: we have none.
   serverHostKey: ["ssh-ed25519", "ecdsa-sha2-nistp256"],
-  // No chacha20-poly1305, though OpenSSH prefers it: AES takes no more time, half of it where the native crypto is
+  // No chacha20-poly1305, though OpenSSH prefers it: AES takes about the same time, half of it where the native crypto is
   // missing, and every client that has the one has the other. The client's order decides, see offer.ts.
   cipher: ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"],
   hmac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],

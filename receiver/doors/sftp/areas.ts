@@ -5,7 +5,7 @@
  */
 import { decodePath } from "@tributary/shared/path.ts";
 import { type Entry, slug } from "@tributary/shared/protocol.ts";
-import type { FileNode, Node, RemovedNode, Tree } from "../../tree/tree.ts";
+import type { FolderNode, ListedFile, Tree } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
 import type { Listed } from "./listing.ts";
 import { encodedOf, joined, type Place } from "./place.ts";
@@ -125,17 +125,17 @@ async function* receiptsOf(visit: Visit, source: string, path: string): AsyncGen
   }
 }
 
-async function receiptOf({ rooms, client }: Visit, { seq, versionId }: FileNode): Promise<Buffer> {
+async function receiptOf({ rooms, client }: Visit, { seq }: ListedFile): Promise<Buffer> {
   const [line] = await rooms.history.since(seq - 1, 1, { clients: [client] });
-  return Buffer.from(line?.versionId === versionId ? `${line.receipt}\n` : "");
+  return Buffer.from(line?.seq === seq ? `${line.receipt}\n` : "");
 }
 
-async function* below<N extends Node | RemovedNode>(
-  tree: Tree<N>,
+async function* below<R>(
+  tree: Tree<R>,
   { view }: Visit,
   source: string,
   path: string,
-): AsyncGenerator<N> {
+): AsyncGenerator<ListedFile | FolderNode | R> {
   for (let after: string | undefined; ; ) {
     const page = await tree.list(view, source, path, { after, limit: PAGE });
     yield* page.nodes;
@@ -160,6 +160,6 @@ function lookOfEntry(entry: Pick<Entry, "size" | "modifiedAt" | "receivedAt">): 
   return { ...FOLDER, kind: "file", size: entry.size ?? 0, modified: modifiedOf(entry) };
 }
 
-function lookOfText(node: FileNode, size: number): Look {
+function lookOfText(node: ListedFile, size: number): Look {
   return { ...FOLDER, kind: "file", size, modified: Date.parse(node.receivedAt) };
 }

@@ -1,7 +1,7 @@
 /** The SFTP door: who has logged in visits, and each of his sessions is served until he leaves or may not stay. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Account } from "../../identity/account.ts";
-import { clientOf, type Gate } from "../../identity/principal.ts";
+import { clientOf, type Gate, type Principal } from "../../identity/principal.ts";
 import { bearerOf } from "../../ingest/answer.ts";
 import type { Limits } from "../../ledger/limits.ts";
 import { type RequestLimits, refusalOf } from "../../limits/requests.ts";
@@ -9,15 +9,18 @@ import { subjectsOf } from "../../limits/subject.ts";
 import type { ReportLimited } from "../admission.ts";
 import type { UploadPlaces } from "../upload-places.ts";
 import type { SftpFact } from "./facts.ts";
-import { IdleSession, runSession } from "./session.ts";
-import type { SftpChannel, Visitor } from "./ssh.ts";
+import { runSession, SessionOver } from "./session.ts";
+
 import type { SftpRooms, Visit } from "./visit.ts";
+import type { SftpChannel, Visitor } from "./visitor.ts";
 import { MalformedPacket } from "./wire.ts";
 
 export interface SftpDoor {
   readonly gate: Pick<Gate, "watch">;
   readonly rooms: Omit<SftpRooms, "hold">;
   readonly places: UploadPlaces;
+  /** Files that one account may have open to write at once. */
+  readonly mostUploads: number;
   readonly requests: RequestLimits;
   /** For clients that have no limits of their own. */
   readonly defaults: Limits;
@@ -32,6 +35,7 @@ export interface SftpDoor {
 
 /** What `listenSsh` calls for each login. */
 export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
+  const uploads = new Map<string, number>();
   return (visitor) => {
     const { account } = visitor;
     const client = clientOf(account.principal, undefined);
@@ -41,12 +45,8 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
       visitor.cut(`${reason.code}: ${reason.message}`);
     };
     const unwatch = door.gate.watch(account.principal, [client], cut);
-    const stop = (): void =>
-      cut(new ProblemError("stopping", "this receiver is stopping; come again", { retryAfter: 5 }));
-    door.stopping.addEventListener("abort", stop, { once: true });
-    const rooms: SftpRooms = { ...door.rooms, hold: (who, of, work) => hold(door, who, of, work) };
-    const visit: Visit = {
-      rooms,
+    const visit = (): Visit => ({
+      rooms: { ...door.rooms, hold: (who, of, work) => hold(door, uploads, who, of, work) },
       account,
       client,
       view: {
@@ -57,12 +57,9 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
       stillAllowed: () => {
         if (fallen !== undefined) throw fallen;
       },
-    };
-    visitor.onSession((session) => serve(door, visitor, visit, session));
-    return () => {
-      unwatch();
-      door.stopping.removeEventListener("abort", stop);
-    };
+    });
+    visitor.onSession((session) => serve(door, visitor, visit(), session));
+    return unwatch;
   };
 }
 
@@ -70,12 +67,13 @@ async function serve(
   door: SftpDoor,
   visitor: Visitor,
   visit: Visit,
-  { channel, tell }: SftpChannel,
+  { channel, tell, hold: holdBytes, gone }: SftpChannel,
 ): Promise<void> {
-  const { report, mostHandles, idle } = door;
+  const { report, mostHandles, idle, stopping } = door;
   try {
     await runSession({
-      ...{ visit, channel, tell, mostHandles, idle },
+      ...{ visit, channel, tell, mostHandles, idle, stopping, gone },
+      hold: holdBytes,
       reportRequest: (request, status, ms) => report({ kind: "SftpAnswered", request, status, ms }),
       reportFailure: (request, error) => {
         if (error instanceof ProblemError) door.reportProblem(error.code);
@@ -83,7 +81,7 @@ async function serve(
       },
     });
   } catch (error) {
-    if (error instanceof IdleSession) visitor.cut("it was silent for too long");
+    if (error instanceof SessionOver) visitor.cut(error.message);
     else if (error instanceof MalformedPacket) visitor.cut(`what came is not SFTP: ${error.message}`);
     else throw error;
   }
@@ -92,18 +90,37 @@ async function serve(
 /** An upload counts as a request, and among the uploads that are under way, as at the other doors. */
 async function hold<T>(
   door: SftpDoor,
-  { principal }: Account,
+  uploads: Map<string, number>,
+  { principal, user }: Account,
   client: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const subjects = subjectsOf("requests", principal, client, door.defaults);
-  if (subjects.length > 0) {
-    const limits = await door.requests.take(subjects);
-    const refusal = refusalOf(limits);
-    if (refusal !== undefined) {
-      door.reportLimited("requests", limits.at(-1)?.subject.kind ?? "client");
-      throw refusal;
-    }
+  const open = uploads.get(principal.id) ?? 0;
+  if (open >= door.mostUploads) {
+    door.reportLimited("uploads", "account");
+    throw new ProblemError(
+      "limit-concurrent",
+      `the SFTP account "${user}" may have ${door.mostUploads} files open to write at once, and has`,
+      { retryAfter: 1 },
+    );
   }
-  return await door.places.hold(principal, client, work);
+  await countRequest(door, principal, client);
+  uploads.set(principal.id, (uploads.get(principal.id) ?? 0) + 1);
+  try {
+    return await door.places.hold(principal, client, work);
+  } finally {
+    const left = (uploads.get(principal.id) ?? 1) - 1;
+    if (left > 0) uploads.set(principal.id, left);
+    else uploads.delete(principal.id);
+  }
+}
+
+async function countRequest(door: SftpDoor, principal: Principal, client: string): Promise<void> {
+  const subjects = subjectsOf("requests", principal, client, door.defaults);
+  if (subjects.length === 0) return;
+  const limits = await door.requests.take(subjects);
+  const refusal = refusalOf(limits);
+  if (refusal === undefined) return;
+  door.reportLimited("requests", limits.at(-1)?.subject.kind ?? "client");
+  throw refusal;
 }

@@ -54,6 +54,10 @@ export class Handles {
     return handle;
   }
 
+  some(is: (handle: Handle) => boolean): boolean {
+    return [...this.#open.values()].some(is);
+  }
+
   /** All that is left open. */
   takeAll(): Handle[] {
     const left = [...this.#open.values()];

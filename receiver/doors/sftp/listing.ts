@@ -1,8 +1,8 @@
 /** The names in a folder, page by page, so that no folder is ever in memory as a whole. */
 import { decodePath } from "@tributary/shared/path.ts";
-import type { Node } from "../../tree/tree.ts";
+import type { FolderNode, ListedFile } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
-import { lookOf, type Seen } from "./sight.ts";
+import { lookOf, lookOfFile, type Seen } from "./sight.ts";
 import type { Visit } from "./visit.ts";
 
 export interface Listed {
@@ -73,14 +73,7 @@ async function* inside(
   }
 }
 
-function lookOfNode(visit: Visit, source: string, node: Node): Look {
-  if (node.kind === "folder")
-    return lookOf(visit, { kind: "folder", source, pathEncoded: node.pathEncoded, madeAt: node.madeAt });
-  return lookOf(visit, {
-    kind: "version",
-    target: { source, path: NOTHING, pathEncoded: node.pathEncoded },
-    node,
-  });
+function lookOfNode(visit: Visit, source: string, node: ListedFile | FolderNode): Look {
+  if (node.kind === "file") return lookOfFile(visit, node);
+  return lookOf(visit, { kind: "folder", source, pathEncoded: node.pathEncoded, madeAt: node.madeAt });
 }
-
-const NOTHING = Buffer.alloc(0);

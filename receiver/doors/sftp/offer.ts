@@ -1,6 +1,6 @@
 /**
  * AES-GCM for OpenSSH. The client's order decides which cipher is taken, and up to version 9 OpenSSH's has AES-CTR
- * with a digest of its own before AES-GCM, which takes a quarter less of both processors. It has known AES-GCM since
+ * with a digest of its own before AES-GCM, which takes a fifth less of our processor and is half as fast again. It has known AES-GCM since
  * version 6.2, so it is offered nothing else. The price: `Ciphers aes256-ctr` alone in somebody's ssh_config finds no
  * match, which OpenSSH says in these words and with our offer.
  */

@@ -20,7 +20,7 @@ export type Place =
 const SLASH = 0x2f;
 
 /** Without empty segments, `.` and `..`; undefined for what is longer than any path. */
-export function segmentsOf(path: Buffer): Buffer[] | undefined {
+function segmentsOf(path: Buffer): Buffer[] | undefined {
   if (path.length > MAX_PATH_BYTES + 512) return undefined;
   const segments: Buffer[] = [];
   for (let at = 0; at <= path.length; ) {

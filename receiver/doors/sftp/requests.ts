@@ -42,7 +42,7 @@ const DONE: Obeyed = { status: STATUS.ok, words: "" };
 export async function obey(
   visit: Visit,
   handles: Handles,
-  request: Exclude<Request, { kind: "close" }> | Request,
+  request: Exclude<Request, { readonly kind: "close" }>,
 ): Promise<Obeyed> {
   visit.stillAllowed();
   const { id } = request;
@@ -114,8 +114,6 @@ export async function obey(
       throw refuse.unsupported("a link between files");
     case "unknown":
       throw refuse.unsupported(request.what);
-    case "close":
-      throw new TypeError("a close is the session's own");
   }
 }
 

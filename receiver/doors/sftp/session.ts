@@ -6,6 +6,7 @@
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { cameIn } from "./garbage.ts";
 import type { Handle } from "./handles.ts";
 import { Handles } from "./handles.ts";
@@ -29,6 +30,11 @@ export interface SessionParts {
   readonly channel: Duplex;
   /** Says something to the people at the other end, where their program shows it. */
   readonly tell: (words: string) => void;
+  /** See `SftpChannel`. */
+  readonly hold: (held: boolean) => void;
+  readonly gone: AbortSignal;
+  /** What is open may be ended, nothing new is begun. */
+  readonly stopping: AbortSignal;
   readonly mostHandles: number;
   /** Longest silence of the client in ms. */
   readonly idle: number;
@@ -37,8 +43,8 @@ export interface SessionParts {
   readonly reportRequest: (kind: Request["kind"], status: number, ms: number) => void;
 }
 
-/** Bytes of requests that wait; above it nothing more is read from the channel. */
-const MOST_WAITING = 512 * 1024;
+/** Bytes of requests that wait; above it nothing more is read from the connection. */
+const MOST_WAITING = 256 * 1024;
 /** Answers that are gathered while more requests wait. */
 const MOST_ANSWERS = 24 * 1024;
 const MOST_GATHERED = 16;
@@ -74,6 +80,7 @@ class Session {
   #answers: Buffer[] = [];
   #answerBytes = 0;
   #begun = false;
+  #held = false;
   #heardAt = performance.now();
 
   constructor(parts: SessionParts) {
@@ -95,7 +102,7 @@ class Session {
       } catch (error) {
         fault = error;
       }
-      if (this.#waitingBytes > MOST_WAITING) channel.pause();
+      if (this.#waitingBytes > MOST_WAITING) this.#hold(true);
       nudge();
     };
     const leave = (): void => {
@@ -103,15 +110,12 @@ class Session {
       nudge();
     };
     channel.on("data", hear).once("end", leave).once("close", leave).once("error", leave);
-    const idle = setInterval(
-      () => {
-        if (performance.now() - this.#heardAt < this.#parts.idle || this.#waiting.length > 0) return;
-        if (this.#ending.size > 0) return;
-        fault ??= new IdleSession();
-        nudge();
-      },
-      Math.min(5000, this.#parts.idle / 2),
-    );
+    this.#parts.gone.addEventListener("abort", leave, { once: true });
+    const look = (): void => {
+      fault ??= this.#reasonToEnd();
+      if (fault !== undefined) nudge();
+    };
+    const looking = setInterval(look, Math.min(1000, this.#parts.idle / 2));
     try {
       while (fault === undefined) {
         const next = this.#waiting.shift();
@@ -125,12 +129,12 @@ class Session {
         await this.#obey(next.request);
         done(next.packet);
         this.#waitingBytes -= costOf(next.packet);
-        if (channel.isPaused() && this.#waitingBytes < MOST_WAITING / 2) channel.resume();
+        if (this.#held && this.#waitingBytes < MOST_WAITING / 2) this.#hold(false);
       }
       await Promise.all(this.#ending);
       if (fault !== undefined) throw fault;
     } finally {
-      clearInterval(idle);
+      clearInterval(looking);
       channel.off("data", hear);
       channel.pause();
     }
@@ -140,6 +144,23 @@ class Session {
     this.#waiting.length = 0;
     await Promise.all(this.#ending);
     await Promise.all(this.#handles.takeAll().map((handle) => handle.abandon()));
+  }
+
+  /** Nobody uses it, or nobody may any more. */
+  #reasonToEnd(): Error | undefined {
+    if (this.#waiting.length > 0 || this.#ending.size > 0) return undefined;
+    if (this.#parts.stopping.aborted && !this.#handles.some(({ what }) => what === "file to write"))
+      return new SessionOver("stopping: this receiver is stopping; come again");
+    if (performance.now() - this.#heardAt < this.#parts.idle) return undefined;
+    return new SessionOver("it was silent for too long");
+  }
+
+  /** More must not come, but what opens the client's window again must. */
+  #hold(held: boolean): void {
+    this.#held = held;
+    if (held) this.#parts.channel.pause();
+    else this.#parts.channel.resume();
+    this.#parts.hold(held);
   }
 
   #take(packet: Packet): void {
@@ -158,6 +179,10 @@ class Session {
   async #obey(request: Request): Promise<void> {
     if (concernsPaths(request)) await Promise.all(this.#ending);
     if (request.kind !== "close") {
+      if (this.#parts.stopping.aborted && BEGINS.includes(request.kind)) {
+        await this.#answer(request, () => Promise.reject(stopping()));
+        return;
+      }
       await this.#answer(request, () => obey(this.#parts.visit, this.#handles, request));
       return;
     }
@@ -215,9 +240,13 @@ class Session {
     const answers = this.#answers.splice(0);
     const bytes = this.#answerBytes;
     this.#answerBytes = 0;
-    if (answers.length === 0 || !channel.writable) return;
+    if (answers.length === 0 || !channel.writable || this.#parts.gone.aborted) return;
     if (channel.write(answers.length === 1 ? answers[0] : Buffer.concat(answers, bytes))) return;
-    await Promise.race([once(channel, "drain"), once(channel, "close")]).catch(() => {});
+    this.#parts.hold(false);
+    const { gone } = this.#parts;
+    // The end of the connection ends the wait, too: the library forgets it then.
+    await once(channel, "drain", { signal: gone }).catch(() => {});
+    this.#parts.hold(this.#held);
   }
 }
 
@@ -230,4 +259,11 @@ function concernsPaths({ kind }: Request): boolean {
   );
 }
 
-export class IdleSession extends Error {}
+/** What would keep a receiver from stopping. */
+const BEGINS: readonly Request["kind"][] = ["open", "opendir", "mkdir", "remove", "rename", "setstat"];
+
+const stopping = () =>
+  new ProblemError("stopping", "this receiver is stopping; come again", { retryAfter: 5 });
+
+/** It ends from our side, for this reason. */
+export class SessionOver extends Error {}

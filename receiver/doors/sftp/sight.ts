@@ -74,10 +74,7 @@ async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
     : undefined;
 }
 
-export function underWay(
-  { rooms, account, client }: Visit,
-  { source, pathEncoded }: Target,
-): Piecemeal | undefined {
+function underWay({ rooms, account, client }: Visit, { source, pathEncoded }: Target): Piecemeal | undefined {
   return rooms.unfinished.find({ bearer: account.principal.id, client, source, pathEncoded });
 }
 
@@ -89,27 +86,29 @@ function isBegun({ rooms, account, client }: Visit, source: string, folder: stri
 }
 
 export function lookOf(visit: Visit, what: Seen): Look {
-  const now = visit.rooms.now();
-  const { acts } = visit.account.principal;
-  const common = { readable: mayRead(visit), writable: acts.has("write") };
   switch (what.kind) {
-    case "folder":
-      return {
-        ...common,
-        kind: "folder",
-        size: 0,
-        modified: what.madeAt === undefined ? now : Date.parse(what.madeAt),
-      };
+    case "folder": {
+      const modified = what.madeAt === undefined ? visit.rooms.now() : Date.parse(what.madeAt);
+      return { ...mayOf(visit), kind: "folder", size: 0, modified };
+    }
     case "version":
-      return { ...common, kind: "file", size: what.node.size, modified: modifiedOf(what.node) };
+      return lookOfFile(visit, what.node);
     case "unfinished": {
       const { modifiedAt, touchedAt, size } = what.one;
       const modified = modifiedAt === null ? touchedAt : Date.parse(modifiedAt);
-      return { ...common, kind: "file", size, modified };
+      return { ...mayOf(visit), kind: "file", size, modified };
     }
   }
 }
 
-export function modifiedOf(node: Pick<FileNode, "modifiedAt" | "receivedAt">): number {
-  return Date.parse(node.modifiedAt ?? node.receivedAt);
+export function lookOfFile(visit: Visit, file: ListedFile): Look {
+  return { ...mayOf(visit), kind: "file", size: file.size, modified: modifiedOf(file) };
+}
+
+function mayOf(visit: Visit): Pick<Look, "readable" | "writable"> {
+  return { readable: mayRead(visit), writable: visit.account.principal.acts.has("write") };
+}
+
+export function modifiedOf(file: Pick<ListedFile, "modifiedAt" | "receivedAt">): number {
+  return Date.parse(file.modifiedAt ?? file.receivedAt);
 }

@@ -1,4 +1,4 @@
-/** Somebody who has logged in, and all that his requests need. */
+/** What the requests of a session need: who asks, and the rooms behind the door. */
 import type { Account } from "../../identity/account.ts";
 import type { Ingest, StillAllowed } from "../../ingest/ingest.ts";
 import type { UnfinishedUploads } from "../../ingest/unfinished.ts";
@@ -20,6 +20,7 @@ export interface SftpRooms {
   hold<T>(account: Account, client: string, work: () => Promise<T>): Promise<T>;
 }
 
+/** One session of somebody who has logged in. */
 export interface Visit {
   readonly rooms: SftpRooms;
   readonly account: Account;

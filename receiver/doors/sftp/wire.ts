@@ -66,7 +66,8 @@ const HAS = { size: 1, owner: 2, permissions: 4, times: 8, extended: 0x80000000 
 
 export type Request = { readonly id: number } & (
   | { readonly kind: "open"; readonly path: Buffer; readonly flags: number; readonly attributes: Attributes }
-  | { readonly kind: "close" | "fstat" | "readdir" | "fsync"; readonly handle: Buffer }
+  | { readonly kind: "close"; readonly handle: Buffer }
+  | { readonly kind: "fstat" | "readdir" | "fsync"; readonly handle: Buffer }
   | { readonly kind: "read"; readonly handle: Buffer; readonly offset: number; readonly length: number }
   | { readonly kind: "write"; readonly handle: Buffer; readonly offset: number; readonly bytes: Buffer }
   | {

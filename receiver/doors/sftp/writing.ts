@@ -74,6 +74,11 @@ export async function beginAs(visit: Visit, target: Target, base: FileNode): Pro
   }
 }
 
+/** Which session has it now. */
+const SESSIONS = new WeakMap<Piecemeal, Visit>();
+
+const lost = () => refuse.failure("a later session of this account has gone on with this file");
+
 class Writing implements Handle {
   readonly what = "file to write";
   readonly #visit: Visit;
@@ -82,6 +87,7 @@ class Writing implements Handle {
   readonly #release: () => void;
   #base: FileNode | undefined;
   #one: Piecemeal | undefined;
+  #turn = 0;
 
   constructor(visit: Visit, target: Target, { one, base, append }: WritingOptions, release: () => void) {
     this.#visit = visit;
@@ -89,8 +95,23 @@ class Writing implements Handle {
     this.#append = append;
     this.#release = release;
     this.#base = base;
+    if (one !== undefined) this.#take(one);
+  }
+
+  /** Of a session that was cut off the server may not know yet: the later one goes on with its file. */
+  #take(one: Piecemeal): void {
     this.#one = one;
-    if (one !== undefined) one.users += 1;
+    if (SESSIONS.get(one) !== this.#visit) {
+      SESSIONS.set(one, this.#visit);
+      one.turn += 1;
+      one.users = 0;
+    }
+    one.users += 1;
+    this.#turn = one.turn;
+  }
+
+  #isLost(): boolean {
+    return this.#one !== undefined && this.#one.turn !== this.#turn;
   }
 
   attributes(): Attributes {
@@ -135,8 +156,9 @@ class Writing implements Handle {
     try {
       const one = this.#one;
       if (one === undefined) return "nothing was written";
+      if (this.#isLost()) throw lost();
       one.users -= 1;
-      if (one.users > 0) return "others write to it still: it is recorded when the last one closes it";
+      if (one.users > 0) return "it is recorded when this session has closed it everywhere";
       return await this.#end(one);
     } finally {
       this.#release();
@@ -146,7 +168,7 @@ class Writing implements Handle {
   async abandon(): Promise<void> {
     try {
       const one = this.#one;
-      if (one === undefined) return;
+      if (one === undefined || this.#isLost()) return;
       one.users -= 1;
       if (one.users > 0) return;
       if (one.size === 0 || one.failure !== undefined) await one.discard();
@@ -178,13 +200,13 @@ class Writing implements Handle {
   }
 
   async #begun(): Promise<Piecemeal> {
-    if (this.#one === undefined) {
-      this.#one = await (this.#base === undefined
-        ? begin(this.#visit, this.#target)
-        : beginAs(this.#visit, this.#target, this.#base));
-      this.#one.users += 1;
-    }
-    return this.#one;
+    if (this.#isLost()) throw lost();
+    if (this.#one !== undefined) return this.#one;
+    const one = await (this.#base === undefined
+      ? begin(this.#visit, this.#target)
+      : beginAs(this.#visit, this.#target, this.#base));
+    this.#take(one);
+    return one;
   }
 
   #look(): Look {

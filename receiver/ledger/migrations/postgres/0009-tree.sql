@@ -5,7 +5,8 @@ CREATE TABLE tree_state (
 );
 
 -- Files that are there now, in the order of their names within their folder. parent_hash: the SHA-256 of the folder's path.
--- name_key: the name, or the begin of one that is longer than index rows may be with a hash of it. seq: the newest entry.
+-- name_key: the name, or the begin of one that is longer than index rows may be with a hash of it (long_name is all of it).
+-- seq and what follows: of the newest entry, so that a list reads these rows alone; modified_at also if told later.
 CREATE TABLE tree_files (
   client      TEXT COLLATE "C" NOT NULL,
   parent_hash TEXT COLLATE "C" NOT NULL,
@@ -13,6 +14,10 @@ CREATE TABLE tree_files (
   name_key    TEXT COLLATE "C" NOT NULL,
   seq         BIGINT NOT NULL,
   bearer      TEXT COLLATE "C" NOT NULL,
+  long_name   TEXT COLLATE "C",
+  size        BIGINT,
+  modified_at TEXT,
+  received_at BIGINT NOT NULL,
   PRIMARY KEY (client, parent_hash, source, name_key)
 );
 
@@ -24,6 +29,10 @@ CREATE TABLE tree_removed (
   name_key    TEXT COLLATE "C" NOT NULL,
   seq         BIGINT NOT NULL,
   bearer      TEXT COLLATE "C" NOT NULL,
+  long_name   TEXT COLLATE "C",
+  size        BIGINT,
+  modified_at TEXT,
+  received_at BIGINT NOT NULL,
   PRIMARY KEY (client, parent_hash, source, name_key)
 );
 

@@ -5,7 +5,8 @@ CREATE TABLE tree_state (
 ) STRICT, WITHOUT ROWID;
 
 -- Files that are there now, in the order of their names within their folder. parent_hash: the SHA-256 of the folder's path.
--- name_key: the name, or the begin of one that is longer than index rows may be with a hash of it. seq: the newest entry.
+-- name_key: the name, or the begin of one that is longer than index rows may be with a hash of it (long_name is all of it).
+-- seq and what follows: of the newest entry, so that a list reads these rows alone; modified_at also if told later.
 CREATE TABLE tree_files (
   client      TEXT    NOT NULL,
   parent_hash TEXT    NOT NULL,
@@ -13,6 +14,10 @@ CREATE TABLE tree_files (
   name_key    TEXT    NOT NULL,
   seq         INTEGER NOT NULL,
   bearer      TEXT    NOT NULL,
+  long_name   TEXT,
+  size        INTEGER,
+  modified_at TEXT,
+  received_at INTEGER NOT NULL,
   PRIMARY KEY (client, parent_hash, source, name_key)
 ) STRICT, WITHOUT ROWID;
 
@@ -24,6 +29,10 @@ CREATE TABLE tree_removed (
   name_key    TEXT    NOT NULL,
   seq         INTEGER NOT NULL,
   bearer      TEXT    NOT NULL,
+  long_name   TEXT,
+  size        INTEGER,
+  modified_at TEXT,
+  received_at INTEGER NOT NULL,
   PRIMARY KEY (client, parent_hash, source, name_key)
 ) STRICT, WITHOUT ROWID;
 

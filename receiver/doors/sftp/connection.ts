@@ -1,0 +1,190 @@
+/** One SSH connection from its first line to its end: logging in, then sessions of the subsystem `sftp` and nothing else. */
+import type { Socket } from "node:net";
+import type { AuthContext, Connection, ServerChannel } from "ssh2";
+import type { Account } from "../../identity/account.ts";
+import { attempt, METHODS } from "./login.ts";
+import { takesPackets, type Valve } from "./valve.ts";
+import type { SftpChannel, SshParts } from "./visitor.ts";
+
+/** A connection before anybody is known to be there. */
+export interface Guest {
+  readonly socket: Socket;
+  readonly valve: Valve;
+  /** Ends the wait for a login. */
+  readonly loggedIn: () => void;
+}
+
+/** Attempts of one connection to log in: passwords, and all of them; each costs a look into the ledger. */
+const MOST = { passwords: 6, attempts: 50 } as const;
+/** Longer user names exist nowhere. */
+const LONGEST_USER = 64;
+/** Sessions that one connection may open one after the other: the library remembers each of them. */
+const MOST_SESSIONS = 1000;
+/** A connection that has logged in and has no session. */
+const UNUSED_MS = 60_000;
+/** After the end was said: who does not hear it is cut off. */
+const LINGER_MS = 1000;
+
+/** In the listener of `connection`, before anything is waited for. `program`: what the client calls itself. */
+export function receive(parts: SshParts, connection: Connection, guest: Guest, program: string): void {
+  const { socket } = guest;
+  const address = socket.remoteAddress ?? "";
+  parts.report({ kind: "SftpConnected", address });
+  let account: Account | undefined;
+  let method = "";
+  let attempts = 0;
+  let passwords = 0;
+  const fail = (error: unknown): void => {
+    parts.report({ kind: "SftpFailed", address, error });
+    socket.destroy();
+  };
+  // What is malformed comes here; without a listener it would end the process.
+  connection.on("error", () => socket.destroy());
+  connection.on("authentication", (context: AuthContext) => {
+    attempts += 1;
+    if (context.method === "password") passwords += 1;
+    if (attempts > MOST.attempts || passwords > MOST.passwords) {
+      socket.destroy();
+      return;
+    }
+    if (Buffer.byteLength(context.username) > LONGEST_USER) {
+      context.reject([...METHODS]);
+      return;
+    }
+    attempt(parts, context, address).then((outcome) => {
+      if (socket.destroyed) return;
+      switch (outcome.kind) {
+        case "goes on":
+          return;
+        case "refused": {
+          const { user, code } = outcome;
+          if (code !== undefined)
+            parts.report({ kind: "SftpRefused", address, user, method: outcome.method, code });
+          context.reject([...METHODS]);
+          return;
+        }
+        case "in":
+          account = outcome.account;
+          method = outcome.method;
+          context.accept();
+      }
+    }, fail);
+  });
+  connection.on("ready", () => {
+    guest.loggedIn();
+    if (account === undefined || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
+    const { user, principal } = account;
+    const [client = ""] = principal.clients;
+    parts.report({ kind: "SftpLoggedIn", address, user, account: principal.id, client, method, program });
+    parts.login.loggedIn(account, address).catch((error: unknown) => {
+      parts.report({ kind: "SftpFailed", address, error });
+    });
+    try {
+      welcome(parts, connection, guest, account, program, fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+function welcome(
+  parts: SshParts,
+  connection: Connection,
+  { socket, valve }: Guest,
+  account: Account,
+  program: string,
+  fail: (error: unknown) => void,
+): void {
+  const address = socket.remoteAddress ?? "";
+  let serve: ((session: SftpChannel) => Promise<void>) | undefined;
+  let why = "the client left";
+  let open = 0;
+  let opened = 0;
+  const leaving = new AbortController();
+  const end = (): void => {
+    connection.end();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  };
+  let unused = setTimeout(end, UNUSED_MS);
+  const left = (): void => {
+    open -= 1;
+    if (open === 0 && !socket.destroyed) unused = setTimeout(end, UNUSED_MS);
+  };
+  const leave = parts.enter({
+    account,
+    address,
+    onSession: (wanted) => {
+      serve = wanted;
+    },
+    cut: (words) => {
+      why = words;
+      end();
+    },
+  });
+  socket.once("close", () => {
+    clearTimeout(unused);
+    leaving.abort();
+    leave();
+    parts.report({ kind: "SftpEnded", address, user: account.user, why });
+  });
+  connection.on("session", (accept, reject) => {
+    opened += 1;
+    if (opened > MOST_SESSIONS) {
+      end();
+      return;
+    }
+    if (open >= parts.sessions) {
+      reject();
+      return;
+    }
+    const session = accept();
+    if (!takesPackets(session)) {
+      socket.destroy();
+      return;
+    }
+    open += 1;
+    clearTimeout(unused);
+    session.once("close", left);
+    session.on("subsystem", (acceptIt, rejectIt, { name }) => {
+      if (name !== "sftp" || serve === undefined) {
+        rejectIt?.();
+        return;
+      }
+      // Undefined where the session has one already, or has ended.
+      const channel = acceptIt() as ServerChannel | undefined;
+      if (channel === undefined) return;
+      channel.on("error", () => {});
+      valve.add(channel);
+      serve({
+        channel,
+        gone: leaving.signal,
+        hold: (held) => valve.hold(channel, held),
+        tell: (words) => {
+          // Others show it as an error of the connection, or not at all; they have the status.
+          if (program.startsWith("OpenSSH") && channel.writable)
+            channel.stderr.write(`tributary: ${words}\n`);
+        },
+      })
+        .catch(fail)
+        .finally(() => {
+          valve.remove(channel);
+          if (channel.writable) channel.exit(0);
+          // Without it OpenSSH's sftp waits for ever.
+          channel.end();
+        });
+    });
+    // Commands and shells are told what this is; all else is refused by nobody listening.
+    const onlySftp = (channel: ServerChannel | undefined): void => {
+      if (channel === undefined) return;
+      channel.on("error", () => {});
+      channel.stderr.write("This is an SFTP server: it takes files by sftp, and by scp without -O.\n");
+      channel.exit(1);
+      channel.end();
+    };
+    session.on("exec", (acceptIt) => onlySftp(acceptIt()));
+    session.on("shell", (acceptIt) => onlySftp(acceptIt()));
+  });
+}
