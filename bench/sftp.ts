@@ -18,6 +18,7 @@ import { inTurn, report, stopwatch, timed } from "./measure.ts";
 const LARGE = 2 * 2 ** 30;
 const SESSIONS = 200;
 const SESSION_BYTES = 4 * 2 ** 20;
+const USERS = ["till-1", "till-2", "till-3", "till-4", "till-5", "till-6", "till-7", "till-8"];
 const LISTED = 100_000;
 
 export async function sftp({ dir, peers, rounds }: Bench): Promise<string> {
@@ -25,8 +26,10 @@ export async function sftp({ dir, peers, rounds }: Bench): Promise<string> {
   const site = await makeSite({ sftp: true, receiver: { sftp: { perAddress: SESSIONS } } });
   try {
     await site.command("client", "add", "bench");
-    const account = ["--client", "bench", "--user", "bench", "--access", "read-write"];
-    await site.command("sftp", "add", ...account, "--public-key", `${peers.key}.pub`);
+    for (const user of ["bench", ...USERS]) {
+      const account = ["--client", "bench", "--user", user, "--access", "read-write"];
+      await site.command("sftp", "add", ...account, "--public-key", `${peers.key}.pub`);
+    }
     const large = await oneLargeFile(site, { dir, peers, rounds });
     return `${large}\n${await manySessions(site, readFileSync(peers.key, "utf8"))}\n${await longListing(site, peers)}\n`;
   } finally {
@@ -76,7 +79,10 @@ async function manySessions(site: Site, privateKey: string): Promise<string> {
   const bytes = randomBytes(SESSION_BYTES);
   const stop = stopwatch();
   const connections = await Promise.all(
-    Array.from({ length: SESSIONS }, () => Sftp.connect({ port: site.sftpPort, user: "bench", privateKey })),
+    Array.from({ length: SESSIONS }, async (_, i) => {
+      const user = USERS[i % USERS.length] as string;
+      return await Sftp.connect({ port: site.sftpPort, user, privateKey });
+    }),
   );
   const sessions = await Promise.all(connections.map((connection) => connection.session()));
   const connected = stop().seconds;

@@ -3,7 +3,7 @@
  * account itself has under way. One who may not read sees what it sent, and no more.
  */
 import type { Piecemeal } from "../../ingest/unfinished.ts";
-import type { FileNode } from "../../tree/tree.ts";
+import type { FileNode, ListedFile } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
 import { encodedOf, type Place } from "./place.ts";
 import { mayRead, type Visit } from "./visit.ts";
