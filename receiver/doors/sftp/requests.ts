@@ -16,6 +16,7 @@ import type { Handle, Handles } from "./handles.ts";
 import { listed } from "./listing.ts";
 import { absolute, type Place, placeOf } from "./place.ts";
 import { Reading, ReadingText } from "./reading.ts";
+import { ReadingUnfinished } from "./reading-unfinished.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, seen } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
@@ -181,8 +182,7 @@ async function openForReading(visit: Visit, place: Place, path: Buffer): Promise
   if (found === undefined) throw refuse.absent(`file ${shown(path)}`);
   if (found.kind === "folder") throw refuse.failure(`${shown(path)} is a folder`);
   if (!mayRead(visit)) throw refuse.denied("forbidden: this account may write, not read");
-  if (found.kind === "unfinished")
-    return await openToWrite(visit, found.target, { one: found.one, append: false, begin: false });
+  if (found.kind === "unfinished") return new ReadingUnfinished(visit, found.target, found.one);
   return readVersion(visit, lookOf(visit, found), found.node.key);
 }
 

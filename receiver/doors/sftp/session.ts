@@ -81,6 +81,8 @@ class Session {
   #answerBytes = 0;
   #begun = false;
   #held = false;
+  /** Answers that wait for room. */
+  #flushing = 0;
   #heardAt = performance.now();
 
   constructor(parts: SessionParts) {
@@ -160,7 +162,12 @@ class Session {
     this.#held = held;
     if (held) this.#parts.channel.pause();
     else this.#parts.channel.resume();
-    this.#parts.hold(held);
+    this.#holdConnection();
+  }
+
+  /** Whoever waits for the client's window to open waits for something that comes over the connection. */
+  #holdConnection(): void {
+    this.#parts.hold(this.#held && this.#flushing === 0);
   }
 
   #take(packet: Packet): void {
@@ -242,11 +249,13 @@ class Session {
     this.#answerBytes = 0;
     if (answers.length === 0 || !channel.writable || this.#parts.gone.aborted) return;
     if (channel.write(answers.length === 1 ? answers[0] : Buffer.concat(answers, bytes))) return;
-    this.#parts.hold(false);
     const { gone } = this.#parts;
+    this.#flushing += 1;
+    this.#holdConnection();
     // The end of the connection ends the wait, too: the library forgets it then.
     await once(channel, "drain", { signal: gone }).catch(() => {});
-    this.#parts.hold(this.#held);
+    this.#flushing -= 1;
+    this.#holdConnection();
   }
 }
 

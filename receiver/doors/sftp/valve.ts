@@ -7,6 +7,8 @@ import type { ServerChannel, Session } from "ssh2";
 
 /** Answers that nobody has read. */
 const MOST_UNREAD = 256 * 1024;
+/** The system is read up to 32 times in a row: of small packets that is seconds in which nobody else is served. */
+const MOST_AT_ONCE_MS = 20;
 /** Smaller packets than any client wants: at 0 the library would write for ever. */
 const LEAST_PACKET = 1024;
 
@@ -16,6 +18,9 @@ export class Valve {
   /** Who wants nothing more to come for now. */
   readonly #holders = new Set<ServerChannel>();
   #unread = false;
+  /** When the first of what came in a row came; undefined: others were served since. */
+  #began: number | undefined;
+  #rests = false;
 
   /** After the library has its own listeners, and before anything can have come. */
   constructor(socket: Socket) {
@@ -44,14 +49,31 @@ export class Valve {
   }
 
   #look(): void {
+    this.#rest();
     for (const channel of this.#channels) if (windowOf(channel) < 0) this.#socket.destroy();
     if (this.#socket.writableLength <= MOST_UNREAD) return;
     this.#unread = true;
     this.#turn();
   }
 
+  /** Called once what came was dealt with. */
+  #rest(): void {
+    if (this.#began !== undefined) {
+      if (this.#rests || performance.now() - this.#began < MOST_AT_ONCE_MS) return;
+      this.#rests = true;
+      this.#turn();
+      return;
+    }
+    this.#began = performance.now();
+    setImmediate(() => {
+      this.#began = undefined;
+      this.#rests = false;
+      this.#turn();
+    });
+  }
+
   #turn(): void {
-    const held = this.#unread || this.#holders.size > 0;
+    const held = this.#unread || this.#rests || this.#holders.size > 0;
     if (held && !this.#socket.isPaused()) this.#socket.pause();
     else if (!held && this.#socket.isPaused()) this.#socket.resume();
   }
