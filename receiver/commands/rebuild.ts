@@ -54,7 +54,9 @@ export function addRebuildCommand(program: Command, sites: Sites): void {
           say(
             "what lies in quarantine/ is in no manifest: held is what the ledger says, and the sweep leaves all that came before now",
           );
-        say("agents, keys and quotas are not in the lake: they come from a backup, or are made anew");
+        say(
+          "agents, keys, SFTP accounts and quotas are not in the lake: they come from a backup, or are made anew",
+        );
         if (done.renumbered > 0)
           await new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db)).catchUp(0);
       });

@@ -15,7 +15,7 @@ export interface SshPublicKey {
   readonly comment: string;
 }
 
-export const CURVES: Readonly<Record<string, { readonly crv: string; readonly bytes: number }>> = {
+const CURVES: Readonly<Record<string, { readonly crv: string; readonly bytes: number }>> = {
   nistp256: { crv: "P-256", bytes: 32 },
   nistp384: { crv: "P-384", bytes: 48 },
   nistp521: { crv: "P-521", bytes: 66 },

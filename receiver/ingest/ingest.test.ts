@@ -256,24 +256,28 @@ describe("removals", () => {
     expect((await put("f", "B", captureId)).json["code"]).toBe("capture-conflict");
   });
 
-  test("a key that may not read gets one answer, whether another's path is there or not", async () => {
-    rig.gate.add("remover", { kind: "key", acts: new Set(["remove"]) });
-    await put("theirs", "A");
-    const by = async (path: string, name: string) => {
-      const body = JSON.stringify({ source: "pos", pathEncoded: path, captureId: randomUUID() });
-      const { status, json } = await rig.ask(
-        "POST",
-        "/v1/removals",
-        { authorization: `Bearer ${name}` },
-        body,
-      );
-      return [status, json["status"]];
-    };
-    expect(await by("never", "reader")).toEqual([200, "unchanged"]);
-    expect(await by("theirs", "remover")).toEqual([201, "removed"]);
-    expect(await by("never", "remover")).toEqual([201, "removed"]);
-    expect(await by("never", "remover")).toEqual([200, "unchanged"]);
-  });
+  test.for(["key", "account"] as const)(
+    "a %s that may not read gets one answer, whether another's path is there or not",
+    async (kind) => {
+      rig.gate.add("remover", { kind, acts: new Set(["remove"]) });
+      rig.gate.add("reader", { kind, acts: new Set(["read", "remove"]) });
+      await put("theirs", "A");
+      const by = async (path: string, name: string) => {
+        const body = JSON.stringify({ source: "pos", pathEncoded: path, captureId: randomUUID() });
+        const { status, json } = await rig.ask(
+          "POST",
+          "/v1/removals",
+          { authorization: `Bearer ${name}` },
+          body,
+        );
+        return [status, json["status"]];
+      };
+      expect(await by("never", "reader")).toEqual([200, "unchanged"]);
+      expect(await by("theirs", "remover")).toEqual([201, "removed"]);
+      expect(await by("never", "remover")).toEqual([201, "removed"]);
+      expect(await by("never", "remover")).toEqual([200, "unchanged"]);
+    },
+  );
 
   test("refused: what is no path, no JSON, or more than it may", async () => {
     const codes = [];

@@ -7,7 +7,7 @@ import { limitFields } from "./fields.ts";
 import { Guesses } from "./guesses.ts";
 import { memoryCounts } from "./memory.ts";
 import { RequestLimits, refusalOf } from "./requests.ts";
-import { subjectsOf } from "./subject.ts";
+import { called, subjectsOf } from "./subject.ts";
 import { UploadLimits } from "./uploads.ts";
 
 const none: BearerLimits = { requests: null, uploads: null, day: null, file: null };
@@ -197,6 +197,16 @@ describe("who is limited", () => {
   });
 });
 
+test("every kind is called as people call it", () => {
+  const kinds = ["client", "agent", "key", "account"] as const;
+  expect(kinds.map((kind) => called({ kind, name: "n" }))).toEqual([
+    'the client "n"',
+    'the agent "n"',
+    'the API key "n"',
+    'the SFTP account "n"',
+  ]);
+});
+
 describe("guesses", () => {
   const scene = () => {
     const clock = { now: 0 };
@@ -214,6 +224,12 @@ describe("guesses", () => {
     expect(guesses.waitMs("elsewhere", "guess 31")).toBe(0);
     clock.now = 60_000;
     expect(guesses.waitMs("nat", "guess 31")).toBe(0);
+  });
+
+  test("as many as it was told", () => {
+    const guesses = new Guesses(() => 0, 2);
+    for (let i = 0; i < 2; i += 1) guesses.wasWrong("nat", `guess ${i}`);
+    expect(guesses.waitMs("nat", "guess 3")).toBe(60_000);
   });
 
   test("one mistyped key, however often, locks out itself alone", () => {
