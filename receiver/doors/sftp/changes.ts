@@ -38,21 +38,21 @@ export async function targetToWrite(visit: Visit, place: Place, path: Buffer): P
 
 export async function makeFolder(visit: Visit, place: Place, path: Buffer): Promise<void> {
   const { account, rooms, view } = visit;
-  if (place.kind === "root" || place.kind === "area") throw refuse.failure(`${shown(path)} is there already`);
+  if (place.kind === "root" || place.kind === "area") throw refuse.known(shown(path));
   if (place.kind === "top") {
     const name = slug.safeParse(place.name.toString("utf8"));
     if (!name.success)
       throw refuse.failure(
-        `source-invalid: a folder in / is a source, and ${shown(path)} is no name of one (a-z, 0-9 and -); make it inside a folder of /`,
+        `source-invalid: a folder in / is a source, and ${shown(path)} is no name of one (a-z, 0-9 and -); inside one any name will do, such as ${shown(Buffer.concat([Buffer.from(`/${account.defaultSource}/`), place.name]))}`,
       );
     require(account.principal, "write", name.data);
     if (!account.mayMakeSources) throw refuse.denied("this account makes no sources");
-    if ((await seen(visit, place)) !== undefined) throw refuse.failure(`${shown(path)} is there already`);
+    if ((await seen(visit, place)) !== undefined) throw refuse.known(shown(path));
     await made(rooms.trees.changes.makeFolder(view, name.data, ""), path);
     return;
   }
   const { source, pathEncoded } = await targetToWrite(visit, place, path);
-  if ((await seen(visit, place)) !== undefined) throw refuse.failure(`${shown(path)} is there already`);
+  if ((await seen(visit, place)) !== undefined) throw refuse.known(shown(path));
   await made(rooms.trees.changes.makeFolder(view, source, pathEncoded), path);
 }
 

@@ -189,10 +189,10 @@ class Session {
       const refusal = refusalOf(error);
       ({ status } = refusal);
       answer = [statusAnswer(id, refusal.status, refusal.message)];
-      if (status !== STATUS.eof && status !== STATUS.noSuchFile) {
-        this.#parts.reportFailure(kind, error);
-        if (TOLD.includes(kind)) this.#parts.tell(refusal.message);
-      }
+      const absent = status === STATUS.noSuchFile;
+      if (!refusal.expected && !absent) this.#parts.reportFailure(kind, error);
+      if (!refusal.expected && (absent ? kind === "open" : TOLD.includes(kind)))
+        this.#parts.tell(refusal.message);
     }
     this.#parts.reportRequest(kind, status, performance.now() - from);
     await this.#send(answer);
@@ -221,8 +221,14 @@ class Session {
   }
 }
 
-/** What people should read although their program shows them a status alone. */
-const TOLD: readonly Request["kind"][] = ["open", "write", "close", "rename", "remove", "mkdir"];
+/**
+ * What people should read although their program shows them a status alone. That a name is not there it says itself,
+ * but not what is missing where a file is put.
+ */
+const TOLD: readonly Request["kind"][] = [
+  ...(["open", "write", "close", "fsetstat", "setstat"] as const),
+  ...(["rename", "remove", "mkdir", "rmdir"] as const),
+];
 
 function concernsPaths({ kind }: Request): boolean {
   return !["read", "write", "fstat", "fsetstat", "readdir", "fsync", "close", "limits", "unknown"].includes(
