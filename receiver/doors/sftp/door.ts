@@ -9,6 +9,7 @@ import { subjectsOf } from "../../limits/subject.ts";
 import type { ReportLimited } from "../admission.ts";
 import type { UploadPlaces } from "../upload-places.ts";
 import type { SftpFact } from "./facts.ts";
+import { RefusedFiles } from "./refused.ts";
 import { IdleSession, runSession } from "./session.ts";
 import type { SftpChannel, Visitor } from "./ssh.ts";
 import type { SftpRooms, Visit } from "./visit.ts";
@@ -16,7 +17,7 @@ import { MalformedPacket } from "./wire.ts";
 
 export interface SftpDoor {
   readonly gate: Pick<Gate, "watch">;
-  readonly rooms: Omit<SftpRooms, "hold">;
+  readonly rooms: Omit<SftpRooms, "hold" | "refused">;
   readonly places: UploadPlaces;
   readonly requests: RequestLimits;
   /** For clients that have no limits of their own. */
@@ -32,6 +33,7 @@ export interface SftpDoor {
 
 /** What `listenSsh` calls for each login. */
 export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
+  const refused = new RefusedFiles();
   return (visitor) => {
     const { account } = visitor;
     const client = clientOf(account.principal, undefined);
@@ -44,7 +46,7 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
     const stop = (): void =>
       cut(new ProblemError("stopping", "this receiver is stopping; come again", { retryAfter: 5 }));
     door.stopping.addEventListener("abort", stop, { once: true });
-    const rooms: SftpRooms = { ...door.rooms, hold: (who, of, work) => hold(door, who, of, work) };
+    const rooms: SftpRooms = { ...door.rooms, refused, hold: (who, of, work) => hold(door, who, of, work) };
     const visit: Visit = {
       rooms,
       account,

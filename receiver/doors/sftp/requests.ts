@@ -17,7 +17,7 @@ import { listed } from "./listing.ts";
 import { absolute, type Place, placeOf } from "./place.ts";
 import { Reading, ReadingText } from "./reading.ts";
 import { refuse } from "./refusal.ts";
-import { lookOf, seen } from "./sight.ts";
+import { lookOf, seen, targetOf, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
 import {
   attributesAnswer,
@@ -134,6 +134,8 @@ async function look(visit: Visit, path: Buffer) {
     const found = await seenInArea(visit, place);
     if (found !== undefined) return attributesOf(found.look);
   }
+  const target = place && targetOf(visit, place);
+  if (target !== undefined) visit.rooms.refused.tell(whereabouts(visit, target));
   const found = place && (await seen(visit, place));
   if (found === undefined) throw refuse.absent(`file or folder ${shown(path)}`);
   return attributesOf(lookOf(visit, found));

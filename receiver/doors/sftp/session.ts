@@ -74,6 +74,7 @@ class Session {
   #answers: Buffer[] = [];
   #answerBytes = 0;
   #begun = false;
+  #told: string | undefined;
   #heardAt = performance.now();
 
   constructor(parts: SessionParts) {
@@ -179,6 +180,7 @@ class Session {
 
   async #answer(request: Request, work: () => Promise<Obeyed>): Promise<void> {
     const { id, kind } = request;
+    if (kind === "open") this.#told = undefined;
     const from = performance.now();
     let status: number = STATUS.ok;
     let answer: readonly Buffer[];
@@ -191,11 +193,17 @@ class Session {
       answer = [statusAnswer(id, refusal.status, refusal.message)];
       const absent = status === STATUS.noSuchFile;
       if (!refusal.expected && !absent) this.#parts.reportFailure(kind, error);
-      if (!refusal.expected && (absent ? kind === "open" : TOLD.includes(kind)))
-        this.#parts.tell(refusal.message);
+      if (!refusal.expected && (absent ? kind === "open" : TOLD.includes(kind))) this.#tell(refusal.message);
     }
     this.#parts.reportRequest(kind, status, performance.now() - from);
     await this.#send(answer);
+  }
+
+  /** Once for a file, not for each of its writes that was on its way. */
+  #tell(words: string): void {
+    if (this.#told === words) return;
+    this.#told = words;
+    this.#parts.tell(words);
   }
 
   /** Answers to requests that came together leave together: each packet costs its encryption and a system call. */
