@@ -465,7 +465,8 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     for (let round = 0; round < 5; round += 1) {
       const asked = Array.from({ length: 1000 }, () => session.ask(TYPE.opendir, string("/")));
       for (const answer of await Promise.all(asked))
-        answer.kind === "handle" ? (opened += 1) : (refused += 1);
+        if (answer.kind === "handle") opened += 1;
+        else refused += 1;
     }
     expect([opened, refused]).toEqual([64, 4936]);
     expect(
