@@ -348,7 +348,7 @@ async function catchUpTrees(
   const clients = new Set(accounts.flatMap(({ client, revokedAt }) => (revokedAt === null ? [client] : [])));
   for (const client of clients) {
     if (stopping.aborted) return;
-    await trees.catchUp(client);
+    await trees.catchUp(client, stopping);
   }
 }
 
