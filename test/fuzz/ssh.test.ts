@@ -17,7 +17,7 @@ import { makeSite, peakMemory, type Site } from "../site/site.ts";
 import { sendPacket, socketOf, ssh } from "./ssh-packets.ts";
 import { Witness } from "./witness.ts";
 
-const SECONDS = Number(process.env.TRIBUTARY_FUZZ_SECONDS ?? 10) / 2;
+const SECONDS = Number(process.env.TRIBUTARY_FUZZ_SECONDS ?? 10) / 4;
 const timeout = SECONDS * 1000 + 60_000;
 const box = {
   numRuns: 1_000_000,
