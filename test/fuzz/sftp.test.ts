@@ -180,21 +180,27 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
       fc.record({ do: fc.constant("stat" as const), who, name }),
       fc.record({ do: fc.constant("cut" as const), who }),
     );
-    const connections = await Promise.all([login(), login()]);
-    const first = await (connections[0] as Sftp).session();
+    let connections = await Promise.all([login(), login()]);
+    let first = await (connections[0] as Sftp).session();
     await first.mkdir("/model");
     let runs = 0;
     const logs: { readonly folder: string; readonly log: Model["log"] }[] = [];
     await fc.assert(
       fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), async (commands) => {
         runs += 1;
+        // A connection may have so many sessions, one after the other.
+        if (runs % 100 === 0) {
+          for (const one of connections) one.destroy();
+          connections = await Promise.all([login(), login()]);
+          first = await (connections[0] as Sftp).session();
+        }
         const folder = `/model/${runs}`;
         const model = new Model();
         const sessions = await Promise.all(connections.map(async (one) => await one.session()));
         /** By who and slot: the model's number, and the receiver's handle. */
         const handles = new Map<string, { readonly number: number; readonly handle: Buffer }>();
         let last = 0;
-        for (const one of commands) {
+        const run = async (one: (typeof commands)[number]): Promise<void> => {
           const session = sessions[one.who] as SftpSession;
           const slot = "handle" in one ? `${one.who} ${one.handle}` : "";
           const held = handles.get(slot) ?? { number: 0, handle: Buffer.from("00000000000fffff", "hex") };
@@ -270,11 +276,13 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
               (sessions as SftpSession[])[one.who] = await (connections[one.who] as Sftp).session();
           }
           expect(got, JSON.stringify(one).slice(0, 200)).toEqual(expected);
+        };
+        try {
+          for (const one of commands) await run(one);
+        } finally {
+          for (const session of sessions) await left(session);
         }
-        for (const [i, session] of sessions.entries()) {
-          model.cut(i);
-          await left(session);
-        }
+        for (const i of sessions.keys()) model.cut(i);
         for (const each of NAMES) {
           model.remove(each);
           await first.remove(`${folder}/${each}`).catch(() => {});
