@@ -20,6 +20,7 @@ import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
 import type { SiteKeys } from "./identity/keys.ts";
 import type { Gate } from "./identity/principal.ts";
+import { listAccounts } from "./identity/sftp-accounts.ts";
 import { Committer } from "./ingest/committer.ts";
 import type { Fact } from "./ingest/facts.ts";
 import { Files } from "./ingest/files.ts";
@@ -49,6 +50,7 @@ import { requireNewestCovered } from "./tail/coverage.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { Tail } from "./tail/tail.ts";
 import { openTrees } from "./tree/open.ts";
+import type { Trees } from "./tree/tree.ts";
 import { VERSION } from "./version.ts";
 import type { WebhookFact } from "./webhooks/facts.ts";
 import { WebhookRows } from "./webhooks/rows.ts";
@@ -93,6 +95,7 @@ export interface RunningReceiver {
 
 const CATCH_UP_EVERY_MS = 10_000;
 const LEFT_BEHIND_MS = 30_000;
+const TREES_EVERY_MS = 30_000;
 const PACE_WINDOW_MS = 30_000;
 const STREAM_HEARTBEAT_MS = 15_000;
 const STREAM_PATIENCE_MS = 60_000;
@@ -198,11 +201,12 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     metrics.sftp(fact);
     logSftp(log, fact);
   };
+  const trees = openTrees(database.db);
   const sftp = await parts.sftp?.listen(
     sftpDoor({
       gate,
       rooms: {
-        ...{ ingest, unfinished, history, lake, trees: openTrees(database.db), now: Date.now },
+        ...{ ingest, unfinished, history, lake, trees, now: Date.now },
         isTemporary: temporaryNames(settings.sftp.temporary),
       },
       // Of their own: files that stay open for long must not take the places of requests that are short.
@@ -252,6 +256,18 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       manifest.catchUp(LEFT_BEHIND_MS, stopping.signal),
     ),
     every(settings.sweep.every, log, "sweeping", doSweep),
+    // The first look at a long history takes minutes: nobody who lists a folder shall wait for it.
+    ...(sftp === undefined
+      ? []
+      : [
+          every(
+            TREES_EVERY_MS,
+            log,
+            "following the ledger for SFTP",
+            () => catchUpTrees(database, trees, stopping.signal),
+            true,
+          ),
+        ]),
     every(settings.sweep.every, log, "sweeping what SFTP senders left", () => unfinished.sweep()),
   ];
   return {
@@ -322,6 +338,20 @@ function allowanceOf(
   };
 }
 
+/** Of all clients that have somebody who may come by SFTP. */
+async function catchUpTrees(
+  database: LedgerDatabase,
+  trees: Pick<Trees, "catchUp">,
+  stopping: AbortSignal,
+): Promise<void> {
+  const accounts = await listAccounts(database.db);
+  const clients = new Set(accounts.flatMap(({ client, revokedAt }) => (revokedAt === null ? [client] : [])));
+  for (const client of clients) {
+    if (stopping.aborted) return;
+    await trees.catchUp(client, stopping);
+  }
+}
+
 async function suspendedAmong(
   database: LedgerDatabase,
   clients: readonly string[],
@@ -359,21 +389,20 @@ async function endsWithin(ms: number, work: Promise<void>): Promise<boolean> {
 }
 
 /** Does the work again and again, never twice at once; a failure is logged and tried again the next time. */
-function every(ms: number, log: Logger, what: string, work: () => Promise<unknown>) {
+function every(ms: number, log: Logger, what: string, work: () => Promise<unknown>, atOnce = false) {
   let running: Promise<void> | undefined;
-  const timer = setInterval(
-    () => {
-      running ??= work()
-        .then(
-          () => {},
-          (error: unknown) => log.warn({ err: error }, `${what} failed; it is tried again`),
-        )
-        .finally(() => {
-          running = undefined;
-        });
-    },
-    Math.min(ms, 2 ** 31 - 1),
-  );
+  const run = (): void => {
+    running ??= work()
+      .then(
+        () => {},
+        (error: unknown) => log.warn({ err: error }, `${what} failed; it is tried again`),
+      )
+      .finally(() => {
+        running = undefined;
+      });
+  };
+  const timer = setInterval(run, Math.min(ms, 2 ** 31 - 1));
   timer.unref();
+  if (atOnce) run();
   return { end: () => clearInterval(timer), idle: async () => await running };
 }

@@ -206,7 +206,9 @@ export class Room {
     size: number,
     whole: number,
   ): ProblemError | undefined {
-    const who = kind === "client" ? name : `the ${kind} ${name}`;
+    // Who reads it at an SFTP program knows neither the account's id nor what to do with it.
+    const whose = kind === "account" ? "this SFTP account" : `the ${kind} ${name}`;
+    const who = kind === "client" ? name : whose;
     if (file !== undefined && whole > file)
       return new ProblemError(
         "quota-file",

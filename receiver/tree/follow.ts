@@ -12,9 +12,9 @@ import { parentOf } from "./place.ts";
 import { type TreeDatabase, withTree } from "./schema.ts";
 
 /** Entries of one transaction, at most. */
-const ENTRIES = 500;
+const ENTRIES = 200;
 /** A path may have 2,048 folders: the transaction ends sooner where there are so many rows of them. */
-const FOLDERS = 1000;
+const FOLDERS = 500;
 
 /** A tree that is so many entries behind is brought up in any case. */
 const FEW = 250;
@@ -29,14 +29,14 @@ export class Follower {
   }
 
   /** With all that is committed by now; it does not run after what is committed meanwhile. */
-  async catchUp(client: string): Promise<void> {
+  async catchUp(client: string, stopping?: AbortSignal): Promise<void> {
     const { last } = await positionOf(this.#db, client);
     for (;;) {
       await this.#running.get(client)?.catch(() => {});
       const { at } = await positionOf(this.#db, client);
-      if (at >= last) return;
+      if (at >= last || stopping?.aborted) return;
       if (this.#running.has(client)) continue;
-      const run = this.#run(client, last).finally(() => this.#running.delete(client));
+      const run = this.#run(client, last, stopping).finally(() => this.#running.delete(client));
       this.#running.set(client, run);
       await run;
     }
@@ -64,8 +64,11 @@ export class Follower {
     if (concerned || entries.length === FEW) await this.catchUp(client);
   }
 
-  async #run(client: string, last: number): Promise<void> {
-    while ((await writing(this.#db, (trx) => step(withTree(trx), client))) < last) await breathe();
+  async #run(client: string, last: number, stopping: AbortSignal | undefined): Promise<void> {
+    while ((await writing(this.#db, (trx) => step(withTree(trx), client))) < last) {
+      if (stopping?.aborted) return;
+      await breathe();
+    }
   }
 }
 
@@ -81,7 +84,7 @@ export async function lockTree(trx: TreeDatabase, client: string): Promise<numbe
 }
 
 /** The client's newest entry, and up to which its tree is. */
-export async function positionOf(
+async function positionOf(
   db: TreeDatabase,
   client: string,
 ): Promise<{ readonly last: number; readonly at: number }> {

@@ -13,6 +13,6 @@ export function openTrees(db: Database, now: () => number = Date.now): Trees {
     now: new Look(db, follower, false) as Tree,
     ever: new Look(db, follower, true),
     changes: new Changes(db, follower, now),
-    catchUp: (client) => follower.catchUp(client),
+    catchUp: (client, stopping) => follower.catchUp(client, stopping),
   };
 }

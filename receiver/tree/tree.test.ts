@@ -10,7 +10,7 @@ import { treeModelContract } from "./tree-model.contract.ts";
 describe("sqlite", () => {
   const newPlace = async () => (await sqlitePlace()).open;
   treeContract(newPlace);
-  treeModelContract(newPlace, 80);
+  treeModelContract(newPlace, 40);
 });
 
 describeWithPostgres("postgres", (server) => {
@@ -31,5 +31,5 @@ describeWithPostgres("postgres", (server) => {
     };
   };
   treeContract(newPlace);
-  treeModelContract(newPlace, 8);
+  treeModelContract(newPlace, 6);
 });

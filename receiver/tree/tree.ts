@@ -103,5 +103,5 @@ export interface Trees {
   readonly ever: Tree<RemovedNode>;
   readonly changes: TreeChanges;
   /** In advance: the first look at a client with a long history takes a while. */
-  catchUp(client: string): Promise<void>;
+  catchUp(client: string, stopping?: AbortSignal): Promise<void>;
 }

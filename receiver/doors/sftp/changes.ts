@@ -6,7 +6,8 @@ import { require } from "../../identity/principal.ts";
 import { timeOf } from "./attributes.ts";
 import { absolute, lastSegment, type Place } from "./place.ts";
 import { refuse } from "./refusal.ts";
-import { type Seen, seen, sourceNamed, type Target, targetOf } from "./sight.ts";
+import { TIDIED_WITHIN_MS } from "./refused.ts";
+import { type Seen, seen, sourceNamed, type Target, targetOf, underWay, whereabouts } from "./sight.ts";
 import type { Visit } from "./visit.ts";
 import type { Attributes } from "./wire.ts";
 import { beginAs, openToWrite } from "./writing.ts";
@@ -38,21 +39,21 @@ export async function targetToWrite(visit: Visit, place: Place, path: Buffer): P
 
 export async function makeFolder(visit: Visit, place: Place, path: Buffer): Promise<void> {
   const { account, rooms, view } = visit;
-  if (place.kind === "root" || place.kind === "area") throw refuse.failure(`${shown(path)} is there already`);
+  if (place.kind === "root" || place.kind === "area") throw refuse.known(shown(path));
   if (place.kind === "top") {
     const name = slug.safeParse(place.name.toString("utf8"));
     if (!name.success)
       throw refuse.failure(
-        `source-invalid: a folder in / is a source, and ${shown(path)} is no name of one (a-z, 0-9 and -); make it inside a folder of /`,
+        `source-invalid: a folder in / is a source, and ${shown(path)} is no name of one (a-z, 0-9 and -); inside one any name will do, such as ${shown(Buffer.concat([Buffer.from(`/${account.defaultSource}/`), place.name]))}`,
       );
     require(account.principal, "write", name.data);
     if (!account.mayMakeSources) throw refuse.denied("this account makes no sources");
-    if ((await seen(visit, place)) !== undefined) throw refuse.failure(`${shown(path)} is there already`);
+    if ((await seen(visit, place)) !== undefined) throw refuse.known(shown(path));
     await made(rooms.trees.changes.makeFolder(view, name.data, ""), path);
     return;
   }
   const { source, pathEncoded } = await targetToWrite(visit, place, path);
-  if ((await seen(visit, place)) !== undefined) throw refuse.failure(`${shown(path)} is there already`);
+  if ((await seen(visit, place)) !== undefined) throw refuse.known(shown(path));
   await made(rooms.trees.changes.makeFolder(view, source, pathEncoded), path);
 }
 
@@ -87,6 +88,11 @@ const notEmpty = (path: Buffer) => refuse.failure(`${shown(path)} is not empty`)
 
 /** Of what is under way nothing stays; of a version, a removal is recorded. */
 export async function removeFile(visit: Visit, place: Place, path: Buffer): Promise<string> {
+  const target = targetOf(visit, place);
+  if (target !== undefined && visit.rooms.refused.remove(whereabouts(visit, target))) {
+    await underWay(visit, target)?.discard();
+    return "what was refused is gone";
+  }
   const found = await requireSeen(visit, place, path);
   if (found.kind === "folder") throw refuse.failure(`${shown(path)} is a folder`);
   const { source, pathEncoded } = found.target;
@@ -94,7 +100,10 @@ export async function removeFile(visit: Visit, place: Place, path: Buffer): Prom
     require(visit.account.principal, "write", source);
     if (found.one.users === 0) await found.one.discard();
     else visit.rooms.unfinished.forget(found.one);
-    // What it would have replaced is what its client wants gone, too.
+    // A program that could not end an upload takes away what it left, at once: not what that was to replace.
+    const { closed, touchedAt } = found.one;
+    if (!closed && visit.rooms.now() - touchedAt < TIDIED_WITHIN_MS) return "what was under way is gone";
+    // Later it is people, who want gone what they see, and what it would have replaced, too.
     const behind = await seen(visit, place);
     if (behind?.kind !== "version") return "what was under way is gone";
   }
@@ -104,6 +113,9 @@ export async function removeFile(visit: Visit, place: Place, path: Buffer): Prom
 async function recordRemoval(visit: Visit, source: string, pathEncoded: string): Promise<string> {
   const { account, client, rooms } = visit;
   requireRemoval(visit, source);
+  // As on a disk, its folder stays when it was the last file in it: programs go on in it, or remove it themselves.
+  const folder = pathEncoded.slice(0, Math.max(0, pathEncoded.lastIndexOf("/")));
+  if (folder !== "") await rooms.trees.changes.makeFolder(visit.view, source, folder);
   const removal = { source, pathEncoded, captureId: randomUUID() };
   const { status, versionId } = await rooms.ingest.removal(account.principal, client, removal, "sftp");
   return `${status} ${versionId}`;

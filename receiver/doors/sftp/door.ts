@@ -9,15 +9,15 @@ import { subjectsOf } from "../../limits/subject.ts";
 import type { ReportLimited } from "../admission.ts";
 import type { UploadPlaces } from "../upload-places.ts";
 import type { SftpFact } from "./facts.ts";
+import { RefusedFiles } from "./refused.ts";
 import { runSession, SessionOver } from "./session.ts";
-
 import type { SftpRooms, Visit } from "./visit.ts";
 import type { SftpChannel, Visitor } from "./visitor.ts";
 import { MalformedPacket } from "./wire.ts";
 
 export interface SftpDoor {
   readonly gate: Pick<Gate, "watch">;
-  readonly rooms: Omit<SftpRooms, "hold">;
+  readonly rooms: Omit<SftpRooms, "hold" | "refused">;
   readonly places: UploadPlaces;
   /** Files that one account may have open to write at once. */
   readonly mostUploads: number;
@@ -36,6 +36,7 @@ export interface SftpDoor {
 /** What `listenSsh` calls for each login. */
 export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
   const uploads = new Map<string, number>();
+  const refused = new RefusedFiles();
   return (visitor) => {
     const { account } = visitor;
     const client = clientOf(account.principal, undefined);
@@ -46,7 +47,7 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
     };
     const unwatch = door.gate.watch(account.principal, [client], cut);
     const visit = (): Visit => ({
-      rooms: { ...door.rooms, hold: (who, of, work) => hold(door, uploads, who, of, work) },
+      rooms: { ...door.rooms, refused, hold: (who, of, work) => hold(door, uploads, who, of, work) },
       account,
       client,
       view: {

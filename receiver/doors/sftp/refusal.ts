@@ -5,10 +5,13 @@ import { STATUS, type Status } from "./wire.ts";
 /** An answer that is no success, and no failure of ours. */
 export class Refusal extends Error {
   readonly status: Status;
+  /** Programs ask for it in the course of their work and go on from the answer: no person needs to read of it. */
+  readonly expected: boolean;
 
-  constructor(status: Status, words: string) {
+  constructor(status: Status, words: string, expected = false) {
     super(words);
     this.status = status;
+    this.expected = expected;
   }
 }
 
@@ -16,8 +19,10 @@ export const refuse = {
   absent: (what: string): Refusal => new Refusal(STATUS.noSuchFile, `there is no ${what}`),
   denied: (why: string): Refusal => new Refusal(STATUS.permissionDenied, why),
   failure: (why: string): Refusal => new Refusal(STATUS.failure, why),
+  /** A folder that is there: who sends a tree makes each of its folders anew. */
+  known: (what: string): Refusal => new Refusal(STATUS.failure, `${what} is there already`, true),
   unsupported: (what: string): Refusal => new Refusal(STATUS.unsupported, `${what} is not done here`),
-  end: (): Refusal => new Refusal(STATUS.eof, "the end"),
+  end: (): Refusal => new Refusal(STATUS.eof, "the end", true),
 } as const;
 
 const DENIED: readonly ProblemError["code"][] = [

@@ -18,7 +18,7 @@ import { absolute, type Place, placeOf } from "./place.ts";
 import { Reading, ReadingText } from "./reading.ts";
 import { ReadingUnfinished } from "./reading-unfinished.ts";
 import { refuse } from "./refusal.ts";
-import { lookOf, seen } from "./sight.ts";
+import { lookOf, seen, targetOf, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
 import {
   attributesAnswer,
@@ -133,6 +133,8 @@ async function look(visit: Visit, path: Buffer) {
     const found = await seenInArea(visit, place);
     if (found !== undefined) return attributesOf(found.look);
   }
+  const target = place && targetOf(visit, place);
+  if (target !== undefined) visit.rooms.refused.tell(whereabouts(visit, target));
   const found = place && (await seen(visit, place));
   if (found === undefined) throw refuse.absent(`file or folder ${shown(path)}`);
   return attributesOf(lookOf(visit, found));

@@ -83,6 +83,7 @@ class Session {
   #held = false;
   /** Answers that wait for room. */
   #flushing = 0;
+  #told: string | undefined;
   #heardAt = performance.now();
 
   constructor(parts: SessionParts) {
@@ -211,6 +212,7 @@ class Session {
 
   async #answer(request: Request, work: () => Promise<Obeyed>): Promise<void> {
     const { id, kind } = request;
+    if (kind === "open") this.#told = undefined;
     const from = performance.now();
     let status: number = STATUS.ok;
     let answer: readonly Buffer[];
@@ -221,13 +223,19 @@ class Session {
       const refusal = refusalOf(error);
       ({ status } = refusal);
       answer = [statusAnswer(id, refusal.status, refusal.message)];
-      if (status !== STATUS.eof && status !== STATUS.noSuchFile) {
-        this.#parts.reportFailure(kind, error);
-        if (TOLD.includes(kind)) this.#parts.tell(refusal.message);
-      }
+      const absent = status === STATUS.noSuchFile;
+      if (!refusal.expected && !absent) this.#parts.reportFailure(kind, error);
+      if (!refusal.expected && (absent ? kind === "open" : TOLD.includes(kind))) this.#tell(refusal.message);
     }
     this.#parts.reportRequest(kind, status, performance.now() - from);
     await this.#send(answer);
+  }
+
+  /** Once for a file, not for each of its writes that was on its way. */
+  #tell(words: string): void {
+    if (this.#told === words) return;
+    this.#told = words;
+    this.#parts.tell(words);
   }
 
   /** Answers to requests that came together leave together: each packet costs its encryption and a system call. */
@@ -259,8 +267,14 @@ class Session {
   }
 }
 
-/** What people should read although their program shows them a status alone. */
-const TOLD: readonly Request["kind"][] = ["open", "write", "close", "rename", "remove", "mkdir"];
+/**
+ * What people should read although their program shows them a status alone. That a name is not there it says itself,
+ * but not what is missing where a file is put.
+ */
+const TOLD: readonly Request["kind"][] = [
+  ...(["open", "write", "close", "fsetstat", "setstat"] as const),
+  ...(["rename", "remove", "mkdir", "rmdir"] as const),
+];
 
 function concernsPaths({ kind }: Request): boolean {
   return !["read", "write", "fstat", "fsetstat", "readdir", "fsync", "close", "limits", "unknown"].includes(

@@ -74,8 +74,13 @@ async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
     : undefined;
 }
 
-function underWay({ rooms, account, client }: Visit, { source, pathEncoded }: Target): Piecemeal | undefined {
-  return rooms.unfinished.find({ bearer: account.principal.id, client, source, pathEncoded });
+export function underWay(visit: Visit, target: Target): Piecemeal | undefined {
+  return visit.rooms.unfinished.find(whereabouts(visit, target));
+}
+
+/** Of what only this account sees. */
+export function whereabouts({ account, client }: Visit, { source, pathEncoded }: Target) {
+  return { bearer: account.principal.id, client, source, pathEncoded };
 }
 
 /** Whether something is under way below this folder. */

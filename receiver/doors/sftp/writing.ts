@@ -9,7 +9,7 @@ import { attributesOf, type Look, timeOf } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import { lastSegment } from "./place.ts";
 import { refuse } from "./refusal.ts";
-import { lookOf, type Target } from "./sight.ts";
+import { lookOf, type Target, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
 import type { Attributes } from "./wire.ts";
 
@@ -28,6 +28,7 @@ export async function openToWrite(
   target: Target,
   options: WritingOptions & { begin: boolean },
 ): Promise<Handle> {
+  visit.rooms.refused.forget(whereabouts(visit, target));
   const release = await placeFor(visit);
   try {
     const one = options.begin ? await begin(visit, target) : options.one;
@@ -160,6 +161,9 @@ class Writing implements Handle {
       one.users -= 1;
       if (one.users > 0) return "it is recorded when this session has closed it everywhere";
       return await this.#end(one);
+    } catch (error) {
+      this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), error);
+      throw error;
     } finally {
       this.#release();
     }
