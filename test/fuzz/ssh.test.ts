@@ -220,7 +220,8 @@ describe(`SSH under ${SECONDS} s of rubbish`, () => {
   test("requests to the connection itself whose answers nobody reads", { timeout: 60_000 }, async () => {
     const one = await login();
     socketOf(one.ssh).pause();
-    for (let i = 0; i < 300_000 && socketOf(one.ssh).writableLength < MIB; i += 1) {
+    const enough = performance.now() + SECONDS * 1000;
+    for (let i = 0; performance.now() < enough && socketOf(one.ssh).writableLength < MIB; i += 1) {
       sendPacket(one.ssh, ssh.globalRequest());
       if (i % 300 === 0) await pause(1);
     }
