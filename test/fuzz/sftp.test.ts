@@ -83,7 +83,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
 
   /** fast-check leaves behind the run that its time ends in: what looks at all of them waits for it. */
   let underWay: Promise<unknown> = Promise.resolve();
-  const whole =
+  const toItsEnd =
     <A extends unknown[]>(run: (...args: A) => Promise<void>) =>
     async (...args: A): Promise<void> => {
       const one = run(...args);
@@ -130,7 +130,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
       fc.asyncProperty(
         fc.array(broken, { maxLength: 12 }),
         fc.boolean(),
-        whole(async (packets, greets) => {
+        toItsEnd(async (packets, greets) => {
           let ended = false;
           void one.ended.then(() => {
             ended = true;
@@ -203,7 +203,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(command, { minLength: 10, maxLength: 60 }),
-        whole(async (commands) => {
+        toItsEnd(async (commands) => {
           runs += 1;
           // A connection may have so many sessions, one after the other.
           if (runs % 100 === 0) {
@@ -412,7 +412,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
         path,
         path,
         act,
-        whole(async (one, other, what) => {
+        toItsEnd(async (one, other, what) => {
           const bytes = Buffer.concat([one, randomBytes(8)]);
           const put = async (at: Buffer): Promise<void> => {
             const words = await session.put(at, bytes);
@@ -526,7 +526,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
         fc.integer({ min: 1500, max: 120_000 }),
         fc.boolean(),
         fc.constantFrom("", ".part"),
-        whole(async (up, hard, suffix) => {
+        toItsEnd(async (up, hard, suffix) => {
           proxy.set(hard ? { reset: { up } } : { cut: { up } });
           try {
             const connection = await login("fuzz", proxy.port);
