@@ -43,7 +43,8 @@ export class Extents {
   missing(size: number): Extent | undefined {
     let at = 0;
     for (const { start, end } of this.#ranges) {
-      if (start > at) return { start: at, end: start };
+      if (at >= size) return undefined;
+      if (start > at) return { start: at, end: Math.min(start, size) };
       at = end;
     }
     return at < size ? { start: at, end: size } : undefined;

@@ -81,6 +81,16 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     expect(peakMemory(receiver.pid)).toBeLessThan(400 * 2 ** 20);
   });
 
+  /** fast-check leaves behind the run that its time ends in: what looks at all of them waits for it. */
+  let underWay: Promise<unknown> = Promise.resolve();
+  const toItsEnd =
+    <A extends unknown[]>(run: (...args: A) => Promise<void>) =>
+    async (...args: A): Promise<void> => {
+      const one = run(...args);
+      underWay = one.catch(() => {});
+      await one;
+    };
+
   /** Words of a version or a removal that stands behind them. */
   const heardOf = (words: string, what: Omit<Acknowledged, "sha256">, bytes: Buffer | null): Heard => {
     const [, status, versionId] = /^(created|unchanged|removed) ([0-9a-f-]{36})$/.exec(words) ?? [];
@@ -117,24 +127,29 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     );
     let one = await login();
     await fc.assert(
-      fc.asyncProperty(fc.array(broken, { maxLength: 12 }), fc.boolean(), async (packets, greets) => {
-        let ended = false;
-        void one.ended.then(() => {
-          ended = true;
-        });
-        const channel = await one.channel().catch(async () => {
-          one = await login();
-          return await one.channel();
-        });
-        channel.resume();
-        const over = new Promise<void>((resolve) => channel.once("close", () => resolve()));
-        if (greets) channel.write(packet(TYPE.init, uint32(3)));
-        channel.end(Buffer.concat(packets));
-        await Promise.race([over, one.ended]);
-        if (ended) one = await login();
-      }),
-      box(0.5),
+      fc.asyncProperty(
+        fc.array(broken, { maxLength: 12 }),
+        fc.boolean(),
+        toItsEnd(async (packets, greets) => {
+          let ended = false;
+          void one.ended.then(() => {
+            ended = true;
+          });
+          const channel = await one.channel().catch(async () => {
+            one = await login();
+            return await one.channel();
+          });
+          channel.resume();
+          const over = new Promise<void>((resolve) => channel.once("close", () => resolve()));
+          if (greets) channel.write(packet(TYPE.init, uint32(3)));
+          channel.end(Buffer.concat(packets));
+          await Promise.race([over, one.ended]);
+          if (ended) one = await login();
+        }),
+      ),
+      box(0.3),
     );
+    await underWay;
     one.destroy();
   });
 
@@ -142,7 +157,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     const NAMES = ["a", "b", "t.part", ".h"];
     const name = fc.constantFrom(...NAMES);
     const who = fc.nat(1);
-    const handle = fc.nat(3);
+    const handle = fc.nat(1);
     const size = fc.oneof({ weight: 4, arbitrary: fc.nat(40) }, fc.constantFrom(0, 300_000));
     const { read, write, create, truncate, append, exclusive } = OPEN;
     const flags = fc.constantFrom(
@@ -151,10 +166,10 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     );
     const bytes = fc.oneof(
       { weight: 5, arbitrary: fc.uint8Array({ maxLength: 20 }) },
-      fc.constant(new Uint8Array(300_000).fill(7)),
+      fc.constant(new Uint8Array(200_000).fill(7)),
     );
     const command = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ do: fc.constant("open" as const), who, handle, name, flags }) },
+      { weight: 9, arbitrary: fc.record({ do: fc.constant("open" as const), who, handle, name, flags }) },
       {
         weight: 5,
         arbitrary: fc.record({ do: fc.constant("write" as const), who, handle, at: size, bytes }),
@@ -163,7 +178,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
         weight: 2,
         arbitrary: fc.record({ do: fc.constant("read" as const), who, handle, at: size, length: fc.nat(50) }),
       },
-      { weight: 5, arbitrary: fc.record({ do: fc.constant("close" as const), who, handle }) },
+      { weight: 7, arbitrary: fc.record({ do: fc.constant("close" as const), who, handle }) },
       fc.record({ do: fc.constant("resize" as const), who, handle, size }),
       fc.record({ do: fc.constant("setSize" as const), who, name, size }),
       fc.record({ do: fc.constant("remove" as const), who, name }),
@@ -180,125 +195,139 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
       fc.record({ do: fc.constant("stat" as const), who, name }),
       fc.record({ do: fc.constant("cut" as const), who }),
     );
-    const connections = await Promise.all([login(), login()]);
-    const first = await (connections[0] as Sftp).session();
+    let connections = await Promise.all([login(), login()]);
+    let first = await (connections[0] as Sftp).session();
     await first.mkdir("/model");
     let runs = 0;
     const logs: { readonly folder: string; readonly log: Model["log"] }[] = [];
     await fc.assert(
-      fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), async (commands) => {
-        runs += 1;
-        const folder = `/model/${runs}`;
-        const model = new Model();
-        const sessions = await Promise.all(connections.map(async (one) => await one.session()));
-        /** By who and slot: the model's number, and the receiver's handle. */
-        const handles = new Map<string, { readonly number: number; readonly handle: Buffer }>();
-        let last = 0;
-        for (const one of commands) {
-          const session = sessions[one.who] as SftpSession;
-          const slot = "handle" in one ? `${one.who} ${one.handle}` : "";
-          const held = handles.get(slot) ?? { number: 0, handle: Buffer.from("00000000000fffff", "hex") };
-          const ask = async (work: () => Promise<Answer>): Promise<Heard> => heard(await work());
-          let [expected, got]: Heard[] = ["ok", "ok"];
-          switch (one.do) {
-            case "open": {
-              // What was in the slot stays open in the session.
-              last += 1;
-              expected = model.open(one.who, last, one.name, one.flags);
-              const answer = await session.ask(
-                TYPE.open,
-                string(`${folder}/${one.name}`),
-                uint32(one.flags),
-                attributes(),
-              );
-              if (answer.kind === "handle") handles.set(slot, { number: last, handle: answer.handle });
-              got = heard(answer);
-              break;
-            }
-            case "write":
-              expected = model.write(one.who, held.number, one.at, Buffer.from(one.bytes));
-              got = await ask(() =>
-                session.ask(TYPE.write, string(held.handle), uint64(one.at), string(Buffer.from(one.bytes))),
-              );
-              break;
-            case "read":
-              expected = model.read(one.who, held.number, one.at, one.length);
-              got = await ask(() =>
-                session.ask(TYPE.read, string(held.handle), uint64(one.at), uint32(one.length)),
-              );
-              break;
-            case "close":
-              expected = model.close(one.who, held.number);
-              got = await ask(() => session.ask(TYPE.close, string(held.handle)));
-              break;
-            case "resize":
-              expected = model.resize(one.who, held.number, one.size);
-              got = await ask(() =>
-                session.ask(TYPE.fsetstat, string(held.handle), attributes({ size: one.size })),
-              );
-              break;
-            case "setSize":
-              expected = model.setSize(one.who, one.name, one.size);
-              got = await ask(() =>
-                session.ask(TYPE.setstat, string(`${folder}/${one.name}`), attributes({ size: one.size })),
-              );
-              break;
-            case "remove":
-              expected = model.remove(one.name);
-              got = await ask(() => session.ask(TYPE.remove, string(`${folder}/${one.name}`)));
-              break;
-            case "rename": {
-              expected = model.rename(one.from, one.to, one.replace);
-              const names = [one.from, one.to].map((each) => string(`${folder}/${each}`));
-              got = await ask(() =>
-                one.replace
-                  ? session.ask(TYPE.extended, string("posix-rename@openssh.com"), ...names)
-                  : session.ask(TYPE.rename, ...names),
-              );
-              break;
-            }
-            case "stat": {
-              const found = model.size(one.name);
-              const answer = await session.ask(TYPE.stat, string(`${folder}/${one.name}`));
-              expect(answer.kind === "attributes" ? answer.attributes.size : undefined, one.name).toBe(found);
-              break;
-            }
-            case "cut":
-              model.cut(one.who);
-              await left(session);
-              for (const key of [...handles.keys()]) if (key.startsWith(`${one.who} `)) handles.delete(key);
-              (sessions as SftpSession[])[one.who] = await (connections[one.who] as Sftp).session();
+      fc.asyncProperty(
+        fc.array(command, { minLength: 10, maxLength: 60 }),
+        toItsEnd(async (commands) => {
+          runs += 1;
+          // A connection may have so many sessions, one after the other.
+          if (runs % 100 === 0) {
+            for (const one of connections) one.destroy();
+            connections = await Promise.all([login(), login()]);
+            first = await (connections[0] as Sftp).session();
           }
-          expect(got, JSON.stringify(one).slice(0, 200)).toEqual(expected);
-        }
-        for (const [i, session] of sessions.entries()) {
-          model.cut(i);
-          await left(session);
-        }
-        for (const each of NAMES) {
-          model.remove(each);
-          await first.remove(`${folder}/${each}`).catch(() => {});
-        }
-        logs.push({ folder: folder.slice("/model/".length), log: model.log });
-      }),
-      box(1),
+          const folder = `/model/${runs}`;
+          const model = new Model();
+          const sessions = await Promise.all(connections.map(async (one) => await one.session()));
+          /** By who and slot: the model's number, and the receiver's handle. */
+          const handles = new Map<string, { readonly number: number; readonly handle: Buffer }>();
+          let last = 0;
+          const run = async (one: (typeof commands)[number]): Promise<void> => {
+            const session = sessions[one.who] as SftpSession;
+            const slot = "handle" in one ? `${one.who} ${one.handle}` : "";
+            const held = handles.get(slot) ?? { number: 0, handle: Buffer.from("00000000000fffff", "hex") };
+            const ask = async (work: () => Promise<Answer>): Promise<Heard> => heard(await work());
+            let [expected, got]: Heard[] = ["ok", "ok"];
+            switch (one.do) {
+              case "open": {
+                // What was in the slot stays open in the session.
+                last += 1;
+                expected = model.open(one.who, last, one.name, one.flags);
+                const answer = await session.ask(
+                  TYPE.open,
+                  string(`${folder}/${one.name}`),
+                  uint32(one.flags),
+                  attributes(),
+                );
+                if (answer.kind === "handle") handles.set(slot, { number: last, handle: answer.handle });
+                got = heard(answer);
+                break;
+              }
+              case "write":
+                expected = model.write(one.who, held.number, one.at, Buffer.from(one.bytes));
+                got = await ask(() =>
+                  session.ask(
+                    TYPE.write,
+                    string(held.handle),
+                    uint64(one.at),
+                    string(Buffer.from(one.bytes)),
+                  ),
+                );
+                break;
+              case "read":
+                expected = model.read(one.who, held.number, one.at, one.length);
+                got = await ask(() =>
+                  session.ask(TYPE.read, string(held.handle), uint64(one.at), uint32(one.length)),
+                );
+                break;
+              case "close":
+                expected = model.close(one.who, held.number);
+                got = await ask(() => session.ask(TYPE.close, string(held.handle)));
+                break;
+              case "resize":
+                expected = model.resize(one.who, held.number, one.size);
+                got = await ask(() =>
+                  session.ask(TYPE.fsetstat, string(held.handle), attributes({ size: one.size })),
+                );
+                break;
+              case "setSize":
+                expected = model.setSize(one.who, one.name, one.size);
+                got = await ask(() =>
+                  session.ask(TYPE.setstat, string(`${folder}/${one.name}`), attributes({ size: one.size })),
+                );
+                break;
+              case "remove":
+                expected = model.remove(one.name);
+                got = await ask(() => session.ask(TYPE.remove, string(`${folder}/${one.name}`)));
+                break;
+              case "rename": {
+                expected = model.rename(one.from, one.to, one.replace);
+                const names = [one.from, one.to].map((each) => string(`${folder}/${each}`));
+                got = await ask(() =>
+                  one.replace
+                    ? session.ask(TYPE.extended, string("posix-rename@openssh.com"), ...names)
+                    : session.ask(TYPE.rename, ...names),
+                );
+                break;
+              }
+              case "stat": {
+                const found = model.size(one.name);
+                const answer = await session.ask(TYPE.stat, string(`${folder}/${one.name}`));
+                expect(answer.kind === "attributes" ? answer.attributes.size : undefined, one.name).toBe(
+                  found,
+                );
+                break;
+              }
+              case "cut":
+                model.cut(one.who);
+                await left(session);
+                for (const key of [...handles.keys()]) if (key.startsWith(`${one.who} `)) handles.delete(key);
+                (sessions as SftpSession[])[one.who] = await (connections[one.who] as Sftp).session();
+            }
+            expect(got, JSON.stringify(one).slice(0, 200)).toEqual(expected);
+          };
+          try {
+            for (const one of commands) await run(one);
+          } finally {
+            for (const session of sessions) await left(session);
+          }
+          for (const i of sessions.keys()) model.cut(i);
+          for (const each of NAMES) {
+            model.remove(each);
+            await first.remove(`${folder}/${each}`).catch(() => {});
+          }
+          logs.push({ folder: folder.slice("/model/".length), log: model.log });
+        }),
+      ),
+      box(0.8),
     );
+    await underWay;
     for (const one of connections) await one.close();
-    const entries = (await site.history("--client", "fuzz", "--source", "model")).map((entry) => [
-      entry.pathEncoded,
-      entry.sha256,
-    ]);
-    // A run that failed and was made shorter is no log.
-    for (const { folder, log } of logs)
-      expect(entries.filter(([path]) => path?.startsWith(`${folder}/`))).toEqual(
+    const entries = await site.history("--client", "fuzz", "--source", "model");
+    for (const { folder, log } of logs) {
+      const there = entries.filter(({ pathEncoded }) => pathEncoded.startsWith(`${folder}/`));
+      expect(there.map((entry) => [entry.pathEncoded, entry.sha256])).toEqual(
         log.map(([each, content]) => [`${folder}/${each}`, content && sha256(content)]),
       );
-    for (const entry of await site.history("--client", "fuzz", "--source", "model"))
-      acknowledged.set(entry.versionId, {
-        source: "model",
-        pathEncoded: entry.pathEncoded,
-        sha256: entry.sha256,
-      });
+    }
+    expect(logs.flatMap(({ log }) => log).length).toBeGreaterThan(0);
+    for (const { versionId, pathEncoded, sha256 } of entries)
+      acknowledged.set(versionId, { source: "model", pathEncoded, sha256 });
   });
 
   const SPELLINGS: readonly (string | Buffer)[] = [
@@ -379,54 +408,60 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     const session = await connection.session();
     await session.mkdir("/any").catch(() => {});
     await fc.assert(
-      fc.asyncProperty(path, path, act, async (one, other, what) => {
-        const bytes = Buffer.concat([one, randomBytes(8)]);
-        const put = async (at: Buffer): Promise<void> => {
-          const words = await session.put(at, bytes);
-          heardOf(words, placeOf(at), bytes);
-        };
-        try {
-          switch (what) {
-            case "put":
-              return await put(one);
-            case "remove":
-              return void heardOf(await session.remove(one), placeOf(one), null);
-            case "rename": {
-              // The version that it makes; its removal has no words of its own.
-              await put(one);
-              const before = placeOf(one);
-              const words = await session.rename(one, other, true);
-              if (heardOf(words, placeOf(other), bytes) === "ok") return;
-              expect(before).not.toEqual(placeOf(other));
-              return;
-            }
-            case "list":
-              return void (await session.list(one));
-            case "stat":
-              return void (await session.stat(one));
-            case "setstat":
-              done(
+      fc.asyncProperty(
+        path,
+        path,
+        act,
+        toItsEnd(async (one, other, what) => {
+          const bytes = Buffer.concat([one, randomBytes(8)]);
+          const put = async (at: Buffer): Promise<void> => {
+            const words = await session.put(at, bytes);
+            heardOf(words, placeOf(at), bytes);
+          };
+          try {
+            switch (what) {
+              case "put":
+                return await put(one);
+              case "remove":
+                return void heardOf(await session.remove(one), placeOf(one), null);
+              case "rename": {
+                // The version that it makes; its removal has no words of its own.
+                await put(one);
+                const before = placeOf(one);
+                const words = await session.rename(one, other, true);
+                if (heardOf(words, placeOf(other), bytes) === "ok") return;
+                expect(before).not.toEqual(placeOf(other));
+                return;
+              }
+              case "list":
+                return void (await session.list(one));
+              case "stat":
+                return void (await session.stat(one));
+              case "setstat":
+                done(
+                  await session.ask(
+                    TYPE.setstat,
+                    string(one),
+                    attributes({ size: 2 ** 60, permissions: 0o4777, modified: 0xffffffff }),
+                  ),
+                );
+                return;
+              default:
                 await session.ask(
-                  TYPE.setstat,
+                  TYPE[what as "mkdir"],
                   string(one),
-                  attributes({ size: 2 ** 60, permissions: 0o4777, modified: 0xffffffff }),
-                ),
-              );
-              return;
-            default:
-              await session.ask(
-                TYPE[what as "mkdir"],
-                string(one),
-                what === "mkdir" ? attributes() : Buffer.alloc(0),
-              );
+                  what === "mkdir" ? attributes() : Buffer.alloc(0),
+                );
+            }
+          } catch (error) {
+            if (!(error instanceof SftpStatus)) throw error;
+            expect(error.message).not.toMatch(/^internal/);
           }
-        } catch (error) {
-          if (!(error instanceof SftpStatus)) throw error;
-          expect(error.message).not.toMatch(/^internal/);
-        }
-      }),
-      box(0.6),
+        }),
+      ),
+      box(0.4),
     );
+    await underWay;
     for (const type of [TYPE.symlink, TYPE.readlink])
       expect(await session.ask(type, string("/any/link"), string("/etc/passwd"))).toMatchObject({
         status: STATUS.unsupported,
@@ -443,22 +478,28 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     await session.mkdir("/any").catch(() => {});
     const handle = await session.open("/any/numbers");
     await session.write(handle, Buffer.from("numbers"));
-    for (const at of [2n ** 53n - 1n, 2n ** 40n, 2n ** 62n / 2n ** 10n]) {
+    for (const at of [2n ** 40n, 2n ** 52n, 2n ** 53n - 10n]) {
       expect(heard(await session.ask(TYPE.read, string(handle), uint64(at), uint32(0xffffffff)))).toBe("end");
-      if (at < 2n ** 53n) continue;
-      expect(heard(await session.ask(TYPE.write, string(handle), uint64(at), string("x")))).toBe("refused");
+      const other = await session.open(`/any/at ${at}`);
+      expect(heard(await session.ask(TYPE.write, string(other), uint64(at), string("x")))).toBe("refused");
+      expect(heard(await session.ask(TYPE.fsetstat, string(other), attributes({ size: at })))).toBe(
+        "refused",
+      );
+      expect(heard(await session.ask(TYPE.close, string(other)))).toBe("refused");
     }
-    expect(heard(await session.ask(TYPE.fsetstat, string(handle), attributes({ size: 2 ** 52 })))).toBe(
-      "refused",
-    );
-    await session.shut(handle).catch(() => {});
-    // Above 2^53 no number is exact: it is no packet.
-    for (const at of [2n ** 53n, 2n ** 63n, 2n ** 64n - 1n]) {
-      const other = await login();
-      const doomed = await other.session();
-      await expect(doomed.read(Buffer.alloc(8), at, 10)).rejects.toThrow();
-      other.destroy();
+    // Above 2^53 no number is exact here.
+    for (const at of [2n ** 53n, 2n ** 60n, 2n ** 63n, 2n ** 64n - 1n]) {
+      const far = [
+        ...[session.ask(TYPE.read, string(handle), uint64(at), uint32(9))],
+        ...[session.ask(TYPE.write, string(handle), uint64(at), string("x"))],
+        ...[session.ask(TYPE.fsetstat, string(handle), attributes({ size: at }))],
+      ];
+      for (const answer of await Promise.all(far))
+        expect(answer).toMatchObject({ status: STATUS.unsupported });
     }
+    expect(
+      heardOf(await session.shut(handle), placeOf(Buffer.from("/any/numbers")), Buffer.from("numbers")),
+    ).toBe("created");
     // Handles, opened and never closed.
     let refused = 0;
     let opened = 0;
@@ -485,7 +526,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
         fc.integer({ min: 1500, max: 120_000 }),
         fc.boolean(),
         fc.constantFrom("", ".part"),
-        async (up, hard, suffix) => {
+        toItsEnd(async (up, hard, suffix) => {
           proxy.set(hard ? { reset: { up } } : { cut: { up } });
           try {
             const connection = await login("fuzz", proxy.port);
@@ -505,10 +546,11 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
           } catch (error) {
             if (error instanceof SftpStatus) throw error;
           }
-        },
+        }),
       ),
-      box(0.4),
+      box(0.3),
     );
+    await underWay;
     await proxy.stop();
   });
 

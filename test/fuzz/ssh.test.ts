@@ -17,7 +17,7 @@ import { makeSite, peakMemory, type Site } from "../site/site.ts";
 import { sendPacket, socketOf, ssh } from "./ssh-packets.ts";
 import { Witness } from "./witness.ts";
 
-const SECONDS = Number(process.env.TRIBUTARY_FUZZ_SECONDS ?? 10) / 2;
+const SECONDS = Number(process.env.TRIBUTARY_FUZZ_SECONDS ?? 10) / 4;
 const timeout = SECONDS * 1000 + 60_000;
 const box = {
   numRuns: 1_000_000,
@@ -220,7 +220,8 @@ describe(`SSH under ${SECONDS} s of rubbish`, () => {
   test("requests to the connection itself whose answers nobody reads", { timeout: 60_000 }, async () => {
     const one = await login();
     socketOf(one.ssh).pause();
-    for (let i = 0; i < 300_000 && socketOf(one.ssh).writableLength < MIB; i += 1) {
+    const enough = performance.now() + SECONDS * 1000;
+    for (let i = 0; performance.now() < enough && socketOf(one.ssh).writableLength < MIB; i += 1) {
       sendPacket(one.ssh, ssh.globalRequest());
       if (i % 300 === 0) await pause(1);
     }

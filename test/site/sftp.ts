@@ -60,6 +60,8 @@ export class Sftp {
   /** Throws SftpRefused or SftpLost. */
   static async connect({ port, user, privateKey, password }: SftpLogin): Promise<Sftp> {
     const client = new ssh2.Client();
+    // One for each session.
+    client.setMaxListeners(0);
     const ended = new Promise<void>((resolve) => client.once("close", () => resolve()));
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);

@@ -85,6 +85,8 @@ export type Request = { readonly id: number } & (
 
 /** A packet that cannot be read: nothing behind it can be trusted either. */
 export class MalformedPacket extends Error {}
+/** One that can, and names a byte that no file has. */
+class BeyondAnyFile extends Error {}
 
 class Reader {
   readonly #bytes: Buffer;
@@ -105,7 +107,7 @@ class Reader {
   /** Beyond 2^53 no file ends, and no number is exact. */
   uint64(): number {
     const value = this.uint32() * 2 ** 32 + this.uint32();
-    if (!Number.isSafeInteger(value)) throw new MalformedPacket("an offset or size above 2^53");
+    if (!Number.isSafeInteger(value)) throw new BeyondAnyFile("an offset or size above 2^53");
     return value;
   }
 
@@ -138,9 +140,17 @@ class Reader {
 
 /** `packet` without its length. Throws MalformedPacket. */
 export function readRequest(packet: Buffer): Request {
-  const type = packet[0];
   const reader = new Reader(packet, 1);
   const id = reader.uint32();
+  try {
+    return readBehind(id, packet[0], reader);
+  } catch (error) {
+    if (error instanceof BeyondAnyFile) return { id, kind: "unknown", what: error.message };
+    throw error;
+  }
+}
+
+function readBehind(id: number, type: number | undefined, reader: Reader): Request {
   switch (type) {
     case REQUEST.open:
       return {
