@@ -20,7 +20,7 @@ import { openSqlite } from "./ledger/sqlite.ts";
 import type { Counts } from "./limits/counts.ts";
 import { memoryCounts } from "./limits/memory.ts";
 import { conform } from "./openapi/conform.ts";
-import { type RunningReceiver, runReceiver } from "./run.ts";
+import { type ListenSftp, type RunningReceiver, runReceiver } from "./run.ts";
 import { ownerOf, type Send } from "./webhooks/webhook.ts";
 
 /** A gate whose bearer texts are names; whoever is not named is nobody. */
@@ -110,6 +110,8 @@ export interface RigOptions {
     | ((made: Pick<Rig, "database" | "keys" | "gate">) => readonly Hono<DoorEnv>[]);
   /** What carries webhooks. */
   readonly send?: Send;
+  /** Opens the SFTP door; see `doors/sftp/scene.ts`. */
+  readonly sftp?: { readonly listen: ListenSftp };
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
@@ -141,6 +143,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     inspector: options.inspector,
     doors:
       typeof options.doors === "function" ? options.doors({ database, keys, gate }) : (options.doors ?? []),
+    sftp: options.sftp,
     webhooks: {
       send: options.send ?? (async () => ({ kind: "failed", why: "this rig sends nothing" })),
       openSecret: ({ id, secret }) => keys.openSecret(secret, ownerOf(id)),
