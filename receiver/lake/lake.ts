@@ -111,6 +111,8 @@ export interface UnfinishedFile {
   missing(): { readonly start: number; readonly end: number } | undefined;
   /** On the disk with its note, when it resolves: it outlives the process and a power cut. */
   keep(): Promise<void>;
+  /** What its note says has become another: it is written down anew, where it was written down. */
+  noteAnew(): Promise<void>;
   /** Bytes that memory alone holds. */
   readonly inMemory: number;
   /** The end of it: counted and hashed, to be published. Throws when bytes are missing. */
@@ -118,18 +120,21 @@ export interface UnfinishedFile {
   discard(): Promise<void>;
 }
 
+/** `whole`: all that was written is on the disk. Undefined: after the end of this process nobody goes on with it. */
+export type NoteOf = (whole: boolean) => string | undefined;
+
 export interface KeptFile {
   readonly note: string;
   /** ms since 1970. */
   readonly touchedAt: number;
   /** Goes on with it. */
-  open(note: () => string): UnfinishedFile;
+  open(note: NoteOf): UnfinishedFile;
 }
 
 /** What ingest needs of the lake for files in pieces. They lie at this receiver alone. */
 export interface UnfinishedLake {
   /** `note` is asked whenever it is written down beside the file. */
-  unfinished(note: () => string): UnfinishedFile;
+  unfinished(note: NoteOf): UnfinishedFile;
   /** What earlier processes left, once, at the start; whatever cannot be gone on with is removed. */
   kept(): AsyncIterable<KeptFile>;
 }

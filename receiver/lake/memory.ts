@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { Extents, requireNothingMissing } from "./extents.ts";
-import type { AnyLake, PartUpload, Staged, StagedFile, UnfinishedFile } from "./lake.ts";
+import type { AnyLake, NoteOf, PartUpload, Staged, StagedFile, UnfinishedFile } from "./lake.ts";
 import { requireAllParts, requirePartSize, requireWhole, withinPart } from "./part-place.ts";
 
 interface Upload {
@@ -140,7 +140,7 @@ export function memoryLake(now: () => number = Date.now): MemoryLake {
 
 function unfinishedIn(
   stage: (bytes: Buffer) => Promise<StagedFile>,
-  note: () => string,
+  note: NoteOf,
   kept: Map<UnfinishedFile, string>,
   there: Buffer = Buffer.alloc(0),
 ): UnfinishedFile {
@@ -148,6 +148,11 @@ function unfinishedIn(
   let extents = new Extents([{ start: 0, end: there.length }]);
   const grow = (size: number): void => {
     if (size > bytes.length) bytes = Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
+  };
+  const keep = (whole: boolean): void => {
+    const text = note(whole);
+    if (text === undefined) kept.delete(file);
+    else kept.set(file, text);
   };
   const file: UnfinishedFile = {
     get size() {
@@ -169,7 +174,10 @@ function unfinishedIn(
       extents.cut(size);
     },
     missing: () => extents.missing(bytes.length),
-    keep: async () => void kept.set(file, note()),
+    keep: async () => keep(true),
+    noteAnew: async () => {
+      if (kept.has(file)) keep(false);
+    },
     async finish() {
       requireNothingMissing(file.missing());
       kept.delete(file);

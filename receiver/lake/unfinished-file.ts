@@ -21,7 +21,8 @@ interface Noted {
 export interface Place {
   readonly file: string;
   open(flags: string): Promise<FileHandle>;
-  write(state: Noted, durably: boolean): Promise<void>;
+  /** `whole`: see `NoteOf`. */
+  write(state: Noted, whole: boolean, durably: boolean): Promise<void>;
   /** The note alone. */
   forget(): Promise<void>;
   remove(): Promise<void>;
@@ -54,6 +55,8 @@ export class Unfinished implements UnfinishedFile {
   #hash: Hash | undefined;
   /** What stands in its note. */
   #noted: Noted;
+  /** Since its note was written by `keep`. */
+  #altered = false;
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
 
@@ -83,6 +86,7 @@ export class Unfinished implements UnfinishedFile {
   async write(bytes: Uint8Array, position: number): Promise<void> {
     if (this.#fault !== undefined) throw this.#fault;
     if (bytes.length === 0) return;
+    this.#altered = true;
     if (position !== this.#size) return await this.#writeApart(bytes, position);
     this.#extents.add(position, position + bytes.length);
     for (let rest = bytes; rest.length > 0; ) {
@@ -110,6 +114,7 @@ export class Unfinished implements UnfinishedFile {
   async resize(size: number): Promise<void> {
     if (this.#fault !== undefined) throw this.#fault;
     if (size === this.#size) return;
+    this.#altered = true;
     if (size === 0) return await this.#begin();
     await this.#spill();
     await this.#land();
@@ -135,8 +140,17 @@ export class Unfinished implements UnfinishedFile {
       await (await this.#open()).sync();
       await this.#close();
       const synced = { size: this.#size, ranges: [...this.#extents.ranges] };
-      await this.#note({ gapless: this.missing() === undefined, synced }, true);
+      await this.#note({ gapless: this.missing() === undefined, synced }, true, true);
+      this.#altered = false;
     });
+  }
+
+  async noteAnew(): Promise<void> {
+    if (!this.#spilled) return;
+    const { synced } = this.#noted;
+    // After a power cut only what was synced is there.
+    const whole = synced === null ? this.inMemory === 0 : !this.#altered;
+    await this.#guard(() => this.#note(this.#noted, whole));
   }
 
   async finish(): Promise<StagedFile> {
@@ -181,8 +195,7 @@ export class Unfinished implements UnfinishedFile {
     await this.#land();
     await this.#guard(async () => {
       // Of a file with gaps its length does not tell which bytes are in it.
-      if (position > this.#size && this.#noted.gapless)
-        await this.#note({ ...this.#noted, gapless: false }, false);
+      if (position > this.#size && this.#noted.gapless) await this.#note({ ...this.#noted, gapless: false });
       await this.#disturb(position);
       await writeAll(await this.#open(), bytes, position);
     });
@@ -197,18 +210,19 @@ export class Unfinished implements UnfinishedFile {
     await this.#guard(async () => {
       this.#handle = await this.#place.open("wx+");
       this.#spilled = true;
-      await this.#note(this.#noted, false);
+      await this.#note(this.#noted);
     });
   }
 
   /** Bytes from here on are written over: what its note vouches for must be true after a power cut as well. */
   async #disturb(position: number): Promise<void> {
     const { gapless, synced } = this.#noted;
-    if (synced !== null && position < synced.size) await this.#note({ gapless, synced: null }, true);
+    if (synced !== null && position < synced.size) await this.#note({ gapless, synced: null }, false, true);
   }
 
-  async #note(noted: Noted, durably: boolean): Promise<void> {
-    await this.#place.write(noted, durably);
+  /** One that vouches for what is on the disk for good takes the place of no other before it is there for good itself. */
+  async #note(noted: Noted, whole = false, durably = noted.synced !== null): Promise<void> {
+    await this.#place.write(noted, whole, durably);
     this.#noted = noted;
   }
 

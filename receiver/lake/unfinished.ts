@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Disk, lakeFault, syncFolder } from "./disk.ts";
-import type { KeptFile, UnfinishedFile, UnfinishedLake } from "./lake.ts";
+import type { KeptFile, NoteOf, UnfinishedFile, UnfinishedLake } from "./lake.ts";
 import type { Staging } from "./stage.ts";
 import { type Place, Unfinished } from "./unfinished-file.ts";
 
@@ -41,7 +41,7 @@ export function openUnfinished(
       throw lakeFault(error, folder);
     }
   };
-  const placeOf = (id: string, note: () => string): Place => ({
+  const placeOf = (id: string, noteOf: NoteOf): Place => ({
     file: join(folder, id),
     async open(flags) {
       await ready();
@@ -54,8 +54,13 @@ export function openUnfinished(
     async forget() {
       await disk.rm(join(folder, `${id}.json`), { force: true });
     },
-    async write({ gapless, synced }, durably) {
-      const text = JSON.stringify({ note: note(), boot, gapless, synced });
+    async write({ gapless, synced }, whole, durably) {
+      const note = noteOf(whole);
+      if (note === undefined) {
+        await disk.rm(join(folder, `${id}.json`), { force: true });
+        return;
+      }
+      const text = JSON.stringify({ note, boot, gapless, synced });
       const temporary = join(folder, `.${id}.json`);
       const handle = await disk.open(temporary, "w");
       try {
@@ -96,7 +101,7 @@ export function openUnfinished(
         if (id === undefined) continue;
         const kept = await goOn(id);
         if (kept !== undefined) yield kept;
-        else await placeOf(id, () => "").remove();
+        else await placeOf(id, () => undefined).remove();
       }
     },
   };

@@ -10,7 +10,7 @@ import { TIDIED_WITHIN_MS } from "./refused.ts";
 import { type Seen, seen, sourceNamed, type Target, targetOf, underWay, whereabouts } from "./sight.ts";
 import type { Visit } from "./visit.ts";
 import type { Attributes } from "./wire.ts";
-import { beginAs, openToWrite } from "./writing.ts";
+import { isOpenElsewhere, openToWrite, prepareAs } from "./writing.ts";
 
 /** For people: as they would type it. */
 export const shown = (path: Buffer): string => `"${(absolute(path) ?? path).toString("utf8").slice(0, 300)}"`;
@@ -90,7 +90,9 @@ const notEmpty = (path: Buffer) => refuse.failure(`${shown(path)} is not empty`)
 export async function removeFile(visit: Visit, place: Place, path: Buffer): Promise<string> {
   const target = targetOf(visit, place);
   if (target !== undefined && visit.rooms.refused.remove(whereabouts(visit, target))) {
-    await underWay(visit, target)?.discard();
+    const left = underWay(visit, target);
+    // What is open is a later try.
+    if (left?.users === 0) await left.discard();
     return "what was refused is gone";
   }
   const found = await requireSeen(visit, place, path);
@@ -98,8 +100,7 @@ export async function removeFile(visit: Visit, place: Place, path: Buffer): Prom
   const { source, pathEncoded } = found.target;
   if (found.kind === "unfinished") {
     require(visit.account.principal, "write", source);
-    if (found.one.users === 0) await found.one.discard();
-    else visit.rooms.unfinished.forget(found.one);
+    await found.one.remove();
     // A program that could not end an upload takes away what it left, at once: not what that was to replace.
     const { closed, touchedAt } = found.one;
     if (!closed && visit.rooms.now() - touchedAt < TIDIED_WITHIN_MS) return "what was under way is gone";
@@ -169,14 +170,20 @@ async function renameUnfinished(
   path: Buffer,
 ): Promise<string> {
   const { rooms, account, stillAllowed } = visit;
-  const waits = rooms.isTemporary(lastSegment(target.path)) || one.users > 0;
+  if (!one.closed && isOpenElsewhere(visit, one))
+    throw refuse.failure(
+      `${shown(path)} is being written by another session; it is renamed when it is closed`,
+    );
+  const waits = rooms.isTemporary(lastSegment(target.path)) || (!one.closed && one.users > 0);
   if (!waits && !one.closed)
     throw refuse.failure(
       `length-mismatch: the upload of ${shown(path)} was cut off after ${one.size} bytes; go on with it, or send it again`,
     );
-  await one.rename(target.source, target.pathEncoded);
-  if (waits) return "it is recorded when it is whole and has its last name";
-  const { status, versionId } = await one.commit(account.principal, stillAllowed);
+  if (waits) {
+    await one.rename(target.source, target.pathEncoded);
+    return "it is recorded when it is whole and has its last name";
+  }
+  const { status, versionId } = await one.commit(account.principal, stillAllowed, target);
   return `${status} ${versionId}`;
 }
 
@@ -188,11 +195,12 @@ async function renameVersion(
 ): Promise<string> {
   const { rooms, account, stillAllowed } = visit;
   requireRemoval(visit, from.source);
-  const one = await beginAs(visit, target, node);
+  const one = await prepareAs(visit, target, node);
   one.modifiedAt = node.modifiedAt;
   let words = "it is recorded when it has its last name";
   if (rooms.isTemporary(lastSegment(target.path))) {
     one.closed = true;
+    await rooms.unfinished.show(one);
     await one.keep();
   } else {
     const { status, versionId } = await one.commit(account.principal, stillAllowed);

@@ -48,7 +48,8 @@ export function placeOf(path: Buffer, bound?: string): Place | undefined {
     const inside = name === bound ? segments.slice(1) : segments;
     return inside.length === 0 ? { kind: "root" } : { kind: "inside", source: bound, path: joined(inside) };
   }
-  if (segments.length === 1) return { kind: "top", name: first };
+  // The packet that it came in is used again.
+  if (segments.length === 1) return { kind: "top", name: Buffer.from(first) };
   const source = slug.safeParse(first.toString("utf8"));
   if (!source.success) return undefined;
   return { kind: "inside", source: source.data, path: joined(segments.slice(1)) };

@@ -1,5 +1,5 @@
 /** What is under way, as its own account reads it: it is nobody's upload by that, and ends with whatever becomes of it. */
-import type { Piecemeal } from "../../ingest/unfinished.ts";
+import type { Piecemeal } from "../../ingest/piecemeal.ts";
 import { attributesOf } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import { refuse } from "./refusal.ts";

@@ -2,7 +2,7 @@
  * What is there for an SFTP client: the newest version of each path, as the tree has it; and in front of it what this
  * account itself has under way. One who may not read sees what it sent, and no more.
  */
-import type { Piecemeal } from "../../ingest/unfinished.ts";
+import type { Piecemeal } from "../../ingest/piecemeal.ts";
 import type { FileNode, ListedFile } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
 import { encodedOf, type Place } from "./place.ts";
@@ -64,7 +64,7 @@ export async function sourceNamed(visit: Visit, name: Buffer): Promise<Seen | un
 async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
   const { source, pathEncoded } = target;
   const { rooms, view } = visit;
-  const one = underWay(visit, target);
+  const one = await goingOn(visit, target);
   if (one !== undefined) return { kind: "unfinished", target, one };
   const found = await rooms.trees.now.find(view, source, pathEncoded);
   if (found?.kind === "folder") return { kind: "folder", source, pathEncoded, madeAt: found.madeAt };
@@ -76,6 +76,15 @@ async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
 
 export function underWay(visit: Visit, target: Target): Piecemeal | undefined {
   return visit.rooms.unfinished.find(whereabouts(visit, target));
+}
+
+/** What another session ends this moment is waited for: it is a version then, or nothing. */
+async function goingOn(visit: Visit, target: Target): Promise<Piecemeal | undefined> {
+  for (;;) {
+    const one = underWay(visit, target);
+    if (one?.ending === undefined) return one;
+    await one.ending;
+  }
 }
 
 /** Of what only this account sees. */

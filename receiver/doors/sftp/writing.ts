@@ -3,7 +3,8 @@
  * written, under a name that is not temporary. A file that is opened without being emptied begins as its newest version.
  */
 import { decodePath } from "@tributary/shared/path.ts";
-import type { Piecemeal } from "../../ingest/unfinished.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Piecemeal } from "../../ingest/piecemeal.ts";
 import type { FileNode } from "../../tree/tree.ts";
 import { attributesOf, type Look, timeOf } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
@@ -56,9 +57,14 @@ async function begin({ rooms, account, client }: Visit, { source, pathEncoded }:
   return await rooms.unfinished.begin(account.principal, { client, source, pathEncoded });
 }
 
-/** A new file with the bytes of a version, closed by nobody yet. */
-export async function beginAs(visit: Visit, target: Target, base: FileNode): Promise<Piecemeal> {
-  const one = await begin(visit, target);
+/** A new file with the bytes of a version, which nobody finds before it is shown. */
+export async function prepareAs(
+  visit: Visit,
+  { source, pathEncoded }: Target,
+  base: FileNode,
+): Promise<Piecemeal> {
+  const { rooms, account, client } = visit;
+  const one = await rooms.unfinished.prepare(account.principal, { client, source, pathEncoded });
   try {
     const bytes = await visit.rooms.lake.read(base.key);
     if (bytes === undefined)
@@ -68,6 +74,8 @@ export async function beginAs(visit: Visit, target: Target, base: FileNode): Pro
       await one.write(chunk, at);
       at += chunk.length;
     }
+    if (at !== base.size)
+      throw refuse.failure(`lake-unavailable: the lake gives only ${at} of ${base.size} bytes`);
     return one;
   } catch (error) {
     await one.discard();
@@ -77,6 +85,11 @@ export async function beginAs(visit: Visit, target: Target, base: FileNode): Pro
 
 /** Which session has it now. */
 const SESSIONS = new WeakMap<Piecemeal, Visit>();
+
+/** Whether some other session has it open to write. */
+export function isOpenElsewhere(visit: Visit, one: Piecemeal): boolean {
+  return one.users > 0 && SESSIONS.get(one) !== visit;
+}
 
 const lost = () => refuse.failure("a later session of this account has gone on with this file");
 
@@ -88,6 +101,8 @@ class Writing implements Handle {
   readonly #release: () => void;
   #base: FileNode | undefined;
   #one: Piecemeal | undefined;
+  /** Something of it came through this handle. */
+  #wrote = false;
   #turn = 0;
 
   constructor(visit: Visit, target: Target, { one, base, append }: WritingOptions, release: () => void) {
@@ -115,7 +130,22 @@ class Writing implements Handle {
     return this.#one !== undefined && this.#one.turn !== this.#turn;
   }
 
-  attributes(): Attributes {
+  /** What another handle of this session has closed is a version, and what follows alters that. */
+  async #settle(): Promise<void> {
+    const one = this.#one;
+    if (one?.ending === undefined || this.#isLost()) return;
+    await one.ending;
+    if (one.failure !== undefined) throw one.failure;
+    this.#one = undefined;
+    this.#wrote = false;
+    const { rooms, view } = this.#visit;
+    const { source, pathEncoded } = one.at;
+    const found = await rooms.trees.now.find(view, source, pathEncoded);
+    this.#base = found?.kind === "file" ? found : undefined;
+  }
+
+  async attributes(): Promise<Attributes> {
+    await this.#settle();
     return attributesOf(this.#look());
   }
 
@@ -128,10 +158,13 @@ class Writing implements Handle {
 
   async write(bytes: Buffer, offset: number): Promise<void> {
     const one = await this.#begun();
-    await one.write(bytes, this.#append ? one.size : offset);
+    this.#wrote = true;
+    await one.write(bytes, this.#append ? "end" : offset);
   }
 
   async set({ size, modified }: Attributes): Promise<void> {
+    await this.#settle();
+    if (size !== undefined) this.#wrote = true;
     if (size === 0 && this.#one === undefined) {
       this.#base = undefined;
       await this.#begun();
@@ -150,19 +183,25 @@ class Writing implements Handle {
   }
 
   async sync(): Promise<void> {
+    await this.#settle();
+    if (this.#isLost()) throw lost();
     await this.#one?.keep();
   }
 
   async close(): Promise<string> {
     try {
+      await this.#settle();
       const one = this.#one;
       if (one === undefined) return "nothing was written";
       if (this.#isLost()) throw lost();
       one.users -= 1;
-      if (one.users > 0) return "it is recorded when this session has closed it everywhere";
+      if (one.users > 0 && (!this.#wrote || (one.failure === undefined && one.missing() !== undefined)))
+        return "it is recorded when this session has closed it everywhere";
       return await this.#end(one);
     } catch (error) {
-      this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), error);
+      // Of what was removed nothing is to be told or tidied up.
+      if (!(error instanceof ProblemError && error.code === "upload-closed"))
+        this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), error);
       throw error;
     } finally {
       this.#release();
@@ -175,7 +214,7 @@ class Writing implements Handle {
       if (one === undefined || this.#isLost()) return;
       one.users -= 1;
       if (one.users > 0) return;
-      if (one.size === 0 || one.failure !== undefined) await one.discard();
+      if ((one.size === 0 && !one.closed) || one.failure !== undefined) await one.discard();
       else await this.#visit.rooms.unfinished.leave(one);
     } catch {
       // Nobody is there to be told; what is not kept is sent again.
@@ -195,6 +234,10 @@ class Writing implements Handle {
     }
     // It may have been renamed while it was open.
     if (one.failure === undefined && rooms.isTemporary(lastSegment(decodePath(one.at.pathEncoded)))) {
+      if (rooms.unfinished.find(one.at) !== one) {
+        await one.discard();
+        throw refuse.failure("another upload was begun under this name: send this one again");
+      }
       one.closed = true;
       await rooms.unfinished.leave(one);
       return "it is recorded when it is renamed";
@@ -204,12 +247,14 @@ class Writing implements Handle {
   }
 
   async #begun(): Promise<Piecemeal> {
+    await this.#settle();
     if (this.#isLost()) throw lost();
     if (this.#one !== undefined) return this.#one;
     const one = await (this.#base === undefined
       ? begin(this.#visit, this.#target)
-      : beginAs(this.#visit, this.#target, this.#base));
+      : prepareAs(this.#visit, this.#target, this.#base));
     this.#take(one);
+    if (this.#base !== undefined) await this.#visit.rooms.unfinished.show(one);
     return one;
   }
 

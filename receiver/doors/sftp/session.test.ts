@@ -1,0 +1,288 @@
+/** What becomes of files that several have in their hands: two handles, two sessions, who reads, removes or renames them, and the next start. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { done, type SftpStatus } from "@tributary/test/site/sftp.ts";
+import { OPEN, string, TYPE } from "@tributary/test/site/sftp-wire.ts";
+import { afterEach, expect, test } from "vitest";
+import { openDirectoryLake } from "../../lake/directory.ts";
+import { type Disk, realDisk } from "../../lake/disk.ts";
+import type { AnyLake } from "../../lake/lake.ts";
+import { createHistory } from "../../ledger/history.ts";
+import { type Rig, startRig } from "../../rig.ts";
+import { SftpScene } from "./scene.ts";
+
+const site = "0198a000-0000-7000-8000-000000000001";
+const WRITE = OPEN.write | OPEN.create;
+
+let root = "";
+let lake: AnyLake;
+let rig: Rig;
+let scene: SftpScene;
+const rigs: Rig[] = [];
+
+interface Options {
+  readonly wrap?: (lake: AnyLake) => AnyLake;
+  readonly disk?: Disk;
+}
+
+async function start(options: Options = {}): Promise<void> {
+  root = mkdtempSync(join(tmpdir(), "tributary-sftp-"));
+  await startAgain(options);
+}
+
+/** A receiver that finds what the last one left, as if that had been killed this moment. It has a ledger of its own. */
+async function startAgain({ wrap = (one) => one, disk }: Options = {}): Promise<void> {
+  lake = await openDirectoryLake({ root, site, ...(disk === undefined ? {} : { disk }) });
+  scene = new SftpScene();
+  rig = await startRig({ sftp: scene, wrap: () => wrap(lake) });
+  rigs.push(rig);
+}
+
+afterEach(async () => {
+  expect(scene.faults).toEqual([]);
+  await Promise.all(rigs.splice(0).map((one) => one.stop()));
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** Their bytes as the lake has them, the oldest first. */
+async function versionsOf(path: string): Promise<Buffer[]> {
+  const found: Buffer[] = [];
+  for (const { pathEncoded, key } of await createHistory(rig.database.db).since(0, 1000))
+    if (pathEncoded === path && key !== null)
+      found.push(Buffer.concat((await (await lake.read(key))?.toArray()) ?? []));
+  return found;
+}
+
+/** "aaabba" -> "3a2b1a". */
+const told = (bytes: Buffer): string =>
+  bytes.toString("latin1").replaceAll(/(.)\1*/gs, (run) => `${run.length}${run[0]}`);
+const toldOf = async (path: string): Promise<string[]> => (await versionsOf(path)).map(told);
+
+const of = (size: number, letter: string): Buffer => Buffer.alloc(size, letter);
+
+/** The first publishing waits until it is let go. */
+function gated() {
+  const arrived = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  let first = true;
+  const wrap = (one: AnyLake): AnyLake => ({
+    ...one,
+    publish: async (...args) => {
+      if (first) {
+        first = false;
+        arrived.resolve();
+        await go.promise;
+      }
+      await one.publish(...args);
+    },
+  });
+  return { wrap, arrived: arrived.promise, go: go.resolve };
+}
+
+/** Writes to what is under way take a while. */
+function slowDisk(ms: () => number): Disk {
+  return {
+    ...realDisk,
+    async open(...args) {
+      const handle = await realDisk.open(...args);
+      if (!/\/unfinished\/[0-9a-f-]+$/.test(String(args[0]))) return handle;
+      const write = handle.write.bind(handle) as (...given: unknown[]) => Promise<unknown>;
+      return Object.assign(handle, {
+        write: async (...given: unknown[]) => {
+          await pause(ms());
+          return await write(...given);
+        },
+      });
+    },
+  };
+}
+
+const pair = async () => {
+  const account = scene.account("one");
+  return [await scene.session(account), await scene.session(account)] as const;
+};
+
+for (const size of [1000, 700_000]) {
+  test(`who goes on with a file of ${size} bytes that another session ends alters its version`, async () => {
+    const gate = gated();
+    await start(gate);
+    const [a, b] = await pair();
+    const first = await a.open("/in/x");
+    await a.write(first, of(size, "a"));
+    const ending = a.shut(first);
+    await gate.arrived;
+    const going = (async () => {
+      const second = await b.open("/in/x", WRITE);
+      await b.write(second, of(10, "b"), { at: 5 });
+      await b.shut(second);
+    })();
+    await pause(50);
+    gate.go();
+    await Promise.all([ending, going]);
+    expect(await toldOf("x")).toEqual([`${size}a`, `5a10b${size - 15}a`]);
+  });
+
+  test(`who removes a file of ${size} bytes that another session ends removes its version`, async () => {
+    const gate = gated();
+    await start(gate);
+    const [a, b] = await pair();
+    const first = await a.open("/in/x");
+    await a.write(first, of(size, "a"));
+    const ending = a.shut(first);
+    await gate.arrived;
+    const removing = b.remove("/in/x");
+    await pause(50);
+    gate.go();
+    expect(await ending).toMatch(/^created /);
+    expect(await removing).toMatch(/^removed /);
+    await expect(a.stat("/in/x")).rejects.toThrow(/there is no/);
+  });
+}
+
+test("what was closed with OK is in the ledger, also while another handle of the session has it open", async () => {
+  await start();
+  const a = await scene.session(scene.account("one"));
+  const first = await a.open("/in/x", WRITE);
+  const second = await a.open("/in/x", WRITE);
+  await a.write(first, of(1000, "a"));
+  const third = await a.open("/in/x", WRITE);
+  await a.write(third, of(1000, "b"), { at: 1000 });
+  expect(await a.shut(third)).toMatch(/^created /);
+  expect(await toldOf("x")).toEqual(["1000a1000b"]);
+  await a.write(first, of(500, "c"), { at: 500 });
+  expect(await a.shut(first)).toMatch(/^created /);
+  expect(await toldOf("x")).toEqual(["1000a1000b", "500a500c1000b"]);
+  expect(await a.shut(second)).toBe("nothing was written");
+});
+
+test("who tidies up behind a refused close takes nothing away from a later try", async () => {
+  await start();
+  const [a, b] = await pair();
+  const first = await a.open("/in/x");
+  await a.write(first, of(1000, "a"));
+  const second = await b.open("/in/x", WRITE);
+  await expect(a.shut(first)).rejects.toThrow(/a later session/);
+  await a.remove("/in/x");
+  await b.write(second, of(1000, "b"), { at: 1000 });
+  expect(await b.shut(second)).toMatch(/^created /);
+  expect(await toldOf("x")).toEqual(["1000a1000b"]);
+});
+
+test("what is removed while it is open does not come in, and does not come back", async () => {
+  await start();
+  const [a, b] = await pair();
+  const first = await a.open("/in/x");
+  await a.write(first, of(700_000, "a"));
+  await b.remove("/in/x");
+  const other = await a.open("/in/y");
+  await a.write(other, of(700_000, "y"));
+  await startAgain();
+  const c = await scene.session(scene.account("one"));
+  expect((await c.list("/in")).map(({ name }) => name.toString())).toEqual([".", "..", "y"]);
+  await expect(a.shut(first)).rejects.toMatchObject({ code: "upload-closed" } satisfies Partial<SftpStatus>);
+  await expect(a.stat("/in/x")).rejects.toThrow(/there is no/);
+});
+
+test("what is replaced while it is open is not what comes back", async () => {
+  await start();
+  const [a, b] = await pair();
+  for (const [session, letter] of [
+    [a, "a"],
+    [b, "b"],
+    [a, "c"],
+  ] as const) {
+    const handle = await session.open("/in/x");
+    await session.write(handle, of(700_000, letter));
+  }
+  await startAgain();
+  const c = await scene.session(scene.account("one"));
+  const handle = await c.open("/in/x", WRITE | OPEN.read);
+  expect((await c.read(handle, 0, 10)).toString()).toBe("cccccccccc");
+});
+
+test("a reader beside the writer sees what was written, and is in nobody's way", async () => {
+  await start({ disk: slowDisk(() => 5) });
+  const [a, b] = await pair();
+  const bytes = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i >> 10) & 0xff));
+  const first = await a.open("/in/x");
+  await a.write(first, bytes.subarray(0, 1000));
+  const second = await b.open("/in/x", OPEN.read);
+  let over = false;
+  const reading = (async () => {
+    for (let at = 0; !over; at = (at + 77_777) % 2_900_000) {
+      const there = (await b.stat("/in/x")).size;
+      if (Number(there) < at + 30_000) continue;
+      const piece = await b.read(second, at, 30_000);
+      expect(piece.equals(bytes.subarray(at, at + 30_000))).toBe(true);
+    }
+  })();
+  await a.write(first, bytes.subarray(1000), { at: 1000 }).finally(() => {
+    over = true;
+  });
+  await reading;
+  expect(await a.shut(first)).toMatch(/^created /);
+  expect((await versionsOf("x"))[0]?.equals(bytes)).toBe(true);
+});
+
+test("a temporary file that was closed, and is gone on with, is whole no more after a kill", async () => {
+  await start();
+  const a = await scene.session(scene.account("one"));
+  await a.put("/in/x.part", of(400_000, "a"));
+  await rig.stop();
+  await startAgain();
+  const b = await scene.session(scene.account("one"));
+  const handle = await b.open("/in/x.part", WRITE);
+  await b.write(handle, of(900_000, "b"), { at: 400_000 });
+  await startAgain();
+  const c = await scene.session(scene.account("one"));
+  await expect(c.rename("/in/x.part", "/in/x")).rejects.toMatchObject({ code: "length-mismatch" });
+  expect(await versionsOf("x")).toEqual([]);
+});
+
+test("a temporary file that was closed is no other while it is put down", async () => {
+  const slow = slowDisk(() => 300);
+  await start({ disk: slow });
+  const [a] = await pair();
+  await a.put("/in/x.part", of(100_000, "a"));
+  const stopping = rig.stop();
+  rigs.pop();
+  await pause(150);
+  await startAgain();
+  const b = await scene.session(scene.account("one"));
+  await expect(b.rename("/in/x.part", "/in/x")).rejects.toThrow(/cut off|there is no/);
+  await stopping.catch(() => {});
+});
+
+test("what was renamed has its new name after a kill", async () => {
+  await start();
+  const a = await scene.session(scene.account("one"));
+  await a.put("/in/x.part", of(700_000, "a"));
+  await a.cut();
+  await rig.stop();
+  rigs.pop();
+  await startAgain();
+  const b = await scene.session(scene.account("one"));
+  await b.rename("/in/x.part", "/in/y.part");
+  await startAgain();
+  const c = await scene.session(scene.account("one"));
+  await expect(c.stat("/in/x.part")).rejects.toThrow(/there is no/);
+  expect(await c.rename("/in/y.part", "/in/y")).toMatch(/^created /);
+  expect(await toldOf("y")).toEqual(["700000a"]);
+});
+
+test("two sessions under one temporary name: what is not kept is not closed with OK, and none renames the other's", async () => {
+  await start();
+  const [a, b] = await pair();
+  const first = await a.open("/in/x.part");
+  await a.write(first, of(1000, "a"));
+  const second = await b.open("/in/x.part");
+  await b.write(second, of(500, "b"));
+  await expect(a.shut(first)).rejects.toThrow(/another upload/);
+  await expect(a.rename("/in/x.part", "/in/x")).rejects.toThrow(/another session/);
+  await b.write(second, of(500, "b"), { at: 500 });
+  done(await b.ask(TYPE.close, string(second)));
+  expect(await b.rename("/in/x.part", "/in/x")).toMatch(/^created /);
+  expect(await toldOf("x")).toEqual(["1000b"]);
+});
