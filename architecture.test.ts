@@ -156,6 +156,7 @@ const forTests = [
   "receiver/identity/scene.ts",
   "receiver/inspection/fake-clamd.ts",
   "receiver/lake/memory.ts",
+  "receiver/lake/slow-disk.ts",
   "receiver/ledger/samples.ts",
   "receiver/openapi/conform.ts",
   "receiver/rig.ts",

@@ -7,8 +7,9 @@ import { done, type SftpStatus } from "@tributary/test/site/sftp.ts";
 import { OPEN, string, TYPE } from "@tributary/test/site/sftp-wire.ts";
 import { afterEach, expect, test } from "vitest";
 import { openDirectoryLake } from "../../lake/directory.ts";
-import { type Disk, realDisk } from "../../lake/disk.ts";
+import type { Disk } from "../../lake/disk.ts";
 import type { AnyLake } from "../../lake/lake.ts";
+import { slowlyWriting } from "../../lake/slow-disk.ts";
 import { createHistory } from "../../ledger/history.ts";
 import { type Rig, startRig } from "../../rig.ts";
 import { SftpScene } from "./scene.ts";
@@ -79,24 +80,6 @@ function gated() {
     },
   });
   return { wrap, arrived: arrived.promise, go: go.resolve };
-}
-
-/** Writes to what is under way take a while. */
-function slowDisk(ms: () => number): Disk {
-  return {
-    ...realDisk,
-    async open(...args) {
-      const handle = await realDisk.open(...args);
-      if (!/\/unfinished\/[0-9a-f-]+$/.test(String(args[0]))) return handle;
-      const write = handle.write.bind(handle) as (...given: unknown[]) => Promise<unknown>;
-      return Object.assign(handle, {
-        write: async (...given: unknown[]) => {
-          await pause(ms());
-          return await write(...given);
-        },
-      });
-    },
-  };
 }
 
 const pair = async () => {
@@ -203,7 +186,7 @@ test("what is replaced while it is open is not what comes back", async () => {
 });
 
 test("a reader beside the writer sees what was written, and is in nobody's way", async () => {
-  await start({ disk: slowDisk(() => 5) });
+  await start({ disk: slowlyWriting(() => 5) });
   const [a, b] = await pair();
   const bytes = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i >> 10) & 0xff));
   const first = await a.open("/in/x");
@@ -242,7 +225,7 @@ test("a temporary file that was closed, and is gone on with, is whole no more af
 });
 
 test("a temporary file that was closed is no other while it is put down", async () => {
-  const slow = slowDisk(() => 300);
+  const slow = slowlyWriting(() => 300);
   await start({ disk: slow });
   const [a] = await pair();
   await a.put("/in/x.part", of(100_000, "a"));
