@@ -33,7 +33,12 @@ describe("at the SFTP door", { timeout: 120_000 }, () => {
     it?.site.remove();
   });
   const isIn = async ({ stdout, stderr }: ProgramRunning) =>
-    await until(`somebody is in: ${stderr()}`, () => stdout().includes("in"));
+    await until(`somebody is in: ${stderr()}`, () => /"in"|working/.test(stdout()));
+  /** Somebody at OpenSSH's prompt, who only reads. */
+  const told = async (typed: ProgramRunning, words: RegExp) => {
+    await until(`it says ${words}`, () => words.test(typed.stderr()), { withinMs: 15_000 });
+    await typed.kill();
+  };
   const out = async (running: ProgramRunning): Promise<number> =>
     ((await said(running)).at(-1) as [string, number])[1];
 
@@ -135,6 +140,8 @@ say(time.time() - began)
     const [seconds] = await said(silent);
     expect(seconds).toBeGreaterThan(2.5);
     expect(seconds).toBeLessThan(10);
+    const typed = sftp(login, ["pwd"], { talks: true });
+    await told(typed, /tributary: nothing came for 3 s; connect again/);
     expect(receiver.stderr()).toMatch(/"user":"silent","why":"it was silent for too long"/);
   });
 
@@ -166,10 +173,12 @@ while True:
     time.sleep(0.05)
 `,
     );
-    await Promise.all([isIn(stays), isIn(sends)]);
+    const typed = sftp(byKey, ["pwd"], { talks: true });
+    await Promise.all([isIn(stays), isIn(sends), isIn(typed)]);
     await act(byKey);
     const from = Date.now();
     for (const gone of await Promise.all([out(stays), out(sends)])) expect(gone - from).toBeLessThan(5000);
+    await told(typed, /tributary: (unauthenticated|client-suspended): .*(revoked|taken|suspended)/);
     expect(await it.entries("--source", "leaver", "--path", "f.bin", "--client", client)).toEqual([]);
     const ran = await sftp(byKey, ["pwd"]).ended;
     expect([ran.code, ran.stderr]).toEqual([255, expect.stringMatching(/Permission denied/)]);
@@ -205,11 +214,13 @@ while True:
     time.sleep(0.1)
 `,
     );
-    await isIn(stays);
+    const typed = sftp(login, ["pwd"], { talks: true });
+    await Promise.all([isIn(stays), isIn(typed)]);
     const from = performance.now();
     expect(await receiver.stop()).toBe(0);
     expect(performance.now() - from).toBeLessThan(10_000);
     await out(stays);
+    await told(typed, /tributary: stopping: this receiver is stopping; come again/);
     receiver = await it.site.serve();
     const { stdout } = await well(sftp(login, ["ls -l /stopped"]));
     expect(stdout).toMatch(/ 100000 .*f\.bin/);

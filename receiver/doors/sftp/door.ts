@@ -1,5 +1,6 @@
 /** The SFTP door: who has logged in visits, and each of his sessions is served until he leaves or may not stay. */
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { formatDuration } from "@tributary/shared/units.ts";
 import type { Account } from "../../identity/account.ts";
 import { clientOf, type Gate } from "../../identity/principal.ts";
 import { bearerOf } from "../../ingest/answer.ts";
@@ -38,9 +39,12 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
     const { account } = visitor;
     const client = clientOf(account.principal, undefined);
     let fallen: ProblemError | undefined;
+    const tells = new Set<(words: string) => void>();
     const cut = (reason: ProblemError): void => {
       fallen ??= reason;
-      visitor.cut(`${reason.code}: ${reason.message}`);
+      const words = `${reason.code}: ${reason.message}`;
+      for (const tell of tells) tell(words);
+      visitor.cut(words);
     };
     const unwatch = door.gate.watch(account.principal, [client], cut);
     const stop = (): void =>
@@ -60,7 +64,10 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
         if (fallen !== undefined) throw fallen;
       },
     };
-    visitor.onSession((session) => serve(door, visitor, visit, session));
+    visitor.onSession(async (session) => {
+      tells.add(session.tell);
+      await serve(door, visitor, visit, session).finally(() => tells.delete(session.tell));
+    });
     return () => {
       unwatch();
       door.stopping.removeEventListener("abort", stop);
@@ -85,8 +92,10 @@ async function serve(
       },
     });
   } catch (error) {
-    if (error instanceof IdleSession) visitor.cut("it was silent for too long");
-    else if (error instanceof MalformedPacket) visitor.cut(`what came is not SFTP: ${error.message}`);
+    if (error instanceof IdleSession) {
+      tell(`nothing came for ${formatDuration(idle)}; connect again`);
+      visitor.cut("it was silent for too long");
+    } else if (error instanceof MalformedPacket) visitor.cut(`what came is not SFTP: ${error.message}`);
     else throw error;
   }
 }

@@ -36,7 +36,7 @@ export interface Visitor {
   readonly address: string;
   /** Calls back for each `sftp` that is asked for; its connection ends with the last of them. */
   onSession(serve: (session: SftpChannel) => Promise<void>): void;
-  /** Ends the connection at once. */
+  /** Ends the connection, as soon as what was told has been read. */
   cut(words: string): void;
 }
 
@@ -53,6 +53,8 @@ export interface SshListening {
 
 /** Attempts of one connection to log in; each costs a look into the ledger. */
 const MOST_ATTEMPTS = 12;
+/** Between what somebody is told and the end of the connection. */
+const LAST_WORDS_MS = 200;
 /** A connection that has logged in and does nothing. */
 const UNUSED_MS = 60_000;
 
@@ -210,7 +212,8 @@ function welcome(
     },
     cut: (words) => {
       why = words;
-      connection.end();
+      // OpenSSH forgets what it was told when the end comes with it.
+      setTimeout(() => connection.end(), LAST_WORDS_MS);
       // A client that does not read holds nothing open by that.
       setTimeout(() => socket.destroy(), 1000).unref();
     },
