@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { formatDuration } from "@tributary/shared/units.ts";
 import { cameIn } from "./garbage.ts";
 import type { Handle } from "./handles.ts";
 import { Handles } from "./handles.ts";
@@ -155,7 +156,7 @@ class Session {
     if (this.#parts.stopping.aborted && !this.#handles.some(({ what }) => what === "file to write"))
       return new SessionOver("stopping: this receiver is stopping; come again");
     if (performance.now() - this.#heardAt < this.#parts.idle) return undefined;
-    return new SessionOver("it was silent for too long");
+    return new SessionOver(`nothing came for ${formatDuration(this.#parts.idle)}; connect again`);
   }
 
   /** More must not come, but what opens the client's window again must. */

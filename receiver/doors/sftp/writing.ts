@@ -175,8 +175,10 @@ class Writing implements Handle {
       if (one === undefined || this.#isLost()) return;
       one.users -= 1;
       if (one.users > 0) return;
-      if (one.size === 0 || one.failure !== undefined) await one.discard();
-      else await this.#visit.rooms.unfinished.leave(one);
+      if (one.size === 0 || one.failure !== undefined) {
+        this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), undefined);
+        await one.discard();
+      } else await this.#visit.rooms.unfinished.leave(one);
     } catch {
       // Nobody is there to be told; what is not kept is sent again.
     } finally {
