@@ -68,7 +68,8 @@ export async function play(
     const answer = await asked(session, one, held.handle, folder);
     if (answer.kind === "handle") handles.set(slot, { ...held, handle: answer.handle });
     const got = answer.kind === "attributes" ? answer.attributes.size : heard(answer);
-    expect(got, JSON.stringify(one).slice(0, 200)).toEqual(foretold(model, one, held.number));
+    const words = answer.kind === "status" ? answer.words : "";
+    expect(got, `${JSON.stringify(one).slice(0, 200)} ${words}`).toEqual(foretold(model, one, held.number));
   };
   try {
     for (const one of given) await run(one);
@@ -136,7 +137,7 @@ function foretold(model: Model, one: Done, number: number): Heard | number {
     case "rename":
       return model.rename(one.name, one.to, one.replace);
     case "stat":
-      return model.size(one.name) ?? "absent";
+      return model.stat(one.name);
   }
 }
 

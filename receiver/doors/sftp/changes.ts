@@ -90,7 +90,9 @@ const notEmpty = (path: Buffer) => refuse.failure(`${shown(path)} is not empty`)
 export async function removeFile(visit: Visit, place: Place, path: Buffer): Promise<string> {
   const target = targetOf(visit, place);
   if (target !== undefined && visit.rooms.refused.remove(whereabouts(visit, target))) {
-    await underWay(visit, target)?.discard();
+    const left = underWay(visit, target);
+    if (left !== undefined && left.users > 0) visit.rooms.unfinished.forget(left);
+    else await left?.discard();
     return "what was refused is gone";
   }
   const found = await requireSeen(visit, place, path);
@@ -174,6 +176,7 @@ async function renameUnfinished(
     throw refuse.failure(
       `length-mismatch: the upload of ${shown(path)} was cut off after ${one.size} bytes; go on with it, or send it again`,
     );
+  rooms.refused.forget(whereabouts(visit, target));
   await one.rename(target.source, target.pathEncoded);
   if (waits) return "it is recorded when it is whole and has its last name";
   const { status, versionId } = await one.commit(account.principal, stillAllowed);
@@ -188,6 +191,7 @@ async function renameVersion(
 ): Promise<string> {
   const { rooms, account, stillAllowed } = visit;
   requireRemoval(visit, from.source);
+  rooms.refused.forget(whereabouts(visit, target));
   const one = await beginAs(visit, target, node);
   one.modifiedAt = node.modifiedAt;
   let words = "it is recorded when it has its last name";

@@ -162,7 +162,8 @@ class Writing implements Handle {
       if (one.users > 0) return "it is recorded when this session has closed it everywhere";
       return await this.#end(one);
     } catch (error) {
-      this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), error);
+      // What the later session brings is not refused.
+      if (!this.#isLost()) this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), error);
       throw error;
     } finally {
       this.#release();
