@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Running, run, until } from "../site/process.ts";
-import { type Login, makeSftpSite, type SftpSite } from "../site/sftp-site.ts";
 import { type ProgramRunning, paramiko, said, sftp, well } from "../site/sftp-programs.ts";
+import { type Login, makeSftpSite, type SftpSite } from "../site/sftp-site.ts";
 
 const PASSWORD = "correct horse battery";
 

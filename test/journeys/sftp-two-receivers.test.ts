@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startProxy } from "../network/proxy.ts";
 import { describeOnCephAndPostgres } from "../site/backends.ts";
 import { type Running, until } from "../site/process.ts";
-import { type Login, makeSftpSite, type SftpSite } from "../site/sftp-site.ts";
 import { makeFiles, makeLarge, PATIENCE, sha256 } from "../site/sftp-files.ts";
 import { paramiko, rclone, said, sftp, well } from "../site/sftp-programs.ts";
+import { type Login, makeSftpSite, type SftpSite } from "../site/sftp-site.ts";
 
 describeOnCephAndPostgres("SFTP at two receivers", (backend) => {
   let it: SftpSite;

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { requirePath } from "@tributary/shared/path.ts";
 import { slug } from "@tributary/shared/protocol.ts";
 import { require } from "../../identity/principal.ts";
+import type { Piecemeal } from "../../ingest/unfinished.ts";
 import { timeOf } from "./attributes.ts";
 import { absolute, lastSegment, type Place } from "./place.ts";
 import { refuse } from "./refusal.ts";
@@ -90,9 +91,8 @@ const notEmpty = (path: Buffer) => refuse.failure(`${shown(path)} is not empty`)
 export async function removeFile(visit: Visit, place: Place, path: Buffer): Promise<string> {
   const target = targetOf(visit, place);
   if (target !== undefined && visit.rooms.refused.remove(whereabouts(visit, target))) {
-    const left = underWay(visit, target);
-    if (left !== undefined && left.users > 0) visit.rooms.unfinished.forget(left);
-    else await left?.discard();
+    const one = underWay(visit, target);
+    if (one !== undefined) await drop(visit, one);
     return "what was refused is gone";
   }
   const found = await requireSeen(visit, place, path);
@@ -100,8 +100,7 @@ export async function removeFile(visit: Visit, place: Place, path: Buffer): Prom
   const { source, pathEncoded } = found.target;
   if (found.kind === "unfinished") {
     require(visit.account.principal, "write", source);
-    if (found.one.users === 0) await found.one.discard();
-    else visit.rooms.unfinished.forget(found.one);
+    await drop(visit, found.one);
     // A program that could not end an upload takes away what it left, at once: not what that was to replace.
     const { closed, touchedAt } = found.one;
     if (!closed && visit.rooms.now() - touchedAt < TIDIED_WITHIN_MS) return "what was under way is gone";
@@ -110,6 +109,12 @@ export async function removeFile(visit: Visit, place: Place, path: Buffer): Prom
     if (behind?.kind !== "version") return "what was under way is gone";
   }
   return await recordRemoval(visit, source, pathEncoded);
+}
+
+/** Who still writes to it goes on for himself. */
+async function drop({ rooms }: Visit, one: Piecemeal): Promise<void> {
+  if (one.users === 0) await one.discard();
+  else rooms.unfinished.forget(one);
 }
 
 async function recordRemoval(visit: Visit, source: string, pathEncoded: string): Promise<string> {
