@@ -58,6 +58,8 @@ export class Piecemeal {
   /** Its sender closed it, all of it written: only its name is not the last one yet. */
   closed = false;
   touchedAt: number;
+  /** Its sender was cut off, and nothing has come of it since: nobody has said that it is whole. */
+  interrupted = false;
   /** Handles that have it open, all of one session. */
   users = 0;
   /** Counts the sessions that had it: who finds another number than its own has lost it to a later one. */
@@ -159,6 +161,7 @@ export class Piecemeal {
   async #change(work: () => Promise<void>): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
     this.closed = false;
+    this.interrupted = false;
     this.touchedAt = this.#all.parts.now();
     try {
       await work();
@@ -246,6 +249,7 @@ export class UnfinishedUploads {
       const one = new Piecemeal(this, at, kept.open, await this.#claimAgain(at), kept.touchedAt);
       one.modifiedAt = modifiedAt;
       one.closed = closed;
+      one.interrupted = !closed;
       await this.#put(one);
       count += 1;
     }

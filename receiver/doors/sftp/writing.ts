@@ -179,7 +179,10 @@ class Writing implements Handle {
       if (one.size === 0 || one.failure !== undefined) {
         this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), undefined);
         await one.discard();
-      } else await this.#visit.rooms.unfinished.leave(one);
+      } else {
+        one.interrupted = !one.closed;
+        await this.#visit.rooms.unfinished.leave(one);
+      }
     } catch {
       // Nobody is there to be told; what is not kept is sent again.
     } finally {
@@ -194,6 +197,13 @@ class Writing implements Handle {
       await rooms.unfinished.leave(one);
       throw refuse.failure(
         `length-mismatch: bytes ${missing.start} to ${missing.end - 1} were never written; nothing was recorded, write them or send the file again`,
+      );
+    }
+    // lftp does so when it gives up on a line that breaks again and again.
+    if (one.failure === undefined && one.interrupted) {
+      await rooms.unfinished.leave(one);
+      throw refuse.failure(
+        `length-mismatch: the upload was cut off after ${one.size} bytes, and nothing was written now; nothing was recorded, go on with it or send the file again`,
       );
     }
     // It may have been renamed while it was open.
