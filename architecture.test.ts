@@ -322,7 +322,11 @@ describe("the guard itself", () => {
     ["a technology chosen in its own room", "receiver/lake/a.ts", `import "./s3.ts";`],
     ["ssh2 loaded elsewhere", "receiver/doors/sftp/a.ts", `import { Server } from "ssh2";`],
     ["the same while running", "receiver/doors/sftp/a.ts", `const { default: ssh2 } = await import("ssh2");`],
-    ["the same, a part of it", "receiver/doors/sftp/a.ts", `import keys from "ssh2/lib/protocol/keyParser.js";`],
+    [
+      "the same, a part of it",
+      "receiver/doors/sftp/a.ts",
+      `import keys from "ssh2/lib/protocol/keyParser.js";`,
+    ],
     ["a fake in service", "receiver/main.ts", `import "./lake/memory.ts";`],
   ])("sees %s", ([, path, text]) => {
     expect(one(path, text)).toHaveLength(1);
