@@ -129,6 +129,7 @@ const CALLS: Readonly<Record<string, () => Promise<Answer>>> = {
   listClients: async () => await rig.ask("GET", "/v1/clients", reader),
   listVersions: async () => await rig.ask("GET", "/v1/versions?limit=2", reader),
   getVersion: async () => await rig.ask("GET", `/v1/versions/${await versionId("seen")}`, reader),
+  getReceipt: async () => await rig.ask("GET", `/v1/versions/${await versionId("read")}/receipt`, reader),
   getContent: async () => await rig.ask("GET", `/v1/versions/${await versionId("read")}/content`, reader),
   listEvents: async () => await rig.ask("GET", "/v1/events?limit=2", reader),
   enroll: enrol,

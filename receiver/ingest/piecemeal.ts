@@ -52,6 +52,8 @@ export class Piecemeal {
   /** Its sender closed it, all of it written, and has written nothing since: only its name is not the last one yet. */
   closed = false;
   touchedAt: number;
+  /** Its sender was cut off, and nothing has come of it since: nobody has said that it is whole. */
+  interrupted = false;
   /** Handles that have it open, all of one session. */
   users = 0;
   /** Counts the sessions that had it: who finds another number than its own has lost it to a later one. */
@@ -199,6 +201,7 @@ export class Piecemeal {
   async #change(work: () => Promise<void>): Promise<void> {
     await this.#inTurn(async () => {
       if (this.failure !== undefined) throw this.failure;
+      this.interrupted = false;
       this.touchedAt = this.#all.parts.now();
       try {
         if (this.closed) {

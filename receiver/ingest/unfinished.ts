@@ -103,6 +103,7 @@ export class UnfinishedUploads {
       const one = new Piecemeal(this, at, kept.open, await this.#claimAgain(at), kept.touchedAt);
       one.modifiedAt = modifiedAt;
       one.closed = closed;
+      one.interrupted = !closed;
       await this.#put(one);
       count += 1;
     }

@@ -45,6 +45,8 @@ export class Model {
   readonly #versions = new Map<string, Buffer>();
   readonly #under = new Map<string, Under>();
   readonly #handles = new Map<number, Map<number, Open>>();
+  /** Refused at their close, and whether a look at them was told so. */
+  readonly #refused = new Map<string, { told: boolean }>();
 
   open(who: number, handle: number, name: string, flags: number): Heard {
     const under = this.#under.get(name);
@@ -61,6 +63,7 @@ export class Model {
       );
       return "ok";
     }
+    this.#refused.delete(name);
     const begins = !there || (flags & OPEN.truncate) !== 0;
     const one = begins ? this.#begin(name, NOTHING) : under;
     const open: Open = {
@@ -129,7 +132,16 @@ export class Model {
     this.#handles.delete(who);
   }
 
-  size(name: string): number | undefined {
+  stat(name: string): Heard | number {
+    const refused = this.#refused.get(name);
+    if (refused?.told === false) {
+      refused.told = true;
+      return "refused";
+    }
+    return this.#size(name) ?? "absent";
+  }
+
+  #size(name: string): number | undefined {
     return (this.#under.get(name)?.bytes ?? this.#versions.get(name))?.length;
   }
 
@@ -141,6 +153,7 @@ export class Model {
       return "ok";
     }
     if (version === undefined) return "absent";
+    this.#refused.delete(name);
     const one = this.#begin(name, size === 0 ? NOTHING : version);
     one.owner = who;
     extend(one, size, true);
@@ -150,6 +163,8 @@ export class Model {
   remove(name: string): Heard {
     const under = this.#under.get(name);
     if (under !== undefined) this.#under.delete(name);
+    // What was refused, or just begun, is what its sender tidies up, and not the version behind it.
+    if (this.#refused.delete(name) || under?.closed === false) return "ok";
     if (!this.#versions.has(name)) return under === undefined ? "absent" : "ok";
     this.#versions.delete(name);
     this.log.push([name, null]);
@@ -161,15 +176,17 @@ export class Model {
     const version = this.#versions.get(from);
     if (under === undefined && version === undefined) return "absent";
     if (from === to) return "ok";
-    if (!replace && this.size(to) !== undefined) return "refused";
+    if (!replace && this.#size(to) !== undefined) return "refused";
     if (under !== undefined) {
       const waits = isTemporary(to) || under.users > 0;
       if (!waits && !under.closed) return "refused";
+      this.#refused.delete(to);
       this.#under.delete(from);
       under.name = to;
       this.#under.set(to, under);
       return waits ? "ok" : this.#commit(under);
     }
+    this.#refused.delete(to);
     const one = this.#begin(to, version as Buffer);
     let heard: Heard = "ok";
     if (isTemporary(to)) one.closed = true;
@@ -183,7 +200,10 @@ export class Model {
     if (one.turn !== open.turn) return "refused";
     one.users -= 1;
     if (one.users > 0) return "ok";
-    if (one.written.includes(0)) return "refused";
+    if (one.written.includes(0)) {
+      this.#refused.set(open.name, { told: false });
+      return "refused";
+    }
     if (!isTemporary(one.name)) return this.#commit(one);
     one.closed = true;
     return "ok";

@@ -12,20 +12,11 @@ import ssh2 from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startProxy } from "../network/proxy.ts";
 import type { Running } from "../site/process.ts";
-import { done, Sftp, type SftpSession, SftpStatus } from "../site/sftp.ts";
-import {
-  type Answer,
-  attributes,
-  OPEN,
-  packet,
-  STATUS,
-  string,
-  TYPE,
-  uint32,
-  uint64,
-} from "../site/sftp-wire.ts";
+import { done, Sftp, SftpStatus } from "../site/sftp.ts";
+import { attributes, OPEN, packet, STATUS, string, TYPE, uint32, uint64 } from "../site/sftp-wire.ts";
 import { makeSite, peakMemory, type Site } from "../site/site.ts";
-import { type Heard, Model } from "./sftp-model.ts";
+import type { Heard, Model } from "./sftp-model.ts";
+import { commands, heard, NAMES, play } from "./sftp-play.ts";
 import { Witness } from "./witness.ts";
 
 const SECONDS = Number(process.env.TRIBUTARY_FUZZ_SECONDS ?? 10);
@@ -154,47 +145,6 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
   });
 
   test("any requests, in any order, of two connections, against a model", { timeout }, async () => {
-    const NAMES = ["a", "b", "t.part", ".h"];
-    const name = fc.constantFrom(...NAMES);
-    const who = fc.nat(1);
-    const handle = fc.nat(1);
-    const size = fc.oneof({ weight: 4, arbitrary: fc.nat(40) }, fc.constantFrom(0, 300_000));
-    const { read, write, create, truncate, append, exclusive } = OPEN;
-    const flags = fc.constantFrom(
-      ...[read, write, write | create, write | create | truncate, write | create | truncate],
-      ...[read | write | create, write | append | create, write | create | exclusive],
-    );
-    const bytes = fc.oneof(
-      { weight: 5, arbitrary: fc.uint8Array({ maxLength: 20 }) },
-      fc.constant(new Uint8Array(200_000).fill(7)),
-    );
-    const command = fc.oneof(
-      { weight: 9, arbitrary: fc.record({ do: fc.constant("open" as const), who, handle, name, flags }) },
-      {
-        weight: 5,
-        arbitrary: fc.record({ do: fc.constant("write" as const), who, handle, at: size, bytes }),
-      },
-      {
-        weight: 2,
-        arbitrary: fc.record({ do: fc.constant("read" as const), who, handle, at: size, length: fc.nat(50) }),
-      },
-      { weight: 7, arbitrary: fc.record({ do: fc.constant("close" as const), who, handle }) },
-      fc.record({ do: fc.constant("resize" as const), who, handle, size }),
-      fc.record({ do: fc.constant("setSize" as const), who, name, size }),
-      fc.record({ do: fc.constant("remove" as const), who, name }),
-      {
-        weight: 3,
-        arbitrary: fc.record({
-          do: fc.constant("rename" as const),
-          who,
-          from: name,
-          to: name,
-          replace: fc.boolean(),
-        }),
-      },
-      fc.record({ do: fc.constant("stat" as const), who, name }),
-      fc.record({ do: fc.constant("cut" as const), who }),
-    );
     let connections = await Promise.all([login(), login()]);
     let first = await (connections[0] as Sftp).session();
     await first.mkdir("/model");
@@ -202,8 +152,8 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     const logs: { readonly folder: string; readonly log: Model["log"] }[] = [];
     await fc.assert(
       fc.asyncProperty(
-        fc.array(command, { minLength: 10, maxLength: 60 }),
-        toItsEnd(async (commands) => {
+        commands,
+        toItsEnd(async (given) => {
           runs += 1;
           // A connection may have so many sessions, one after the other.
           if (runs % 100 === 0) {
@@ -212,101 +162,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
             first = await (connections[0] as Sftp).session();
           }
           const folder = `/model/${runs}`;
-          const model = new Model();
-          const sessions = await Promise.all(connections.map(async (one) => await one.session()));
-          /** By who and slot: the model's number, and the receiver's handle. */
-          const handles = new Map<string, { readonly number: number; readonly handle: Buffer }>();
-          let last = 0;
-          const run = async (one: (typeof commands)[number]): Promise<void> => {
-            const session = sessions[one.who] as SftpSession;
-            const slot = "handle" in one ? `${one.who} ${one.handle}` : "";
-            const held = handles.get(slot) ?? { number: 0, handle: Buffer.from("00000000000fffff", "hex") };
-            const ask = async (work: () => Promise<Answer>): Promise<Heard> => heard(await work());
-            let [expected, got]: Heard[] = ["ok", "ok"];
-            switch (one.do) {
-              case "open": {
-                // What was in the slot stays open in the session.
-                last += 1;
-                expected = model.open(one.who, last, one.name, one.flags);
-                const answer = await session.ask(
-                  TYPE.open,
-                  string(`${folder}/${one.name}`),
-                  uint32(one.flags),
-                  attributes(),
-                );
-                if (answer.kind === "handle") handles.set(slot, { number: last, handle: answer.handle });
-                got = heard(answer);
-                break;
-              }
-              case "write":
-                expected = model.write(one.who, held.number, one.at, Buffer.from(one.bytes));
-                got = await ask(() =>
-                  session.ask(
-                    TYPE.write,
-                    string(held.handle),
-                    uint64(one.at),
-                    string(Buffer.from(one.bytes)),
-                  ),
-                );
-                break;
-              case "read":
-                expected = model.read(one.who, held.number, one.at, one.length);
-                got = await ask(() =>
-                  session.ask(TYPE.read, string(held.handle), uint64(one.at), uint32(one.length)),
-                );
-                break;
-              case "close":
-                expected = model.close(one.who, held.number);
-                got = await ask(() => session.ask(TYPE.close, string(held.handle)));
-                break;
-              case "resize":
-                expected = model.resize(one.who, held.number, one.size);
-                got = await ask(() =>
-                  session.ask(TYPE.fsetstat, string(held.handle), attributes({ size: one.size })),
-                );
-                break;
-              case "setSize":
-                expected = model.setSize(one.who, one.name, one.size);
-                got = await ask(() =>
-                  session.ask(TYPE.setstat, string(`${folder}/${one.name}`), attributes({ size: one.size })),
-                );
-                break;
-              case "remove":
-                expected = model.remove(one.name);
-                got = await ask(() => session.ask(TYPE.remove, string(`${folder}/${one.name}`)));
-                break;
-              case "rename": {
-                expected = model.rename(one.from, one.to, one.replace);
-                const names = [one.from, one.to].map((each) => string(`${folder}/${each}`));
-                got = await ask(() =>
-                  one.replace
-                    ? session.ask(TYPE.extended, string("posix-rename@openssh.com"), ...names)
-                    : session.ask(TYPE.rename, ...names),
-                );
-                break;
-              }
-              case "stat": {
-                const found = model.size(one.name);
-                const answer = await session.ask(TYPE.stat, string(`${folder}/${one.name}`));
-                expect(answer.kind === "attributes" ? answer.attributes.size : undefined, one.name).toBe(
-                  found,
-                );
-                break;
-              }
-              case "cut":
-                model.cut(one.who);
-                await left(session);
-                for (const key of [...handles.keys()]) if (key.startsWith(`${one.who} `)) handles.delete(key);
-                (sessions as SftpSession[])[one.who] = await (connections[one.who] as Sftp).session();
-            }
-            expect(got, JSON.stringify(one).slice(0, 200)).toEqual(expected);
-          };
-          try {
-            for (const one of commands) await run(one);
-          } finally {
-            for (const session of sessions) await left(session);
-          }
-          for (const i of sessions.keys()) model.cut(i);
+          const model = await play(given, folder, connections);
           for (const each of NAMES) {
             model.remove(each);
             await first.remove(`${folder}/${each}`).catch(() => {});
@@ -588,19 +444,3 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
     return { source, pathEncoded: encodePath(Buffer.from(rest.join("/"), "latin1")) };
   }
 });
-
-function heard(answer: Answer): Heard {
-  if (answer.kind === "data") return { bytes: answer.bytes.toString("hex") };
-  if (answer.kind !== "status") return "ok";
-  if (answer.status === STATUS.eof) return "end";
-  if (answer.status === STATUS.noSuchFile) return "absent";
-  if (answer.status !== STATUS.ok) return "refused";
-  return (/^(created|unchanged|removed) /.exec(answer.words)?.[1] as Heard | undefined) ?? "ok";
-}
-
-/** The session ends as a program does that was stopped; resolves when the receiver is done with it. */
-async function left(session: SftpSession): Promise<void> {
-  const over = new Promise<void>((resolve) => session.bare.once("close", () => resolve()));
-  session.bare.end();
-  await over;
-}

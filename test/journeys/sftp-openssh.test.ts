@@ -154,25 +154,31 @@ describe("sftp and scp of OpenSSH", { timeout: PATIENCE }, () => {
     expect([seen.code, seen.stderr]).toEqual([1, expect.stringMatching(/not found/)]);
   });
 
-  test("many files and a large one by put -R, and by scp -r", async () => {
+  test("many files and a large one by put -R", async () => {
     const files = makeFiles(join(dir, "many"));
-    const put = await well(
-      sftp(reader, ["mkdir /put", "lcd many", "put -R . /put"], { cwd: dir, withinMs: PATIENCE }),
-    );
+    const commands = ["mkdir /put", "lcd many", "put -R . /put"];
+    const { ms, stderr } = await well(sftp(reader, commands, { cwd: dir, withinMs: PATIENCE }));
+    const peak = peakMemory(receiver.pid) / 2 ** 20;
+    console.log(`sftp put -R ${Math.round(ms)} ms, receiver's peak ${peak} MiB`);
+    expect(stderr).toBe("");
     expect(await it.newest("demo", "put")).toEqual(files.digests);
+    expect(await it.entries("--source", "put")).toHaveLength(FILES + 1);
+  });
+
+  test("the same by scp -r, and fetched by get -R", async () => {
+    const files = makeFiles(join(dir, "copied"));
     await well(sftp(reader, ["mkdir /scp"]));
-    const copied = await well(
-      scp(reader, ["-rp", "many/.", "REMOTE:/scp"], { cwd: dir, withinMs: PATIENCE }),
-    );
+    const options = { cwd: dir, withinMs: PATIENCE };
+    const copied = await well(scp(reader, ["-rp", "copied/.", "REMOTE:/scp"], options));
+    expect(copied.stderr).toBe("");
     expect(await it.newest("demo", "scp")).toEqual(files.digests);
-    const got = await well(sftp(reader, ["get -Rp /scp got/back"], { cwd: dir, withinMs: PATIENCE }));
-    expect(secondsOf(join(dir, "got/back/large.bin"))).toBe(secondsOf(join(dir, "many/large.bin")));
-    expect(sha256(readFileSync(join(dir, "got/back/day 3/süd=3/file-3.csv")))).toBe(
-      files.digests.get("day%203/süd%3D3/file-3.csv"),
-    );
+    const got = await well(sftp(reader, ["get -Rp /scp got/back"], options));
+    expect(secondsOf(join(dir, "got/back/large.bin"))).toBe(secondsOf(join(dir, "copied/large.bin")));
+    const back = readFileSync(join(dir, "got/back/day 3/süd=3/file-3.csv"));
+    expect(sha256(back)).toBe(files.digests.get("day%203/süd%3D3/file-3.csv"));
+    const peak = peakMemory(receiver.pid) / 2 ** 20;
     console.log(
-      `sftp put ${put.ms} ms, scp ${copied.ms} ms, get ${got.ms} ms, receiver's peak ${peakMemory(receiver.pid) / 2 ** 20} MiB`,
+      `scp -r ${Math.round(copied.ms)} ms, get -R ${Math.round(got.ms)} ms, receiver's peak ${peak} MiB`,
     );
-    expect((await it.entries("--source", "put")).length).toBe(FILES + 1);
   });
 });

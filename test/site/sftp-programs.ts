@@ -185,11 +185,16 @@ def connect(bind=None, password=None):
     host = t.get_remote_server_key()
     assert host.get_base64() in open(L["knownHosts"]).read(), "the host key is another one"
     word = password or L.get("password")
+    try: authenticate(t, word)
+    except Exception:
+        t.close()
+        raise
+    return t
+def authenticate(t, word):
     if word: t.auth_password(L["user"], word)
     else:
         key = paramiko.RSAKey if "RSA" in open(L["key"] + ".pub").read()[:12].upper() else paramiko.Ed25519Key
         t.auth_publickey(L["user"], key.from_private_key_file(L["key"]))
-    return t
 def session(t): return paramiko.SFTPClient.from_transport(t)
 def fails(work):
     try: work()

@@ -3,7 +3,7 @@
  * and `.receipts` with the receipt of each file's newest version. No listing shows them, so that no mirror takes them
  * for files of its own.
  */
-import { decodePath } from "@tributary/shared/path.ts";
+import { percentDecode } from "@tributary/shared/path.ts";
 import { type Entry, slug } from "@tributary/shared/protocol.ts";
 import type { FolderNode, ListedFile, Tree } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
@@ -15,7 +15,7 @@ import type { Visit } from "./visit.ts";
 type AreaPlace = Extract<Place, { kind: "area" }>;
 
 export type AreaSeen =
-  | { readonly kind: "folder"; readonly look: Look; list(): AsyncGenerator<Listed> }
+  | { readonly kind: "folder"; readonly look: Look; list(): AsyncGenerator<readonly Listed[]> }
   | { readonly kind: "text"; readonly look: Look; readonly bytes: Buffer }
   /** The bytes of a version. */
   | { readonly kind: "version"; readonly look: Look; readonly key: string };
@@ -68,21 +68,20 @@ async function historyAt(
   return found && folder(() => historyOf(visit, source, path));
 }
 
-async function* historyOf(visit: Visit, source: string, path: string): AsyncGenerator<Listed> {
+async function* historyOf(visit: Visit, source: string, path: string): AsyncGenerator<readonly Listed[]> {
   const shown = new Set<string>();
   for await (const node of below(visit.rooms.trees.ever, visit, source, path)) {
     const name = lastOf(node.pathEncoded);
     if (shown.has(name)) continue;
     shown.add(name);
-    yield { name: decodePath(name), look: FOLDER };
+    yield [{ name: percentDecode(name), look: FOLDER }];
   }
   if (path === "") return;
   for (let after: number | undefined = 0; after !== undefined; ) {
     const page: Awaited<ReturnType<typeof visit.rooms.history.page>> = await visit.rooms.history.page({
       ...{ clients: [visit.client], source, pathEncoded: path, after, limit: PAGE },
     });
-    for (const entry of page.entries)
-      yield { name: Buffer.from(versionName(entry)), look: lookOfEntry(entry) };
+    yield page.entries.map((entry) => ({ name: Buffer.from(versionName(entry)), look: lookOfEntry(entry) }));
     after = page.next;
   }
 }
@@ -114,13 +113,13 @@ async function receiptsAt(
   return found?.kind === "folder" ? folder(() => receiptsOf(visit, source, path)) : undefined;
 }
 
-async function* receiptsOf(visit: Visit, source: string, path: string): AsyncGenerator<Listed> {
+async function* receiptsOf(visit: Visit, source: string, path: string): AsyncGenerator<readonly Listed[]> {
   for await (const node of below(visit.rooms.trees.now, visit, source, path)) {
-    const name = decodePath(lastOf(node.pathEncoded));
-    if (node.kind === "folder") yield { name, look: FOLDER };
+    const name = percentDecode(lastOf(node.pathEncoded));
+    if (node.kind === "folder") yield [{ name, look: FOLDER }];
     else {
       const look = lookOfText(node, (await receiptOf(visit, node)).length);
-      yield { name: Buffer.concat([name, Buffer.from(SUFFIX)]), look };
+      yield [{ name: Buffer.concat([name, Buffer.from(SUFFIX)]), look }];
     }
   }
 }
@@ -144,13 +143,17 @@ async function* below<R>(
   }
 }
 
-async function* sources(tree: Pick<Tree<unknown>, "sources">, { view }: Visit): AsyncGenerator<Listed> {
-  for (const name of await tree.sources(view)) yield { name: Buffer.from(name), look: FOLDER };
+async function* sources(
+  tree: Pick<Tree<unknown>, "sources">,
+  { view }: Visit,
+): AsyncGenerator<readonly Listed[]> {
+  const names = await tree.sources(view);
+  yield names.map((name) => ({ name: Buffer.from(name), look: FOLDER }));
 }
 
 const FOLDER: Look = { kind: "folder", size: 0, modified: 0, readable: true, writable: false };
 
-function folder(list: () => AsyncGenerator<Listed>): AreaSeen {
+function folder(list: () => AsyncGenerator<readonly Listed[]>): AreaSeen {
   return { kind: "folder", look: FOLDER, list };
 }
 

@@ -3,6 +3,7 @@ import type { Attributes, Name } from "./wire.ts";
 
 const FOLDER = 0o040000;
 const FILE = 0o100000;
+const KINDS = 0o170000;
 
 export interface Look {
   readonly kind: "folder" | "file";
@@ -34,14 +35,23 @@ const HALF_A_YEAR_MS = 183 * 86_400_000;
 /** With the line that `ls -l` prints. */
 export function nameOf(name: Buffer, look: Look, owner: string, now: number): Name {
   const attributes = attributesOf(look);
-  const long = `${modeText(attributes.permissions ?? 0)}    1 ${owner.padEnd(8)} ${owner.padEnd(8)} ${String(look.size).padStart(8)} ${dateText(look.modified, now)} `;
-  return { name, long: Buffer.concat([Buffer.from(long), name]), attributes };
+  const who = `${owner.padEnd(8)} ${owner.padEnd(8)}`;
+  const size = String(look.size).padStart(8);
+  const line = `${modeText(attributes.permissions ?? 0)}    1 ${who} ${size} ${dateText(look.modified, now)} `;
+  return { name, line, attributes };
 }
 
+const MODES = new Map<number, string>();
+
+/** There are few, and very many that have them. */
 function modeText(mode: number): string {
-  const bits = ["r", "w", "x"].join("");
+  const known = MODES.get(mode);
+  if (known !== undefined) return known;
+  const bits = ["r", "w", "x"];
   const text = Array.from({ length: 9 }, (_, i) => ((mode >> (8 - i)) & 1 ? bits[i % 3] : "-")).join("");
-  return `${mode & FOLDER && !(mode & FILE) ? "d" : "-"}${text}`;
+  const whole = `${(mode & KINDS) === FOLDER ? "d" : "-"}${text}`;
+  MODES.set(mode, whole);
+  return whole;
 }
 
 function dateText(ms: number, now: number): string {

@@ -179,6 +179,7 @@ async function renameUnfinished(
     throw refuse.failure(
       `length-mismatch: the upload of ${shown(path)} was cut off after ${one.size} bytes; go on with it, or send it again`,
     );
+  rooms.refused.forget(whereabouts(visit, target));
   if (waits) {
     await one.rename(target.source, target.pathEncoded);
     return "it is recorded when it is whole and has its last name";
@@ -195,6 +196,7 @@ async function renameVersion(
 ): Promise<string> {
   const { rooms, account, stillAllowed } = visit;
   requireRemoval(visit, from.source);
+  rooms.refused.forget(whereabouts(visit, target));
   const one = await prepareAs(visit, target, node);
   one.modifiedAt = node.modifiedAt;
   let words = "it is recorded when it has its last name";

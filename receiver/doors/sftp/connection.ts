@@ -22,6 +22,8 @@ const LONGEST_USER = 64;
 const MOST_SESSIONS = 1000;
 /** A connection that has logged in and has no session. */
 const UNUSED_MS = 60_000;
+/** Between what somebody is told and the end of the connection. */
+const LAST_WORDS_MS = 200;
 /** After the end was said: who does not hear it is cut off. */
 const LINGER_MS = 1000;
 
@@ -108,6 +110,8 @@ function welcome(
     connection.end();
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };
+  // OpenSSH forgets what it was told when the end comes with it.
+  const endSoon = (): void => void setTimeout(end, LAST_WORDS_MS).unref();
   let unused = setTimeout(end, UNUSED_MS);
   const left = (): void => {
     open -= 1;
@@ -121,7 +125,7 @@ function welcome(
     },
     cut: (words) => {
       why = words;
-      end();
+      endSoon();
     },
   });
   socket.once("close", () => {

@@ -41,9 +41,12 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
     const { account } = visitor;
     const client = clientOf(account.principal, undefined);
     let fallen: ProblemError | undefined;
+    const tells = new Set<(words: string) => void>();
     const cut = (reason: ProblemError): void => {
       fallen ??= reason;
-      visitor.cut(`${reason.code}: ${reason.message}`);
+      const words = `${reason.code}: ${reason.message}`;
+      for (const tell of tells) tell(words);
+      visitor.cut(words);
     };
     const unwatch = door.gate.watch(account.principal, [client], cut);
     const visit = (): Visit => ({
@@ -59,7 +62,10 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
         if (fallen !== undefined) throw fallen;
       },
     });
-    visitor.onSession((session) => serve(door, visitor, visit(), session));
+    visitor.onSession(async (session) => {
+      tells.add(session.tell);
+      await serve(door, visitor, visit(), session).finally(() => tells.delete(session.tell));
+    });
     return unwatch;
   };
 }
@@ -82,8 +88,10 @@ async function serve(
       },
     });
   } catch (error) {
-    if (error instanceof SessionOver) visitor.cut(error.message);
-    else if (error instanceof MalformedPacket) visitor.cut(`what came is not SFTP: ${error.message}`);
+    if (error instanceof SessionOver) {
+      tell(error.message);
+      visitor.cut(error.message);
+    } else if (error instanceof MalformedPacket) visitor.cut(`what came is not SFTP: ${error.message}`);
     else throw error;
   }
 }

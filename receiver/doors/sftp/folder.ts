@@ -10,12 +10,13 @@ const MOST_BYTES = 30_000;
 export class OpenFolder implements Handle {
   readonly what = "folder";
   readonly #look: Look;
-  readonly #listed: AsyncGenerator<Listed>;
+  readonly #listed: AsyncGenerator<readonly Listed[]>;
   readonly #owner: string;
   readonly #now: number;
-  #left: Name | undefined;
+  #page: readonly Listed[] = [];
+  #at = 0;
 
-  constructor(look: Look, listed: AsyncGenerator<Listed>, owner: string, now: number) {
+  constructor(look: Look, listed: AsyncGenerator<readonly Listed[]>, owner: string, now: number) {
     this.#look = look;
     this.#listed = listed;
     this.#owner = owner;
@@ -30,15 +31,13 @@ export class OpenFolder implements Handle {
     const names: Name[] = [];
     let bytes = 0;
     for (;;) {
-      const name = this.#left ?? (await this.#next());
-      this.#left = undefined;
-      if (name === undefined) return names.length === 0 ? undefined : names;
+      const one = this.#page[this.#at] ?? (await this.#next());
+      if (one === undefined) return names.length === 0 ? undefined : names;
+      const name = nameOf(one.name, one.look, this.#owner, this.#now);
       // Lengths, attributes, and the name twice.
-      bytes += 48 + name.name.length + name.long.length;
-      if (bytes > MOST_BYTES && names.length > 0) {
-        this.#left = name;
-        return names;
-      }
+      bytes += 48 + 2 * name.name.length + name.line.length;
+      if (bytes > MOST_BYTES && names.length > 0) return names;
+      this.#at += 1;
       names.push(name);
     }
   }
@@ -52,8 +51,14 @@ export class OpenFolder implements Handle {
     await this.#listed.return(undefined).catch(() => {});
   }
 
-  async #next(): Promise<Name | undefined> {
-    const { done, value } = await this.#listed.next();
-    return done === true ? undefined : nameOf(value.name, value.look, this.#owner, this.#now);
+  /** The first of the next page. */
+  async #next(): Promise<Listed | undefined> {
+    do {
+      const { done, value } = await this.#listed.next();
+      if (done === true) return undefined;
+      this.#page = value;
+    } while (this.#page.length === 0);
+    this.#at = 0;
+    return this.#page[0];
   }
 }

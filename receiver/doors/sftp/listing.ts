@@ -1,5 +1,5 @@
 /** The names in a folder, page by page, so that no folder is ever in memory as a whole. */
-import { decodePath } from "@tributary/shared/path.ts";
+import { percentDecode } from "@tributary/shared/path.ts";
 import type { FolderNode, ListedFile } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
 import { lookOf, lookOfFile, type Seen } from "./sight.ts";
@@ -16,10 +16,10 @@ const PAGE = 1000;
 export async function* listed(
   visit: Visit,
   folder: Extract<Seen, { kind: "folder" }>,
-): AsyncGenerator<Listed> {
+): AsyncGenerator<readonly Listed[]> {
   const itself = lookOf(visit, folder);
-  yield { name: Buffer.from("."), look: itself };
-  yield { name: Buffer.from(".."), look: itself };
+  const named = (name: string): Listed => ({ name: Buffer.from(name), look: itself });
+  yield [named("."), named("..")];
   if (folder.source !== undefined) {
     // By the name of its source a bound account reaches the source itself.
     const hidden = folder.pathEncoded === "" ? visit.account.principal.source : undefined;
@@ -28,11 +28,10 @@ export async function* listed(
   }
   const sources = await sourcesOf(visit);
   // The default source is seen by its files: shown as a folder too, a mirror of `/` would take that for something to delete.
-  for (const name of sources)
-    if (name !== visit.account.defaultSource) yield { name: Buffer.from(name), look: itself };
+  yield [...sources].filter((name) => name !== visit.account.defaultSource).map(named);
   // A file of this name would be hidden by the source.
-  for await (const one of inside(visit, visit.account.defaultSource, "", sources))
-    if (one.look.kind === "file") yield one;
+  for await (const page of inside(visit, visit.account.defaultSource, "", sources))
+    yield page.filter(({ look }) => look.kind === "file");
 }
 
 async function sourcesOf({ rooms, view, account, client }: Visit): Promise<ReadonlySet<string>> {
@@ -46,28 +45,33 @@ async function* inside(
   source: string,
   folder: string,
   hidden: ReadonlySet<string>,
-): AsyncGenerator<Listed> {
+): AsyncGenerator<readonly Listed[]> {
   const { rooms, view, account, client } = visit;
   const shown = new Set<string>(hidden);
   const head = folder === "" ? "" : `${folder}/`;
+  const begun: Listed[] = [];
   for (const one of [...rooms.unfinished.of(account.principal.id, client, source)]) {
     if (!one.at.pathEncoded.startsWith(head)) continue;
     const [name = "", ...deeper] = one.at.pathEncoded.slice(head.length).split("/");
     if (shown.has(name)) continue;
     shown.add(name);
-    const target = { source, path: decodePath(head + name), pathEncoded: head + name };
+    const target = { source, path: percentDecode(head + name), pathEncoded: head + name };
     const what: Seen =
       deeper.length === 0
         ? { kind: "unfinished", target, one }
         : { kind: "folder", source, pathEncoded: head + name, madeAt: undefined };
-    yield { name: decodePath(name), look: lookOf(visit, what) };
+    begun.push({ name: percentDecode(name), look: lookOf(visit, what) });
   }
+  yield begun;
   for (let after: string | undefined; ; ) {
     const page = await rooms.trees.now.list(view, source, folder, { after, limit: PAGE });
+    const there: Listed[] = [];
     for (const node of page.nodes) {
       const name = node.pathEncoded.slice(head.length);
-      if (!shown.has(name)) yield { name: decodePath(name), look: lookOfNode(visit, source, node) };
+      // The ledger's own, which needs no check.
+      if (!shown.has(name)) there.push({ name: percentDecode(name), look: lookOfNode(visit, source, node) });
     }
+    yield there;
     if (page.next === undefined) return;
     after = page.next;
   }

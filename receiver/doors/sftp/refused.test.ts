@@ -40,3 +40,10 @@ test("very many push the oldest out", () => {
   expect(refused.remove({ ...at, pathEncoded: "0" })).toBe(false);
   expect(refused.remove({ ...at, pathEncoded: "10000" })).toBe(true);
 });
+
+test("what was given up is told to nobody, and its removal takes it away", () => {
+  const refused = new RefusedFiles();
+  refused.add(at, undefined);
+  refused.tell(at);
+  expect(refused.remove(at)).toBe(true);
+});

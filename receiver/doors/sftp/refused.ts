@@ -29,6 +29,7 @@ export class RefusedFiles {
     this.#now = now;
   }
 
+  /** `reason` undefined: it was given up, and there is nothing to tell. */
   add(at: At, reason: unknown): void {
     const now = this.#now();
     for (const [key, { until }] of this.#refused) {
@@ -36,7 +37,7 @@ export class RefusedFiles {
       this.#refused.delete(key);
     }
     this.forget(at);
-    this.#refused.set(keyOf(at), { reason, until: now + TIDIED_WITHIN_MS, told: false });
+    this.#refused.set(keyOf(at), { reason, until: now + TIDIED_WITHIN_MS, told: reason === undefined });
   }
 
   /** It is sent again. */

@@ -106,7 +106,7 @@ export async function obey(
     case "realpath": {
       const path = absolute(request.path);
       if (path === undefined) throw refuse.failure("the path is longer than any can be");
-      return { answer: [nameAnswer(id, [{ name: path, long: path, attributes: {} }])] };
+      return { answer: [nameAnswer(id, [{ name: path, line: "", attributes: {} }])] };
     }
     case "limits":
       return { answer: [limitsAnswer(id, handles.most)] };

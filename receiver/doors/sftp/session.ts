@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { formatDuration } from "@tributary/shared/units.ts";
 import { cameIn } from "./garbage.ts";
 import type { Handle } from "./handles.ts";
 import { Handles } from "./handles.ts";
@@ -48,6 +49,8 @@ const MOST_WAITING = 256 * 1024;
 /** Answers that are gathered while more requests wait. */
 const MOST_ANSWERS = 24 * 1024;
 const MOST_GATHERED = 16;
+/** A sender who writes nothing for so long does not keep a receiver from stopping. */
+const PAUSE_MS = 3000;
 /** Requests that wait. Clients have 64 on their way, or 1,024. */
 const MOST_REQUESTS = 8192;
 
@@ -85,6 +88,7 @@ class Session {
   #flushing = 0;
   #told: string | undefined;
   #heardAt = performance.now();
+  #wroteAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -152,10 +156,18 @@ class Session {
   /** Nobody uses it, or nobody may any more. */
   #reasonToEnd(): Error | undefined {
     if (this.#waiting.length > 0 || this.#ending.size > 0) return undefined;
-    if (this.#parts.stopping.aborted && !this.#handles.some(({ what }) => what === "file to write"))
+    if (this.#parts.stopping.aborted && !this.#sends())
       return new SessionOver("stopping: this receiver is stopping; come again");
     if (performance.now() - this.#heardAt < this.#parts.idle) return undefined;
-    return new SessionOver("it was silent for too long");
+    return new SessionOver(`nothing came for ${formatDuration(this.#parts.idle)}; connect again`);
+  }
+
+  /** A file comes in that may be done before the receiver stops. */
+  #sends(): boolean {
+    return (
+      performance.now() - this.#wroteAt < PAUSE_MS &&
+      this.#handles.some(({ what }) => what === "file to write")
+    );
   }
 
   /** More must not come, but what opens the client's window again must. */
@@ -191,6 +203,7 @@ class Session {
         await this.#answer(request, () => Promise.reject(stopping()));
         return;
       }
+      if (request.kind === "write") this.#wroteAt = performance.now();
       await this.#answer(request, () => obey(this.#parts.visit, this.#handles, request));
       return;
     }

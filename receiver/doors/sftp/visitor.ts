@@ -26,7 +26,7 @@ export interface Visitor {
   readonly address: string;
   /** Calls back for each `sftp` that is asked for; its connection ends with the last of them. */
   onSession(serve: (session: SftpChannel) => Promise<void>): void;
-  /** Ends the connection at once. */
+  /** Ends the connection, as soon as what was told has been read. */
   cut(words: string): void;
 }
 

@@ -162,8 +162,8 @@ describe("answers", () => {
     ],
     [
       "names",
-      nameAnswer(7, [{ name: HANDLE, long: OTHER, attributes: {} }]),
-      "68 00000007 00000001 00000002 0001 00000002 2f62 00000000",
+      nameAnswer(7, [{ name: HANDLE, line: "- ", attributes: { size: 2 ** 32 + 1, uid: 2 } }]),
+      "68 00000007 00000001 00000002 0001 00000004 2d20 0001 00000003 0000000100000001 00000002 00000002",
     ],
     [
       "limits",

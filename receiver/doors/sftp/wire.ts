@@ -276,20 +276,32 @@ export const attributesAnswer = (id: number, attributes: Attributes): Buffer =>
 
 export interface Name {
   readonly name: Buffer;
-  readonly long: Buffer;
+  /** What `ls -l` prints before the name; ASCII. */
+  readonly line: string;
   readonly attributes: Attributes;
 }
 
-export const nameAnswer = (id: number, names: readonly Name[]): Buffer =>
-  packet(ANSWER.name, [
-    uint32(id),
-    uint32(names.length),
-    ...names.flatMap(({ name, long, attributes }) => [
-      ...string(name),
-      ...string(long),
-      ...attributeBytes(attributes),
-    ]),
-  ]);
+/** Into one buffer: folders have names by the hundred thousand. */
+export function nameAnswer(id: number, names: readonly Name[]): Buffer {
+  let length = 13;
+  for (const { name, line, attributes } of names)
+    length += 8 + 2 * name.length + line.length + attributesLength(attributes);
+  const bytes = Buffer.allocUnsafe(length);
+  bytes.writeUInt32BE(length - 4, 0);
+  bytes[4] = ANSWER.name;
+  bytes.writeUInt32BE(id >>> 0, 5);
+  bytes.writeUInt32BE(names.length, 9);
+  let at = 13;
+  for (const { name, line, attributes } of names) {
+    at = bytes.writeUInt32BE(name.length, at);
+    at += name.copy(bytes, at);
+    at = bytes.writeUInt32BE(line.length + name.length, at);
+    at += bytes.write(line, at, "latin1");
+    at += name.copy(bytes, at);
+    at = writeAttributes(bytes, at, attributes);
+  }
+  return bytes;
+}
 
 export const limitsAnswer = (id: number, handles: number): Buffer =>
   packet(ANSWER.extendedReply, [
@@ -297,17 +309,43 @@ export const limitsAnswer = (id: number, handles: number): Buffer =>
     ...[LIMITS.packet, LIMITS.read, LIMITS.write, handles].map(uint64),
   ]);
 
-function attributeBytes({ size, uid, gid, permissions, accessed, modified }: Attributes): Buffer[] {
+function attributeBytes(attributes: Attributes): Buffer[] {
+  const bytes = Buffer.allocUnsafe(attributesLength(attributes));
+  writeAttributes(bytes, 0, attributes);
+  return [bytes];
+}
+
+function attributesLength({ size, uid, permissions, modified }: Attributes): number {
+  return (
+    4 +
+    (size === undefined ? 0 : 8) +
+    (uid === undefined ? 0 : 8) +
+    (permissions === undefined ? 0 : 4) +
+    (modified === undefined ? 0 : 8)
+  );
+}
+
+/** Gives where it ends. */
+function writeAttributes(bytes: Buffer, from: number, attributes: Attributes): number {
+  const { size, uid, gid, permissions, accessed, modified } = attributes;
   const flags =
     (size === undefined ? 0 : HAS.size) |
     (uid === undefined ? 0 : HAS.owner) |
     (permissions === undefined ? 0 : HAS.permissions) |
     (modified === undefined ? 0 : HAS.times);
-  return [
-    uint32(flags),
-    ...(size === undefined ? [] : [uint64(size)]),
-    ...(uid === undefined ? [] : [uint32(uid), uint32(gid ?? uid)]),
-    ...(permissions === undefined ? [] : [uint32(permissions)]),
-    ...(modified === undefined ? [] : [uint32(accessed ?? modified), uint32(modified)]),
-  ];
+  let at = bytes.writeUInt32BE(flags, from);
+  if (size !== undefined) {
+    at = bytes.writeUInt32BE(Math.floor(size / 2 ** 32), at);
+    at = bytes.writeUInt32BE(size % 2 ** 32, at);
+  }
+  if (uid !== undefined) {
+    at = bytes.writeUInt32BE(uid, at);
+    at = bytes.writeUInt32BE(gid ?? uid, at);
+  }
+  if (permissions !== undefined) at = bytes.writeUInt32BE(permissions, at);
+  if (modified !== undefined) {
+    at = bytes.writeUInt32BE(accessed ?? modified, at);
+    at = bytes.writeUInt32BE(modified, at);
+  }
+  return at;
 }

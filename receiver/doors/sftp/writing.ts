@@ -91,6 +91,9 @@ export function isOpenElsewhere(visit: Visit, one: Piecemeal): boolean {
   return one.users > 0 && SESSIONS.get(one) !== visit;
 }
 
+const wasRemoved = (error: unknown): boolean =>
+  error instanceof ProblemError && error.code === "upload-closed";
+
 const lost = () => refuse.failure("a later session of this account has gone on with this file");
 
 class Writing implements Handle {
@@ -199,8 +202,8 @@ class Writing implements Handle {
         return "it is recorded when this session has closed it everywhere";
       return await this.#end(one);
     } catch (error) {
-      // Of what was removed nothing is to be told or tidied up.
-      if (!(error instanceof ProblemError && error.code === "upload-closed"))
+      // What the later session brings is not refused, and of what was removed nothing is to be told or tidied up.
+      if (!this.#isLost() && !wasRemoved(error))
         this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), error);
       throw error;
     } finally {
@@ -214,8 +217,14 @@ class Writing implements Handle {
       if (one === undefined || this.#isLost()) return;
       one.users -= 1;
       if (one.users > 0) return;
-      if ((one.size === 0 && !one.closed) || one.failure !== undefined) await one.discard();
-      else await this.#visit.rooms.unfinished.leave(one);
+      if ((one.size === 0 && !one.closed) || one.failure !== undefined) {
+        if (!wasRemoved(one.failure))
+          this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), undefined);
+        await one.discard();
+      } else {
+        one.interrupted = !one.closed;
+        await this.#visit.rooms.unfinished.leave(one);
+      }
     } catch {
       // Nobody is there to be told; what is not kept is sent again.
     } finally {
@@ -230,6 +239,13 @@ class Writing implements Handle {
       await rooms.unfinished.leave(one);
       throw refuse.failure(
         `length-mismatch: bytes ${missing.start} to ${missing.end - 1} were never written; nothing was recorded, write them or send the file again`,
+      );
+    }
+    // lftp does so when it gives up on a line that breaks again and again.
+    if (one.failure === undefined && one.interrupted) {
+      await rooms.unfinished.leave(one);
+      throw refuse.failure(
+        `length-mismatch: the upload was cut off after ${one.size} bytes, and nothing was written now; nothing was recorded, go on with it or send the file again`,
       );
     }
     // It may have been renamed while it was open.
