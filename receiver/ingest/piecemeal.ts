@@ -140,13 +140,17 @@ export class Piecemeal {
     this.#at = at;
   }
 
-  /** Removed by its bearer. Who still has it open cannot end it well any more, and learns that. */
-  async remove(): Promise<void> {
+  /**
+   * Removed by its bearer. `givenUp`: by the session that has it open, which cannot end it well any more. By another:
+   * who still writes to it goes on for himself.
+   */
+  async remove(givenUp: boolean): Promise<void> {
     if (this.users === 0 || this.ending !== undefined) return await this.discard();
-    this.failure ??= new ProblemError(
-      "upload-closed",
-      "it was removed while it was being written; nothing was recorded",
-    );
+    if (givenUp)
+      this.failure ??= new ProblemError(
+        "upload-closed",
+        "it was removed while it was being written; nothing was recorded",
+      );
     this.#all.forget(this);
     await this.noteAnew();
   }

@@ -100,7 +100,7 @@ export async function removeFile(visit: Visit, place: Place, path: Buffer): Prom
   const { source, pathEncoded } = found.target;
   if (found.kind === "unfinished") {
     require(visit.account.principal, "write", source);
-    await found.one.remove();
+    await found.one.remove(!isOpenElsewhere(visit, found.one));
     // A program that could not end an upload takes away what it left, at once: not what that was to replace.
     const { closed, touchedAt } = found.one;
     if (!closed && visit.rooms.now() - touchedAt < TIDIED_WITHIN_MS) return "what was under way is gone";
