@@ -19,6 +19,8 @@ interface Under {
   bytes: Buffer;
   written: Buffer;
   closed: boolean;
+  /** Its session was cut, and nothing was written since. */
+  interrupted: boolean;
   users: number;
   turn: number;
   owner: number | undefined;
@@ -82,6 +84,7 @@ export class Model {
     if (one === undefined) return "refused";
     const from = open.append ? one.bytes.length : at;
     one.closed = false;
+    one.interrupted = false;
     if (bytes.length > 0) extend(one, Math.max(one.bytes.length, from + bytes.length), false);
     bytes.copy(one.bytes, from);
     if (bytes.length > 0) one.written.fill(1, from, from + bytes.length);
@@ -110,6 +113,7 @@ export class Model {
     const one = this.#begun(who, open);
     if (one === undefined) return "refused";
     one.closed = false;
+    one.interrupted = false;
     extend(one, size, true);
     return "ok";
   }
@@ -127,7 +131,12 @@ export class Model {
     for (const open of this.#handles.get(who)?.values() ?? []) {
       if (open.kind !== "write" || open.one === undefined || open.one.turn !== open.turn) continue;
       open.one.users -= 1;
-      if (open.one.users === 0 && open.one.bytes.length === 0) this.#forget(open.one);
+      if (open.one.users > 0) continue;
+      open.one.interrupted = !open.one.closed;
+      if (open.one.bytes.length > 0) continue;
+      this.#forget(open.one);
+      // What was given up empty is what its sender tidies up.
+      this.#refused.set(open.name, { told: true });
     }
     this.#handles.delete(who);
   }
@@ -149,6 +158,7 @@ export class Model {
     const under = this.#under.get(name);
     const version = this.#versions.get(name);
     if (under !== undefined) {
+      under.interrupted = false;
       extend(under, size, true);
       return "ok";
     }
@@ -200,7 +210,7 @@ export class Model {
     if (one.turn !== open.turn) return "refused";
     one.users -= 1;
     if (one.users > 0) return "ok";
-    if (one.written.includes(0)) {
+    if (one.written.includes(0) || one.interrupted) {
       this.#refused.set(open.name, { told: false });
       return "refused";
     }
@@ -224,7 +234,7 @@ export class Model {
   #begin(name: string, bytes: Buffer): Under {
     const one: Under = {
       ...{ name, bytes: Buffer.from(bytes), written: Buffer.alloc(bytes.length, 1) },
-      ...{ closed: false, users: 0, turn: 0, owner: undefined },
+      ...{ closed: false, interrupted: false, users: 0, turn: 0, owner: undefined },
     };
     this.#under.set(name, one);
     return one;

@@ -127,6 +127,10 @@ function welcome(
       why = words;
       endSoon();
     },
+    drop: (words) => {
+      why = words;
+      socket.destroy();
+    },
   });
   socket.once("close", () => {
     clearTimeout(unused);
@@ -174,7 +178,9 @@ function welcome(
       })
         .catch(fail)
         .finally(() => {
-          valve.remove(channel);
+          valve.hold(channel, false);
+          // What still comes goes nowhere, and the channel hears that it is closed.
+          channel.once("close", () => valve.remove(channel)).resume();
           if (channel.writable) channel.exit(0);
           // Without it OpenSSH's sftp waits for ever.
           channel.end();
@@ -183,7 +189,7 @@ function welcome(
     // Commands and shells are told what this is; all else is refused by nobody listening.
     const onlySftp = (channel: ServerChannel | undefined): void => {
       if (channel === undefined) return;
-      channel.on("error", () => {});
+      channel.on("error", () => {}).resume();
       channel.stderr.write("This is an SFTP server: it takes files by sftp, and by scp without -O.\n");
       channel.exit(1);
       channel.end();

@@ -91,7 +91,7 @@ async function serve(
     if (error instanceof SessionOver) {
       tell(error.message);
       visitor.cut(error.message);
-    } else if (error instanceof MalformedPacket) visitor.cut(`what came is not SFTP: ${error.message}`);
+    } else if (error instanceof MalformedPacket) visitor.drop(`what came is not SFTP: ${error.message}`);
     else throw error;
   }
 }

@@ -28,6 +28,8 @@ export interface Visitor {
   onSession(serve: (session: SftpChannel) => Promise<void>): void;
   /** Ends the connection, as soon as what was told has been read. */
   cut(words: string): void;
+  /** Ends it at once: of somebody who keeps to no rules nothing more is taken. */
+  drop(words: string): void;
 }
 
 export interface SftpChannel {
