@@ -21,6 +21,10 @@ interface Under {
   closed: boolean;
   /** Its session was cut, and nothing was written since. */
   interrupted: boolean;
+  /** Its own session removed it while it was open. */
+  removed: boolean;
+  /** It is recorded, or given up. */
+  over: boolean;
   users: number;
   turn: number;
   owner: number | undefined;
@@ -31,11 +35,13 @@ type Open =
   | { readonly kind: "look"; readonly one: Under }
   | {
       readonly kind: "write";
-      readonly name: string;
+      name: string;
       readonly append: boolean;
       one: Under | undefined;
       base: Buffer | undefined;
       turn: number;
+      /** Something came through this handle. */
+      wrote: boolean;
     };
 
 const NOTHING = Buffer.alloc(0);
@@ -69,7 +75,7 @@ export class Model {
     const begins = !there || (flags & OPEN.truncate) !== 0;
     const one = begins ? this.#begin(name, NOTHING) : under;
     const open: Open = {
-      ...{ kind: "write", name, append: (flags & OPEN.append) !== 0, one: undefined, turn: 0 },
+      ...{ kind: "write", name, append: (flags & OPEN.append) !== 0, one: undefined, turn: 0, wrote: false },
       base: one === undefined ? version : undefined,
     };
     if (one !== undefined) this.#take(who, open, one);
@@ -82,6 +88,8 @@ export class Model {
     if (open?.kind !== "write") return "refused";
     const one = this.#begun(who, open);
     if (one === undefined) return "refused";
+    open.wrote = true;
+    if (one.removed) return "refused";
     const from = open.append ? one.bytes.length : at;
     one.closed = false;
     one.interrupted = false;
@@ -109,9 +117,12 @@ export class Model {
     const open = this.#handles.get(who)?.get(handle);
     if (open === undefined) return "refused";
     if (open.kind !== "write") return "ok";
+    if (!this.#settle(open)) return "refused";
     if (size === 0 && open.one === undefined) open.base = NOTHING;
     const one = this.#begun(who, open);
     if (one === undefined) return "refused";
+    open.wrote = true;
+    if (one.removed) return "refused";
     one.closed = false;
     one.interrupted = false;
     extend(one, size, true);
@@ -122,7 +133,9 @@ export class Model {
     const open = this.#handles.get(who)?.get(handle);
     if (open === undefined) return "refused";
     this.#handles.get(who)?.delete(handle);
-    if (open.kind !== "write" || open.one === undefined) return "ok";
+    if (open.kind !== "write") return "ok";
+    if (!this.#settle(open)) return "refused";
+    if (open.one === undefined) return "ok";
     return this.#shut(open, open.one);
   }
 
@@ -130,10 +143,11 @@ export class Model {
   cut(who: number): void {
     for (const open of this.#handles.get(who)?.values() ?? []) {
       if (open.kind !== "write" || open.one === undefined || open.one.turn !== open.turn) continue;
+      if (open.one.over) continue;
       open.one.users -= 1;
       if (open.one.users > 0) continue;
       open.one.interrupted = !open.one.closed;
-      if (open.one.bytes.length > 0) continue;
+      if (open.one.removed || open.one.bytes.length > 0 || open.one.closed) continue;
       this.#forget(open.one);
       // What was given up empty is what its sender tidies up.
       this.#refused.set(open.name, { told: true });
@@ -170,25 +184,32 @@ export class Model {
     return this.#commit(one) === undefined ? "refused" : "ok";
   }
 
-  remove(name: string): Heard {
+  remove(who: number, name: string): Heard {
     const under = this.#under.get(name);
-    if (under !== undefined) this.#under.delete(name);
     // What was refused, or just begun, is what its sender tidies up, and not the version behind it.
-    if (this.#refused.delete(name) || under?.closed === false) return "ok";
+    if (this.#refused.delete(name)) {
+      if (under?.users === 0) this.#under.delete(name);
+      return "ok";
+    }
+    if (under !== undefined) this.#under.delete(name);
+    // Of another session's its writer goes on for himself.
+    if (under !== undefined && under.users > 0 && under.owner === who) under.removed = true;
+    if (under?.closed === false) return "ok";
     if (!this.#versions.has(name)) return under === undefined ? "absent" : "ok";
     this.#versions.delete(name);
     this.log.push([name, null]);
     return "removed";
   }
 
-  rename(from: string, to: string, replace: boolean): Heard {
+  rename(who: number, from: string, to: string, replace: boolean): Heard {
     const under = this.#under.get(from);
     const version = this.#versions.get(from);
     if (under === undefined && version === undefined) return "absent";
     if (from === to) return "ok";
     if (!replace && this.#size(to) !== undefined) return "refused";
     if (under !== undefined) {
-      const waits = isTemporary(to) || under.users > 0;
+      if (!under.closed && under.users > 0 && under.owner !== who) return "refused";
+      const waits = isTemporary(to) || (!under.closed && under.users > 0);
       if (!waits && !under.closed) return "refused";
       this.#refused.delete(to);
       this.#under.delete(from);
@@ -209,17 +230,27 @@ export class Model {
   #shut(open: Extract<Open, { kind: "write" }>, one: Under): Heard {
     if (one.turn !== open.turn) return "refused";
     one.users -= 1;
-    if (one.users > 0) return "ok";
+    if (one.users > 0 && (!open.wrote || (!one.removed && one.written.includes(0)))) return "ok";
+    if (one.removed) {
+      one.over = true;
+      return "refused";
+    }
     if (one.written.includes(0) || one.interrupted) {
       this.#refused.set(open.name, { told: false });
       return "refused";
     }
     if (!isTemporary(one.name)) return this.#commit(one);
+    if (this.#under.get(one.name) !== one) {
+      one.over = true;
+      this.#refused.set(open.name, { told: false });
+      return "refused";
+    }
     one.closed = true;
     return "ok";
   }
 
   #commit(one: Under): Heard {
+    one.over = true;
     this.#forget(one);
     if (this.#versions.get(one.name)?.equals(one.bytes)) return "unchanged";
     this.#versions.set(one.name, one.bytes);
@@ -234,13 +265,34 @@ export class Model {
   #begin(name: string, bytes: Buffer): Under {
     const one: Under = {
       ...{ name, bytes: Buffer.from(bytes), written: Buffer.alloc(bytes.length, 1) },
-      ...{ closed: false, interrupted: false, users: 0, turn: 0, owner: undefined },
+      ...{
+        closed: false,
+        interrupted: false,
+        removed: false,
+        over: false,
+        users: 0,
+        turn: 0,
+        owner: undefined,
+      },
     };
     this.#under.set(name, one);
     return one;
   }
 
+  /** What another handle has closed is a version, and what follows alters that. False: it came to nothing. */
+  #settle(open: Extract<Open, { kind: "write" }>): boolean {
+    const { one } = open;
+    if (one === undefined || !one.over || one.turn !== open.turn) return true;
+    if (one.removed) return false;
+    open.one = undefined;
+    open.wrote = false;
+    open.name = one.name;
+    open.base = this.#versions.get(one.name);
+    return true;
+  }
+
   #begun(who: number, open: Extract<Open, { kind: "write" }>): Under | undefined {
+    if (!this.#settle(open)) return undefined;
     if (open.one !== undefined) return open.one.turn === open.turn ? open.one : undefined;
     const one = this.#begin(open.name, open.base ?? NOTHING);
     this.#take(who, open, one);

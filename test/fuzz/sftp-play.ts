@@ -133,9 +133,9 @@ function foretold(model: Model, one: Done, number: number): Heard | number {
     case "setSize":
       return model.setSize(one.who, one.name, one.size);
     case "remove":
-      return model.remove(one.name);
+      return model.remove(one.who, one.name);
     case "rename":
-      return model.rename(one.name, one.to, one.replace);
+      return model.rename(one.who, one.name, one.to, one.replace);
     case "stat":
       return model.stat(one.name);
   }

@@ -164,8 +164,9 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
           const folder = `/model/${runs}`;
           const model = await play(given, folder, connections);
           for (const each of NAMES) {
-            model.remove(each);
-            await first.remove(`${folder}/${each}`).catch(() => {});
+            const heard = model.remove(-1, each);
+            const words = await first.remove(`${folder}/${each}`).catch((error: Error) => error.message);
+            expect(/^removed /.test(words), `${each}: ${words}`).toBe(heard === "removed");
           }
           logs.push({ folder: folder.slice("/model/".length), log: model.log });
         }),

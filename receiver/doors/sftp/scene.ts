@@ -55,7 +55,7 @@ export class SftpScene {
           .catch((error: unknown) => void this.faults.push(error))
           .finally(end);
       },
-      cut: end,
+      ...{ cut: end, drop: end },
     });
     const ended = new Promise<void>((resolve) => ours.once("close", () => resolve()));
     const session = new SftpSession(ours, ended);

@@ -99,7 +99,7 @@ const lost = () => refuse.failure("a later session of this account has gone on w
 class Writing implements Handle {
   readonly what = "file to write";
   readonly #visit: Visit;
-  readonly #target: Target;
+  #target: Target;
   readonly #append: boolean;
   readonly #release: () => void;
   #base: FileNode | undefined;
@@ -143,6 +143,8 @@ class Writing implements Handle {
     this.#wrote = false;
     const { rooms, view } = this.#visit;
     const { source, pathEncoded } = one.at;
+    // It may have been renamed meanwhile.
+    this.#target = { source, path: decodePath(pathEncoded), pathEncoded };
     const found = await rooms.trees.now.find(view, source, pathEncoded);
     this.#base = found?.kind === "file" ? found : undefined;
   }
@@ -214,7 +216,7 @@ class Writing implements Handle {
   async abandon(): Promise<void> {
     try {
       const one = this.#one;
-      if (one === undefined || this.#isLost()) return;
+      if (one === undefined || one.ending !== undefined || this.#isLost()) return;
       one.users -= 1;
       if (one.users > 0) return;
       if ((one.size === 0 && !one.closed) || one.failure !== undefined) {
