@@ -84,6 +84,14 @@ describe("the .deb on Debian 13 with systemd", () => {
     }
   });
 
+  test("the receiver takes SFTP, with the native crypto that its package brings", async () => {
+    const said = await box.ok("journalctl -u tributary-receiver --no-pager -o cat");
+    expect(said).toContain("sftp: 127.0.0.1:2222");
+    expect(said).not.toContain("without its native crypto");
+    expect(await box.ok("bash -c 'head -n 1 < /dev/tcp/127.0.0.1/2222'")).toMatch(/^SSH-2\.0-Tributary/);
+    expect(await box.ok("tributary-receiver sftp host-key")).toMatch(/ssh-ed25519 SHA256:/);
+  });
+
   test.for<[string, string, RegExp]>([
     [
       "a folder that does not exist",
