@@ -24,7 +24,9 @@ export async function startClient(
   const box = await startBox(tree);
   for (const file of [receiverDeb, ...files]) await box.bring(file);
   await box.ok(`dpkg -i ${receiverDeb.split("/").at(-1)}`);
-  await box.ok(`printf 'listen: { ingest: "127.0.0.1:8443", sftp: "127.0.0.1:2222" }\\n' > /etc/tributary-receiver/receiver.yaml`);
+  await box.ok(
+    `printf 'listen: { ingest: "127.0.0.1:8443", sftp: "127.0.0.1:2222" }\\n' > /etc/tributary-receiver/receiver.yaml`,
+  );
   const client: Client = {
     box,
     invitation: async () => (await box.ok("tributary-receiver agent invite --client acme")).trim(),
