@@ -109,7 +109,8 @@ async function openLake(site: Site, lake: ReceiverSettings["lake"], owner: LakeO
   switch (lake.kind) {
     case "directory": {
       const { openDirectoryLake } = await import("./lake/directory.ts");
-      return await openDirectoryLake({ root: resolve(site.data, lake.path ?? "lake"), ...owner });
+      const root = resolve(site.data, lake.path ?? "lake");
+      return await openDirectoryLake({ root, receiver: resolve(site.data), ...owner });
     }
     case "s3": {
       const { endpoint, accessKeyId, secretAccessKey, bucket, prefix, region, forcePathStyle } = lake;

@@ -33,7 +33,7 @@ async function fresh(): Promise<LakeUnderTest> {
     leftovers: async () => {
       await lake.check();
       return (await readdir(join(root, ".staging"), { recursive: true })).filter((name) =>
-        /\/\d+$|^unfinished\/./.test(name),
+        /\/\d+$|^unfinished\/.+\/./.test(name),
       ).length;
     },
   };
@@ -43,6 +43,20 @@ lakeContract("directory", fresh);
 unfinishedContract("directory", fresh);
 
 describe("a directory lake", () => {
+  test("of two receivers that share it, none takes over what the other has under way", async () => {
+    const root = await freshRoot();
+    const [one, other] = [
+      await openDirectoryLake({ root, site, receiver: "/data/one" }),
+      await openDirectoryLake({ root, site, receiver: "/data/other" }),
+    ];
+    const file = one.unfinished(() => "of one");
+    await file.write(Buffer.alloc(600_000, 1), 0);
+    await file.keep();
+    expect(await Array.fromAsync(other.kept())).toEqual([]);
+    expect((await Array.fromAsync(one.kept())).map(({ note }) => note)).toEqual(["of one"]);
+    expect((await file.finish()).size).toBe(600_000);
+  });
+
   test("refuses a second host, and another site, and says what to do", async () => {
     const root = await freshRoot();
     await openDirectoryLake({ root, site, host: "one" });

@@ -2,6 +2,7 @@
  * A lake in a folder of one host, the embedded default. Objects are the files below the root; `.staging/` holds what
  * is not published yet, on the same file system, so that publishing is a rename (see `directory-tree.ts`).
  */
+import { hash } from "node:crypto";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
@@ -24,6 +25,8 @@ export interface DirectoryLakeOptions extends LakeOwner {
   readonly root: string;
   /** What names this host; default: the machine's id, or its name. */
   readonly host?: string;
+  /** What names this receiver among those of the host that share the lake: its data folder. */
+  readonly receiver?: string;
   readonly disk?: Disk;
 }
 
@@ -45,7 +48,7 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
   return {
     id,
     ...directoryParts(tree, staging, startFollower(), disk),
-    ...openUnfinished(join(root, ".staging", "unfinished"), staging, disk, guard.require),
+    ...openUnfinished(unfinishedFolder(root, options.receiver), staging, disk, guard.require),
 
     stage: (body) => staging.stage(body),
 
@@ -137,6 +140,11 @@ export async function openDirectoryLake(options: DirectoryLakeOptions): Promise<
 
     relieve: async () => 0,
   };
+}
+
+/** Of this receiver alone: at its start it takes over all that lies there, which others may be writing to now. */
+function unfinishedFolder(root: string, receiver = ""): string {
+  return join(root, ".staging", "unfinished", hash("sha256", receiver).slice(0, 16));
 }
 
 async function publish(

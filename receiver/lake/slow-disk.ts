@@ -7,7 +7,7 @@ export function slowlyWriting(ms: () => number): Disk {
     ...realDisk,
     async open(...args) {
       const handle = await realDisk.open(...args);
-      if (!/\/unfinished\/[0-9a-f-]+$/.test(String(args[0]))) return handle;
+      if (!/\/unfinished\/[0-9a-f]+\/[0-9a-f-]+$/.test(String(args[0]))) return handle;
       const write = handle.write.bind(handle) as (...given: unknown[]) => Promise<unknown>;
       return Object.assign(handle, {
         write: async (...given: unknown[]) => {

@@ -104,13 +104,16 @@ export class Model {
     if (open === undefined) return "refused";
     if (open.kind === "look" && this.#under.get(open.one.name) !== open.one) return "refused";
     const bytes =
-      open.kind === "version"
-        ? open.bytes
-        : open.kind === "look"
-          ? open.one.bytes
-          : this.#begun(who, open)?.bytes;
+      open.kind === "version" ? open.bytes : open.kind === "look" ? open.one.bytes : this.#seenBy(open);
     if (bytes === undefined) return "refused";
     return at >= bytes.length ? "end" : { bytes: bytes.subarray(at, at + length).toString("hex") };
+  }
+
+  /** Nothing is begun by reading. */
+  #seenBy(open: Extract<Open, { kind: "write" }>): Buffer | undefined {
+    if (!this.#settle(open)) return undefined;
+    if (open.one === undefined) return open.base ?? NOTHING;
+    return open.one.turn === open.turn ? open.one.bytes : undefined;
   }
 
   resize(who: number, handle: number, size: number): Heard {

@@ -78,26 +78,27 @@ export function receive(parts: SshParts, connection: Connection, guest: Guest, p
       socket.destroy();
       return;
     }
-    const { user, principal } = account;
-    const [client = ""] = principal.clients;
-    parts.report({ kind: "SftpLoggedIn", address, user, account: principal.id, client, method, program });
-    parts.login.loggedIn(account, address).catch((error: unknown) => {
-      parts.report({ kind: "SftpFailed", address, error });
-    });
     try {
-      welcome(parts, connection, guest, account, program, fail);
+      welcome(parts, connection, guest, { account, method, program }, fail);
     } catch (error) {
       fail(error);
     }
   });
 }
 
+/** Somebody who has logged in, and how. */
+interface Known {
+  readonly account: Account;
+  readonly method: string;
+  /** What the client calls itself. */
+  readonly program: string;
+}
+
 function welcome(
   parts: SshParts,
   connection: Connection,
   { socket, valve }: Guest,
-  account: Account,
-  program: string,
+  { account, method, program }: Known,
   fail: (error: unknown) => void,
 ): void {
   const address = socket.remoteAddress ?? "";
@@ -132,11 +133,17 @@ function welcome(
       socket.destroy();
     },
   });
+  const { user, principal } = account;
+  const [client = ""] = principal.clients;
+  parts.report({ kind: "SftpLoggedIn", address, user, account: principal.id, client, method, program });
+  parts.login.loggedIn(account, address).catch((error: unknown) => {
+    parts.report({ kind: "SftpFailed", address, error });
+  });
   socket.once("close", () => {
     clearTimeout(unused);
     leaving.abort();
     leave();
-    parts.report({ kind: "SftpEnded", address, user: account.user, why });
+    parts.report({ kind: "SftpEnded", address, user, why });
   });
   connection.on("session", (accept, reject) => {
     opened += 1;

@@ -1,12 +1,13 @@
 /** A version that an SFTP client has open to read: clients ask for one piece after the other, so one stream gives many. */
 import type { Readable } from "node:stream";
+import type { Lake } from "../../lake/lake.ts";
 import { attributesOf, type Look } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import { refuse } from "./refusal.ts";
 import { type Attributes, LIMITS } from "./wire.ts";
 
 /** Bytes from here to the end; undefined: they are not there. */
-export type ReadFrom = (start: number) => Promise<Readable | undefined>;
+type ReadFrom = (start: number) => Promise<Readable | undefined>;
 
 export class Reading implements Handle {
   readonly what = "file to read";
@@ -87,6 +88,10 @@ export class Reading implements Handle {
     this.#chunks = undefined;
     this.#rest = Buffer.alloc(0);
   }
+}
+
+export function readVersion(lake: Pick<Lake, "read">, look: Look, key: string): Reading {
+  return new Reading(look, (start) => lake.read(key, { start, end: look.size - 1 }));
 }
 
 /** A short text that is made for whoever asks. */

@@ -15,7 +15,7 @@ import { OpenFolder } from "./folder.ts";
 import type { Handle, Handles } from "./handles.ts";
 import { listed } from "./listing.ts";
 import { absolute, type Place, placeOf } from "./place.ts";
-import { Reading, ReadingText } from "./reading.ts";
+import { ReadingText, readVersion } from "./reading.ts";
 import { ReadingUnfinished } from "./reading-unfinished.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, seen, targetOf, whereabouts } from "./sight.ts";
@@ -176,7 +176,7 @@ async function openInArea(
   if (found.kind === "folder") throw refuse.failure(`${shown(path)} is a folder`);
   return found.kind === "text"
     ? new ReadingText(found.look, found.bytes)
-    : readVersion(visit, found.look, found.key);
+    : readVersion(visit.rooms.lake, found.look, found.key);
 }
 
 async function openForReading(visit: Visit, place: Place, path: Buffer): Promise<Handle> {
@@ -185,11 +185,7 @@ async function openForReading(visit: Visit, place: Place, path: Buffer): Promise
   if (found.kind === "folder") throw refuse.failure(`${shown(path)} is a folder`);
   if (!mayRead(visit)) throw refuse.denied("forbidden: this account may write, not read");
   if (found.kind === "unfinished") return new ReadingUnfinished(visit, found.target, found.one);
-  return readVersion(visit, lookOf(visit, found), found.node.key);
-}
-
-function readVersion({ rooms }: Visit, look: ReturnType<typeof lookOf>, key: string): Handle {
-  return new Reading(look, (start) => rooms.lake.read(key, { start, end: look.size - 1 }));
+  return readVersion(visit.rooms.lake, lookOf(visit, found), found.node.key);
 }
 
 async function openForWriting(visit: Visit, place: Place, path: Buffer, flags: number): Promise<Handle> {

@@ -9,6 +9,7 @@ import type { FileNode } from "../../tree/tree.ts";
 import { attributesOf, type Look, timeOf } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import { lastSegment } from "./place.ts";
+import { type Reading, readVersion } from "./reading.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, type Target, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
@@ -104,6 +105,7 @@ class Writing implements Handle {
   readonly #release: () => void;
   #base: FileNode | undefined;
   #one: Piecemeal | undefined;
+  #reading: Reading | undefined;
   /** Something of it came through this handle. */
   #wrote = false;
   #turn = 0;
@@ -156,9 +158,26 @@ class Writing implements Handle {
 
   async read(offset: number, length: number): Promise<Buffer> {
     if (!mayRead(this.#visit)) throw refuse.denied("this account may not read");
-    const one = await this.#begun();
+    await this.#settle();
+    if (this.#isLost()) throw lost();
+    const one = this.#one;
+    if (one === undefined) return await this.#readBase(offset, length);
     if (offset >= one.size) throw refuse.end();
     return await one.read(offset, length);
+  }
+
+  /** While nothing is altered, the version is read where it lies. */
+  async #readBase(offset: number, length: number): Promise<Buffer> {
+    const base = this.#base;
+    if (base === undefined) throw refuse.end();
+    this.#reading ??= readVersion(this.#visit.rooms.lake, this.#look(), base.key);
+    return await this.#reading.read(offset, length);
+  }
+
+  async #endReading(): Promise<void> {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    await reading?.abandon();
   }
 
   async write(bytes: Buffer, offset: number): Promise<void> {
@@ -209,6 +228,7 @@ class Writing implements Handle {
         this.#visit.rooms.refused.add(whereabouts(this.#visit, this.#target), error);
       throw error;
     } finally {
+      await this.#endReading();
       this.#release();
     }
   }
@@ -230,6 +250,7 @@ class Writing implements Handle {
     } catch {
       // Nobody is there to be told; what is not kept is sent again.
     } finally {
+      await this.#endReading();
       this.#release();
     }
   }
@@ -272,6 +293,7 @@ class Writing implements Handle {
       ? begin(this.#visit, this.#target)
       : prepareAs(this.#visit, this.#target, this.#base));
     this.#take(one);
+    await this.#endReading();
     if (this.#base !== undefined) await this.#visit.rooms.unfinished.show(one);
     return one;
   }
