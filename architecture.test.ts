@@ -128,6 +128,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/openapi",
   ],
   "receiver/serve.ts": ["receiver/app.ts", "receiver/doors", "receiver/config.ts"],
+  "receiver/sftp.ts": ["receiver/*"],
   "receiver/run.ts": ["receiver/*"],
   "receiver/main.ts": ["receiver/*"],
 };

@@ -37,7 +37,8 @@ import { Guesses } from "./limits/guesses.ts";
 import { memoryCounts } from "./limits/memory.ts";
 import { postgresCounts } from "./limits/postgres.ts";
 import { createLog } from "./log.ts";
-import { type ListenSftp, type RunningReceiver, runReceiver } from "./run.ts";
+import { type RunningReceiver, runReceiver } from "./run.ts";
+import type { SftpCarrier } from "./sftp.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { allowedOf } from "./webhooks/address.ts";
@@ -198,13 +199,18 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
       send: openSend(site),
       openSecret: ({ id, secret }) => siteKeys.openSecret(secret, ownerOf(id)),
     },
-    sftp: await openSftp(site),
+    sftp: await openSsh(site),
     log: createLog(settings.log),
   });
 }
 
 /** The SSH library is loaded where somebody is to come by SFTP. */
-async function openSftp({ data, settings, database: { db }, siteKeys }: OpenSite) {
+async function openSsh({
+  data,
+  settings,
+  database: { db },
+  siteKeys,
+}: OpenSite): Promise<SftpCarrier | undefined> {
   const { listen, sftp } = settings;
   const at = listen.sftp;
   if (at === undefined) return undefined;
@@ -219,7 +225,7 @@ async function openSftp({ data, settings, database: { db }, siteKeys }: OpenSite
     perPlace: new Guesses(undefined, MOST_GUESSES_OF_A_PLACE),
   });
   return {
-    listen: (enter: Parameters<ListenSftp>[0], report: Parameters<ListenSftp>[1]) =>
+    listen: (enter, report) =>
       listenSsh(
         {
           ...{ library, hostKeys, login, enter, report },

@@ -20,7 +20,8 @@ import { openSqlite } from "./ledger/sqlite.ts";
 import type { Counts } from "./limits/counts.ts";
 import { memoryCounts } from "./limits/memory.ts";
 import { conform } from "./openapi/conform.ts";
-import { type ListenSftp, type RunningReceiver, runReceiver } from "./run.ts";
+import { type RunningReceiver, runReceiver } from "./run.ts";
+import type { SftpCarrier } from "./sftp.ts";
 import { ownerOf, type Send } from "./webhooks/webhook.ts";
 
 /** A gate whose bearer texts are names; whoever is not named is nobody. */
@@ -111,7 +112,7 @@ export interface RigOptions {
   /** What carries webhooks. */
   readonly send?: Send;
   /** Opens the SFTP door; see `doors/sftp/scene.ts`. */
-  readonly sftp?: { readonly listen: ListenSftp };
+  readonly sftp?: SftpCarrier;
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {

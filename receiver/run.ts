@@ -11,23 +11,16 @@ import type { Address, ReceiverSettings } from "./config.ts";
 import { LimitedAdmission } from "./doors/admission.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
-import { sftpDoor } from "./doors/sftp/door.ts";
-import type { SftpFact } from "./doors/sftp/facts.ts";
-import type { SshListening } from "./doors/sftp/ssh.ts";
-import { temporaryNames } from "./doors/sftp/temporary.ts";
-import type { Visitor } from "./doors/sftp/visitor.ts";
 import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
 import type { SiteKeys } from "./identity/keys.ts";
 import type { Gate } from "./identity/principal.ts";
-import { listAccounts } from "./identity/sftp-accounts.ts";
 import { Committer } from "./ingest/committer.ts";
 import type { Fact } from "./ingest/facts.ts";
 import { Files } from "./ingest/files.ts";
 import { inspecting, uninspected } from "./ingest/inspecting.ts";
 import { type Allowance, type AllowanceOf, Room } from "./ingest/room.ts";
 import { type Swept, sweep } from "./ingest/sweep.ts";
-import { UnfinishedUploads } from "./ingest/unfinished.ts";
 import { UploadRows } from "./ingest/upload-rows.ts";
 import { PartUploads } from "./ingest/uploads.ts";
 import type { Inspector } from "./inspection/inspection.ts";
@@ -43,14 +36,13 @@ import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { RequestLimits } from "./limits/requests.ts";
 import { UploadLimits } from "./limits/uploads.ts";
-import { logFact, logProblem, logSftp } from "./log.ts";
+import { logFact, logProblem } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Listening, listen } from "./serve.ts";
+import { openSftp, type SftpCarrier } from "./sftp.ts";
 import { requireNewestCovered } from "./tail/coverage.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { Tail } from "./tail/tail.ts";
-import { openTrees } from "./tree/open.ts";
-import type { Trees } from "./tree/tree.ts";
 import { VERSION } from "./version.ts";
 import type { WebhookFact } from "./webhooks/facts.ts";
 import { WebhookRows } from "./webhooks/rows.ts";
@@ -71,17 +63,11 @@ export interface ReceiverParts {
   /** Enroll, heartbeat and the packages. */
   readonly doors: readonly Hono<DoorEnv>[];
   /** What carries SFTP, where it is listened for. */
-  readonly sftp?: { readonly listen: ListenSftp } | undefined;
+  readonly sftp?: SftpCarrier | undefined;
   /** What carries webhooks, and what opens their secrets. */
   readonly webhooks: { readonly send: Send } & Pick<WebhooksParts, "openSecret">;
   readonly log: Logger;
 }
-
-/** Takes connections and calls the door for each login. */
-export type ListenSftp = (
-  enter: (visitor: Visitor) => () => void,
-  report: (fact: SftpFact) => void,
-) => Promise<SshListening>;
 
 export interface RunningReceiver {
   /** The ingest listener's address, with the port that was really taken. */
@@ -95,7 +81,6 @@ export interface RunningReceiver {
 
 const CATCH_UP_EVERY_MS = 10_000;
 const LEFT_BEHIND_MS = 30_000;
-const TREES_EVERY_MS = 30_000;
 const PACE_WINDOW_MS = 30_000;
 const STREAM_HEARTBEAT_MS = 15_000;
 const STREAM_PATIENCE_MS = 60_000;
@@ -111,7 +96,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
   const tail = new Tail(history);
   const metrics = createMetrics(
-    () => places.taken + sftpPlaces.taken,
+    () => places.taken + sftp.taken(),
     () => listWebhooks(database.db),
     () => heldSum(database.db),
   );
@@ -137,12 +122,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     ...common,
     ...{ history, quarantine, rows, abandonedAfter: settings.sweep.uploads },
   });
-  const unfinished = new UnfinishedUploads({
-    ...{ lake, room, inspecting: common.inspecting, files: ingest, now: Date.now },
-    abandonedAfter: settings.sweep.uploads,
-  });
   const places = new Places(settings.limits.concurrent);
-  const sftpPlaces = new Places(settings.limits.concurrent);
   const { idle, minRate } = settings.limits;
   const limited = { defaults: settings.limits, report: metrics.limited };
   const uploadLimits = new UploadLimits(parts.counts);
@@ -153,6 +133,13 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     requests,
     guesses: new Guesses(),
     trustProxy: settings.trustProxy,
+  });
+
+  const sftp = openSftp({
+    ...{ settings, database, lake, gate, ingest, history, room, log, requests, uploadLimits, metrics },
+    inspecting: common.inspecting,
+    carrier: parts.sftp,
+    stopping: stopping.signal,
   });
 
   if (database.oneReceiver) await rows.reopen();
@@ -194,35 +181,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     },
     reportRequest: metrics.request,
   });
-  // Also where nobody listens for SFTP any more: what was left is taken away one day.
-  const waiting = await unfinished.goOn();
-  if (waiting > 0) log.info({ files: waiting }, "files of SFTP senders wait to be gone on with");
-  const reportSftp = (fact: SftpFact): void => {
-    metrics.sftp(fact);
-    logSftp(log, fact);
-  };
-  const trees = openTrees(database.db);
-  const sftp = await parts.sftp?.listen(
-    sftpDoor({
-      gate,
-      rooms: {
-        ...{ ingest, unfinished, history, lake, trees, now: Date.now },
-        isTemporary: temporaryNames(settings.sftp.temporary),
-      },
-      // Of their own: files that stay open for long must not take the places of requests that are short.
-      places: new UploadPlaces({ ...limited, places: sftpPlaces, uploads: uploadLimits }),
-      mostUploads: settings.sftp.uploads,
-      requests,
-      defaults: settings.limits,
-      mostHandles: settings.sftp.handles,
-      idle: settings.sftp.idle,
-      stopping: stopping.signal,
-      report: reportSftp,
-      reportLimited: metrics.limited,
-      reportProblem: metrics.problem,
-    }),
-    reportSftp,
-  );
+  await sftp.listen();
   const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal);
   const doSweep = async (): Promise<Swept> =>
     await sweep({
@@ -256,35 +215,23 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       manifest.catchUp(LEFT_BEHIND_MS, stopping.signal),
     ),
     every(settings.sweep.every, log, "sweeping", doSweep),
-    // The first look at a long history takes minutes: nobody who lists a folder shall wait for it.
-    ...(sftp === undefined
-      ? []
-      : [
-          every(
-            TREES_EVERY_MS,
-            log,
-            "following the ledger for SFTP",
-            () => catchUpTrees(database, trees, stopping.signal),
-            true,
-          ),
-        ]),
-    every(settings.sweep.every, log, "sweeping what SFTP senders left", () => unfinished.sweep()),
+    ...sftp.chores().map(({ ms, what, work, atOnce }) => every(ms, log, what, work, atOnce)),
   ];
   return {
     url: listening.url,
-    sftpPort: sftp?.port,
+    sftpPort: sftp.port(),
     sweep: doSweep,
     async stop() {
       const until = performance.now() + settings.stopWithin;
       stopping.abort();
       for (const loop of loops) loop.end();
       const webhooksEnd = webhooks.stop();
-      await Promise.all([listening.stop(settings.stopWithin), sftp?.stop(settings.stopWithin)]);
+      await Promise.all([listening.stop(settings.stopWithin), sftp.stop(settings.stopWithin)]);
       const finish = async (): Promise<void> => {
         await webhooksEnd;
         await Promise.all(loops.map((loop) => loop.idle()));
         await uploadLimits.close();
-        await unfinished.keepAll();
+        await sftp.keep();
         await committer.idle();
         await manifest.flush();
       };
@@ -336,20 +283,6 @@ function allowanceOf(
       usedStored: (state?.storedBytes ?? 0) + arrived,
     };
   };
-}
-
-/** Of all clients that have somebody who may come by SFTP. */
-async function catchUpTrees(
-  database: LedgerDatabase,
-  trees: Pick<Trees, "catchUp">,
-  stopping: AbortSignal,
-): Promise<void> {
-  const accounts = await listAccounts(database.db);
-  const clients = new Set(accounts.flatMap(({ client, revokedAt }) => (revokedAt === null ? [client] : [])));
-  for (const client of clients) {
-    if (stopping.aborted) return;
-    await trees.catchUp(client, stopping);
-  }
 }
 
 async function suspendedAmong(

@@ -20,17 +20,8 @@ import { ReadingUnfinished } from "./reading-unfinished.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, seen, targetOf, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
-import {
-  attributesAnswer,
-  dataHead,
-  handleAnswer,
-  limitsAnswer,
-  nameAnswer,
-  OPEN,
-  type Request,
-  STATUS,
-  type Status,
-} from "./wire.ts";
+import { OPEN, type Request, STATUS, type Status } from "./wire.ts";
+import { attributesAnswer, dataHead, handleAnswer, limitsAnswer, nameAnswer } from "./wire-answers.ts";
 import { openToWrite } from "./writing.ts";
 
 export type Obeyed =

@@ -3,7 +3,7 @@ import { duplexPair } from "node:stream";
 import { SftpSession } from "@tributary/test/site/sftp.ts";
 import type { Account } from "../../identity/account.ts";
 import type { Act } from "../../identity/principal.ts";
-import type { ListenSftp } from "../../run.ts";
+import type { SftpCarrier } from "../../sftp.ts";
 import type { SftpFact } from "./facts.ts";
 import type { Visitor } from "./visitor.ts";
 
@@ -18,7 +18,7 @@ export class SftpScene {
   readonly faults: unknown[] = [];
   #enter: ((visitor: Visitor) => () => void) | undefined;
 
-  readonly listen: ListenSftp = async (enter, report) => {
+  readonly listen: SftpCarrier["listen"] = async (enter, report) => {
     this.#enter = enter;
     void report;
     return { port: 0, stop: async () => {} };

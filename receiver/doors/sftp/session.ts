@@ -15,15 +15,9 @@ import { done, type Packet, Packets } from "./packets.ts";
 import { refusalOf } from "./refusal.ts";
 import { type Obeyed, obey } from "./requests.ts";
 import type { Visit } from "./visit.ts";
-import {
-  MalformedPacket,
-  REQUEST,
-  type Request,
-  readRequest,
-  STATUS,
-  statusAnswer,
-  versionAnswer,
-} from "./wire.ts";
+import { MalformedPacket, REQUEST, type Request, STATUS } from "./wire.ts";
+import { statusAnswer, versionAnswer } from "./wire-answers.ts";
+import { readRequest } from "./wire-requests.ts";
 
 export interface SessionParts {
   readonly visit: Visit;

@@ -1,19 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { MalformedPacket, REQUEST, type Request, STATUS } from "./wire.ts";
 import {
   attributesAnswer,
   dataHead,
   handleAnswer,
   limitsAnswer,
-  MalformedPacket,
   nameAnswer,
-  REQUEST,
-  type Request,
-  readRequest,
-  STATUS,
   statusAnswer,
   versionAnswer,
-} from "./wire.ts";
+} from "./wire-answers.ts";
+import { readRequest } from "./wire-requests.ts";
 
 const uint32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4);
