@@ -89,7 +89,9 @@ describe("the .deb on Debian 13 with systemd", () => {
     expect(said).toContain("sftp: 127.0.0.1:2222");
     expect(said).not.toContain("without its native crypto");
     expect(await box.ok("bash -c 'head -n 1 < /dev/tcp/127.0.0.1/2222'")).toMatch(/^SSH-2\.0-Tributary/);
-    expect(await box.ok("tributary-receiver sftp host-key")).toMatch(/ssh-ed25519 SHA256:/);
+    expect(await box.ok("tributary-receiver sftp host-key")).toMatch(
+      /^\[127\.0\.0\.1\]:2222 ssh-ed25519 AAAA\S+\n/,
+    );
   });
 
   test.for<[string, string, RegExp]>([
