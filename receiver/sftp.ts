@@ -62,6 +62,7 @@ export function openSftp(parts: SftpParts) {
   const unfinished = new UnfinishedUploads({
     ...{ lake, room, inspecting, files: ingest, now: Date.now },
     abandonedAfter: settings.sweep.uploads,
+    most: settings.sftp.waiting,
   });
   const trees = openTrees(database.db);
   // Of their own: files that stay open for long must not take the places of requests that are short.

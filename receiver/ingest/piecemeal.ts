@@ -121,7 +121,10 @@ export class Piecemeal {
 
   /** On the disk when it resolves, so that it may be gone on with after whatever happens. */
   async keep(): Promise<void> {
-    await this.#inTurn(() => this.#file.keep());
+    await this.#inTurn(async () => {
+      await this.#file.keep();
+      this.#claim.landed();
+    });
   }
 
   /** Where it is found, if anywhere, is another than it was. */

@@ -84,6 +84,20 @@ test("what never came is room again at once", async () => {
   await expect(room.claim(acme, 9 * MIB)).resolves.toBeDefined();
 });
 
+test("what lies on the disk while its claim lasts counts once", async () => {
+  const { room, scene } = openRoom(11 * MIB);
+  const claim = await room.claim(acme, undefined);
+  await claim.arrived(8 * MIB);
+  claim.landed();
+  scene.bodies = 3 * MIB;
+  scene.age = 1000;
+  await expect(room.check(acme, 2 * MIB)).resolves.toBeUndefined();
+  claim.release();
+  scene.age = 2000;
+  await expect(room.check(acme, 2 * MIB)).resolves.toBeUndefined();
+  await expect(room.check(acme, 3 * MIB)).rejects.toMatchObject({ code: "disk-reserve" });
+});
+
 test("512 bodies of unknown length take no more than there is, piece by piece", async () => {
   const { room } = openRoom(5 * MIB);
   const claims = await Promise.all(Array.from({ length: 512 }, () => room.claim(acme, undefined)));

@@ -49,6 +49,8 @@ export interface Disks {
 export interface Claim {
   /** Counts bytes as they arrive; throws `quota-file`, `quota-day`, `quota-stored` or `disk-reserve`. */
   arrived(bytes: number): Promise<void>;
+  /** All that arrived is on the disk, as whoever looks at the disk sees. */
+  landed(): void;
   /** From now on the ledger counts them against the quota: here they count until it is next asked. */
   recorded(): void;
   release(): void;
@@ -141,6 +143,7 @@ export class Room {
         if (total > granted) await grow(total - granted, total - granted, total);
         if (total - IN_MEMORY > onDisk) seen(total - IN_MEMORY - onDisk);
       },
+      landed: () => seen(Math.min(total, granted) - onDisk),
       recorded: () => {
         for (const account of accounts) account.gauge.add(unrecorded);
         settleQuota();

@@ -3,6 +3,7 @@
  * renamed, and one day whole. Only `commit` makes a version of one. They lie at this receiver alone; what is left by a
  * sender who went away waits for it as long as an upload does.
  */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { UnfinishedLake } from "../lake/lake.ts";
 import type { Files } from "./files.ts";
@@ -21,11 +22,17 @@ export interface UnfinishedParts {
   readonly now: () => number;
   /** Age in ms of what nobody came back for. */
   readonly abandonedAfter: number;
+  /** So many of one bearer may be under way or wait. */
+  readonly most: number;
 }
 
 export class UnfinishedUploads {
   readonly parts: UnfinishedParts;
   readonly #of = new Map<string, Map<string, Piecemeal>>();
+  readonly #counts = new Map<string, number>();
+  /** With nobody at them: how much of each is in memory, the one that was left first in front. */
+  readonly #left = new Map<Piecemeal, number>();
+  #leftInMemory = 0;
 
   constructor(parts: UnfinishedParts) {
     this.parts = parts;
@@ -41,6 +48,7 @@ export class UnfinishedUploads {
   /** One that nobody finds before it is shown. */
   async prepare(principal: Principal, at: Omit<Whereabouts, "bearer">): Promise<Piecemeal> {
     const { lake, room, inspecting, now } = this.parts;
+    this.#requirePlace({ ...at, bearer: principal.id });
     await inspecting.ready(undefined);
     const claim = await room.claim({ client: at.client, principal }, undefined);
     return new Piecemeal(
@@ -78,20 +86,16 @@ export class UnfinishedUploads {
       await one.discard();
       return;
     }
-    let inMemory = 0;
-    const idle: Piecemeal[] = [];
-    for (const group of this.#of.values())
-      for (const other of group.values()) {
-        if (other.users > 0 || other.inMemory === 0) continue;
-        inMemory += other.inMemory;
-        idle.push(other);
-      }
-    if (!one.closed && one.users === 0) await one.keep();
-    for (const other of idle) {
-      if (inMemory <= MOST_IN_MEMORY) break;
-      inMemory -= other.inMemory;
-      // Its own sender learns of it, not the one who happens to leave now.
-      await other.keep().catch(() => {});
+    if (one.users > 0) return;
+    if (!one.closed) return await one.keep();
+    this.#unlist(one);
+    this.#left.set(one, one.inMemory);
+    this.#leftInMemory += one.inMemory;
+    for (const other of this.#left.keys()) {
+      if (this.#leftInMemory <= MOST_IN_MEMORY) break;
+      this.#unlist(other);
+      // Who leaves now does not learn of another's fault: its own sender does.
+      if (other.users === 0) await other.keep().catch(() => {});
     }
   }
 
@@ -147,6 +151,28 @@ export class UnfinishedUploads {
     if (group?.get(one.at.pathEncoded) !== one) return;
     group.delete(one.at.pathEncoded);
     if (group.size === 0) this.#of.delete(groupOf(one.at));
+    this.#count(one.at.bearer, -1);
+    this.#unlist(one);
+  }
+
+  #requirePlace(at: Whereabouts): void {
+    const count = this.#counts.get(at.bearer) ?? 0;
+    if (count < this.parts.most || this.find(at) !== undefined) return;
+    throw new ProblemError(
+      "limit-concurrent",
+      `${count} files of this sender wait for the rest of them or for their last name, and more may not: finish, rename or remove some`,
+    );
+  }
+
+  #count(bearer: string, more: number): void {
+    const count = (this.#counts.get(bearer) ?? 0) + more;
+    if (count > 0) this.#counts.set(bearer, count);
+    else this.#counts.delete(bearer);
+  }
+
+  #unlist(one: Piecemeal): void {
+    this.#leftInMemory -= this.#left.get(one) ?? 0;
+    this.#left.delete(one);
   }
 
   async #put(one: Piecemeal): Promise<void> {
@@ -154,13 +180,20 @@ export class UnfinishedUploads {
     const group = this.#of.get(groupOf(one.at)) ?? new Map<string, Piecemeal>();
     group.set(one.at.pathEncoded, one);
     this.#of.set(groupOf(one.at), group);
+    if (before === undefined) this.#count(one.at.bearer, 1);
+    else this.#unlist(before);
     if (before === undefined || before === one) return;
     if (before.users === 0) await before.discard();
     else await before.noteAnew().catch(() => {});
   }
 }
 
-const NO_CLAIM: Claim = { arrived: async () => {}, recorded: () => {}, release: () => {} };
+const NO_CLAIM: Claim = {
+  arrived: async () => {},
+  landed: () => {},
+  recorded: () => {},
+  release: () => {},
+};
 
 /** Neither names of clients and sources nor ids have a blank. */
 const groupOf = ({ bearer, client, source }: Omit<Whereabouts, "pathEncoded">): string =>

@@ -52,3 +52,15 @@ test("a gap is named, and nothing else is one", () => {
   expect(extents.missing(31)).toEqual({ start: 30, end: 31 });
   expect(() => requireNothingMissing(extents.missing(30))).not.toThrow();
 });
+
+test("ten thousand pieces apart are kept, and no more; what fills a gap always is", () => {
+  const extents = new Extents();
+  for (let at = 0; at < 10_000; at += 1) extents.add(3 * at, 3 * at + 1);
+  expect(() => extents.add(30_000, 30_001)).toThrow(/apart in 10000 places, .*send it again in order/);
+  expect(() => extents.add(31, 32)).not.toThrow();
+  expect(extents.ranges).toHaveLength(10_000);
+  extents.add(1, 3);
+  expect(extents.ranges).toHaveLength(9999);
+  extents.add(30_000, 30_001);
+  expect(extents.missing(30_001)).toEqual({ start: 4, end: 6 });
+});

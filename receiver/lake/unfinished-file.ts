@@ -190,6 +190,7 @@ export class Unfinished implements UnfinishedFile {
 
   /** Anywhere but at the end. */
   async #writeApart(bytes: Uint8Array, position: number): Promise<void> {
+    this.#extents.add(position, position + bytes.length);
     this.#hash = undefined;
     await this.#spill();
     await this.#land();
@@ -199,7 +200,6 @@ export class Unfinished implements UnfinishedFile {
       await this.#disturb(position);
       await writeAll(await this.#open(), bytes, position);
     });
-    this.#extents.add(position, position + bytes.length);
     this.#size = Math.max(this.#size, position + bytes.length);
     this.#from = this.#size;
   }

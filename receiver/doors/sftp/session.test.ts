@@ -24,6 +24,7 @@ let scene: SftpScene;
 const rigs: Rig[] = [];
 
 interface Options {
+  readonly settings?: Record<string, unknown>;
   readonly wrap?: (lake: AnyLake) => AnyLake;
   readonly disk?: Disk;
 }
@@ -34,10 +35,10 @@ async function start(options: Options = {}): Promise<void> {
 }
 
 /** A receiver that finds what the last one left, as if that had been killed this moment. It has a ledger of its own. */
-async function startAgain({ wrap = (one) => one, disk }: Options = {}): Promise<void> {
+async function startAgain({ wrap = (one) => one, disk, settings = {} }: Options = {}): Promise<void> {
   lake = await openDirectoryLake({ root, site, ...(disk === undefined ? {} : { disk }) });
   scene = new SftpScene();
-  rig = await startRig({ sftp: scene, wrap: () => wrap(lake) });
+  rig = await startRig({ settings, sftp: scene, wrap: () => wrap(lake) });
   rigs.push(rig);
 }
 
@@ -286,4 +287,38 @@ test("two sessions under one temporary name: what is not kept is not closed with
   done(await b.ask(TYPE.close, string(second)));
   expect(await b.rename("/in/x.part", "/in/x")).toMatch(/^created /);
   expect(await toldOf("x")).toEqual(["1000b"]);
+});
+
+test("only so many files of an account wait for their last names, and it is told what to do", async () => {
+  await start({ settings: { sftp: { waiting: 3 } } });
+  const [a, b] = await pair();
+  for (const name of ["1", "2", "3"]) await a.put(`/in/${name}.part`, of(10, name));
+  const refused = /limit-concurrent: 3 files of this sender wait .*: finish, rename or remove some/;
+  await expect(b.open("/in/4.part")).rejects.toThrow(refused);
+  await expect(b.put("/in/5", of(10, "5"))).rejects.toThrow(refused);
+  // What takes nobody's place is welcome, and so is another account.
+  await b.put("/in/3.part", of(10, "4"));
+  await (await scene.session(scene.account("two"))).put("/in/6.part", of(10, "6"));
+  expect(await a.rename("/in/3.part", "/in/3")).toMatch(/^created /);
+  expect(await toldOf("3")).toEqual(["104"]);
+  await b.put("/in/5", of(10, "5"));
+  await b.remove("/in/1.part");
+  await b.put("/in/7.part", of(10, "7"));
+  await b.put("/in/8.part", of(10, "8"));
+  await expect(b.open("/in/9.part")).rejects.toThrow(refused);
+});
+
+test("what waits in memory is put down where it is much, the oldest first, and all of it is renamed", async () => {
+  await start();
+  const a = await scene.session(scene.account("one"));
+  const names = Array.from({ length: 200 }, (_, at) => `f${at}`);
+  for (const name of names) await a.put(`/in/${name}.part`, of(255 * 1024, "x"));
+  await startAgain();
+  const b = await scene.session(scene.account("one"));
+  const kept = (await b.list("/in")).map(({ name }) => String(name)).filter((name) => name.endsWith(".part"));
+  expect(kept.length).toBeGreaterThan(60);
+  expect(kept.length).toBeLessThan(100);
+  expect(kept).toContain("f0.part");
+  for (const name of kept)
+    expect(await b.rename(`/in/${name}`, `/in/${name.slice(0, -5)}`)).toMatch(/^created /);
 });
