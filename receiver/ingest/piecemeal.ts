@@ -52,7 +52,7 @@ export class Piecemeal {
   /** Its sender closed it, all of it written, and has written nothing since: only its name is not the last one yet. */
   closed = false;
   touchedAt: number;
-  /** Its sender was cut off, and nothing has come of it since: nobody has said that it is whole. */
+  /** Its sender was cut off, or lost it to a later session, and nobody goes on with it yet: nobody has said that it is whole. */
   interrupted = false;
   /** Handles that have it open, all of one session. */
   users = 0;
@@ -208,7 +208,6 @@ export class Piecemeal {
   async #change(work: () => Promise<void>): Promise<void> {
     await this.#inTurn(async () => {
       if (this.failure !== undefined) throw this.failure;
-      this.interrupted = false;
       this.touchedAt = this.#all.parts.now();
       try {
         if (this.closed) {

@@ -19,7 +19,7 @@ interface Under {
   bytes: Buffer;
   written: Buffer;
   closed: boolean;
-  /** Its session was cut, and nothing was written since. */
+  /** Its session was cut, or another took it over, and nothing was written since. */
   interrupted: boolean;
   /** Its own session removed it while it was open. */
   removed: boolean;
@@ -175,7 +175,6 @@ export class Model {
     const under = this.#under.get(name);
     const version = this.#versions.get(name);
     if (under !== undefined) {
-      under.interrupted = false;
       extend(under, size, true);
       return "ok";
     }
@@ -305,6 +304,7 @@ export class Model {
   /** The later one has it. */
   #take(who: number, open: Extract<Open, { kind: "write" }>, one: Under): void {
     if (one.owner !== who) {
+      if (one.owner !== undefined) one.interrupted = !one.closed;
       one.owner = who;
       one.turn += 1;
       one.users = 0;

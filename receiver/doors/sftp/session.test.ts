@@ -274,6 +274,25 @@ test("what was renamed has its new name after a kill", async () => {
   expect(await toldOf("y")).toEqual(["700000a"]);
 });
 
+for (const disk of [undefined, slowlyWriting(() => 150)])
+  test(`who takes over what another session still writes, and closes it, has not made it whole${disk === undefined ? "" : ", on a slow disk"}`, async () => {
+    await start(disk === undefined ? {} : { disk });
+    const [a, b] = await pair();
+    const first = await a.open("/in/x");
+    const writing = a.write(first, of(700_000, "a")).catch((error: unknown) => error);
+    if (disk === undefined) await writing;
+    // As lftp does whose line broke before the receiver knows of it: everything was sent, it believes.
+    const second = await b.open("/in/x", WRITE);
+    await expect(b.shut(second)).rejects.toThrow(/cut off after .* bytes, and nothing was written now/);
+    await writing;
+    await a.cut();
+    expect(await toldOf("x")).toEqual([]);
+    const third = await b.open("/in/x", WRITE);
+    await b.write(third, of(700_000, "a"));
+    expect(await b.shut(third)).toMatch(/^created /);
+    expect(await toldOf("x")).toEqual(["700000a"]);
+  });
+
 test("two sessions under one temporary name: what is not kept is not closed with OK, and none renames the other's", async () => {
   await start();
   const [a, b] = await pair();

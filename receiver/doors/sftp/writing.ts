@@ -123,6 +123,7 @@ class Writing implements Handle {
   #take(one: Piecemeal): void {
     this.#one = one;
     if (SESSIONS.get(one) !== this.#visit) {
+      if (SESSIONS.has(one)) one.interrupted = !one.closed;
       SESSIONS.set(one, this.#visit);
       one.turn += 1;
       one.users = 0;
@@ -182,17 +183,18 @@ class Writing implements Handle {
 
   async write(bytes: Buffer, offset: number): Promise<void> {
     const one = await this.#begun();
-    this.#wrote = true;
+    this.#goOn(one);
     await one.write(bytes, this.#append ? "end" : offset);
   }
 
   async set({ size, modified }: Attributes): Promise<void> {
     await this.#settle();
-    if (size !== undefined) this.#wrote = true;
-    if (size === 0 && this.#one === undefined) {
-      this.#base = undefined;
-      await this.#begun();
-    } else if (size !== undefined) await (await this.#begun()).resize(size);
+    if (size === 0 && this.#one === undefined) this.#base = undefined;
+    if (size !== undefined) {
+      const one = await this.#begun();
+      this.#goOn(one);
+      await one.resize(size);
+    }
     if (modified === undefined) return;
     const modifiedAt = timeOf(modified);
     if (this.#one !== undefined) {
@@ -296,6 +298,12 @@ class Writing implements Handle {
     await this.#endReading();
     if (this.#base !== undefined) await this.#visit.rooms.unfinished.show(one);
     return one;
+  }
+
+  /** What still comes of a session that has lost it does not tell that somebody goes on with it. */
+  #goOn(one: Piecemeal): void {
+    this.#wrote = true;
+    if (one.turn === this.#turn) one.interrupted = false;
   }
 
   #look(): Look {
