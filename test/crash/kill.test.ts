@@ -38,7 +38,7 @@ const WAYS: readonly Way[] = [
 
 async function kills(backend: Backend, { settings }: Way, rounds: number): Promise<void> {
   const random = randomOf(SEED);
-  const { site, lake } = await backend.site();
+  const { site } = await backend.site();
   try {
     await site.command("client", "add", "demo");
     const [folder, staging] = [join(site.dir, "files"), join(site.dir, "half-made")];
@@ -70,7 +70,7 @@ async function kills(backend: Backend, { settings }: Way, rounds: number): Promi
       // The entry may be there before its receipt has reached the agent; both are judged at rest.
       await pause(300);
       const ledger = await site.history("--client", "demo");
-      const found = await gather(ledger, lake, deliveredReceipts(agent.data));
+      const found = await gather(ledger, site.lake, deliveredReceipts(agent.data));
       expect(
         judge(workload.truth, found),
         `seed ${SEED}\n${running.stderr().slice(-3000)}\n${receiver.stderr().slice(-3000)}`,

@@ -10,7 +10,7 @@ import { type Running, until } from "../site/process.ts";
 import { deliveredReceipts } from "../site/receipts.ts";
 import { makeSite } from "../site/site.ts";
 import { attach, straceMissing } from "../site/strace.ts";
-import { folderLake, gather } from "./evidence.ts";
+import { gather } from "./evidence.ts";
 import { type Deed, judge } from "./oracle.ts";
 
 const missing = straceMissing();
@@ -108,7 +108,7 @@ describe.skipIf(missing !== undefined)(
         await running.stop();
         const found = await gather(
           await site.history("--client", "demo"),
-          folderLake(join(site.dir, "receiver", "lake")),
+          site.lake,
           deliveredReceipts(agent.data),
         );
         expect(judge(truth, found)).toEqual([]);

@@ -1,7 +1,6 @@
 /** What a case sees: one door of a running receiver, clients of its own, and what the receiver says and holds of them. */
 import { hash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { encodePath, pathForUrl } from "@tributary/shared/path.ts";
 import { type Entry, type Jwks, ROUTE } from "@tributary/shared/protocol.ts";
 import { type ReceiptClaims, verifyReceipt } from "@tributary/shared/receipt.ts";
@@ -151,9 +150,9 @@ export class Scene {
     return entries;
   }
 
-  /** The object in the lake, as it lies on the disk. */
-  object({ key }: Entry): Buffer {
-    return readFileSync(join(this.site.dir, "receiver", "lake", key as string));
+  /** The object as it lies in the lake. */
+  async object({ key }: Entry): Promise<Buffer> {
+    return await this.site.lake.bytes(key as string);
   }
 
   /** Whoever came in beside the usual sender leaves. */

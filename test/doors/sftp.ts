@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MAX_PATH_BYTES } from "@tributary/shared/path.ts";
 import ssh2 from "ssh2";
-import { manifestOf } from "../site/manifest.ts";
+import { manifestOf } from "../site/lake.ts";
 import { Sftp, SftpLost, SftpRefused, type SftpSession, SftpStatus } from "../site/sftp.ts";
 import type { Door, Outcome, Sender, Sending, Threshold } from "./door.ts";
 
@@ -73,8 +73,9 @@ async function startProgram({ site, port, client, source, rights }: Threshold): 
     remove: async (path) => {
       const session = await (await come()).session();
       return await outcomeOf(
-        session.remove(within(source, path)).then((words) => {
-          const { receipt } = manifestOf(site).find((line) => words.endsWith(line.versionId)) ?? {};
+        session.remove(within(source, path)).then(async (words) => {
+          const lines = await manifestOf(site.lake);
+          const { receipt } = lines.find((line) => words.endsWith(line.versionId)) ?? {};
           if (receipt === undefined) throw new Error(`no receipt of the removal "${words}"`);
           return receipt;
         }),

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { folderLake, gather } from "../crash/evidence.ts";
+import { gather } from "../crash/evidence.ts";
 import { type Deed, judge } from "../crash/oracle.ts";
 import { type TcpProxy as Line, startProxy } from "../network/proxy.ts";
 import { freePort, type Running, until } from "../site/process.ts";
@@ -87,7 +87,7 @@ describe("1,000 files and one of 200 MiB", () => {
     });
     const found = await gather(
       await site.history("--client", "demo"),
-      folderLake(join(site.dir, "receiver", "lake")),
+      site.lake,
       deliveredReceipts(agent.data),
     );
     expect(judge(truth, found)).toEqual([]);

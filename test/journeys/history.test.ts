@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, utimesSync, wr
 import { join } from "node:path";
 import type { Entry } from "@tributary/shared/protocol.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { gather, type LakeReader } from "../crash/evidence.ts";
+import { gather } from "../crash/evidence.ts";
 import { judge } from "../crash/oracle.ts";
 import { describeOnBackends, type Made } from "../site/backends.ts";
 import { ok, type Running, run, until } from "../site/process.ts";
@@ -15,7 +15,6 @@ const sha256 = (bytes: Buffer | string): string => createHash("sha256").update(b
 
 describeOnBackends("a folder and its history", (backend) => {
   let site: Site;
-  let lake: LakeReader;
   let emptyLedger: Made["emptyLedger"];
   let receiver: Running;
   let agent: Agent;
@@ -23,7 +22,7 @@ describeOnBackends("a folder and its history", (backend) => {
   let folder: string;
 
   beforeAll(async () => {
-    ({ site, lake, emptyLedger } = await backend.site());
+    ({ site, emptyLedger } = await backend.site());
     await site.command("client", "add", "demo");
     folder = join(site.dir, "exports");
     mkdirSync(folder);
@@ -76,7 +75,7 @@ describeOnBackends("a folder and its history", (backend) => {
     expect(entry?.key).toMatch(
       /^raw\/client=demo\/source=pos\/date=\d{4}-\d\d-\d\d\/[0-9a-f-]{36}\/day\.csv$/,
     );
-    expect(await lake.text(entry?.key as string)).toBe("a;b\n1;2\n");
+    expect(String(await site.lake.bytes(entry?.key as string))).toBe("a;b\n1;2\n");
     expect((await get(site, entry?.versionId as string)).toString()).toBe("a;b\n1;2\n");
   });
 
@@ -165,7 +164,7 @@ describeOnBackends("a folder and its history", (backend) => {
 
   test("lake, manifest and ledger say the same; from the lake alone the ledger can be rebuilt", async () => {
     const before = await site.history();
-    const found = await gather(before, lake, []);
+    const found = await gather(before, site.lake, []);
     const truth = new Map(
       Map.groupBy(before, (e) => e.pathEncoded)
         .entries()

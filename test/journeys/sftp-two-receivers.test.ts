@@ -18,14 +18,17 @@ describeOnCephAndPostgres("SFTP at two receivers", (backend) => {
   beforeAll(async () => {
     it = await makeSftpSite({}, backend);
     one = await it.site.serve();
-    const other = await it.another();
+    const other = await it.site.another();
     two = await other.serve();
     const login = await it.account("reader", { more: ["--access", "read-write"] });
     // The same host keys: `known_hosts` knows them by another port.
     const knownHosts = join(it.site.dir, "known_hosts_two");
-    const lines = (await it.site.command("sftp", "host-key")).replaceAll(`:${it.port} `, `:${other.port} `);
+    const lines = (await it.site.command("sftp", "host-key")).replaceAll(
+      `:${it.port} `,
+      `:${other.sftpPort} `,
+    );
     writeFileSync(knownHosts, `${lines}\n`);
-    logins = [login, { ...login, port: other.port, knownHosts }];
+    logins = [login, { ...login, port: other.sftpPort, knownHosts }];
     cwd = join(it.site.dir, "home");
     mkdirSync(cwd);
   });

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Entry } from "@tributary/shared/protocol.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { gather, type LakeReader } from "../crash/evidence.ts";
+import { gather } from "../crash/evidence.ts";
 import { judge } from "../crash/oracle.ts";
 import { describeOnCephAndPostgres } from "../site/backends.ts";
 import { type Caller, caller } from "../site/caller.ts";
@@ -15,14 +15,13 @@ const digestField = (bytes: Buffer): string =>
 
 describeOnCephAndPostgres("two receivers of one site", (backend) => {
   let site: Site;
-  let lake: LakeReader;
   let one: Running;
   let two: Running;
   let other: Awaited<ReturnType<Site["another"]>>;
   let apis: [Caller, Caller];
 
   beforeAll(async () => {
-    ({ site, lake } = await backend.site());
+    ({ site } = await backend.site());
     await site.command("client", "add", "demo");
     const key = await site.command("key", "add", "--client", "demo", "--scope", "write,read,remove");
     one = await site.serve();
@@ -128,7 +127,7 @@ describeOnCephAndPostgres("two receivers of one site", (backend) => {
         .map(([path, list]) => [path, list.map((e) => ({ sha256: e.sha256, settled: true }))]),
     );
     const found = await until("the manifest has caught up", async () => {
-      const gathered = await gather(ledger, lake, []);
+      const gathered = await gather(ledger, site.lake, []);
       return gathered.manifest.length === ledger.length && gathered;
     });
     expect(judge(truth, found)).toEqual([]);

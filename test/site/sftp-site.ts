@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Entry } from "@tributary/shared/protocol.ts";
 import { type Backend, onDirectoryAndSqlite } from "./backends.ts";
-import { freePort, launch, ok, type Running } from "./process.ts";
+import { ok } from "./process.ts";
 import type { Site } from "./site.ts";
 
 /** What a client was given, and what it has itself. */
@@ -31,8 +31,6 @@ export interface SftpSite {
   readonly site: Site;
   readonly port: number;
   account(user: string, options?: AccountOptions): Promise<Login>;
-  /** A further receiver of the site; its SFTP port. */
-  another(): Promise<{ readonly port: number; serve(): Promise<Running> }>;
   /** Paths of the newest entries that are versions, with their digests. */
   newest(client: string, source: string): Promise<ReadonlyMap<string, string>>;
   entries(...args: string[]): Promise<Entry[]>;
@@ -43,12 +41,8 @@ export async function makeSftpSite(
   receiver: Readonly<Record<string, unknown>> = {},
   backend: Backend = onDirectoryAndSqlite,
 ): Promise<SftpSite> {
-  const [ingest, port] = [await freePort(), await freePort()];
-  const listen = (one: number, two: number) => ({ ingest: `127.0.0.1:${one}`, sftp: `127.0.0.1:${two}` });
-  const { site } = await backend.site({
-    port: ingest,
-    receiver: { listen: listen(ingest, port), ...receiver },
-  });
+  const { site } = await backend.site({ sftp: true, receiver });
+  const port = site.sftpPort;
   await site.command("client", "add", "demo");
   const knownHosts = join(site.dir, "known_hosts");
   writeFileSync(knownHosts, `${await site.command("sftp", "host-key")}\n`);
@@ -69,18 +63,6 @@ export async function makeSftpSite(
         stdin: `${password ?? ""}\n`,
       });
       return { user, port, key: file, password, knownHosts, id };
-    },
-    another: async () => {
-      const [otherIngest, otherPort] = [await freePort(), await freePort()];
-      const at = site.variant(`receiver-${otherIngest}`, { listen: listen(otherIngest, otherPort) });
-      return {
-        port: otherPort,
-        serve: async () => {
-          const running = launch("receiver", ["serve", ...at]);
-          await running.said(/ready/, 60_000);
-          return running;
-        },
-      };
     },
     newest: async (client, source) => {
       const found = await entries("--client", client, "--source", source, "--latest");

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Entry } from "@tributary/shared/protocol.ts";
 import { stringify } from "yaml";
+import { folderLake, type LakeReader } from "./lake.ts";
 import { freePort, launch, ok, type Running, run } from "./process.ts";
 
 export interface SiteOptions {
@@ -14,6 +15,8 @@ export interface SiteOptions {
   readonly port?: number;
   /** With the SFTP door, on a port of its own. */
   readonly sftp?: boolean;
+  /** Where `receiver` names another lake than the folder. */
+  readonly lake?: LakeReader;
 }
 
 export interface Site {
@@ -25,6 +28,7 @@ export interface Site {
   /** `--data DIR --config FILE` of the receiver. */
   readonly at: readonly string[];
   readonly ca: string;
+  readonly lake: LakeReader;
   serve(options?: Parameters<typeof launch>[2]): Promise<Running>;
   /** `--data DIR --config FILE` of a receiver with the same keys and other settings (another ledger on the same lake, …). */
   variant(name: string, settings: Readonly<Record<string, unknown>>): readonly string[];
@@ -96,6 +100,7 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
     url,
     at,
     ca: join(dir, "keys", "ca.pem"),
+    lake: options.lake ?? folderLake(join(dir, "receiver", "lake")),
     serve: async (given = {}) => await serveAt(at, given),
     variant: (name, settings) => place(name, [port, sftpPort], settings),
     another: async () => {

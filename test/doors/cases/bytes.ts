@@ -38,7 +38,7 @@ export const bytes: readonly Case[] = Object.entries(CONTENTS).map(([name, make]
       ...{ kind: "version", client: scene.client, source: SOURCE, pathEncoded: encodePath(file.path) },
       ...{ versionId, captureId, size, sha256: sha256(file.bytes), channel, receivedAt, agentId },
     });
-    expect(scene.object(entry as Entry).equals(file.bytes)).toBe(true);
+    expect((await scene.object(entry as Entry)).equals(file.bytes)).toBe(true);
     expect((await scene.content(versionId)).equals(file.bytes)).toBe(true);
     if (file.bytes.length > 16 * MIB)
       expect((await get(scene.site, versionId)).equals(file.bytes)).toBe(true);

@@ -63,10 +63,10 @@ async function sentOver(sender: Sender, proxy: TcpProxy, file: Sending): Promise
   }
 }
 
-function expectWhole(scene: Scene, { bytes }: Sending, entries: readonly Entry[]): void {
+async function expectWhole(scene: Scene, { bytes }: Sending, entries: readonly Entry[]): Promise<void> {
   for (const entry of entries) {
     expect([entry.size, entry.sha256]).toEqual([SIZE, sha256(bytes)]);
-    expect(scene.object(entry).equals(bytes)).toBe(true);
+    expect((await scene.object(entry)).equals(bytes)).toBe(true);
   }
 }
 
@@ -88,7 +88,7 @@ async function cut(
   // Who repeats by itself has come again then: the one before was cut.
   await until(`a cut ${where}`, () => outcome !== undefined || proxy.connections >= connections + 3);
   const during = await scene.entries(file.path);
-  expectWhole(scene, file, during);
+  await expectWhole(scene, file, during);
   if (IN_THE_BODY.test(where)) expect(during, where).toEqual([]);
   if (!scene.door.perseveres) expect(outcome, where).toMatchObject({ kind: "lost" });
   proxy.set({});
@@ -97,6 +97,6 @@ async function cut(
   if (outcome?.kind === "lost") outcome = await sentOver(sender, proxy, file);
   await scene.delivered(file, outcome as Outcome, sender);
   const after = await scene.entries(file.path);
-  expectWhole(scene, file, after);
+  await expectWhole(scene, file, after);
   expect(after, where).toHaveLength(1);
 }

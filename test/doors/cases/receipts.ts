@@ -3,7 +3,7 @@
 import { ROUTE } from "@tributary/shared/protocol.ts";
 import { verifyReceipt } from "@tributary/shared/receipt.ts";
 import { expect } from "vitest";
-import { manifestOf } from "../../site/manifest.ts";
+import { manifestOf } from "../../site/lake.ts";
 import type { Case } from "../conformance.ts";
 import { SOURCE, sha256 } from "../scene.ts";
 
@@ -23,7 +23,9 @@ export const receipts: readonly Case[] = [
       const forged = Buffer.from(JSON.stringify({ ...claims, size: 10 })).toString("base64url");
       expect(payload).not.toBe(forged);
       expect(() => verifyReceipt(`${header}.${forged}.${signature}`, keys)).toThrow(/signature/);
-      const line = manifestOf(scene.site).find(({ versionId }) => versionId === claims.versionId);
+      const line = (await manifestOf(scene.site.lake)).find(
+        ({ versionId }) => versionId === claims.versionId,
+      );
       expect(line).toMatchObject({ receipt, captureId: claims.captureId, pathEncoded: claims.pathEncoded });
     },
   },
