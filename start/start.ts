@@ -26,18 +26,32 @@ function places(inbox: string): Places {
   return { receiver: join(base, "receiver"), agent: join(base, "agent"), inbox: resolve(inbox) };
 }
 
-/** The port that receiver.yaml names; `wanted` is written there at the first start. */
-function settlePort(data: string, wanted: number | undefined): number {
+interface Ports {
+  readonly ingest: number;
+  /** Undefined where it was set up without. */
+  readonly sftp: number | undefined;
+}
+
+/** The ports that receiver.yaml names; at the first start `wanted` is written there, and the next one for SFTP. */
+function settlePorts(data: string, wanted: number | undefined): Ports {
   const file = join(data, "receiver.yaml");
-  const stored = existsSync(file) ? /ingest:[^\n]*?:(\d+)/.exec(readFileSync(file, "utf8"))?.[1] : undefined;
-  const port = Number(stored ?? PORT);
-  if (wanted === undefined || wanted === port) return port;
-  if (existsSync(join(data, "ledger.sqlite")))
+  const stored = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const begun = existsSync(join(data, "ledger.sqlite"));
+  const portOf = (door: string): number | undefined => {
+    const found = new RegExp(`${door}:[^\\n,]*?:(\\d+)`).exec(stored)?.[1];
+    return found === undefined ? undefined : Number(found);
+  };
+  if (begun || (stored !== "" && wanted === undefined)) {
+    const ports = { ingest: portOf("ingest") ?? PORT, sftp: portOf("sftp") };
+    if (wanted === undefined || wanted === ports.ingest) return ports;
     throw new Error(
-      `this demo was set up with port ${port}, and its agent knows the receiver by it; start it without --port, or remove ${dirname(data)} to begin anew`,
+      `this demo was set up with port ${ports.ingest}, and its agent knows the receiver by it; start it without --port, or remove ${dirname(data)} to begin anew`,
     );
-  writeFileSync(file, `listen: { ingest: "127.0.0.1:${wanted}" }\n`);
-  return wanted;
+  }
+  const ingest = wanted ?? PORT;
+  const sftp = ingest + 1;
+  writeFileSync(file, `listen: { ingest: "127.0.0.1:${ingest}", sftp: "127.0.0.1:${sftp}" }\n`);
+  return { ingest, sftp };
 }
 
 async function requireFree(port: number): Promise<void> {
@@ -95,11 +109,13 @@ async function main(): Promise<void> {
     options: { port: { type: "string" }, inbox: { type: "string", default: join(ROOT, "inbox") } },
   });
   const wanted = values.port === undefined ? undefined : Number(values.port);
-  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted > 0 && wanted < 65_536))
+  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted > 0 && wanted < 65_535))
     throw new Error(`--port ${values.port}: expected a port such as 9443`);
   const { receiver, agent, inbox } = places(values.inbox);
   for (const folder of [receiver, agent]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  await requireFree(settlePort(receiver, wanted));
+  const { ingest, sftp } = settlePorts(receiver, wanted);
+  await requireFree(ingest);
+  if (sftp !== undefined) await requireFree(sftp);
   // Only what is there can be asked; a first start has nothing yet.
   const begun = existsSync(join(receiver, "ledger.sqlite"));
   const clients = begun
@@ -112,7 +128,7 @@ async function main(): Promise<void> {
   await setUpAgent(receiver, agent, inbox);
   if (stopping) return;
   await start("agent", agent, ["run"]).said(/inbox|configuration taken|ready/);
-  guide(receiver, agent, inbox);
+  guide({ receiver, agent, inbox }, sftp);
 }
 
 async function setUpAgent(receiver: string, agent: string, inbox: string): Promise<void> {
@@ -126,7 +142,7 @@ async function setUpAgent(receiver: string, agent: string, inbox: string): Promi
     await command(ROOT, "agent", ["add-folder", inbox, "--name", "inbox", "--settle", "1s", "--data", agent]);
 }
 
-function guide(receiver: string, agent: string, inbox: string): void {
+function guide({ receiver, agent, inbox }: Places, sftp: number | undefined): void {
   const custom = Boolean(process.env.TRIBUTARY_DATA);
   const at = (data: string): string => (custom ? ` --data ${data}` : "");
   say(`
@@ -140,7 +156,7 @@ Files in ${inbox} flow into ${join(receiver, "lake")}. In another terminal, try:
   npx tributary-receiver get VERSION${at(receiver)}        byte for byte, by the versionId above
   npx tributary-receiver verify${at(receiver)}             reads the lake again, compares every digest
   npx tributary-agent status${at(agent)}
-
+${sftp === undefined ? "" : `\nSFTP is at port ${sftp}; the README says how to come in.\n`}
 Ctrl-C stops both.
 `);
 }

@@ -1,7 +1,8 @@
 /** `npm start` as a newcomer meets it: set up, a drop, Ctrl-C, and on from there. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Entry } from "@tributary/shared/protocol.ts";
@@ -48,7 +49,7 @@ const history = async (): Promise<Entry[]> =>
     .map((line) => JSON.parse(line) as Entry);
 
 test("a drop, a busy port, Ctrl-C; a second start goes on; killed, it leaves nobody behind", async () => {
-  const port = await freePort();
+  const port = await freePair();
   const first = start("--port", String(port));
   await first.said(/Ctrl-C stops both/);
   writeFileSync(join(inbox, "hello.txt"), "first");
@@ -58,6 +59,7 @@ test("a drop, a busy port, Ctrl-C; a second start goes on; killed, it leaves nob
   const busy = start();
   expect(await busy.ended).toBe(1);
   expect(busy.text()).toContain(`port ${port} of 127.0.0.1 is taken`);
+  expect(await greeting(port + 1)).toMatch(/^SSH-2\.0-Tributary/);
 
   first.child.kill("SIGINT");
   expect(await first.ended).toBe(0);
@@ -81,6 +83,21 @@ test("a drop, a busy port, Ctrl-C; a second start goes on; killed, it leaves nob
   });
   await until("the receiver is gone", () => isFree(port));
 }, 180_000);
+
+/** The first of two ports beside each other. */
+async function freePair(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (await isFree(port + 1)) return port;
+  }
+}
+
+async function greeting(port: number): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  const [first] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  return first.toString("latin1");
+}
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
