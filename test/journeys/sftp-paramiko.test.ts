@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Running } from "../site/process.ts";
-import { makeLarge, PATIENCE, sha256 } from "../site/sftp-files.ts";
+import { makeFiles, makeLarge, PATIENCE, sha256 } from "../site/sftp-files.ts";
 import { paramiko, said } from "../site/sftp-programs.ts";
 import { type Login, makeSftpSite, type SftpSite } from "../site/sftp-site.ts";
 
@@ -188,6 +188,45 @@ say([a.st_size, a.st_mtime, s.listdir("/winscp")])
     const fresh = ["version", sha256("new,".repeat(300_000))];
     expect(await history("winscp", "x.csv")).toEqual(replaces ? [old, ["removal", null], fresh] : [old]);
     expect(await history("winscp", "x.csv.filepart")).toEqual([]);
+  });
+
+  test("a folder as WinSCP synchronises it: small files at once, large ones by .filepart, and the second time nothing", async () => {
+    const { digests } = makeFiles(join(dir, "many"));
+    const [sent, again] = await python(
+      writer,
+      `
+import os, stat
+def synchronise(here, there):
+    try: seen = {a.filename: a for a in s.listdir_attr(there)}
+    except IOError:
+        s.mkdir(there)
+        seen = {}
+    count = 0
+    for entry in sorted(os.scandir(here), key=lambda e: e.name):
+        to = there + "/" + entry.name
+        if entry.is_dir():
+            count += synchronise(entry.path, to)
+            continue
+        local = entry.stat()
+        known = seen.get(entry.name)
+        if known and known.st_size == local.st_size and known.st_mtime == int(local.st_mtime): continue
+        under = to + ".filepart" if local.st_size > 102400 else to
+        f = s.open(under, "w")
+        f.set_pipelined(True)
+        with open(entry.path, "rb") as bytes:
+            while piece := bytes.read(32768): f.write(piece)
+        f.close()
+        if under != to: s.rename(under, to)
+        s.utime(to, (int(local.st_mtime), int(local.st_mtime)))
+        count += 1
+    return count
+say(synchronise("many", "/sync"))
+say(synchronise("many", "/sync"))
+`,
+    );
+    expect([sent, again]).toEqual([digests.size, 0]);
+    expect(await it.newest("demo", "sync")).toEqual(digests);
+    expect(await it.entries("--source", "sync")).toHaveLength(digests.size);
   });
 
   test("temporary names wait for their rename, one under another name too", async () => {
