@@ -89,6 +89,12 @@ describe("sftp and scp of OpenSSH", { timeout: PATIENCE }, () => {
     await well(scp(reader, ["-p", name, "REMOTE:/pos/scp.csv"]));
     await well(scp(reader, ["-p", "REMOTE:/pos/scp.csv", join(dir, "got/scp.csv")]));
     expect(secondsOf(join(dir, "got/scp.csv"))).toBe(at.getTime() / 1000);
+    // The same bytes with another time: no version, and the time is the new one.
+    const later = new Date("2024-06-30T00:00:00Z");
+    utimesSync(name, later, later);
+    const again = await well(sftp(reader, ["put -p times.csv /pos/", "ls -l /pos/times.csv"], { cwd: dir }));
+    expect(again.stdout).toMatch(/Jun 30 +2024 \/pos\/times\.csv/);
+    expect(await it.entries("--source", "pos", "--path", "times.csv")).toHaveLength(1);
   });
 
   test("removed and renamed: entries, and what was there stays in the history", async () => {

@@ -10,7 +10,7 @@ import { TIDIED_WITHIN_MS } from "./refused.ts";
 import { type Seen, seen, sourceNamed, type Target, targetOf, underWay, whereabouts } from "./sight.ts";
 import type { Visit } from "./visit.ts";
 import type { Attributes } from "./wire.ts";
-import { isOpenElsewhere, openToWrite, prepareAs } from "./writing.ts";
+import { isOpenElsewhere, openToWrite, prepareAs, record } from "./writing.ts";
 
 /** For people: as they would type it. */
 export const shown = (path: Buffer): string => `"${(absolute(path) ?? path).toString("utf8").slice(0, 300)}"`;
@@ -169,7 +169,7 @@ async function renameUnfinished(
   target: Target,
   path: Buffer,
 ): Promise<string> {
-  const { rooms, account, stillAllowed } = visit;
+  const { rooms } = visit;
   if (!one.closed && isOpenElsewhere(visit, one))
     throw refuse.failure(
       `${shown(path)} is being written by another session; it is renamed when it is closed`,
@@ -184,8 +184,7 @@ async function renameUnfinished(
     await one.rename(target.source, target.pathEncoded);
     return "it is recorded when it is whole and has its last name";
   }
-  const { status, versionId } = await one.commit(account.principal, stillAllowed, target);
-  return `${status} ${versionId}`;
+  return await record(visit, one, target);
 }
 
 /** The same bytes under another name, and a removal of the first: in the ledger both have their place. */
@@ -194,7 +193,7 @@ async function renameVersion(
   { target: from, node }: Extract<Seen, { kind: "version" }>,
   target: Target,
 ): Promise<string> {
-  const { rooms, account, stillAllowed } = visit;
+  const { rooms } = visit;
   requireRemoval(visit, from.source);
   rooms.refused.forget(whereabouts(visit, target));
   const one = await prepareAs(visit, target, node);
@@ -205,8 +204,7 @@ async function renameVersion(
     await rooms.unfinished.show(one);
     await one.keep();
   } else {
-    const { status, versionId } = await one.commit(account.principal, stillAllowed);
-    words = `${status} ${versionId}`;
+    words = await record(visit, one);
   }
   await recordRemoval(visit, from.source, from.pathEncoded);
   return words;

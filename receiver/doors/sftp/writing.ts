@@ -84,6 +84,18 @@ export async function prepareAs(
   }
 }
 
+/** The answer of the ledger. Where the bytes were there already, it has another time of theirs than is set now. */
+export async function record(visit: Visit, one: Piecemeal, to?: Target): Promise<string> {
+  const { account, stillAllowed, rooms, view } = visit;
+  const { status, versionId } = await one.commit(account.principal, stillAllowed, to);
+  const { source, pathEncoded } = one.at;
+  if (status === "unchanged" && one.modifiedAt !== null) {
+    const time = { versionId, modifiedAt: one.modifiedAt };
+    await rooms.trees.changes.setModified(view, source, pathEncoded, time);
+  }
+  return `${status} ${versionId}`;
+}
+
 /** Which session has it now. */
 const SESSIONS = new WeakMap<Piecemeal, Visit>();
 
@@ -258,7 +270,7 @@ class Writing implements Handle {
   }
 
   async #end(one: Piecemeal): Promise<string> {
-    const { rooms, account, stillAllowed } = this.#visit;
+    const { rooms } = this.#visit;
     const missing = one.failure === undefined ? one.missing() : undefined;
     if (missing !== undefined) {
       await rooms.unfinished.leave(one);
@@ -283,8 +295,7 @@ class Writing implements Handle {
       await rooms.unfinished.leave(one);
       return "it is recorded when it is renamed";
     }
-    const { status, versionId } = await one.commit(account.principal, stillAllowed);
-    return `${status} ${versionId}`;
+    return await record(this.#visit, one);
   }
 
   async #begun(): Promise<Piecemeal> {
