@@ -8,6 +8,8 @@ export interface Principal {
   readonly kind: "agent" | "key" | "account";
   /** The agent's UUID, or the id of the API key or SFTP account. Goes into entries and receipts. */
   readonly id: string;
+  /** The name that an SFTP account logs in with. */
+  readonly user?: string;
   readonly clients: readonly string[];
   /** The only source it may touch, when bound to one. */
   readonly source: string | undefined;

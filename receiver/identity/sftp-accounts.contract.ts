@@ -52,7 +52,7 @@ export function sftpAccountsContract(newLedger: () => Promise<Database>): void {
     expect(await byKey("till")).toEqual({
       ...{ user: "till", defaultSource: "sftp", mayMakeSources: true, history: false, receipts: false },
       principal: {
-        ...{ kind: "account", id, clients: ["bakery"], source: undefined },
+        ...{ kind: "account", id, user: "till", clients: ["bakery"], source: undefined },
         acts: new Set(["write", "remove"]),
         proof: expect.stringMatching(/^SHA256:/),
       },
