@@ -91,7 +91,10 @@ export function logSftp(log: Logger, fact: SftpFact): void {
       log.info(fact, "SFTP: a connection ended");
       return;
     case "SftpTurnedAway":
-      log.warn(fact, "SFTP: a connection was turned away: there are as many as may be");
+      log[fact.again ? "debug" : "warn"](
+        fact,
+        "SFTP: a connection was turned away: there are as many as may be (sftp.connections, sftp.perAddress)",
+      );
       return;
     case "SftpFailed":
       log.error({ err: fact.error, address: fact.address }, "SFTP: a connection failed");

@@ -1,14 +1,17 @@
 /** One SSH connection from its first line to its end: logging in, then sessions of the subsystem `sftp` and nothing else. */
 import type { Socket } from "node:net";
+import { formatDuration } from "@tributary/shared/units.ts";
 import type { AuthContext, Connection, ServerChannel } from "ssh2";
 import type { Account } from "../../identity/account.ts";
-import { attempt, METHODS } from "./login.ts";
+import { boundExchanges } from "./exchanges.ts";
+import { type Attempt, attempt, METHODS, userOf } from "./login.ts";
 import { takesPackets, type Valve } from "./valve.ts";
 import type { SftpChannel, SshParts } from "./visitor.ts";
 
 /** A connection before anybody is known to be there. */
 export interface Guest {
   readonly socket: Socket;
+  readonly address: string;
   readonly valve: Valve;
   /** Ends the wait for a login. */
   readonly loggedIn: () => void;
@@ -16,8 +19,6 @@ export interface Guest {
 
 /** Attempts of one connection to log in: passwords, and all of them; each costs a look into the ledger. */
 const MOST = { passwords: 6, attempts: 50 } as const;
-/** Longer user names exist nowhere. */
-const LONGEST_USER = 64;
 /** Sessions that one connection may open one after the other: the library remembers each of them. */
 const MOST_SESSIONS = 1000;
 /** A connection that has logged in and has no session. */
@@ -29,19 +30,39 @@ const LINGER_MS = 1000;
 
 /** In the listener of `connection`, before anything is waited for. `program`: what the client calls itself. */
 export function receive(parts: SshParts, connection: Connection, guest: Guest, program: string): void {
-  const { socket } = guest;
-  const address = socket.remoteAddress ?? "";
+  const { socket, address } = guest;
   parts.report({ kind: "SftpConnected", address });
-  let account: Account | undefined;
-  let method = "";
+  let known: Known | undefined;
+  let user = "";
   let attempts = 0;
   let passwords = 0;
-  const fail = (error: unknown): void => {
-    parts.report({ kind: "SftpFailed", address, error });
+  /** Fingerprints of keys that are not the user's. */
+  const otherKeys = new Set<string>();
+  const gone = new AbortController();
+  const ending: Ending = {};
+  const cut = (why: string): void => {
+    ending.why ??= why;
     socket.destroy();
   };
+  const fail = (error: unknown): void => {
+    parts.report({ kind: "SftpFailed", address, error });
+    cut("a fault of the receiver");
+  };
+  const refused = (method: string, code: string, why: string): void =>
+    parts.report({ kind: "SftpRefused", address, user, method, code, why });
+  socket.once("close", () => {
+    gone.abort();
+    // Once for all of them, and not where one was right: programs try every key that they have.
+    if (known === undefined && otherKeys.size > 0)
+      refused(
+        "publickey",
+        "unauthenticated",
+        `no account of this name has one of these keys: ${[...otherKeys].join(", ")}`,
+      );
+  });
   // What is malformed comes here; without a listener it would end the process.
-  connection.on("error", () => socket.destroy());
+  connection.on("error", (error: Error) => cut(`the connection failed: ${error.message}`));
+  boundExchanges(connection, guest.socket, () => known !== undefined, cut);
   connection.on("authentication", (context: AuthContext) => {
     attempts += 1;
     if (context.method === "password") passwords += 1;
@@ -49,37 +70,27 @@ export function receive(parts: SshParts, connection: Connection, guest: Guest, p
       socket.destroy();
       return;
     }
-    if (Buffer.byteLength(context.username) > LONGEST_USER) {
-      context.reject([...METHODS]);
-      return;
-    }
-    attempt(parts, context, address).then((outcome) => {
-      if (socket.destroyed) return;
-      switch (outcome.kind) {
-        case "goes on":
-          return;
-        case "refused": {
-          const { user, code } = outcome;
-          if (code !== undefined)
-            parts.report({ kind: "SftpRefused", address, user, method: outcome.method, code });
-          context.reject([...METHODS]);
-          return;
-        }
-        case "in":
-          account = outcome.account;
-          method = outcome.method;
-          context.accept();
-      }
-    }, fail);
+    user = userOf(context);
+    const decided = (outcome: Attempt): void => {
+      // Who guesses and is gone before the answer has guessed.
+      if (outcome.kind === "refused") refused(context.method, outcome.code, outcome.why);
+      if (outcome.kind === "another key") otherKeys.add(outcome.fingerprint);
+      if (socket.destroyed || outcome.kind === "goes on") return;
+      if (outcome.kind === "in") {
+        known = { account: outcome.account, method: outcome.method, program };
+        context.accept();
+      } else context.reject([...METHODS]);
+    };
+    attempt(parts, context, address, gone.signal).then(decided).catch(fail);
   });
   connection.on("ready", () => {
     guest.loggedIn();
-    if (account === undefined || socket.destroyed) {
+    if (known === undefined || socket.destroyed) {
       socket.destroy();
       return;
     }
     try {
-      welcome(parts, connection, guest, { account, method, program }, fail);
+      welcome(parts, connection, guest, known, ending, fail);
     } catch (error) {
       fail(error);
     }
@@ -94,29 +105,38 @@ interface Known {
   readonly program: string;
 }
 
+/** Why the connection ends, where that is not the client's wish. */
+interface Ending {
+  why?: string;
+}
+
 function welcome(
   parts: SshParts,
   connection: Connection,
-  { socket, valve }: Guest,
+  { socket, address, valve }: Guest,
   { account, method, program }: Known,
+  ending: Ending,
   fail: (error: unknown) => void,
 ): void {
-  const address = socket.remoteAddress ?? "";
   let serve: ((session: SftpChannel) => Promise<void>) | undefined;
-  let why = "the client left";
   let open = 0;
   let opened = 0;
   const leaving = new AbortController();
-  const end = (): void => {
+  const end = (why: string): void => {
+    ending.why ??= why;
     connection.end();
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };
   // OpenSSH forgets what it was told when the end comes with it.
-  const endSoon = (): void => void setTimeout(end, LAST_WORDS_MS).unref();
-  let unused = setTimeout(end, UNUSED_MS);
+  const endSoon = (why: string): void => {
+    ending.why ??= why;
+    setTimeout(() => end(why), LAST_WORDS_MS).unref();
+  };
+  const endUnused = (): void => end(`it had no session for ${formatDuration(UNUSED_MS)}`);
+  let unused = setTimeout(endUnused, UNUSED_MS);
   const left = (): void => {
     open -= 1;
-    if (open === 0 && !socket.destroyed) unused = setTimeout(end, UNUSED_MS);
+    if (open === 0 && !socket.destroyed) unused = setTimeout(endUnused, UNUSED_MS);
   };
   const leave = parts.enter({
     account,
@@ -124,12 +144,9 @@ function welcome(
     onSession: (wanted) => {
       serve = wanted;
     },
-    cut: (words) => {
-      why = words;
-      endSoon();
-    },
+    cut: endSoon,
     drop: (words) => {
-      why = words;
+      ending.why ??= words;
       socket.destroy();
     },
   });
@@ -143,12 +160,12 @@ function welcome(
     clearTimeout(unused);
     leaving.abort();
     leave();
-    parts.report({ kind: "SftpEnded", address, user, why });
+    parts.report({ kind: "SftpEnded", address, user, why: ending.why ?? "the client left" });
   });
   connection.on("session", (accept, reject) => {
     opened += 1;
     if (opened > MOST_SESSIONS) {
-      end();
+      end(`it has opened ${MOST_SESSIONS} sessions`);
       return;
     }
     if (open >= parts.sessions) {

@@ -33,6 +33,8 @@ export interface SftpDoor {
   readonly reportProblem: (code: ProblemError["code"]) => void;
 }
 
+const STOPPING = "stopping: this receiver is stopping; come again";
+
 /** What `listenSsh` calls for each login. */
 export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
   const uploads = new Map<string, number>();
@@ -49,6 +51,11 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
       visitor.cut(words);
     };
     const unwatch = door.gate.watch(account.principal, [client], cut);
+    // A session that is served ends by itself; a connection without one would keep the receiver from stopping.
+    const leave = (): void => {
+      if (door.stopping.aborted && tells.size === 0) visitor.cut(STOPPING);
+    };
+    door.stopping.addEventListener("abort", leave, { once: true });
     const visit = (): Visit => ({
       rooms: { ...door.rooms, refused, hold: (who, of, work) => hold(door, uploads, who, of, work) },
       account,
@@ -64,9 +71,16 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
     });
     visitor.onSession(async (session) => {
       tells.add(session.tell);
-      await serve(door, visitor, visit(), session).finally(() => tells.delete(session.tell));
+      await serve(door, visitor, visit(), session).finally(() => {
+        tells.delete(session.tell);
+        leave();
+      });
     });
-    return unwatch;
+    leave();
+    return () => {
+      unwatch();
+      door.stopping.removeEventListener("abort", leave);
+    };
   };
 }
 

@@ -1,6 +1,8 @@
 /** What happens at the SFTP door, past tense: the log, which is its audit, and the metrics derive from it. */
 export type SftpFact =
-  | { readonly kind: "SftpConnected" | "SftpTurnedAway"; readonly address: string }
+  | { readonly kind: "SftpConnected"; readonly address: string }
+  /** `again`: its network was turned away within the last minute, too. */
+  | { readonly kind: "SftpTurnedAway"; readonly address: string; readonly again: boolean }
   | {
       readonly kind: "SftpLoggedIn";
       readonly address: string;
@@ -16,6 +18,8 @@ export type SftpFact =
       readonly user: string;
       readonly method: string;
       readonly code: string;
+      /** For the operator: the client is told nothing of it. */
+      readonly why: string;
     }
   | { readonly kind: "SftpEnded"; readonly address: string; readonly user: string; readonly why: string }
   | { readonly kind: "SftpFailed"; readonly address: string; readonly error: unknown }

@@ -3,10 +3,13 @@
  * that is served, the subsystem `sftp`. Everything a stranger can do before he has logged in is bounded here by count,
  * by time and by bytes.
  */
-import { createServer, type Server as NetServer } from "node:net";
+import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Connection } from "ssh2";
+import { addressOf } from "../../identity/network.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import { type Guest, receive } from "./connection.ts";
+import { Crowd } from "./crowd.ts";
 import { offerGcmToOpenSsh } from "./offer.ts";
 import { Valve } from "./valve.ts";
 import type { SshParts } from "./visitor.ts";
@@ -17,6 +20,9 @@ export interface SshListening {
   stop(withinMs: number): Promise<void>;
 }
 
+/** The longest logins that there are, 50 keys of RSA, take half of it. */
+const MOST_BEFORE_LOGIN = 256 * 1024;
+
 export async function listenSsh(parts: SshParts, host: string, port: number): Promise<SshListening> {
   const server = new parts.library.Server({
     hostKeys: [...parts.hostKeys],
@@ -25,35 +31,40 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
     keepaliveInterval: 30_000,
     keepaliveCountMax: 4,
   });
-  const guests = new Map<string, Guest>();
-  const counts = new Map<string, number>();
+  const guests = new Map<Socket, Guest>();
+  const crowd = new Crowd(parts.connections, (address, again) =>
+    parts.report({ kind: "SftpTurnedAway", address, again }),
+  );
   // The library has a listener of its own, which takes sockets: ours counts them first.
   const listener = createServer({ noDelay: true }, (socket) => {
-    const address = socket.remoteAddress ?? "";
-    const place = `${address} ${socket.remotePort}`;
-    const of = (counts.get(address) ?? 0) + 1;
-    if (guests.size >= parts.connections.most || of > parts.connections.perAddress) {
-      parts.report({ kind: "SftpTurnedAway", address });
+    const address = addressOf(socket.remoteAddress ?? "");
+    const place = crowd.enter(address, () => socket.destroy());
+    if (place === undefined) {
       socket.destroy();
       return;
     }
-    counts.set(address, of);
     // Until the library has read its first line nobody else listens.
     socket.on("error", () => {});
     const late = setTimeout(() => socket.destroy(), parts.loginWithin);
     socket.once("close", () => {
       clearTimeout(late);
-      guests.delete(place);
-      const left = (counts.get(address) ?? 1) - 1;
-      if (left > 0) counts.set(address, left);
-      else counts.delete(address);
+      guests.delete(socket);
+      place.leave();
     });
+    const bound = (): void => {
+      if (socket.bytesRead > MOST_BEFORE_LOGIN) socket.destroy();
+    };
     server.injectSocket(socket);
-    guests.set(place, { socket, valve: new Valve(socket), loggedIn: () => clearTimeout(late) });
+    socket.on("data", bound);
+    const loggedIn = (): void => {
+      clearTimeout(late);
+      socket.off("data", bound);
+      place.known();
+    };
+    guests.set(socket, { socket, address, valve: new Valve(socket), loggedIn });
   });
   server.on("connection", (connection, info) => {
-    const place = `${info.ip} ${info.port}`;
-    const guest = guests.get(place);
+    const guest = guests.get(socketOf(connection));
     const software = info.header?.versions?.software ?? "";
     offerGcmToOpenSsh(connection, software);
     if (guest === undefined) connection.end();
@@ -61,11 +72,14 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
   });
   server.on("error", (error: Error) => parts.report({ kind: "SftpFailed", address: "", error }));
   await listening(listener, host, port);
+  // Such as too many open files: whoever came then is not there, and everybody else stays.
+  listener.on("error", (error) => parts.report({ kind: "SftpFailed", address: "", error }));
   const taken = listener.address();
   return {
     port: typeof taken === "object" && taken !== null ? taken.port : port,
     async stop(withinMs) {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      crowd.sendStrangersAway();
       const late = setTimeout(() => {
         for (const { socket } of guests.values()) socket.destroy();
       }, withinMs);
@@ -73,6 +87,11 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
       clearTimeout(late);
     },
   };
+}
+
+/** The library tells of a connection by the address that it comes from, which two may share that came to two of ours. */
+function socketOf(connection: Connection): Socket {
+  return (connection as unknown as { readonly _sock: Socket })._sock;
 }
 
 async function listening(listener: NetServer, host: string, port: number): Promise<void> {
