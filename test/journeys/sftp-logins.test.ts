@@ -182,6 +182,9 @@ while True:
     expect(await it.entries("--source", "leaver", "--path", "f.bin", "--client", client)).toEqual([]);
     const ran = await sftp(byKey, ["pwd"]).ended;
     expect([ran.code, ran.stderr]).toEqual([255, expect.stringMatching(/Permission denied/)]);
+    expect(ran.stderr.includes('tributary: client-suspended: the client "leaver" is suspended')).toBe(
+      number === 2,
+    );
   });
   async function removeKey(login: Login): Promise<void> {
     const shown = execFileSync("ssh-keygen", ["-l", "-f", `${login.key}.pub`], { encoding: "utf8" });

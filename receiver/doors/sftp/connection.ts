@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { formatDuration } from "@tributary/shared/units.ts";
 import type { AuthContext, Connection, ServerChannel } from "ssh2";
 import type { Account } from "../../identity/account.ts";
+import { sendBanner } from "./banner.ts";
 import { boundExchanges } from "./exchanges.ts";
 import { type Attempt, attempt, METHODS, userOf } from "./login.ts";
 import { takesPackets, type Valve } from "./valve.ts";
@@ -19,6 +20,8 @@ export interface Guest {
 
 /** Attempts of one connection to log in: passwords, and all of them; each costs a look into the ledger. */
 const MOST = { passwords: 6, attempts: 50 } as const;
+/** Known only of who has shown the right key or password: he may hear it, as nobody else may. */
+const TOLD: readonly string[] = ["client-suspended"];
 /** Sessions that one connection may open one after the other: the library remembers each of them. */
 const MOST_SESSIONS = 1000;
 /** A connection that has logged in and has no session. */
@@ -36,6 +39,7 @@ export function receive(parts: SshParts, connection: Connection, guest: Guest, p
   let user = "";
   let attempts = 0;
   let passwords = 0;
+  let told = false;
   /** Fingerprints of keys that are not the user's. */
   const otherKeys = new Set<string>();
   const gone = new AbortController();
@@ -79,7 +83,13 @@ export function receive(parts: SshParts, connection: Connection, guest: Guest, p
       if (outcome.kind === "in") {
         known = { account: outcome.account, method: outcome.method, program };
         context.accept();
-      } else context.reject([...METHODS]);
+        return;
+      }
+      if (outcome.kind === "refused" && TOLD.includes(outcome.code) && !told) {
+        told = true;
+        sendBanner(connection, `tributary: ${outcome.code}: ${outcome.why}`);
+      }
+      context.reject([...METHODS]);
     };
     attempt(parts, context, address, gone.signal).then(decided).catch(fail);
   });

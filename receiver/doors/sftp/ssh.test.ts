@@ -200,6 +200,25 @@ describe("a stranger", () => {
   });
 });
 
+test("only who has proved who he is hears that his client is suspended", async () => {
+  const suspended = new ProblemError("client-suspended", 'the client "bakery" is suspended');
+  const { port, of } = await open({
+    login: { byPassword: async (_user, password) => (password === PASSWORD ? suspended : wrong) },
+  });
+  const banners: string[] = [];
+  const tries = ["guess", PASSWORD, PASSWORD, "guess"];
+  const { made, ended } = client(port, (_, next) => {
+    const password = tries.shift();
+    next(password !== undefined && { type: "password", username: "till", password });
+  });
+  made.on("banner", (words) => void banners.push(`${words.trim()}, before ${tries.length} more`));
+  await ended;
+  expect(banners).toEqual(['tributary: client-suspended: the client "bakery" is suspended, before 2 more']);
+  expect(of("SftpRefused").map(({ code }) => code)).toEqual([
+    ...["unauthenticated", "client-suspended", "client-suspended", "unauthenticated"],
+  ]);
+});
+
 test("two connections from one port of a host to two addresses of ours are two", async () => {
   const { port, of, stop } = await open();
   const localPort = 20_000 + (process.pid % 20_000);
