@@ -84,6 +84,12 @@ export function logSftp(log: Logger, fact: SftpFact): void {
     case "SftpLoggedIn":
       log.info(fact, "SFTP: logged in");
       return;
+    case "SftpNotAgreed":
+      log.info(
+        fact,
+        "SFTP: a client's program has no algorithm in common with this receiver, or speaks no SSH",
+      );
+      return;
     case "SftpRefused":
       log.info(fact, "SFTP: refused to log in");
       return;

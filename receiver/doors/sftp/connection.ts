@@ -65,7 +65,11 @@ export function receive(parts: SshParts, connection: Connection, guest: Guest, p
       );
   });
   // What is malformed comes here; without a listener it would end the process.
-  connection.on("error", (error: Error) => cut(`the connection failed: ${error.message}`));
+  connection.on("error", (error: Error & { readonly level?: string }) => {
+    if (error.level === "handshake" && known === undefined)
+      parts.report({ kind: "SftpNotAgreed", address, program, why: error.message });
+    cut(`the connection failed: ${error.message}`);
+  });
   boundExchanges(connection, guest.socket, () => known !== undefined, cut);
   connection.on("authentication", (context: AuthContext) => {
     attempts += 1;
@@ -162,7 +166,8 @@ function welcome(
   });
   const { user, principal } = account;
   const [client = ""] = principal.clients;
-  parts.report({ kind: "SftpLoggedIn", address, user, account: principal.id, client, method, program });
+  const key = method === "publickey" ? principal.proof : undefined;
+  parts.report({ kind: "SftpLoggedIn", address, user, account: principal.id, client, method, key, program });
   parts.login.loggedIn(account, address).catch((error: unknown) => {
     parts.report({ kind: "SftpFailed", address, error });
   });

@@ -248,6 +248,16 @@ test("when all places are taken by who has not logged in, the next one gets one 
   expect(of("SftpTurnedAway")).toMatchObject([{ address: "127.0.0.8" }]);
 });
 
+test("a program that is too old is in the log, with what it lacks", async () => {
+  const { port, of } = await open();
+  const algorithms = { kex: ["diffie-hellman-group14-sha1" as const] };
+  const { ended } = client(port, () => {}, { algorithms, ident: "ancient" });
+  await ended;
+  expect(of("SftpNotAgreed")).toMatchObject([
+    { program: "ancient", why: expect.stringContaining("no matching key exchange algorithm") },
+  ]);
+});
+
 test("an address of IPv4 is called the same, whichever way it came", async () => {
   const { port, of } = await open({ host: "::" });
   const { made } = client(port, withPassword(PASSWORD));
@@ -336,10 +346,11 @@ describe("keys", () => {
     for (const key of keys) expect(refused?.why).toContain(fingerprintOf(key.blob));
   });
 
-  test("of which one is right leave no refusal behind", async () => {
+  test("of which one is right leave no refusal behind, and are told apart", async () => {
     const right = makePrivateKey("ssh-ed25519", "right");
+    const proved = { ...account, principal: { ...account.principal, proof: right.fingerprint } };
     const { port, of } = await open({
-      login: { byKey: async (_user, asked) => (asked.equals(right.blob) ? account : undefined) },
+      login: { byKey: async (_user, asked) => (asked.equals(right.blob) ? proved : undefined) },
     });
     const other = makePrivateKey("ssh-ed25519", "other");
     let tried = 0;
@@ -352,5 +363,6 @@ describe("keys", () => {
     await ended;
     await vi.waitFor(() => expect(of("SftpEnded")).toHaveLength(1));
     expect(of("SftpRefused")).toEqual([]);
+    expect(of("SftpLoggedIn")).toMatchObject([{ method: "publickey", key: right.fingerprint }]);
   });
 });

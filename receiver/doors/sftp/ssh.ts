@@ -20,6 +20,8 @@ export interface SshListening {
   stop(withinMs: number): Promise<void>;
 }
 
+/** Of what a client calls itself so much is kept, and logged. */
+const LONGEST_PROGRAM = 100;
 /** The longest logins that there are, 50 keys of RSA, take half of it. */
 const MOST_BEFORE_LOGIN = 256 * 1024;
 
@@ -65,7 +67,7 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
   });
   server.on("connection", (connection, info) => {
     const guest = guests.get(socketOf(connection));
-    const software = info.header?.versions?.software ?? "";
+    const software = (info.header?.versions?.software ?? "").slice(0, LONGEST_PROGRAM);
     offerGcmToOpenSsh(connection, software);
     if (guest === undefined) connection.end();
     else receive(parts, connection, guest, software);
