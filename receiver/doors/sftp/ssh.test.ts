@@ -189,6 +189,20 @@ describe("a stranger", () => {
     expect(of("SftpRefused")[0]?.user).toBe("x".repeat(64));
   });
 
+  test("who comes again and again waits for his turn, and nobody waits for all of his", async () => {
+    const { port } = await open();
+    const greeted: string[] = [];
+    const greeting = async (from: string): Promise<void> => {
+      const socket = connect({ host: "127.0.0.1", port, localAddress: from });
+      onTestFinished(() => void socket.destroy());
+      await once(socket, "data");
+      greeted.push(from);
+    };
+    const flood = Array.from({ length: 40 }, () => greeting("127.0.0.8"));
+    await Promise.all([...flood, greeting("127.0.0.9")]);
+    expect(greeted.indexOf("127.0.0.9")).toBeLessThan(20);
+  });
+
   test("does not hold up a receiver that stops", async () => {
     const { port, stop } = await open();
     const silent = await stranger(port);

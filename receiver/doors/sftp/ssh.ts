@@ -4,9 +4,11 @@
  * by time and by bytes.
  */
 import { createServer, type Server as NetServer, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Connection } from "ssh2";
-import { addressOf } from "../../identity/network.ts";
+import { FairQueue } from "../../identity/fair-queue.ts";
+import { addressOf, networkOf } from "../../identity/network.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import { type Guest, receive } from "./connection.ts";
 import { Crowd } from "./crowd.ts";
@@ -20,6 +22,11 @@ export interface SshListening {
   stop(withinMs: number): Promise<void>;
 }
 
+/**
+ * Exchanging keys takes up to 5 ms of the only thread that there is, and costs a stranger nothing: connections begin so
+ * far apart, by turns of their networks, and what else is to be done is done in between.
+ */
+const APART_MS = 5;
 /** Of what a client calls itself so much is kept, and logged. */
 const LONGEST_PROGRAM = 100;
 /** The longest logins that there are, 50 keys of RSA, take half of it. */
@@ -34,6 +41,8 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
     keepaliveCountMax: 4,
   });
   const guests = new Map<Socket, Guest>();
+  const { most, perAddress } = parts.connections;
+  const turns = new FairQueue({ atOnce: 1, each: perAddress, all: most });
   const crowd = new Crowd(parts.connections, (address, again) =>
     parts.report({ kind: "SftpTurnedAway", address, again }),
   );
@@ -53,17 +62,28 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
       guests.delete(socket);
       place.leave();
     });
-    const bound = (): void => {
-      if (socket.bytesRead > MOST_BEFORE_LOGIN) socket.destroy();
+    const begin = (): void => {
+      const bound = (): void => {
+        if (socket.bytesRead > MOST_BEFORE_LOGIN) socket.destroy();
+      };
+      server.injectSocket(socket);
+      socket.on("data", bound);
+      const loggedIn = (): void => {
+        clearTimeout(late);
+        socket.off("data", bound);
+        place.known();
+      };
+      guests.set(socket, { socket, address, valve: new Valve(socket), loggedIn });
     };
-    server.injectSocket(socket);
-    socket.on("data", bound);
-    const loggedIn = (): void => {
-      clearTimeout(late);
-      socket.off("data", bound);
-      place.known();
+    const turn = async (): Promise<void> => {
+      if (socket.destroyed) return;
+      begin();
+      await pause(APART_MS, undefined, { ref: false });
     };
-    guests.set(socket, { socket, address, valve: new Valve(socket), loggedIn });
+    turns.run(networkOf(address), turn).catch((error: unknown) => {
+      parts.report({ kind: "SftpFailed", address, error });
+      socket.destroy();
+    });
   });
   server.on("connection", (connection, info) => {
     const guest = guests.get(socketOf(connection));
