@@ -22,7 +22,7 @@ export function accountOf(id: string, standing: AccountStanding, proof: string):
   const { user, defaultSource, history, receipts, source } = standing;
   return {
     ...{ user, defaultSource, history, receipts },
-    principal: { ...principalOf(id, standing), user, proof },
+    principal: { ...principalOf(id, standing), proof },
     mayMakeSources: source === undefined,
   };
 }

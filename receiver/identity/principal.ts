@@ -80,10 +80,12 @@ export interface Gate {
   /**
    * Calls `revoked` once, within 5 s, when this principal is revoked, its agent forked, or one of `clients` (those
    * that its request is for) suspended or taken from it; the answer stops watching. Open uploads and event streams are cut by it.
+   * `seen` hears every second how it stands: who stays for long has the limits that were set meanwhile.
    */
   watch(
     principal: Principal,
     clients: readonly string[],
     revoked: (reason: ProblemError) => void,
+    seen?: (principal: Principal) => void,
   ): () => void;
 }
