@@ -229,7 +229,11 @@ export const receiverSettings = z.strictObject({
           "File names under which nothing is recorded before the file is renamed; upper and lower case alike",
         ),
       connections: z.int().positive().default(512).describe("Connections at once; more are turned away"),
-      perAddress: z.int().positive().default(64).describe("Connections of one address at once"),
+      perAddress: z
+        .int()
+        .positive()
+        .default(64)
+        .describe("Connections of one address at once; a /64 of IPv6 counts as one"),
       sessions: z.int().positive().default(8).describe("Sessions of one connection at once"),
       handles: z.int().positive().default(128).describe("Files and folders that one session may have open"),
       uploads: z

@@ -84,6 +84,12 @@ export function logSftp(log: Logger, fact: SftpFact): void {
     case "SftpLoggedIn":
       log.info(fact, "SFTP: logged in");
       return;
+    case "SftpNotAgreed":
+      log.info(
+        fact,
+        "SFTP: a client's program has no algorithm in common with this receiver, or speaks no SSH",
+      );
+      return;
     case "SftpRefused":
       log.info(fact, "SFTP: refused to log in");
       return;
@@ -91,7 +97,10 @@ export function logSftp(log: Logger, fact: SftpFact): void {
       log.info(fact, "SFTP: a connection ended");
       return;
     case "SftpTurnedAway":
-      log.warn(fact, "SFTP: a connection was turned away: there are as many as may be");
+      log[fact.again ? "debug" : "warn"](
+        fact,
+        "SFTP: a connection was turned away: there are as many as may be (sftp.connections, sftp.perAddress)",
+      );
       return;
     case "SftpFailed":
       log.error({ err: fact.error, address: fact.address }, "SFTP: a connection failed");

@@ -79,6 +79,7 @@ async function readPassword(): Promise<string> {
     throw refused("a terminal would show what is typed; hand it over from a file or a program: … < FILE");
   const [password = "", ...more] = (await text(process.stdin)).replace(/\r?\n$/, "").split(/\r?\n/);
   if (more.length > 0) throw refused("the input has several lines; a password is one");
+  if (password.includes("\ufffd")) throw refused("the input is not UTF-8, which passwords are in over SSH");
   if (password.length < SHORTEST_PASSWORD)
     throw refused(
       `the password is shorter than ${SHORTEST_PASSWORD} characters; a long random one costs nobody anything`,

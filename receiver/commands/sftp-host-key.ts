@@ -39,16 +39,27 @@ export function addSftpHostKeyCommand(sftp: Command, sites: Sites): void {
     );
 }
 
+/** For people to fill in. */
+const HOST = "HOST";
+/** All addresses of this host, and none that anybody could connect to. */
+const ANY_HOST: readonly string[] = ["0.0.0.0", "::", "[::]"];
+
 /** Where clients find the SFTP door, as far as the settings tell; undefined: it is off. */
-export function sftpPlace({ listen, publicUrl }: ReceiverSettings): Address | undefined {
+export function sftpPlace({
+  listen,
+  publicUrl,
+}: Pick<ReceiverSettings, "publicUrl"> & {
+  readonly listen: Pick<ReceiverSettings["listen"], "sftp">;
+}): Address | undefined {
   if (listen.sftp === undefined) return undefined;
-  const host = publicUrl === undefined ? listen.sftp.host : new URL(publicUrl).hostname;
-  return { host, port: listen.sftp.port };
+  const { host: own, port } = listen.sftp;
+  if (publicUrl !== undefined) return { host: new URL(publicUrl).hostname, port };
+  return { host: ANY_HOST.includes(own) ? HOST : own, port };
 }
 
 /** As known_hosts has it: a port other than SSH's own stands after the bracketed host. */
 function hostOf(place: Address | undefined): string {
-  if (place === undefined) return "HOST";
+  if (place === undefined) return HOST;
   const host = place.host.replace(/^\[(.*)\]$/, "$1");
   return place.port === SSH_PORT ? host : `[${host}]:${place.port}`;
 }

@@ -9,15 +9,19 @@ function scene(atOnce: number, each = 100, all = 100) {
   const ends: (() => void)[] = [];
   let running = 0;
   let most = 0;
-  const ask = (asker: string, name: string): void => {
+  const ask = (asker: string, name: string, gone?: AbortSignal): void => {
     queue
-      .run(asker, async () => {
-        begun.push(name);
-        running += 1;
-        most = Math.max(most, running);
-        await new Promise<void>((resolve) => ends.push(resolve));
-        running -= 1;
-      })
+      .run(
+        asker,
+        async () => {
+          begun.push(name);
+          running += 1;
+          most = Math.max(most, running);
+          await new Promise<void>((resolve) => ends.push(resolve));
+          running -= 1;
+        },
+        gone,
+      )
       .catch((error: { code: string }) => refused.push(`${name} ${error.code}`));
   };
   const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -70,4 +74,23 @@ test("one asker has so many places; when all are taken, a newcomer gets one of w
   expect(refused.at(-1)).toBe("d1 busy");
   await endAll();
   expect(begun).toEqual(["first", "f1", "a1", "b1", "c1"]);
+});
+
+test("who leaves gives up his place, and what has begun goes on", async () => {
+  const { ask, begun, refused, endAll, settled } = scene(1, 2, 2);
+  const [first, second, late] = [new AbortController(), new AbortController(), new AbortController()];
+  ask("a", "first", first.signal);
+  ask("a", "second", second.signal);
+  ask("a", "third");
+  await settled();
+  first.abort();
+  second.abort();
+  await settled();
+  expect(refused).toEqual(["second busy"]);
+  ask("b", "fourth");
+  late.abort();
+  ask("c", "late", late.signal);
+  await endAll();
+  expect(begun).toEqual(["first", "third", "fourth"]);
+  expect(refused).toEqual(["second busy", "late busy"]);
 });

@@ -28,9 +28,10 @@ export class FairQueue {
     this.#bounds = bounds;
   }
 
-  /** Throws `busy` when there is no place for it, or it lost its place. */
-  async run<T>(asker: string, work: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#bounds.atOnce) await this.#turn(asker);
+  /** Throws `busy` when there is no place for it, it lost its place, or the asker is `gone` before its turn. */
+  async run<T>(asker: string, work: () => Promise<T>, gone?: AbortSignal): Promise<T> {
+    if (gone?.aborted) throw busy();
+    if (this.#running >= this.#bounds.atOnce) await this.#turn(asker, gone);
     else this.#running += 1;
     try {
       return await work();
@@ -40,15 +41,27 @@ export class FairQueue {
   }
 
   /** Whoever ends hands its turn on, so the one that begins is counted already. */
-  #turn(asker: string): Promise<void> {
+  #turn(asker: string, gone: AbortSignal | undefined): Promise<void> {
     const own = this.#waiting.get(asker) ?? [];
     if (own.length >= this.#bounds.each) throw busy();
     if (this.#count >= this.#bounds.all && !this.#makePlace(own.length + 1)) throw busy();
     return new Promise((resolve, reject) => {
-      own.push({ begin: resolve, turnAway: () => reject(busy()) });
+      const one = { begin: resolve, turnAway: () => reject(busy()) };
+      own.push(one);
       this.#count += 1;
       this.#waiting.set(asker, own);
+      gone?.addEventListener("abort", () => this.#leave(asker, one), { once: true });
     });
+  }
+
+  #leave(asker: string, one: Waiting): void {
+    const own = this.#waiting.get(asker) ?? [];
+    const at = own.indexOf(one);
+    if (at < 0) return;
+    own.splice(at, 1);
+    if (own.length === 0) this.#waiting.delete(asker);
+    this.#count -= 1;
+    one.turnAway();
   }
 
   #next(): void {

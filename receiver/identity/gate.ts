@@ -66,7 +66,7 @@ export function openGate(settings: GateSettings): Gate & { close(): void } {
       if (credentials.startsWith("trbk_")) return await key(credentials);
       return await agent(credentials, method, path.split("?", 1)[0] as string);
     },
-    watch: (principal, clients, revoked) => watchers.add(principal, clients, revoked),
+    watch: (principal, clients, revoked, seen) => watchers.add(principal, clients, revoked, seen),
     close: () => watchers.close(),
   };
 }

@@ -1,11 +1,10 @@
 /** Whom an address counts as: one subscriber has a whole /64 of IPv6 (RFC 6177), so its addresses are one place. */
 import { isIPv6 } from "node:net";
 
-export function networkOf(address: string): string {
+export function networkOf(socketAddress: string): string {
+  const address = addressOf(socketAddress);
   if (!isIPv6(address)) return address;
   const [plain = ""] = address.toLowerCase().split("%");
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1];
-  if (mapped !== undefined) return mapped;
   const [front = "", back] = plain.split("::");
   const groups = (text: string) => (text === "" ? [] : text.split(":"));
   const [before, after] = [groups(front), groups(back ?? "")];
@@ -15,4 +14,9 @@ export function networkOf(address: string): string {
     .slice(0, 4)
     .map((group) => Number.parseInt(group, 16).toString(16))
     .join(":")}::/64`;
+}
+
+/** IPv4 inside IPv6, as a listener on `::` has it, is the same address. */
+export function addressOf(socketAddress: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(socketAddress)?.[1] ?? socketAddress;
 }

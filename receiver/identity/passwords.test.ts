@@ -77,3 +77,30 @@ test("the process goes on while passwords are looked at", async () => {
   clearInterval(timer);
   expect(ticks).toBeGreaterThan(20);
 });
+
+test("one that nobody waits for any more is not looked at; one that somebody does, or that has begun, is", async () => {
+  const passwords = new Passwords(undefined, { atOnce: 1, each: 10, all: 10 });
+  const hash = await hashPassword(PASSWORD);
+  const judged: string[] = [];
+  const ask = (password: string, gone?: AbortSignal) =>
+    passwords.check(
+      { id: "1", hash, password },
+      "here",
+      { begin: () => {}, judged: () => void judged.push(password) },
+      gone,
+    );
+  const leavers = ["a", "b", "b", "c"].map((password) => {
+    const gone = new AbortController();
+    return { gone, answer: ask(password, gone.signal) };
+  });
+  const stays = ask("b");
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const { gone } of leavers) gone.abort();
+  const again = ask("c");
+  await expect(leavers[3]?.answer).rejects.toMatchObject({ code: "busy" });
+  expect(await Promise.all([leavers[0]?.answer, stays, again])).toEqual([false, false, false]);
+  expect(judged).toEqual(["a", "b", "c"]);
+  const before = new AbortController();
+  before.abort();
+  await expect(ask("d", before.signal)).rejects.toMatchObject({ code: "busy" });
+});

@@ -45,13 +45,22 @@ export interface Judging {
   judged(right: boolean): void;
 }
 
+/** One look at a password, for all who ask the same. */
+interface Look {
+  readonly answer: Promise<boolean>;
+  /** Aborted when nobody waits for it any more. */
+  readonly nobody: AbortController;
+  waiting: number;
+  begun: boolean;
+}
+
 export class Passwords {
   readonly #queue: FairQueue;
   readonly #now: () => number;
   /** Never leaves the process, so what is remembered is worth nothing to whoever reads it. */
   readonly #key = randomBytes(32);
   readonly #right = new Map<string, number>();
-  readonly #underWay = new Map<string, Promise<boolean>>();
+  readonly #underWay = new Map<string, Look>();
 
   constructor(now: () => number = () => performance.now(), bounds: FairQueueBounds = BOUNDS) {
     this.#now = now;
@@ -74,23 +83,45 @@ export class Passwords {
     return true;
   }
 
-  /** Whether the password is right. The same one, asked from the same place meanwhile, is looked at once. Throws `busy`. */
-  check(asked: Asked, place: string, judging: Judging): Promise<boolean> {
-    const name = this.nameOf(asked);
-    const both = `${place} ${name}`;
-    const already = this.#underWay.get(both);
-    if (already !== undefined) return already;
-    const checking = this.#queue
-      .run(place, async () => {
-        judging.begin();
-        const right = (await verify(asked.password, asked.hash ?? NOBODYS)) && asked.hash !== undefined;
-        if (right) this.#remember(name);
-        judging.judged(right);
-        return right;
-      })
-      .finally(() => this.#underWay.delete(both));
-    this.#underWay.set(both, checking);
-    return checking;
+  /**
+   * Whether the password is right. The same one, asked from the same place meanwhile, is looked at once. When all who
+   * asked it are `gone` before its turn it is not looked at; one that is being looked at is judged all the same.
+   * Throws `busy`.
+   */
+  check(asked: Asked, place: string, judging: Judging, gone?: AbortSignal): Promise<boolean> {
+    const both = `${place} ${this.nameOf(asked)}`;
+    const look = this.#underWay.get(both) ?? this.#look(both, asked, place, judging);
+    look.waiting += 1;
+    const leave = (): void => {
+      look.waiting -= 1;
+      if (look.waiting > 0 || look.begun) return;
+      // Now, so that the next one who asks the same does not get the answer that nobody waited for.
+      if (this.#underWay.get(both) === look) this.#underWay.delete(both);
+      look.nobody.abort();
+    };
+    if (gone?.aborted) leave();
+    else gone?.addEventListener("abort", leave, { once: true });
+    return look.answer;
+  }
+
+  #look(both: string, asked: Asked, place: string, judging: Judging): Look {
+    const nobody = new AbortController();
+    const work = async (): Promise<boolean> => {
+      look.begun = true;
+      judging.begin();
+      const right = (await verify(asked.password, asked.hash ?? NOBODYS)) && asked.hash !== undefined;
+      if (right) this.#remember(this.nameOf(asked));
+      judging.judged(right);
+      return right;
+    };
+    const answer = Promise.resolve()
+      .then(() => this.#queue.run(place, work, nobody.signal))
+      .finally(() => {
+        if (this.#underWay.get(both) === look) this.#underWay.delete(both);
+      });
+    const look: Look = { answer, nobody, waiting: 0, begun: false };
+    this.#underWay.set(both, look);
+    return look;
   }
 
   #remember(name: string): void {

@@ -8,6 +8,8 @@ export interface Principal {
   readonly kind: "agent" | "key" | "account";
   /** The agent's UUID, or the id of the API key or SFTP account. Goes into entries and receipts. */
   readonly id: string;
+  /** The name that an SFTP account logs in with. */
+  readonly user?: string;
   readonly clients: readonly string[];
   /** The only source it may touch, when bound to one. */
   readonly source: string | undefined;
@@ -78,10 +80,12 @@ export interface Gate {
   /**
    * Calls `revoked` once, within 5 s, when this principal is revoked, its agent forked, or one of `clients` (those
    * that its request is for) suspended or taken from it; the answer stops watching. Open uploads and event streams are cut by it.
+   * `seen` hears every second how it stands: who stays for long has the limits that were set meanwhile.
    */
   watch(
     principal: Principal,
     clients: readonly string[],
     revoked: (reason: ProblemError) => void,
+    seen?: (principal: Principal) => void,
   ): () => void;
 }

@@ -52,7 +52,7 @@ export function sftpAccountsContract(newLedger: () => Promise<Database>): void {
     expect(await byKey("till")).toEqual({
       ...{ user: "till", defaultSource: "sftp", mayMakeSources: true, history: false, receipts: false },
       principal: {
-        ...{ kind: "account", id, clients: ["bakery"], source: undefined },
+        ...{ kind: "account", id, user: "till", clients: ["bakery"], source: undefined },
         acts: new Set(["write", "remove"]),
         proof: expect.stringMatching(/^SHA256:/),
       },
@@ -149,7 +149,23 @@ export function sftpAccountsContract(newLedger: () => Promise<Database>): void {
     clock.now += 60_000;
     await at.loggedIn(account, "192.0.2.2");
     expect(await last()).toEqual([1_090_000, "192.0.2.2"]);
+    // The clock was ahead, and was put right.
+    clock.now = 500_000;
+    await at.loggedIn(account, "192.0.2.2");
+    expect(await last()).toEqual([500_000, "192.0.2.2"]);
   });
+
+  test.for(["till\0", "\0", "", "Till", "till ", "x".repeat(64), "\ud800"])(
+    "the user name %j is nobody's",
+    async (user) => {
+      const { login, byKey, add } = await scene();
+      await add();
+      expect(await byKey(user)).toBeUndefined();
+      expect(await login.byPassword(user, "a password", "192.0.2.1")).toMatchObject({
+        code: "unauthenticated",
+      });
+    },
+  );
 
   test("sessions are cut: revoked, suspended, key or password taken away; the others go on", async () => {
     const { db, login, key, byKey, add } = await scene();

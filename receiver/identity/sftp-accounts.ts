@@ -14,6 +14,8 @@ import type { Database, Tables } from "../ledger/schema.ts";
 import type { SshPublicKey } from "./ssh-public-key.ts";
 
 const USER = /^[a-z0-9_][a-z0-9._-]{0,62}$/;
+/** Whether there can be such an account. */
+export const isUserName = (text: string): boolean => USER.test(text);
 const DEFAULT_SOURCE = "sftp";
 
 type Row = Tables["sftp_accounts"];
@@ -95,7 +97,7 @@ export async function addAccount(db: Database, wanted: NewAccount, now = Date.no
 }
 
 function checked({ user, keys, passwordHash, ...wanted }: NewAccount) {
-  if (!USER.test(user))
+  if (!isUserName(user))
     throw refused(
       `"${user.slice(0, 100)}" is not a user name: a-z, 0-9, "_", "." and "-", beginning with a letter, a digit or "_", at most 63`,
     );

@@ -171,3 +171,13 @@ test("many of them, with comments of every length, are whole for ssh-keygen and 
       expect(parsePrivateKey(algorithm, key.text)).toEqual(key);
     }
 });
+
+test.for([
+  ["with the lines of Windows", (text: string) => text.replaceAll("\n", "\r\n")],
+  ["with a mark of Unicode before it", (text: string) => `\ufeff${text}`],
+  ["in one line", (text: string) => text.replaceAll("\n", " ")],
+  ["with an empty line before and behind", (text: string) => `\n${text}\n`],
+] as const)("one %s is given to SSH as SSH reads it", ([, changed]) => {
+  const key = makePrivateKey("ssh-ed25519", "");
+  expect(parsePrivateKey("ssh-ed25519", changed(key.text))).toEqual(key);
+});

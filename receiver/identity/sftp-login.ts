@@ -10,6 +10,7 @@ import type { Database } from "../ledger/schema.ts";
 import { type Account, accountOf } from "./account.ts";
 import { networkOf } from "./network.ts";
 import { type Asked, LONGEST_PASSWORD, Passwords } from "./passwords.ts";
+import { isUserName } from "./sftp-accounts.ts";
 import { fingerprintOf } from "./ssh-fingerprint.ts";
 import { type AccountStanding, accountStandings, passwordProof } from "./standing-rows.ts";
 
@@ -20,8 +21,16 @@ export interface SftpLogin {
    * verified, too: the account may go on, or the problem (`client-suspended`) be told, only after it.
    */
   byKey(user: string, blob: Buffer): Promise<Account | ProblemError | undefined>;
-  /** The account, or why not: `unauthenticated`, `client-suspended`, `limit-requests` (too many wrong ones), `busy`. */
-  byPassword(user: string, password: string, address: string): Promise<Account | ProblemError>;
+  /**
+   * The account, or why not: `unauthenticated`, `client-suspended`, `limit-requests` (too many wrong ones), `busy`, also
+   * when whoever asks is `gone` before it was looked at.
+   */
+  byPassword(
+    user: string,
+    password: string,
+    address: string,
+    gone?: AbortSignal,
+  ): Promise<Account | ProblemError>;
   /** Remembers when and from where, to the minute. */
   loggedIn(account: Account, address: string): Promise<void>;
 }
@@ -49,12 +58,14 @@ export function openSftpLogin(settings: SftpLoginSettings): SftpLogin {
   const { db, perUser, perPlace, passwords = new Passwords(), now = Date.now } = settings;
 
   async function find(user: string): Promise<{ id: string; standing: AccountStanding } | undefined> {
+    // Databases do not take every text: PostgreSQL fails at a NUL.
+    if (!isUserName(user)) return undefined;
     const [first] = await accountStandings(db, { user });
     return first && { id: first[0], standing: first[1] };
   }
 
   /** Throws `unauthenticated`, `limit-requests`, `busy`. */
-  async function prove(asked: Asked, user: string, address: string): Promise<void> {
+  async function prove(asked: Asked, user: string, address: string, gone?: AbortSignal): Promise<void> {
     if (passwords.remembers(asked)) return;
     const place = networkOf(address);
     const name = passwords.nameOf(asked);
@@ -69,16 +80,14 @@ export function openSftpLogin(settings: SftpLoginSettings): SftpLogin {
       }
     };
     look();
-    const right = await passwords.check(asked, place, {
-      // Again when its turn has come: many guesses at once are judged one after the other.
-      begin: look,
-      judged(right) {
-        for (const [one, of] of patience) {
-          if (right) one.wasRight(name);
-          else one.wasWrong(of, name);
-        }
-      },
-    });
+    const judged = (right: boolean): void => {
+      for (const [one, of] of patience) {
+        if (right) one.wasRight(name);
+        else one.wasWrong(of, name);
+      }
+    };
+    // Looked at again when its turn has come: many guesses at once are judged one after the other.
+    const right = await passwords.check(asked, place, { begin: look, judged }, gone);
     if (!right) throw new ProblemError("unauthenticated", "the user or the password is wrong");
   }
 
@@ -89,13 +98,13 @@ export function openSftpLogin(settings: SftpLoginSettings): SftpLogin {
       if (found?.standing.publicKeys.get(fingerprint) !== blob.toString("base64")) return undefined;
       return problemOr(() => accountOf(found.id, found.standing, fingerprint));
     },
-    async byPassword(user, password, address) {
+    async byPassword(user, password, address, gone) {
       const found = await find(user);
       const hash = found?.standing.passwordHash;
       try {
         if (Buffer.byteLength(password) > LONGEST_PASSWORD)
           throw new ProblemError("unauthenticated", "the user or the password is wrong");
-        await prove({ id: found?.id ?? `no account ${user}`, hash, password }, user, address);
+        await prove({ id: found?.id ?? `no account ${user}`, hash, password }, user, address, gone);
         // What was true when it was asked may not be any more when its turn had come.
         const still = await find(user);
         if (still?.standing.passwordHash === undefined || still.standing.passwordHash !== hash)
@@ -117,6 +126,8 @@ export function openSftpLogin(settings: SftpLoginSettings): SftpLogin {
             eb.or([
               eb("last_login_at", "is", null),
               eb("last_login_at", "<=", at - LOGIN_KEPT_MS),
+              // The clock was wrong then.
+              eb("last_login_at", ">", at),
               eb("last_login_from", "<>", address),
             ]),
           )

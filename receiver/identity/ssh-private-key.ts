@@ -20,7 +20,7 @@ export type HostAlgorithm = "ssh-ed25519" | "ecdsa-sha2-nistp256";
 
 export interface SshPrivateKey {
   readonly algorithm: HostAlgorithm;
-  /** The file's text, as `ssh2` and OpenSSH read it. */
+  /** As `ssh2` and OpenSSH read it. */
   readonly text: string;
   /** The public blob. */
   readonly blob: Buffer;
@@ -30,8 +30,9 @@ export interface SshPrivateKey {
 const MAGIC = Buffer.from("openssh-key-v1\0");
 const UNPROTECTED = fields("none", "none", "");
 const ONE = Buffer.from([0, 0, 0, 1]);
+const DAMAGED = "it is damaged; copy the whole file again, from where it is good or from a backup";
 const FORM =
-  /^-----BEGIN OPENSSH PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END OPENSSH PRIVATE KEY-----\s*$/;
+  /^\s*-----BEGIN OPENSSH PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END OPENSSH PRIVATE KEY-----\s*$/;
 
 export function makePrivateKey(algorithm: HostAlgorithm, comment: string): SshPrivateKey {
   const { privateKey } =
@@ -43,10 +44,12 @@ export function makePrivateKey(algorithm: HostAlgorithm, comment: string): SshPr
   const inside = Buffer.concat([check, check, fields(...privateFields(privateKey), comment)]);
   const padding = Buffer.from(Array.from({ length: (8 - (inside.length % 8)) % 8 }, (_, at) => at + 1));
   const whole = [MAGIC, UNPROTECTED, ONE, fields(blob, Buffer.concat([inside, padding]))];
-  const base64 = Buffer.concat(whole).toString("base64");
-  const lines = base64.match(/.{1,70}/g) ?? [];
-  const text = `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join("\n")}\n-----END OPENSSH PRIVATE KEY-----\n`;
-  return { algorithm, text, blob, fingerprint: fingerprintOf(blob) };
+  return { algorithm, text: textOf(Buffer.concat(whole)), blob, fingerprint: fingerprintOf(blob) };
+}
+
+function textOf(bytes: Buffer): string {
+  const lines = bytes.toString("base64").match(/.{1,70}/g) ?? [];
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join("\n")}\n-----END OPENSSH PRIVATE KEY-----\n`;
 }
 
 /** The key, or why it cannot be used. */
@@ -57,14 +60,16 @@ export function parsePrivateKey(algorithm: HostAlgorithm, text: string): SshPriv
   const bytes = Buffer.from(base64, "base64");
   const rest = bytes.subarray(MAGIC.length);
   const keys = rest.subarray(UNPROTECTED.length + ONE.length);
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return "it is damaged";
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return DAMAGED;
   if (!rest.subarray(0, UNPROTECTED.length).equals(UNPROTECTED))
     return 'it has a passphrase, which nobody could type at a start; take it away: ssh-keygen -p -N "" -f FILE';
   const [blob, inside, ...more] = fieldsOf(keys) ?? [];
-  if (blob === undefined || inside === undefined || more.length > 0) return "it is damaged";
+  if (blob === undefined || inside === undefined || more.length > 0) return DAMAGED;
   const kind = fieldsOf(blob)?.[0]?.toString("latin1");
   if (kind !== algorithm) return `it holds a key of the kind ${kind ?? "?"}, and must be ${algorithm}`;
-  return isPair(blob, inside) ? { algorithm, text, blob, fingerprint: fingerprintOf(blob) } : "it is damaged";
+  if (!isPair(blob, inside)) return DAMAGED;
+  // Whatever an editor or a copy made of its lines, `ssh2` reads it.
+  return { algorithm, text: textOf(bytes), blob, fingerprint: fingerprintOf(blob) };
 }
 
 /** Whether the private section is that of the public blob: a host that cannot prove its key serves nobody. */

@@ -49,11 +49,15 @@ describe("public keys", () => {
 
   test("a file has several, with comments and empty lines between, also from Windows", () => {
     const lines = [make("ed25519", "257").line, make("ecdsa", "256", "-q").line].map((line) => line.trim());
-    const text = `# the shop\r\n\r\n${lines[0]}\r\n  ${lines[1]}  \r\n`;
-    expect(parsePublicKeys(text, "authorized_keys").map((key) => key.algorithm)).toEqual([
-      "ssh-ed25519",
-      "ecdsa-sha2-nistp256",
-    ]);
+    for (const text of [
+      `# the shop\r\n\r\n${lines[0]}\r\n  ${lines[1]}  \r\n`,
+      `\ufeff${lines[0]}\r\n${lines[1]}`,
+      `# the shop\r${lines[0]}\r${lines[1]}\r`,
+    ])
+      expect(parsePublicKeys(text, "authorized_keys").map((key) => key.algorithm)).toEqual([
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+      ]);
   });
 
   test("the form that PuTTYgen saves may have long headers", () => {
@@ -89,6 +93,9 @@ describe("public keys", () => {
       [readFileSync(file, "utf8"), /^till\.pub: this is a private key, which stays with the client/],
       ["PuTTY-User-Key-File-3: ssh-ed25519\n", /private key/],
       ["-----BEGIN PUBLIC KEY-----\nMCow\n", /PEM.*ssh-keygen -i -m PKCS8/],
+      ["-----BEGIN RSA PUBLIC KEY-----\nMCow\n", /PEM.*ssh-keygen -i -m PEM/],
+      [Buffer.from(`\ufeff${line}`, "utf16le").toString("utf8"), /UTF-16.*save it as UTF-8/],
+      [`${line.trim()} ${line.trim()}`, /line 1: there is a second key in the line/],
       ["", /holds no public key/],
       ["# nothing\n", /holds no public key/],
       ["Dear all,\n", /line 1: this is no public key/],

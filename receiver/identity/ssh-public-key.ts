@@ -32,9 +32,13 @@ export function parsePublicKeys(text: string, name: string): readonly SshPublicK
   };
   if (/PRIVATE KEY-----|^PuTTY-User-Key-File/m.test(text))
     refuse("this is a private key, which stays with the client; give its public key, usually the .pub file");
-  if (/-----BEGIN (?:RSA )?PUBLIC KEY-----/.test(text))
-    refuse("this is a public key in PEM; make the form that SSH has of it: ssh-keygen -i -m PKCS8 -f FILE");
-  const lines = text.includes("---- BEGIN SSH2 PUBLIC KEY ----") ? inOneLine(text) : text.split(/\r?\n/);
+  const pem = /-----BEGIN (RSA )?PUBLIC KEY-----/.exec(text);
+  if (pem !== null)
+    refuse(
+      `this is a public key in PEM; make the form that SSH has of it: ssh-keygen -i -m ${pem[1] === undefined ? "PKCS8" : "PEM"} -f FILE`,
+    );
+  if (text.includes("\0")) refuse("this file is in UTF-16, as PowerShell's > writes it; save it as UTF-8");
+  const lines = text.includes("---- BEGIN SSH2 PUBLIC KEY ----") ? inOneLine(text) : text.split(/\r\n|\n|\r/);
   const keys = lines.flatMap((line, at) => {
     const trimmed = line.trim();
     if (trimmed === "" || trimmed.startsWith("#")) return [];
@@ -56,6 +60,8 @@ function parseLine(line: string): SshPublicKey | string {
     return "this is a certificate, which is not taken; give the public key itself";
   if (algorithm.startsWith("sk-"))
     return `keys on security tokens (${algorithm}) are not taken; expected ${TAKEN}`;
+  if (comment.some((word, at) => ALGORITHM.test(word) && comment[at + 1]?.startsWith("AAAA")))
+    return "there is a second key in the line; write each on a line of its own";
   const blob = Buffer.from(publicKey, "base64");
   if (publicKey === "" || blob.toString("base64") !== publicKey)
     return "its base64 is damaged; copy the whole line again";

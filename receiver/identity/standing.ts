@@ -14,6 +14,7 @@ export function principalOf(id: string, standing: Standing): Principal {
   );
   const common = {
     id,
+    ...(standing.kind === "account" ? { user: standing.user } : {}),
     clients,
     ...(suspended.length > 0 ? { suspended } : {}),
     ...(standing.limits === undefined ? {} : { limits: standing.limits }),

@@ -2,13 +2,14 @@
 import type { ProblemError } from "@tributary/shared/problems.ts";
 import type { Database } from "../ledger/schema.ts";
 import type { Principal } from "./principal.ts";
-import { fallen } from "./standing.ts";
+import { fallen, principalOf } from "./standing.ts";
 import { accountStandings, agentStandings, keyStandings, type Standing } from "./standing-rows.ts";
 
 interface Watch {
   readonly principal: Principal;
   readonly clients: readonly string[];
   readonly revoked: (reason: ProblemError) => void;
+  readonly seen: ((principal: Principal) => void) | undefined;
 }
 
 /** Ids in one statement; databases limit them. */
@@ -27,8 +28,13 @@ export class Watchers {
     this.#pollMs = pollMs;
   }
 
-  add(principal: Principal, clients: readonly string[], revoked: (reason: ProblemError) => void): () => void {
-    const watch = { principal, clients, revoked };
+  add(
+    principal: Principal,
+    clients: readonly string[],
+    revoked: (reason: ProblemError) => void,
+    seen?: (principal: Principal) => void,
+  ): () => void {
+    const watch = { principal, clients, revoked, seen };
     this.#watches.add(watch);
     this.#wind();
     return () => void this.#watches.delete(watch);
@@ -65,10 +71,13 @@ export class Watchers {
     };
     for (const watch of watches) {
       const { kind, id } = watch.principal;
-      const reason = fallen(watch.principal, watch.clients, standings[kind].get(id));
-      if (!reason || !this.#watches.delete(watch)) continue;
+      const standing = standings[kind].get(id);
+      const reason = fallen(watch.principal, watch.clients, standing);
+      if (!this.#watches.has(watch)) continue;
+      if (reason) this.#watches.delete(watch);
       try {
-        watch.revoked(reason);
+        if (reason) watch.revoked(reason);
+        else if (standing) watch.seen?.(principalOf(id, standing));
       } catch {
         // one watcher's fault must not keep the others open
       }

@@ -197,6 +197,17 @@ describe("who is limited", () => {
   });
 });
 
+test("an SFTP account is counted by its id, and called by the name that it logs in with", () => {
+  const requests = { count: 5, perMs: 1000 };
+  const bearer = { kind: "account", id: "89f2c34c1d6a77e0", user: "till-7" } as const;
+  const [subject] = subjectsOf("requests", { ...bearer, limits: { ...none, requests } }, undefined, {
+    requests: null,
+    uploads: null,
+  });
+  expect(subject?.name).toBe("89f2c34c1d6a77e0");
+  expect(subject && called(subject)).toBe('the SFTP account "till-7"');
+});
+
 test("every kind is called as people call it", () => {
   const kinds = ["client", "agent", "key", "account"] as const;
   expect(kinds.map((kind) => called({ kind, name: "n" }))).toEqual([

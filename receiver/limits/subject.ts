@@ -5,6 +5,8 @@ export interface Subject<Most> {
   readonly kind: "client" | Bearer["kind"];
   /** The client's name, or the id of the agent, key or account. */
   readonly name: string;
+  /** What people know it by, where that is not its name. */
+  readonly user?: string | undefined;
   readonly most: Most;
 }
 
@@ -12,6 +14,8 @@ export interface Subject<Most> {
 export interface Bearer {
   readonly kind: "agent" | "key" | "account";
   readonly id: string;
+  /** Of an SFTP account. */
+  readonly user?: string;
   readonly limits?: BearerLimits;
   readonly clientLimits?: ReadonlyMap<string, Limits>;
 }
@@ -27,7 +31,8 @@ export function subjectsOf<K extends keyof Limits>(
 ): readonly Subject<Most<K>>[] {
   const found: Subject<Most<K>>[] = [];
   const own = bearer.limits?.[what] ?? null;
-  if (own !== null) found.push({ kind: bearer.kind, name: bearer.id, most: own as Most<K> });
+  if (own !== null)
+    found.push({ kind: bearer.kind, name: bearer.id, user: bearer.user, most: own as Most<K> });
   if (client === undefined) return found;
   const all = bearer.clientLimits?.get(client)?.[what] ?? defaults[what];
   if (all !== null) found.push({ kind: "client", name: client, most: all as Most<K> });
@@ -46,6 +51,6 @@ const KINDS = {
 } as const satisfies Record<Subject<unknown>["kind"], string>;
 
 /** As people read it: the client "demo". */
-export function called({ kind, name }: Pick<Subject<unknown>, "kind" | "name">): string {
-  return `${KINDS[kind]} "${name}"`;
+export function called({ kind, name, user }: Pick<Subject<unknown>, "kind" | "name" | "user">): string {
+  return `${KINDS[kind]} "${user ?? name}"`;
 }

@@ -14,7 +14,7 @@ import { type Running, until } from "../site/process.ts";
 import { Sftp, SftpSession } from "../site/sftp.ts";
 import { OPEN, packet, string, TYPE, uint32, uint64 } from "../site/sftp-wire.ts";
 import { makeSite, peakMemory, type Site } from "../site/site.ts";
-import { sendPacket, socketOf, ssh } from "./ssh-packets.ts";
+import { sendPacket, socketOf, ssh } from "../site/ssh-packets.ts";
 import { Witness } from "./witness.ts";
 
 const SECONDS = Number(process.env.TRIBUTARY_FUZZ_SECONDS ?? 10) / 4;

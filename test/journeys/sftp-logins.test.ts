@@ -120,6 +120,31 @@ say(fails(lambda: session(t)))
     expect(sessions).not.toBe("no error");
   });
 
+  test("limits that are set while somebody is there are in force for him too", async () => {
+    const login = await it.account("limited");
+    const writes = paramiko(
+      login,
+      `
+s = session(connect())
+s.mkdir("/limited")
+say("in")
+began = time.time()
+while time.time() - began < 20:
+    one = s.open("/limited/one", "w")
+    why = fails(lambda: s.open("/limited/two", "w").close())
+    one.close()
+    if why != "no error": break
+    time.sleep(0.2)
+say(why)
+`,
+    );
+    await isIn(writes);
+    await it.site.command("sftp", "limit", "limited", "--uploads", "1");
+    expect((await said(writes)).at(-1)).toMatch(
+      /limit-concurrent: the SFTP account "limited" may have 1 upload under way at once/,
+    );
+  });
+
   test("who does not log in, and who says nothing for long, is sent away", async () => {
     const socket = connect(it.port, "127.0.0.1");
     socket.resume();
@@ -182,6 +207,9 @@ while True:
     expect(await it.entries("--source", "leaver", "--path", "f.bin", "--client", client)).toEqual([]);
     const ran = await sftp(byKey, ["pwd"]).ended;
     expect([ran.code, ran.stderr]).toEqual([255, expect.stringMatching(/Permission denied/)]);
+    expect(ran.stderr.includes('tributary: client-suspended: the client "leaver" is suspended')).toBe(
+      number === 2,
+    );
   });
   async function removeKey(login: Login): Promise<void> {
     const shown = execFileSync("ssh-keygen", ["-l", "-f", `${login.key}.pub`], { encoding: "utf8" });

@@ -1,11 +1,10 @@
 /** The SFTP door: who has logged in visits, and each of his sessions is served until he leaves or may not stay. */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { Account } from "../../identity/account.ts";
 import { clientOf, type Gate, type Principal } from "../../identity/principal.ts";
 import { bearerOf } from "../../ingest/answer.ts";
 import type { Limits } from "../../ledger/limits.ts";
 import { type RequestLimits, refusalOf } from "../../limits/requests.ts";
-import { subjectsOf } from "../../limits/subject.ts";
+import { called, subjectsOf } from "../../limits/subject.ts";
 import type { ReportLimited } from "../admission.ts";
 import type { UploadPlaces } from "../upload-places.ts";
 import type { SftpFact } from "./facts.ts";
@@ -33,6 +32,8 @@ export interface SftpDoor {
   readonly reportProblem: (code: ProblemError["code"]) => void;
 }
 
+const STOPPING = "stopping: this receiver is stopping; come again";
+
 /** What `listenSsh` calls for each login. */
 export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
   const uploads = new Map<string, number>();
@@ -48,9 +49,17 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
       for (const tell of tells) tell(words);
       visitor.cut(words);
     };
-    const unwatch = door.gate.watch(account.principal, [client], cut);
+    let { principal } = account;
+    const unwatch = door.gate.watch(principal, [client], cut, (now) => {
+      principal = now;
+    });
+    // A session that is served ends by itself; a connection without one would keep the receiver from stopping.
+    const leave = (): void => {
+      if (door.stopping.aborted && tells.size === 0) visitor.cut(STOPPING);
+    };
+    door.stopping.addEventListener("abort", leave, { once: true });
     const visit = (): Visit => ({
-      rooms: { ...door.rooms, refused, hold: (who, of, work) => hold(door, uploads, who, of, work) },
+      rooms: { ...door.rooms, refused, hold: (_who, of, work) => hold(door, uploads, principal, of, work) },
       account,
       client,
       view: {
@@ -64,9 +73,16 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
     });
     visitor.onSession(async (session) => {
       tells.add(session.tell);
-      await serve(door, visitor, visit(), session).finally(() => tells.delete(session.tell));
+      await serve(door, visitor, visit(), session).finally(() => {
+        tells.delete(session.tell);
+        leave();
+      });
     });
-    return unwatch;
+    leave();
+    return () => {
+      unwatch();
+      door.stopping.removeEventListener("abort", leave);
+    };
   };
 }
 
@@ -100,7 +116,7 @@ async function serve(
 async function hold<T>(
   door: SftpDoor,
   uploads: Map<string, number>,
-  { principal, user }: Account,
+  principal: Principal,
   client: string,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -109,7 +125,7 @@ async function hold<T>(
     door.reportLimited("uploads", "account");
     throw new ProblemError(
       "limit-concurrent",
-      `the SFTP account "${user}" may have ${door.mostUploads} files open to write at once, and has`,
+      `${called({ ...principal, name: principal.id })} may have ${door.mostUploads} files open to write at once, and has`,
       { retryAfter: 1 },
     );
   }

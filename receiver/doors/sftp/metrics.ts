@@ -49,6 +49,7 @@ export function sftpMetrics(registers: Registry[], buckets: number[]): (fact: Sf
       case "SftpAnswered":
         answers.observe({ request: fact.request, status: String(fact.status) }, fact.ms / 1000);
         return;
+      case "SftpNotAgreed":
       case "SftpFailed":
       case "SftpProblem":
         return;

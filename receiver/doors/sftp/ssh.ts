@@ -3,10 +3,15 @@
  * that is served, the subsystem `sftp`. Everything a stranger can do before he has logged in is bounded here by count,
  * by time and by bytes.
  */
-import { createServer, type Server as NetServer } from "node:net";
+import { createServer, type Server as NetServer, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Connection } from "ssh2";
+import { FairQueue } from "../../identity/fair-queue.ts";
+import { addressOf, networkOf } from "../../identity/network.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import { type Guest, receive } from "./connection.ts";
+import { Crowd } from "./crowd.ts";
 import { offerGcmToOpenSsh } from "./offer.ts";
 import { Valve } from "./valve.ts";
 import type { SshParts } from "./visitor.ts";
@@ -17,6 +22,16 @@ export interface SshListening {
   stop(withinMs: number): Promise<void>;
 }
 
+/**
+ * Exchanging keys takes up to 5 ms of the only thread that there is, and costs a stranger nothing: connections begin so
+ * far apart, by turns of their networks, and what else is to be done is done in between.
+ */
+const APART_MS = 5;
+/** Of what a client calls itself so much is kept, and logged. */
+const LONGEST_PROGRAM = 100;
+/** The longest logins that there are, 50 keys of RSA, take half of it. */
+const MOST_BEFORE_LOGIN = 256 * 1024;
+
 export async function listenSsh(parts: SshParts, host: string, port: number): Promise<SshListening> {
   const server = new parts.library.Server({
     hostKeys: [...parts.hostKeys],
@@ -25,47 +40,68 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
     keepaliveInterval: 30_000,
     keepaliveCountMax: 4,
   });
-  const guests = new Map<string, Guest>();
-  const counts = new Map<string, number>();
+  const guests = new Map<Socket, Guest>();
+  const { most, perAddress } = parts.connections;
+  const turns = new FairQueue({ atOnce: 1, each: perAddress, all: most });
+  const crowd = new Crowd(parts.connections, (address, again) =>
+    parts.report({ kind: "SftpTurnedAway", address, again }),
+  );
   // The library has a listener of its own, which takes sockets: ours counts them first.
   const listener = createServer({ noDelay: true }, (socket) => {
-    const address = socket.remoteAddress ?? "";
-    const place = `${address} ${socket.remotePort}`;
-    const of = (counts.get(address) ?? 0) + 1;
-    if (guests.size >= parts.connections.most || of > parts.connections.perAddress) {
-      parts.report({ kind: "SftpTurnedAway", address });
+    const address = addressOf(socket.remoteAddress ?? "");
+    const place = crowd.enter(address, () => socket.destroy());
+    if (place === undefined) {
       socket.destroy();
       return;
     }
-    counts.set(address, of);
     // Until the library has read its first line nobody else listens.
     socket.on("error", () => {});
     const late = setTimeout(() => socket.destroy(), parts.loginWithin);
     socket.once("close", () => {
       clearTimeout(late);
-      guests.delete(place);
-      const left = (counts.get(address) ?? 1) - 1;
-      if (left > 0) counts.set(address, left);
-      else counts.delete(address);
+      guests.delete(socket);
+      place.leave();
     });
-    server.injectSocket(socket);
-    guests.set(place, { socket, valve: new Valve(socket), loggedIn: () => clearTimeout(late) });
+    const begin = (): void => {
+      const bound = (): void => {
+        if (socket.bytesRead > MOST_BEFORE_LOGIN) socket.destroy();
+      };
+      server.injectSocket(socket);
+      socket.on("data", bound);
+      const loggedIn = (): void => {
+        clearTimeout(late);
+        socket.off("data", bound);
+        place.known();
+      };
+      guests.set(socket, { socket, address, valve: new Valve(socket), loggedIn });
+    };
+    const turn = async (): Promise<void> => {
+      if (socket.destroyed) return;
+      begin();
+      await pause(APART_MS, undefined, { ref: false });
+    };
+    turns.run(networkOf(address), turn).catch((error: unknown) => {
+      parts.report({ kind: "SftpFailed", address, error });
+      socket.destroy();
+    });
   });
   server.on("connection", (connection, info) => {
-    const place = `${info.ip} ${info.port}`;
-    const guest = guests.get(place);
-    const software = info.header?.versions?.software ?? "";
+    const guest = guests.get(socketOf(connection));
+    const software = (info.header?.versions?.software ?? "").slice(0, LONGEST_PROGRAM);
     offerGcmToOpenSsh(connection, software);
     if (guest === undefined) connection.end();
     else receive(parts, connection, guest, software);
   });
   server.on("error", (error: Error) => parts.report({ kind: "SftpFailed", address: "", error }));
   await listening(listener, host, port);
+  // Such as too many open files: whoever came then is not there, and everybody else stays.
+  listener.on("error", (error) => parts.report({ kind: "SftpFailed", address: "", error }));
   const taken = listener.address();
   return {
     port: typeof taken === "object" && taken !== null ? taken.port : port,
     async stop(withinMs) {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      crowd.sendStrangersAway();
       const late = setTimeout(() => {
         for (const { socket } of guests.values()) socket.destroy();
       }, withinMs);
@@ -73,6 +109,11 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
       clearTimeout(late);
     },
   };
+}
+
+/** The library tells of a connection by the address that it comes from, which two may share that came to two of ours. */
+function socketOf(connection: Connection): Socket {
+  return (connection as unknown as { readonly _sock: Socket })._sock;
 }
 
 async function listening(listener: NetServer, host: string, port: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** Packets of SSH that no program sends, over a connection that is open: ssh2 encrypts them, and looks at none. */
 import type { Client } from "ssh2";
-import { string, uint32 } from "../site/sftp-wire.ts";
+import { string, uint32 } from "./sftp-wire.ts";
 
 interface Innards {
   readonly _protocol: {
