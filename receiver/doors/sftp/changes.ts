@@ -5,9 +5,19 @@ import { slug } from "@tributary/shared/protocol.ts";
 import { require } from "../../identity/principal.ts";
 import { timeOf } from "./attributes.ts";
 import { absolute, lastSegment, type Place } from "./place.ts";
+import { record } from "./recording.ts";
 import { refuse } from "./refusal.ts";
 import { TIDIED_WITHIN_MS } from "./refused.ts";
-import { type Seen, seen, sourceNamed, type Target, targetOf, underWay, whereabouts } from "./sight.ts";
+import {
+  type Seen,
+  seen,
+  seenAt,
+  sourceNamed,
+  type Target,
+  targetOf,
+  underWay,
+  whereabouts,
+} from "./sight.ts";
 import type { Visit } from "./visit.ts";
 import type { Attributes } from "./wire.ts";
 import { isOpenElsewhere, openToWrite, prepareAs } from "./writing.ts";
@@ -25,6 +35,8 @@ export async function targetToWrite(visit: Visit, place: Place, path: Buffer): P
   }
   const { account } = visit;
   require(account.principal, "write", target.source);
+  if (place.kind === "top" && (await seenAt(visit, target))?.kind === "folder")
+    throw refuse.failure(`${shown(Buffer.concat([Buffer.from(`/${target.source}/`), path]))} is a folder`);
   if (
     place.kind === "inside" &&
     target.source !== account.defaultSource &&
@@ -169,7 +181,7 @@ async function renameUnfinished(
   target: Target,
   path: Buffer,
 ): Promise<string> {
-  const { rooms, account, stillAllowed } = visit;
+  const { rooms } = visit;
   if (!one.closed && isOpenElsewhere(visit, one))
     throw refuse.failure(
       `${shown(path)} is being written by another session; it is renamed when it is closed`,
@@ -184,8 +196,7 @@ async function renameUnfinished(
     await one.rename(target.source, target.pathEncoded);
     return "it is recorded when it is whole and has its last name";
   }
-  const { status, versionId } = await one.commit(account.principal, stillAllowed, target);
-  return `${status} ${versionId}`;
+  return await record(visit, one, target);
 }
 
 /** The same bytes under another name, and a removal of the first: in the ledger both have their place. */
@@ -194,7 +205,7 @@ async function renameVersion(
   { target: from, node }: Extract<Seen, { kind: "version" }>,
   target: Target,
 ): Promise<string> {
-  const { rooms, account, stillAllowed } = visit;
+  const { rooms } = visit;
   requireRemoval(visit, from.source);
   rooms.refused.forget(whereabouts(visit, target));
   const one = await prepareAs(visit, target, node);
@@ -204,10 +215,7 @@ async function renameVersion(
     one.closed = true;
     await rooms.unfinished.show(one);
     await one.keep();
-  } else {
-    const { status, versionId } = await one.commit(account.principal, stillAllowed);
-    words = `${status} ${versionId}`;
-  }
+  } else words = await record(visit, one);
   await recordRemoval(visit, from.source, from.pathEncoded);
   return words;
 }
@@ -220,6 +228,8 @@ async function renameFolder(
 ): Promise<string> {
   if (folder.source === undefined || folder.pathEncoded === "") throw renamesNoFolder();
   const { rooms, view, account, client } = visit;
+  if (target.source === folder.source && target.pathEncoded.startsWith(`${folder.pathEncoded}/`))
+    throw refuse.failure(`${shown(path)} cannot be moved into itself`);
   for (const { at } of rooms.unfinished.of(account.principal.id, client, folder.source))
     if (at.pathEncoded.startsWith(`${folder.pathEncoded}/`)) throw renamesNoFolder();
   const { nodes } = await rooms.trees.now.list(view, folder.source, folder.pathEncoded, { limit: 1 });

@@ -15,6 +15,8 @@ export class OpenFolder implements Handle {
   readonly #now: number;
   #page: readonly Listed[] = [];
   #at = 0;
+  /** A listing that broke off has no end: a mirror would take what is missing for gone. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(look: Look, listed: AsyncGenerator<readonly Listed[]>, owner: string, now: number) {
     this.#look = look;
@@ -53,8 +55,12 @@ export class OpenFolder implements Handle {
 
   /** The first of the next page. */
   async #next(): Promise<Listed | undefined> {
+    if (this.#failure !== undefined) throw this.#failure.error;
     do {
-      const { done, value } = await this.#listed.next();
+      const { done, value } = await this.#listed.next().catch((error: unknown) => {
+        this.#failure = { error };
+        throw error;
+      });
       if (done === true) return undefined;
       this.#page = value;
     } while (this.#page.length === 0);

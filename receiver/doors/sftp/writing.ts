@@ -10,6 +10,7 @@ import { attributesOf, type Look, timeOf } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import { lastSegment } from "./place.ts";
 import { type Reading, readVersion } from "./reading.ts";
+import { record } from "./recording.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, type Target, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
@@ -256,7 +257,7 @@ class Writing implements Handle {
   }
 
   async #end(one: Piecemeal): Promise<string> {
-    const { rooms, account, stillAllowed } = this.#visit;
+    const { rooms } = this.#visit;
     const missing = one.failure === undefined ? one.missing() : undefined;
     if (missing !== undefined) {
       await rooms.unfinished.leave(one);
@@ -281,8 +282,7 @@ class Writing implements Handle {
       await rooms.unfinished.leave(one);
       return "it is recorded when it is renamed";
     }
-    const { status, versionId } = await one.commit(account.principal, stillAllowed);
-    return `${status} ${versionId}`;
+    return await record(this.#visit, one);
   }
 
   async #begun(): Promise<Piecemeal> {
