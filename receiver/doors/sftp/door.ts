@@ -9,6 +9,7 @@ import { subjectsOf } from "../../limits/subject.ts";
 import type { ReportLimited } from "../admission.ts";
 import type { UploadPlaces } from "../upload-places.ts";
 import type { SftpFact } from "./facts.ts";
+import { OpenAtOnce } from "./open-at-once.ts";
 import { RefusedFiles } from "./refused.ts";
 import { runSession, SessionOver } from "./session.ts";
 import type { SftpRooms, Visit } from "./visit.ts";
@@ -17,10 +18,12 @@ import { MalformedPacket } from "./wire.ts";
 
 export interface SftpDoor {
   readonly gate: Pick<Gate, "watch">;
-  readonly rooms: Omit<SftpRooms, "hold" | "refused">;
+  readonly rooms: Omit<SftpRooms, "hold" | "refused" | "folders">;
   readonly places: UploadPlaces;
   /** Files that one account may have open to write at once. */
   readonly mostUploads: number;
+  /** Folders that one account may have open to list at once. */
+  readonly mostFolders: number;
   readonly requests: RequestLimits;
   /** For clients that have no limits of their own. */
   readonly defaults: Limits;
@@ -35,7 +38,8 @@ export interface SftpDoor {
 
 /** What `listenSsh` calls for each login. */
 export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
-  const uploads = new Map<string, number>();
+  const uploads = new OpenAtOnce(door.mostUploads, "files open to write");
+  const folders = new OpenAtOnce(door.mostFolders, "folders open to list");
   const refused = new RefusedFiles();
   return (visitor) => {
     const { account } = visitor;
@@ -50,7 +54,7 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
     };
     const unwatch = door.gate.watch(account.principal, [client], cut);
     const visit = (): Visit => ({
-      rooms: { ...door.rooms, refused, hold: (who, of, work) => hold(door, uploads, who, of, work) },
+      rooms: { ...door.rooms, refused, folders, hold: (who, of, work) => hold(door, uploads, who, of, work) },
       account,
       client,
       view: {
@@ -99,28 +103,27 @@ async function serve(
 /** An upload counts as a request, and among the uploads that are under way, as at the other doors. */
 async function hold<T>(
   door: SftpDoor,
-  uploads: Map<string, number>,
-  { principal, user }: Account,
+  uploads: OpenAtOnce,
+  account: Account,
   client: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const open = uploads.get(principal.id) ?? 0;
-  if (open >= door.mostUploads) {
-    door.reportLimited("uploads", "account");
-    throw new ProblemError(
-      "limit-concurrent",
-      `the SFTP account "${user}" may have ${door.mostUploads} files open to write at once, and has`,
-      { retryAfter: 1 },
-    );
-  }
-  await countRequest(door, principal, client);
-  uploads.set(principal.id, (uploads.get(principal.id) ?? 0) + 1);
+  const { principal } = account;
+  const release = taken(door, uploads, account);
   try {
+    await countRequest(door, principal, client);
     return await door.places.hold(principal, client, work);
   } finally {
-    const left = (uploads.get(principal.id) ?? 1) - 1;
-    if (left > 0) uploads.set(principal.id, left);
-    else uploads.delete(principal.id);
+    release();
+  }
+}
+
+function taken(door: SftpDoor, uploads: OpenAtOnce, account: Account): () => void {
+  try {
+    return uploads.take(account);
+  } catch (error) {
+    door.reportLimited("uploads", "account");
+    throw error;
   }
 }
 

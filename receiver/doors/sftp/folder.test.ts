@@ -13,8 +13,7 @@ test("a listing that breaks off is never told to have come to its end", async ()
       yield [named("a"), named("b")];
       throw new Error("the ledger is away");
     })(),
-    "acme",
-    0,
+    { owner: "acme", now: 0, release: () => {} },
   );
   for (let i = 0; i < 4; i += 1) await expect(folder.names()).rejects.toThrow("the ledger is away");
 });

@@ -124,6 +124,27 @@ test("a version of a name without an end takes no time to list", async () => {
   expect(performance.now() - from).toBeLessThan(200);
 });
 
+test("an account has so many folders open to list, over all its sessions, because a page waits in each", async () => {
+  const account = scene.account("one");
+  const [a, b] = [await scene.session(account), await scene.session(account)];
+  const opened = async (session: SftpSession, path: string) => await session.ask(TYPE.opendir, string(path));
+  const handles: Buffer[] = [];
+  for (let i = 0; i < 64; i += 1) {
+    const answer = await opened(i % 2 ? a : b, i % 3 ? "/" : "/.history");
+    if (answer.kind === "handle") handles.push(answer.handle);
+  }
+  expect(handles).toHaveLength(64);
+  await expect(a.list("/")).rejects.toMatchObject({ code: "limit-concurrent" });
+  await expect(a.list("/.receipts")).rejects.toMatchObject({ code: "limit-concurrent" });
+  const other = await scene.session(scene.account("other"));
+  expect(await namesIn(other, "/")).toEqual([]);
+  await b.shut(handles[0] as Buffer);
+  expect(await namesIn(a, "/")).toEqual([]);
+  await b.cut();
+  for (let i = 0; i < 32; i += 1) expect(await opened(a, "/")).toMatchObject({ kind: "handle" });
+  await expect(a.list("/")).rejects.toMatchObject({ code: "limit-concurrent" });
+});
+
 describeWithPostgres("postgres", (server) => {
   test("names that no database takes are names of nothing", async () => {
     await rig.stop();
