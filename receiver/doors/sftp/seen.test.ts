@@ -124,6 +124,14 @@ test("a version of a name without an end takes no time to list", async () => {
   expect(performance.now() - from).toBeLessThan(200);
 });
 
+test("a file below which something is under way is a folder to a look, as to a listing", async () => {
+  const one = await scene.session(scene.account("one"));
+  await one.put("/in/a", text("a"));
+  await one.write(await one.open("/in/a/b"), text("b"));
+  const [listed] = (await one.list("/in")).filter(({ name }) => name.toString() === "a");
+  expect((await one.stat("/in/a")).permissions).toBe(listed?.attributes.permissions);
+});
+
 test("an account has so many folders open to list, over all its sessions, because a page waits in each", async () => {
   const account = scene.account("one");
   const [a, b] = [await scene.session(account), await scene.session(account)];

@@ -72,10 +72,9 @@ export async function seenAt(visit: Visit, target: Target): Promise<Seen | undef
   if (one !== undefined) return { kind: "unfinished", target, one };
   const found = await rooms.trees.now.find(view, source, pathEncoded);
   if (found?.kind === "folder") return { kind: "folder", source, pathEncoded, madeAt: found.madeAt };
-  if (found !== undefined) return { kind: "version", target, node: found };
-  return isBegun(visit, source, pathEncoded)
-    ? { kind: "folder", source, pathEncoded, madeAt: undefined }
-    : undefined;
+  // What is a file and a folder at once is a folder.
+  if (isBegun(visit, source, pathEncoded)) return { kind: "folder", source, pathEncoded, madeAt: undefined };
+  return found && { kind: "version", target, node: found };
 }
 
 export function underWay(visit: Visit, target: Target): Piecemeal | undefined {
