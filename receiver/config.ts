@@ -246,6 +246,11 @@ export const receiverSettings = z.strictObject({
         .positive()
         .default(10_000)
         .describe("Files of one account that may be unfinished, or wait under a temporary name"),
+      folders: z
+        .int()
+        .positive()
+        .default(64)
+        .describe("Folders that one account may have open to list at once, over all its sessions"),
       idle: atLeast("1s").prefault("10m").describe("How long a session may be silent; at least 1s"),
       login: atLeast("1s").prefault("30s").describe("How long logging in may take; at least 1s"),
     })

@@ -88,6 +88,7 @@ export function openSftp(parts: SftpParts) {
           ...{ places, uploads: parts.uploadLimits, defaults, report: metrics.limited },
         }),
         mostUploads: settings.sftp.uploads,
+        mostFolders: settings.sftp.folders,
         mostHandles: settings.sftp.handles,
         idle: settings.sftp.idle,
         reportLimited: metrics.limited,

@@ -26,7 +26,7 @@ export async function putFiles(
 ): Promise<void> {
   if (newest.length === 0) return;
   const files = newest.map((entry) => ({ entry, row: rowOf(client, entry) }));
-  const before = await bearersOf(trx, client, files);
+  const before = await bearersOf(trx, files);
   for (const { entry, row } of files) {
     const was = before.get(keyOf(row).join("\0"));
     const is = entry.kind === "version" ? entry.bearer : undefined;
@@ -40,7 +40,7 @@ export async function putFiles(
   if (there.length > 0) await putRows(trx, "tree_files", there);
   if (removed.length > 0) {
     await putRows(trx, "tree_removed", removed);
-    await trx.deleteFrom("tree_files").where("client", "=", client).where(among(removed)).execute();
+    await trx.deleteFrom("tree_files").where(among(removed)).execute();
   }
 }
 
@@ -58,21 +58,21 @@ function keyOf({
   return [parent_hash, source, name_key];
 }
 
+/** With the client in each row: by the client alone PostgreSQL would read all its files as long as it takes those for few. */
 function among(files: readonly FileTable[]) {
-  return sql<boolean>`(parent_hash, source, name_key) in (${rows(files.map(keyOf))})`;
+  const keys = files.map((file) => [file.client, ...keyOf(file)]);
+  return sql<boolean>`(client, parent_hash, source, name_key) in (${rows(keys)})`;
 }
 
 /** Who brought those that are there already. */
 async function bearersOf(
   trx: TreeDatabase,
-  client: string,
   files: readonly { readonly row: FileTable }[],
 ): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
   for (const some of chunks(files.map(({ row }) => row))) {
     const query = trx.selectFrom("tree_files").select(["parent_hash", "source", "name_key", "bearer"]);
-    for (const row of await query.where("client", "=", client).where(among(some)).execute())
-      found.set(keyOf(row).join("\0"), row.bearer);
+    for (const row of await query.where(among(some)).execute()) found.set(keyOf(row).join("\0"), row.bearer);
   }
   return found;
 }

@@ -84,7 +84,7 @@ export class FolderChanges {
     }
     for (const some of chunks(put)) await putRows(trx, some);
     for (const some of chunks(gone))
-      await trx.deleteFrom("tree_folders").where("client", "=", client).where(among(some)).execute();
+      await trx.deleteFrom("tree_folders").where(among(client, some)).execute();
   }
 }
 
@@ -125,8 +125,10 @@ function keyOf({ source, bearer }: Part, { parent_hash, name_key }: Place): stri
   return [parent_hash, source, name_key, bearer];
 }
 
-function among(keys: readonly (readonly string[])[]) {
-  return sql<boolean>`(parent_hash, source, name_key, bearer) in (${rows(keys)})`;
+/** As for files. */
+function among(client: string, keys: readonly (readonly string[])[]) {
+  const all = keys.map((key) => [client, ...key]);
+  return sql<boolean>`(client, parent_hash, source, name_key, bearer) in (${rows(all)})`;
 }
 
 async function rowsOf(
@@ -136,7 +138,7 @@ async function rowsOf(
 ): Promise<ReadonlyMap<string, FolderTable>> {
   const found = new Map<string, FolderTable>();
   for (const some of chunks(keys)) {
-    const query = trx.selectFrom("tree_folders").selectAll().where("client", "=", client).where(among(some));
+    const query = trx.selectFrom("tree_folders").selectAll().where(among(client, some));
     for (const row of await query.execute())
       found.set([row.parent_hash, row.source, row.name_key, row.bearer].join("\0"), row);
   }

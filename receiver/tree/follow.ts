@@ -16,6 +16,9 @@ const ENTRIES = 200;
 /** A path may have 2,048 folders: the transaction ends sooner where there are so many rows of them. */
 const FOLDERS = 500;
 
+/** Entries of all clients, from the first that is new: beyond it nothing is looked at, however wrong the database estimates. */
+const WINDOW = 10_000;
+
 /** A tree that is so many entries behind is brought up in any case. */
 const FEW = 250;
 
@@ -106,18 +109,7 @@ async function positionOf(
 
 async function step(trx: TreeDatabase, client: string): Promise<number> {
   const at = await lockTree(trx, client);
-  const entries = await trx
-    .selectFrom("entries as e")
-    .leftJoin("heads as h", "h.seq", "e.seq")
-    .leftJoin("modified_later as m", "m.version_id", "e.version_id")
-    .select(["e.seq", "e.kind", "e.source", "e.path_encoded", "e.bearer", "e.size", "e.received_at"])
-    .select((eb) => eb.fn.coalesce("m.modified_at", "e.modified_at").as("modified_at"))
-    .select("h.seq as newest")
-    .where("e.client", "=", client)
-    .where("e.seq", ">", at)
-    .orderBy("e.seq")
-    .limit(ENTRIES)
-    .execute();
+  const entries = await nextEntries(trx, client, at);
   const folders = new FolderChanges();
   const newest: Newest[] = [];
   let seq = at;
@@ -133,4 +125,41 @@ async function step(trx: TreeDatabase, client: string): Promise<number> {
   await folders.apply(trx, client);
   await trx.updateTable("tree_state").set({ seq }).where("client", "=", client).execute();
   return seq;
+}
+
+/** Each costs a few steps in an index, however many entries and heads there are, and before the database knows how many. */
+async function nextEntries(trx: TreeDatabase, client: string, at: number) {
+  const first = trx
+    .selectFrom("entries")
+    .select("seq")
+    .where("client", "=", client)
+    .where("seq", ">", at)
+    .orderBy("seq")
+    .limit(1);
+  const some = trx
+    .selectFrom("entries")
+    .select(["seq", "version_id", "kind", "source", "path_encoded", "path_hash", "bearer"])
+    .select(["size", "modified_at", "received_at"])
+    .where("client", "=", client)
+    .where("seq", ">", at)
+    .where("seq", "<", sql<number>`(${first}) + ${sql.lit(WINDOW)}`)
+    .orderBy("seq")
+    .limit(ENTRIES)
+    .as("e");
+  return await trx
+    .selectFrom(some)
+    // By its key, which is known to be of one row.
+    .leftJoin("heads as h", (join) =>
+      join
+        .on("h.client", "=", client)
+        .onRef("h.source", "=", "e.source")
+        .onRef("h.path_hash", "=", "e.path_hash")
+        .onRef("h.seq", "=", "e.seq"),
+    )
+    .leftJoin("modified_later as m", "m.version_id", "e.version_id")
+    .select(["e.seq", "e.kind", "e.source", "e.path_encoded", "e.bearer", "e.size", "e.received_at"])
+    .select((eb) => eb.fn.coalesce("m.modified_at", "e.modified_at").as("modified_at"))
+    .select("h.seq as newest")
+    .orderBy("e.seq")
+    .execute();
 }

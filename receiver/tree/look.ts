@@ -8,6 +8,9 @@ import { fileAt, filesIn, folderAt, foldersIn, type Keyed, removedIn, sourcesOf 
 import { type TreeDatabase, withTree } from "./schema.ts";
 import type { FileNode, FolderNode, ListedFile, Page, RemovedNode, Tree, View } from "./tree.ts";
 
+/** Of names in a page, in characters: they are long in few folders, and a page waits in each that somebody lists. */
+const LONGEST_PAGE = 256 * 1024;
+
 export class Look implements Tree<RemovedNode> {
   readonly #db: TreeDatabase;
   readonly #follower: Follower;
@@ -59,12 +62,28 @@ export class Look implements Tree<RemovedNode> {
     );
     // One that came back is no more removed, one that is a folder now is a folder.
     const there = this.#ever ? merged(folders, first(files, removed)) : first(folders, files);
-    const keys = new Set(there.map(({ key }) => key));
-    if (keys.size <= limit) return { nodes: there.map(({ node }) => node), next: undefined };
-    const next = [...keys][limit - 1] as string;
-    const end = there.findLastIndex(({ key }) => key === next);
-    return { nodes: there.slice(0, end + 1).map(({ node }) => node), next };
+    const end = endOfPage(there, limit, folder.length);
+    const nodes = there.slice(0, end).map(({ node }) => node);
+    return { nodes, next: end < there.length ? there[end - 1]?.key : undefined };
   }
+}
+
+/** Where the next page begins. What has one key stays together. */
+function endOfPage(
+  there: readonly Keyed<{ readonly pathEncoded: string }>[],
+  limit: number,
+  folderLength: number,
+): number {
+  let names = 0;
+  let characters = 0;
+  for (const [i, { key, node }] of there.entries()) {
+    if (key !== there[i - 1]?.key) {
+      if (names === limit || characters > LONGEST_PAGE) return i;
+      names += 1;
+    }
+    characters += node.pathEncoded.length - folderLength;
+  }
+  return there.length;
 }
 
 export function sees(view: View, source: string): boolean {

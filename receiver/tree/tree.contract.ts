@@ -133,6 +133,15 @@ export function treeContract(newPlace: () => Promise<() => Promise<LedgerDatabas
       expect(await state()).toBe(2);
     });
 
+    test("few names at once where they are long", async () => {
+      const names = Array.from({ length: 90 }, (_, i) => `${10 + i}${"n".repeat(4000)}`);
+      await commit(...names.map((name) => version(name, "x")));
+      const { nodes, next } = await trees.now.list(all, "pos", "", { limit: 1000 });
+      expect(nodes.length).toBeLessThan(70);
+      expect(next).toBeDefined();
+      expect(await listed(trees.now, all)).toEqual(names);
+    });
+
     test("names as long as a path may be, and paths as deep", async () => {
       const names = ["b", "c"].map((last) => `${"%FF".repeat(4095)}${last}`);
       const deep = "a/".repeat(2047);

@@ -66,7 +66,7 @@ export interface Tree<Removed = never> {
   sources(view: View): Promise<readonly string[]>;
   /** Exactly this path; "" is the source. */
   find(view: View, source: string, pathEncoded: string): Promise<FileNode | FolderNode | Removed | undefined>;
-  /** What is right inside a folder, at most `limit` names; nothing where no folder is (`find` tells). */
+  /** What is right inside a folder, at most `limit` names, fewer where they are long; nothing where no folder is (`find` tells). */
   list(
     view: View,
     source: string,

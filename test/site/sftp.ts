@@ -247,6 +247,10 @@ export class SftpSession {
     done(await this.ask(TYPE.mkdir, string(path), attributes()));
   }
 
+  async rmdir(path: Path): Promise<void> {
+    done(await this.ask(TYPE.rmdir, string(path)));
+  }
+
   async remove(path: Path): Promise<string> {
     return done(await this.ask(TYPE.remove, string(path)));
   }

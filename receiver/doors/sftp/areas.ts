@@ -3,6 +3,7 @@
  * and `.receipts` with the receipt of each file's newest version. No listing shows them, so that no mirror takes them
  * for files of its own.
  */
+import { extname } from "node:path/posix";
 import { percentDecode } from "@tributary/shared/path.ts";
 import { type Entry, slug } from "@tributary/shared/protocol.ts";
 import type { FolderNode, ListedFile, Tree } from "../../tree/tree.ts";
@@ -36,6 +37,8 @@ export async function seenInArea(visit: Visit, place: AreaPlace): Promise<AreaSe
   if (first === undefined) return folder(() => sources(tree, visit));
   const source = slug.safeParse(first.toString("utf8"));
   if (!source.success) return undefined;
+  const { source: only } = visit.account.principal;
+  if (only !== undefined && only !== source.data) return undefined;
   return place.area === "history"
     ? await historyAt(visit, source.data, rest)
     : await receiptsAt(visit, source.data, rest);
@@ -55,12 +58,13 @@ async function historyAt(
   if (versionId !== undefined) {
     const entry = await visit.rooms.history.version(versionId);
     const of = segments.length > 1 ? encodedOf(joined(segments.slice(0, -1))) : undefined;
-    const same = entry?.client === visit.client && entry.source === source && entry.pathEncoded === of;
-    if (!same || entry === undefined) return undefined;
-    const look = lookOfEntry(entry);
-    return entry.key === null
-      ? { kind: "text", look, bytes: Buffer.alloc(0) }
-      : { kind: "version", look, key: entry.key };
+    // Otherwise it may be a path that is called so.
+    if (entry?.client === visit.client && entry.source === source && entry.pathEncoded === of) {
+      const look = lookOfEntry(entry);
+      return entry.key === null
+        ? { kind: "text", look, bytes: Buffer.alloc(0) }
+        : { kind: "version", look, key: entry.key };
+    }
   }
   const path = pathOf(segments);
   if (path === undefined) return undefined;
@@ -69,11 +73,12 @@ async function historyAt(
 }
 
 async function* historyOf(visit: Visit, source: string, path: string): AsyncGenerator<readonly Listed[]> {
-  const shown = new Set<string>();
+  let last: string | undefined;
   for await (const node of below(visit.rooms.trees.ever, visit, source, path)) {
     const name = lastOf(node.pathEncoded);
-    if (shown.has(name)) continue;
-    shown.add(name);
+    // A file and a folder of one name follow each other.
+    if (name === last) continue;
+    last = name;
     yield [{ name: percentDecode(name), look: FOLDER }];
   }
   if (path === "") return;
@@ -87,8 +92,9 @@ async function* historyOf(visit: Visit, source: string, path: string): AsyncGene
 }
 
 function versionName({ receivedAt, versionId, path, kind }: Entry): string {
-  const extension = /[^/.][^/]*?(\.[A-Za-z0-9]{1,16})$/.exec(path)?.[1] ?? "";
-  return `${receivedAt.replaceAll(":", ".")}_${versionId}${kind === "removal" ? ".removed" : extension}`;
+  const extension = extname(path);
+  const plain = /^\.[A-Za-z0-9]{1,16}$/.test(extension) ? extension : "";
+  return `${receivedAt.replaceAll(":", ".")}_${versionId}${kind === "removal" ? ".removed" : plain}`;
 }
 
 async function receiptsAt(

@@ -5,12 +5,22 @@ import { slug } from "@tributary/shared/protocol.ts";
 import { require } from "../../identity/principal.ts";
 import { timeOf } from "./attributes.ts";
 import { absolute, lastSegment, type Place } from "./place.ts";
+import { record } from "./recording.ts";
 import { refuse } from "./refusal.ts";
 import { TIDIED_WITHIN_MS } from "./refused.ts";
-import { type Seen, seen, sourceNamed, type Target, targetOf, underWay, whereabouts } from "./sight.ts";
+import {
+  type Seen,
+  seen,
+  seenAt,
+  sourceNamed,
+  type Target,
+  targetOf,
+  underWay,
+  whereabouts,
+} from "./sight.ts";
 import type { Visit } from "./visit.ts";
 import type { Attributes } from "./wire.ts";
-import { isOpenElsewhere, openToWrite, prepareAs, record } from "./writing.ts";
+import { isOpenElsewhere, openToWrite, prepareAs } from "./writing.ts";
 
 /** For people: as they would type it. */
 export const shown = (path: Buffer): string => `"${(absolute(path) ?? path).toString("utf8").slice(0, 300)}"`;
@@ -25,6 +35,8 @@ export async function targetToWrite(visit: Visit, place: Place, path: Buffer): P
   }
   const { account } = visit;
   require(account.principal, "write", target.source);
+  if (place.kind === "top" && (await seenAt(visit, target))?.kind === "folder")
+    throw refuse.failure(`${shown(Buffer.concat([Buffer.from(`/${target.source}/`), path]))} is a folder`);
   if (
     place.kind === "inside" &&
     target.source !== account.defaultSource &&
@@ -203,9 +215,7 @@ async function renameVersion(
     one.closed = true;
     await rooms.unfinished.show(one);
     await one.keep();
-  } else {
-    words = await record(visit, one);
-  }
+  } else words = await record(visit, one);
   await recordRemoval(visit, from.source, from.pathEncoded);
   return words;
 }
@@ -218,6 +228,8 @@ async function renameFolder(
 ): Promise<string> {
   if (folder.source === undefined || folder.pathEncoded === "") throw renamesNoFolder();
   const { rooms, view, account, client } = visit;
+  if (target.source === folder.source && target.pathEncoded.startsWith(`${folder.pathEncoded}/`))
+    throw refuse.failure(`${shown(path)} cannot be moved into itself`);
   for (const { at } of rooms.unfinished.of(account.principal.id, client, folder.source))
     if (at.pathEncoded.startsWith(`${folder.pathEncoded}/`)) throw renamesNoFolder();
   const { nodes } = await rooms.trees.now.list(view, folder.source, folder.pathEncoded, { limit: 1 });

@@ -1,13 +1,15 @@
 /** The SFTP door: who has logged in visits, and each of his sessions is served until he leaves or may not stay. */
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Account } from "../../identity/account.ts";
 import { clientOf, type Gate, type Principal } from "../../identity/principal.ts";
 import { bearerOf } from "../../ingest/answer.ts";
 import type { Limits } from "../../ledger/limits.ts";
 import { type RequestLimits, refusalOf } from "../../limits/requests.ts";
-import { called, subjectsOf } from "../../limits/subject.ts";
+import { subjectsOf } from "../../limits/subject.ts";
 import type { ReportLimited } from "../admission.ts";
 import type { UploadPlaces } from "../upload-places.ts";
 import type { SftpFact } from "./facts.ts";
+import { OpenAtOnce } from "./open-at-once.ts";
 import { RefusedFiles } from "./refused.ts";
 import { runSession, SessionOver } from "./session.ts";
 import type { SftpRooms, Visit } from "./visit.ts";
@@ -16,10 +18,12 @@ import { MalformedPacket } from "./wire.ts";
 
 export interface SftpDoor {
   readonly gate: Pick<Gate, "watch">;
-  readonly rooms: Omit<SftpRooms, "hold" | "refused">;
+  readonly rooms: Omit<SftpRooms, "hold" | "refused" | "folders">;
   readonly places: UploadPlaces;
   /** Files that one account may have open to write at once. */
   readonly mostUploads: number;
+  /** Folders that one account may have open to list at once. */
+  readonly mostFolders: number;
   readonly requests: RequestLimits;
   /** For clients that have no limits of their own. */
   readonly defaults: Limits;
@@ -36,7 +40,8 @@ const STOPPING = "stopping: this receiver is stopping; come again";
 
 /** What `listenSsh` calls for each login. */
 export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
-  const uploads = new Map<string, number>();
+  const uploads = new OpenAtOnce(door.mostUploads, "files open to write");
+  const folders = new OpenAtOnce(door.mostFolders, "folders open to list");
   const refused = new RefusedFiles();
   return (visitor) => {
     const { account } = visitor;
@@ -59,7 +64,11 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
     };
     door.stopping.addEventListener("abort", leave, { once: true });
     const visit = (): Visit => ({
-      rooms: { ...door.rooms, refused, hold: (_who, of, work) => hold(door, uploads, principal, of, work) },
+      // Its limits may have been changed since it came.
+      rooms: {
+        ...{ ...door.rooms, refused, folders },
+        hold: (who, of, work) => hold(door, uploads, { ...who, principal }, of, work),
+      },
       account,
       client,
       view: {
@@ -115,28 +124,27 @@ async function serve(
 /** An upload counts as a request, and among the uploads that are under way, as at the other doors. */
 async function hold<T>(
   door: SftpDoor,
-  uploads: Map<string, number>,
-  principal: Principal,
+  uploads: OpenAtOnce,
+  account: Account,
   client: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const open = uploads.get(principal.id) ?? 0;
-  if (open >= door.mostUploads) {
-    door.reportLimited("uploads", "account");
-    throw new ProblemError(
-      "limit-concurrent",
-      `${called({ ...principal, name: principal.id })} may have ${door.mostUploads} files open to write at once, and has`,
-      { retryAfter: 1 },
-    );
-  }
-  await countRequest(door, principal, client);
-  uploads.set(principal.id, (uploads.get(principal.id) ?? 0) + 1);
+  const { principal } = account;
+  const release = taken(door, uploads, account);
   try {
+    await countRequest(door, principal, client);
     return await door.places.hold(principal, client, work);
   } finally {
-    const left = (uploads.get(principal.id) ?? 1) - 1;
-    if (left > 0) uploads.set(principal.id, left);
-    else uploads.delete(principal.id);
+    release();
+  }
+}
+
+function taken(door: SftpDoor, uploads: OpenAtOnce, account: Account): () => void {
+  try {
+    return uploads.take(account);
+  } catch (error) {
+    door.reportLimited("uploads", "account");
+    throw error;
   }
 }
 

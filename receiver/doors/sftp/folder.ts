@@ -7,20 +7,27 @@ import type { Attributes, Name } from "./wire.ts";
 /** The draft asks servers for no more than 32 KiB of a read; some clients take longer packets for an attack. */
 const MOST_BYTES = 30_000;
 
+interface FolderOptions {
+  readonly owner: string;
+  readonly now: number;
+  /** When it is open no more. */
+  readonly release: () => void;
+}
+
 export class OpenFolder implements Handle {
   readonly what = "folder";
   readonly #look: Look;
   readonly #listed: AsyncGenerator<readonly Listed[]>;
-  readonly #owner: string;
-  readonly #now: number;
+  readonly #options: FolderOptions;
   #page: readonly Listed[] = [];
   #at = 0;
+  /** A listing that broke off has no end: a mirror would take what is missing for gone. */
+  #failure: { readonly error: unknown } | undefined;
 
-  constructor(look: Look, listed: AsyncGenerator<readonly Listed[]>, owner: string, now: number) {
+  constructor(look: Look, listed: AsyncGenerator<readonly Listed[]>, options: FolderOptions) {
     this.#look = look;
     this.#listed = listed;
-    this.#owner = owner;
-    this.#now = now;
+    this.#options = options;
   }
 
   attributes(): Attributes {
@@ -28,12 +35,13 @@ export class OpenFolder implements Handle {
   }
 
   async names(): Promise<readonly Name[] | undefined> {
+    const { owner, now } = this.#options;
     const names: Name[] = [];
     let bytes = 0;
     for (;;) {
       const one = this.#page[this.#at] ?? (await this.#next());
       if (one === undefined) return names.length === 0 ? undefined : names;
-      const name = nameOf(one.name, one.look, this.#owner, this.#now);
+      const name = nameOf(one.name, one.look, owner, now);
       // Lengths, attributes, and the name twice.
       bytes += 48 + 2 * name.name.length + name.line.length;
       if (bytes > MOST_BYTES && names.length > 0) return names;
@@ -43,18 +51,24 @@ export class OpenFolder implements Handle {
   }
 
   async close(): Promise<string> {
+    this.#options.release();
     await this.#listed.return(undefined);
     return "";
   }
 
   async abandon(): Promise<void> {
+    this.#options.release();
     await this.#listed.return(undefined).catch(() => {});
   }
 
   /** The first of the next page. */
   async #next(): Promise<Listed | undefined> {
+    if (this.#failure !== undefined) throw this.#failure.error;
     do {
-      const { done, value } = await this.#listed.next();
+      const { done, value } = await this.#listed.next().catch((error: unknown) => {
+        this.#failure = { error };
+        throw error;
+      });
       if (done === true) return undefined;
       this.#page = value;
     } while (this.#page.length === 0);

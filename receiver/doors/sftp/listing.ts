@@ -2,6 +2,7 @@
 import { percentDecode } from "@tributary/shared/path.ts";
 import type { FolderNode, ListedFile } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
+import { AREAS } from "./place.ts";
 import { lookOf, lookOfFile, type Seen } from "./sight.ts";
 import type { Visit } from "./visit.ts";
 
@@ -11,6 +12,8 @@ export interface Listed {
 }
 
 const PAGE = 1000;
+/** In `/` these names lead elsewhere. */
+const TAKEN: readonly string[] = Object.values(AREAS);
 
 /** What is right inside it, in front of which stands what the account has under way there. */
 export async function* listed(
@@ -22,15 +25,16 @@ export async function* listed(
   yield [named("."), named("..")];
   if (folder.source !== undefined) {
     // By the name of its source a bound account reaches the source itself.
-    const hidden = folder.pathEncoded === "" ? visit.account.principal.source : undefined;
-    yield* inside(visit, folder.source, folder.pathEncoded, new Set(hidden === undefined ? [] : [hidden]));
+    const own = folder.pathEncoded === "" ? visit.account.principal.source : undefined;
+    const hidden = new Set(own === undefined ? [] : [own, ...TAKEN]);
+    yield* inside(visit, folder.source, folder.pathEncoded, hidden);
     return;
   }
   const sources = await sourcesOf(visit);
   // The default source is seen by its files: shown as a folder too, a mirror of `/` would take that for something to delete.
   yield [...sources].filter((name) => name !== visit.account.defaultSource).map(named);
   // A file of this name would be hidden by the source.
-  for await (const page of inside(visit, visit.account.defaultSource, "", sources))
+  for await (const page of inside(visit, visit.account.defaultSource, "", new Set([...sources, ...TAKEN])))
     yield page.filter(({ look }) => look.kind === "file");
 }
 

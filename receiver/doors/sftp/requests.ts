@@ -1,7 +1,7 @@
 /** What each request does. Everything it throws is a refusal, or a fault of ours. */
 
 import { mayEnter, seenInArea } from "./areas.ts";
-import { attributesOf } from "./attributes.ts";
+import { attributesOf, type Look } from "./attributes.ts";
 import {
   makeFolder,
   removeFile,
@@ -133,15 +133,19 @@ async function look(visit: Visit, path: Buffer) {
 
 async function openFolder(visit: Visit, path: Buffer): Promise<Handle> {
   const place = placeOf(path, visit.account.principal.source);
-  const now = visit.rooms.now();
+  const opened = (look: Look, names: ReturnType<typeof listed>): Handle =>
+    new OpenFolder(look, names, {
+      ...{ owner: visit.client, now: visit.rooms.now() },
+      release: visit.rooms.folders.take(visit.account),
+    });
   if (place?.kind === "area") {
     const found = await seenInArea(visit, place);
-    if (found?.kind === "folder") return new OpenFolder(found.look, found.list(), visit.client, now);
+    if (found?.kind === "folder") return opened(found.look, found.list());
   }
   const found = place && (await seen(visit, place));
   if (found === undefined) throw refuse.absent(`folder ${shown(path)}`);
   if (found.kind !== "folder") throw refuse.failure(`${shown(path)} is no folder`);
-  return new OpenFolder(lookOf(visit, found), listed(visit, found), visit.client, now);
+  return opened(lookOf(visit, found), listed(visit, found));
 }
 
 async function open(visit: Visit, path: Buffer, flags: number): Promise<Handle> {

@@ -2,6 +2,7 @@
  * What is there for an SFTP client: the newest version of each path, as the tree has it; and in front of it what this
  * account itself has under way. One who may not read sees what it sent, and no more.
  */
+import { slug } from "@tributary/shared/protocol.ts";
 import type { Piecemeal } from "../../ingest/piecemeal.ts";
 import type { FileNode, ListedFile } from "../../tree/tree.ts";
 import type { Look } from "./attributes.ts";
@@ -38,7 +39,9 @@ export async function seen(visit: Visit, place: Place): Promise<Seen | undefined
     if (source !== undefined) return source;
   }
   const target = targetOf(visit, place);
-  return target && (await seenAt(visit, target));
+  const found = target && (await seenAt(visit, target));
+  // Of the default source `/` shows the files alone: its folders are in no way of sources of the same names.
+  return place.kind === "top" && found?.kind === "folder" ? undefined : found;
 }
 
 /** Where a file of this place lies, or would. */
@@ -52,7 +55,8 @@ export function targetOf({ account }: Visit, place: Place): Target | undefined {
 
 /** A source that this account sees. */
 export async function sourceNamed(visit: Visit, name: Buffer): Promise<Seen | undefined> {
-  const source = name.toString("latin1");
+  const { data: source } = slug.safeParse(name.toString("latin1"));
+  if (source === undefined) return undefined;
   const { account, client, view, rooms } = visit;
   const found = await rooms.trees.now.find(view, source, "");
   const folder = { kind: "folder", source, pathEncoded: "" } as const;
@@ -61,17 +65,16 @@ export async function sourceNamed(visit: Visit, name: Buffer): Promise<Seen | un
   return begun ? { ...folder, madeAt: undefined } : undefined;
 }
 
-async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
+export async function seenAt(visit: Visit, target: Target): Promise<Seen | undefined> {
   const { source, pathEncoded } = target;
   const { rooms, view } = visit;
   const one = await goingOn(visit, target);
   if (one !== undefined) return { kind: "unfinished", target, one };
   const found = await rooms.trees.now.find(view, source, pathEncoded);
   if (found?.kind === "folder") return { kind: "folder", source, pathEncoded, madeAt: found.madeAt };
-  if (found !== undefined) return { kind: "version", target, node: found };
-  return isBegun(visit, source, pathEncoded)
-    ? { kind: "folder", source, pathEncoded, madeAt: undefined }
-    : undefined;
+  // What is a file and a folder at once is a folder.
+  if (isBegun(visit, source, pathEncoded)) return { kind: "folder", source, pathEncoded, madeAt: undefined };
+  return found && { kind: "version", target, node: found };
 }
 
 export function underWay(visit: Visit, target: Target): Piecemeal | undefined {

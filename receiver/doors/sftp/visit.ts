@@ -5,6 +5,7 @@ import type { UnfinishedUploads } from "../../ingest/unfinished.ts";
 import type { Lake } from "../../lake/lake.ts";
 import type { History } from "../../ledger/ledger.ts";
 import type { Trees, View } from "../../tree/tree.ts";
+import type { OpenAtOnce } from "./open-at-once.ts";
 import type { RefusedFiles } from "./refused.ts";
 import type { IsTemporary } from "./temporary.ts";
 
@@ -17,6 +18,8 @@ export interface SftpRooms {
   readonly lake: Pick<Lake, "read">;
   readonly isTemporary: IsTemporary;
   readonly refused: RefusedFiles;
+  /** A page of names waits in each one that is open. */
+  readonly folders: Pick<OpenAtOnce, "take">;
   readonly now: () => number;
   /** A place among the uploads of the receiver and of the client, until the work is done. Throws `busy`, `limit-concurrent`, `limit-requests`. */
   hold<T>(account: Account, client: string, work: () => Promise<T>): Promise<T>;

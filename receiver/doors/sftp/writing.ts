@@ -10,6 +10,7 @@ import { attributesOf, type Look, timeOf } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import { lastSegment } from "./place.ts";
 import { type Reading, readVersion } from "./reading.ts";
+import { record } from "./recording.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, type Target, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
@@ -82,18 +83,6 @@ export async function prepareAs(
     await one.discard();
     throw error;
   }
-}
-
-/** The answer of the ledger. Where the bytes were there already, it has another time of theirs than is set now. */
-export async function record(visit: Visit, one: Piecemeal, to?: Target): Promise<string> {
-  const { account, stillAllowed, rooms, view } = visit;
-  const { status, versionId } = await one.commit(account.principal, stillAllowed, to);
-  const { source, pathEncoded } = one.at;
-  if (status === "unchanged" && one.modifiedAt !== null) {
-    const time = { versionId, modifiedAt: one.modifiedAt };
-    await rooms.trees.changes.setModified(view, source, pathEncoded, time);
-  }
-  return `${status} ${versionId}`;
 }
 
 /** Which session has it now. */
