@@ -10,6 +10,7 @@ import { request } from "node:https";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
+import { createDatabase, startPostgres } from "@tributary/test/servers/postgres.ts";
 import { Sftp } from "@tributary/test/site/sftp.ts";
 import { makeSite, peakMemory, type Site } from "@tributary/test/site/site.ts";
 import type { Bench } from "./context.ts";
@@ -24,17 +25,31 @@ const LISTED = 100_000;
 
 export async function sftp({ dir, peers, rounds }: Bench): Promise<string> {
   touchMemory(dir, (2 * rounds + 2) * LARGE);
-  const site = await makeSite({ sftp: true, receiver: { sftp: { perAddress: SESSIONS } } });
-  try {
+  const postgres = await startPostgres();
+  const sites: Site[] = [];
+  const open = async (receiver: Readonly<Record<string, unknown>>): Promise<Site> => {
+    const site = await makeSite({ sftp: true, receiver });
+    sites.push(site);
     await site.command("client", "add", "bench");
     for (const user of ["bench", ...USERS]) {
       const account = ["--client", "bench", "--user", user, "--access", "read-write"];
       await site.command("sftp", "add", ...account, "--public-key", `${peers.key}.pub`);
     }
+    return site;
+  };
+  try {
+    const site = await open({ sftp: { perAddress: SESSIONS } });
     const large = await oneLargeFile(site, { dir, peers, rounds });
-    return `${large}\n${await manySessions(site, readFileSync(peers.key, "utf8"))}\n${await longListing(site, peers)}\n`;
+    const many = await manySessions(site, readFileSync(peers.key, "utf8"));
+    const other = await open({ ledger: { kind: "postgres", url: await createDatabase(postgres) } });
+    const listings = [
+      `SQLite: ${await longListing(site, peers)}`,
+      `PostgreSQL: ${await longListing(other, peers)}`,
+    ];
+    return `${large}\n${many}\nA folder of ${LISTED} files through OpenSSH's sftp\n${listings.join("\n")}\n`;
   } finally {
-    site.remove();
+    for (const site of sites) site.remove();
+    await postgres.stop();
   }
 }
 
@@ -109,7 +124,7 @@ async function longListing(site: Site, peers: Bench["peers"]): Promise<string> {
   const nothing = await timed(async () => await peers.sftp(at, ["pwd"]));
   await receiver.stop();
   const s = ({ seconds }: { readonly seconds: number }): string => `${seconds.toFixed(2)} s`;
-  return `A folder of ${LISTED} files through OpenSSH's sftp: ${s(first)} the first time, ${s(again)} again, ${s(long)} as \`ls -l\`; ${s(nothing)} of it are the login.\n`;
+  return `${s(first)} when all of them had just come, ${s(again)} again, ${s(long)} as \`ls -l\`; ${s(nothing)} of it are the login.`;
 }
 
 /** In one bundle: its 100,000 receipts are not looked at. */
