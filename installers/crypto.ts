@@ -33,6 +33,7 @@ export async function buildCrypto({ compiler, node, output }: CryptoBuild): Prom
       // As its binding.gyp has them. Node 24 brings OpenSSL 3.
       ...["-DNODE_GYP_MODULE_NAME=sshcrypto", "-DBUILDING_NODE_EXTENSION"],
       ...["-DOPENSSL_API_COMPAT=0x10100000L", "-DREAL_OPENSSL_MAJOR=3"],
+      ...["-include", join(import.meta.dirname, "object-wrap.h")],
       `-I${join(dirname(node), "../include/node")}`,
       `-I${join(ROOT, "node_modules/nan")}`,
       join(FOLDER, "src/binding.cc"),
