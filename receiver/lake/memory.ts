@@ -162,6 +162,7 @@ function unfinishedIn(
       return bytes.length;
     },
     async write(chunk, position) {
+      if (chunk.length === 0) return;
       grow(position + chunk.length);
       bytes.set(chunk, position);
       extents.add(position, position + chunk.length);

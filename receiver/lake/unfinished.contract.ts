@@ -56,6 +56,15 @@ export function unfinishedContract(name: string, open: () => Promise<LakeUnderTe
       expect(await made.leftovers()).toBe(0);
     });
 
+    test("no bytes make it no longer, wherever they are written", async () => {
+      const file = lake.unfinished(() => "");
+      await file.write(Buffer.alloc(0), 2);
+      await file.write(Buffer.from("a"), 0);
+      await file.write(Buffer.alloc(0), 300_000);
+      expect([file.size, file.missing()]).toEqual([1, undefined]);
+      expect(await published(file)).toEqual(Buffer.from("a"));
+    });
+
     test("what was never written is no file", async () => {
       const file = lake.unfinished(() => "");
       await file.write(Buffer.from("begin"), 0);
