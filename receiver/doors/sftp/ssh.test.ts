@@ -203,6 +203,20 @@ describe("a stranger", () => {
     expect(greeted.indexOf("127.0.0.9")).toBeLessThan(20);
   });
 
+  test("who comes and breaks off, again and again, is no fault of ours, and keeps nobody's turn", async () => {
+    const { port, of } = await open({ connections: { most: 100, perAddress: 5 } });
+    for (let round = 0; round < 40; round += 1) {
+      const sockets = await Promise.all(Array.from({ length: 5 }, () => stranger(port)));
+      for (const socket of sockets) socket.resetAndDestroy();
+    }
+    const comesIn = async (): Promise<boolean> => {
+      const { made, ended } = client(port, withPassword(PASSWORD));
+      return await Promise.race([once(made, "ready").then(() => true), ended.then(() => false)]);
+    };
+    await vi.waitUntil(comesIn, { timeout: 10_000 });
+    expect(of("SftpFailed")).toEqual([]);
+  });
+
   test("does not hold up a receiver that stops", async () => {
     const { port, stop } = await open();
     const silent = await stranger(port);

@@ -57,7 +57,9 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
     // Until the library has read its first line nobody else listens.
     socket.on("error", () => {});
     const late = setTimeout(() => socket.destroy(), parts.loginWithin);
+    const gone = new AbortController();
     socket.once("close", () => {
+      gone.abort();
       clearTimeout(late);
       guests.delete(socket);
       place.leave();
@@ -80,7 +82,9 @@ export async function listenSsh(parts: SshParts, host: string, port: number): Pr
       begin();
       await pause(APART_MS, undefined, { ref: false });
     };
-    turns.run(networkOf(address), turn).catch((error: unknown) => {
+    turns.run(networkOf(address), turn, gone.signal).catch((error: unknown) => {
+      // Who does not wait for his turn keeps no place in front of others.
+      if (gone.signal.aborted) return;
       parts.report({ kind: "SftpFailed", address, error });
       socket.destroy();
     });
