@@ -17,6 +17,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/service": [],
   "agent/identity": [],
   "agent/source": [],
+  "agent/remote": ["agent/source"],
   "agent/settle": ["agent/source"],
   "agent/seal": ["agent/settle", "agent/source"],
   "agent/queue": ["agent/seal", "agent/source"],

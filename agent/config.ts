@@ -3,45 +3,22 @@ import { dirname, resolve } from "node:path";
 import { slug } from "@tributary/shared/protocol.ts";
 import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
 import { z } from "zod";
-
-const after = z
-  .string()
-  .regex(/^(keep|delete|move:.+)$/s, "expected keep, delete or move:DIR")
-  .describe(
-    "What to do with the file once its receipt is here: keep, delete, or move:DIR (relative to the source's root, or absolute).",
-  );
+import { sourceFields } from "./source/settings.ts";
 
 const folderSource = z.strictObject({
-  name: slug.describe("The source's name, unique per client."),
-  client: slug
-    .optional()
-    .describe("Which client it belongs to; needed only when the agent acts for several."),
+  ...sourceFields,
   kind: z.literal("folder").default("folder").describe("A folder on this host or on a mounted share."),
   path: z.string().min(1).describe("The folder; a relative one begins at the folder of agent.yaml."),
-  include: z.array(z.string()).default([]).describe("Globs of what is captured; empty means everything."),
-  exclude: z.array(z.string()).default([]).describe("Globs of what is not captured; wins over include."),
-  settle: duration.default(2000).describe("How long a file must hold still before it is sealed."),
   rescan: duration
     .refine((ms) => ms >= 1000, "expected 1s or more: one scan would follow the other")
     .default(300_000)
     .describe("How often the whole source is scanned, whatever the events said; 1s at least."),
-  rehash: duration
-    .refine((ms) => ms >= 60_000, "expected 1m or more: the disk would never rest")
-    .optional()
-    .describe(
-      "Re-reads every file on this cycle, to find changes that left no trace in size or times; 1m at least.",
-    ),
   capture: z
     .enum(["in-place", "copy"])
     .default("in-place")
     .describe(
       "copy: each sealed version is copied into the spool, so none is lost while the receiver is away.",
     ),
-  after: after.default("keep"),
-  snapshotGrowing: z
-    .union([z.literal("never").transform(() => undefined), duration])
-    .optional()
-    .describe("A file that never holds still is captured as it is after this time (a duration), or never."),
   share: z
     .boolean()
     .default(false)
@@ -50,7 +27,6 @@ const folderSource = z.strictObject({
     .boolean()
     .default(false)
     .describe("Also descend into other file systems mounted below the folder."),
-  removals: z.boolean().default(true).describe("Report files that vanish as removals."),
 });
 export type FolderSettings = z.output<typeof folderSource>;
 

@@ -2,14 +2,15 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Command, SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
+import { folderRules } from "./capture/rules.ts";
 import type { AgentSettings, FolderSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
 import type { Ended } from "./queue/outbox.ts";
 import type { Intake, SourceBook } from "./queue/queue.ts";
-import { afterRule } from "./seal/after.ts";
 import type { FreshBytes } from "./seal/fresh.ts";
 import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
+import { afterRule } from "./source/after.ts";
 import { type Disk, realDisk } from "./source/disk.ts";
 import { folderSource } from "./source/folder.ts";
 import { askedOnce, ignoredBy, owned, type RealPath } from "./source/owner.ts";
@@ -185,7 +186,7 @@ export class Sources {
     const { onEnd } = queue;
     const capture = startCapture({
       source,
-      settings,
+      rules: folderRules(settings),
       intake,
       book,
       spool,

@@ -2,8 +2,8 @@
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
-import { type AfterRule, actAfter } from "../seal/after.ts";
 import { mayHaveChangedUnseen } from "../settle/settle.ts";
+import type { AfterRule } from "../source/after.ts";
 import { key, parent } from "../source/bytes.ts";
 import type { Source } from "../source/source.ts";
 import { TAKEN_BY_US } from "./removals.ts";
@@ -17,7 +17,6 @@ export interface AfterParts {
   readonly clocks: Clocks;
   readonly makeUuid: MakeUuid;
   readonly rule: AfterRule;
-  readonly root: string;
 }
 
 export class AfterActions {
@@ -37,7 +36,8 @@ export class AfterActions {
     if (this.#stopped || this.#busy.has(at) || !standing.current || standing.waiting !== "none") return;
     const seen = this.#parts.intake.seen(path);
     // What a coarse clock may have hidden is read once more first.
-    if (seen === undefined || mayHaveChangedUnseen(seen.state, seen.sealedAt)) return;
+    if (seen === undefined || mayHaveChangedUnseen(this.#parts.source.tells, seen.state, seen.sealedAt))
+      return;
     // Noted before it is touched: if this process ends in between, what is missing then was our own doing.
     if (!this.#noted(() => this.#parts.intake.missed([path], TAKEN_BY_US))) return;
     const folder = key(parent(path));
@@ -63,8 +63,8 @@ export class AfterActions {
   }
 
   async #act(seen: Seen): Promise<void> {
-    const { rule, root, makeUuid, report, intake, book, source } = this.#parts;
-    const result = await actAfter(root, rule, seen, makeUuid());
+    const { rule, makeUuid, report, intake, book, source } = this.#parts;
+    const result = await source.after.act(rule, seen, makeUuid());
     const { path } = seen;
     if (result.kind !== "done") this.#noted(() => intake.missed([path], 0));
     switch (result.kind) {

@@ -3,15 +3,14 @@
  * without an `after:` in the configuration by now: the file is the client's.
  */
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
-import { type AfterRule, recoverAside } from "../seal/after.ts";
+import type { AfterRule } from "../source/after.ts";
 import { fromKey, parent } from "../source/bytes.ts";
 import { inWords } from "../source/disk.ts";
-import type { Listing } from "../source/source.ts";
+import type { Listing, Source } from "../source/source.ts";
 import type { Clocks } from "./sealer.ts";
 
 export interface AsidesParts {
-  /** The source's folder. */
-  readonly root: string;
+  readonly source: Pick<Source, "after">;
   /** `after:` as it is configured now; undefined: keep. */
   readonly rule: AfterRule | undefined;
   readonly intake: Intake;
@@ -38,9 +37,9 @@ export class Asides {
   }
 
   async #recover(aside: Buffer, missing: readonly Seen[]): Promise<void> {
-    const { root, rule, book, intake, lookAgain } = this.#parts;
+    const { source, rule, book, intake, lookAgain } = this.#parts;
     try {
-      const recovered = await recoverAside(root, aside, missing, rule, (size) =>
+      const recovered = await source.after.recover(aside, missing, rule, (size) =>
         intake.deliveredIn(parent(aside), size),
       );
       if (recovered.kind === "unknown") return this.#left(aside, UNKNOWN);

@@ -27,6 +27,7 @@ import { folderSource } from "../source/folder.ts";
 import type { Source } from "../source/source.ts";
 import { acceptRoot, type Capture, startCapture } from "./capture.ts";
 import { TAKEN_BY_US } from "./removals.ts";
+import { folderRules } from "./rules.ts";
 
 const DELIVERED: ParcelEnd = {
   kind: "delivered",
@@ -72,7 +73,7 @@ describe("capture of a folder", () => {
     const settings = { ...(source as FolderSettings), ...more };
     const capture = startCapture({
       source: as(folderSource({ ...settings, ignored: [join(root, "done")] }, disk)),
-      settings,
+      rules: folderRules(settings),
       intake: intake ?? queue.intake("acme", "pos"),
       book: queue.book("acme", "pos"),
       spool,

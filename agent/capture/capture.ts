@@ -4,11 +4,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
-import type { FolderSettings } from "../config.ts";
 import type { Report } from "../facts.ts";
 import type { Ended } from "../queue/outbox.ts";
 import type { Intake, SourceBook } from "../queue/queue.ts";
-import { afterRule } from "../seal/after.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
@@ -23,11 +21,12 @@ import { Comparison } from "./comparison.ts";
 import { Looks } from "./looks.ts";
 import { Removals } from "./removals.ts";
 import { Root } from "./root.ts";
+import type { CaptureRules } from "./rules.ts";
 import { type Clocks, Sealer } from "./sealer.ts";
 
 export interface CaptureParts {
   readonly source: Source;
-  readonly settings: FolderSettings;
+  readonly rules: CaptureRules;
   readonly intake: Intake;
   readonly book: SourceBook;
   readonly spool: Spool;
@@ -51,6 +50,8 @@ export interface CaptureState {
   readonly files: number;
   readonly settling: number;
   readonly lastScanAt: number | undefined;
+  /** When it is looked through again, ms since 1970. */
+  readonly nextScanAt: number | undefined;
   readonly problems: number;
 }
 
@@ -72,7 +73,7 @@ const MOST = 10_000;
 const RESTLESS_MS = 60_000;
 
 export function startCapture(parts: CaptureParts): Capture {
-  const { source, settings, intake, book, report } = parts;
+  const { source, rules, intake, book, report } = parts;
   const clocks: Clocks = {
     wall: Date.now,
     steady: () => performance.now(),
@@ -80,42 +81,45 @@ export function startCapture(parts: CaptureParts): Capture {
     corrected: parts.corrected,
   };
   const makeUuid = parts.makeUuid ?? uuidv7;
-  const lanes = new Lanes();
+  const lanes = new Lanes(rules.parallel);
   const batch = new Batch(intake, {
     full: (detail) => void book.problem(ROOT, "disk-full", detail, clocks.wall()),
     roomAgain: () => void book.recovered(ROOT),
   });
   const shared = { source, intake, book, batch, report, clocks, makeUuid };
-  const root = new Root({ ...shared, back: () => void looks.rootIsBack() });
+  const root = new Root({ ...shared, accept: rules.accept, back: () => void looks.rootIsBack() });
   const sealer = new Sealer({
     ...shared,
     lanes,
     partHasher: parts.partHasher,
     fresh: parts.fresh,
     spool: parts.spool,
-    copy: settings.capture === "copy",
+    copy: rules.copy,
     most: parts.most ?? MOST,
-    rules: {
-      settleMs: settleTime(settings),
-      snapshotMs: settings.snapshotGrowing,
-      restlessMs: Math.max(RESTLESS_MS, 10 * settings.settle),
+    rules: () => {
+      const settleMs = settleTime(rules.settleMs, source.tells);
+      return {
+        settleMs,
+        snapshotMs: rules.snapshotMs,
+        restlessMs: Math.max(RESTLESS_MS, 10 * settleMs),
+      };
     },
     lookAgain: (path, ms) => looks.path(path, ms),
     roomAgain: () => looks.scanLater(),
+    away: () => check(),
   });
-  const removals = settings.removals
+  const removals = rules.removals
     ? new Removals({
         ...shared,
-        gapMs: Math.max(settings.settle, SMALLEST_GAP_MS),
+        gapMs: Math.max(settleTime(rules.settleMs, source.tells), SMALLEST_GAP_MS),
         rootStands: root.stands,
         lookAtFolder: (folder, ms) => looks.folder(folder, ms),
       })
     : undefined;
-  const rule = afterRule(settings.after, settings.path);
-  const after = rule && new AfterActions({ ...shared, rule, root: settings.path });
+  const rule = rules.after;
+  const after = rule && new AfterActions({ ...shared, rule });
   const asides = new Asides({
     ...shared,
-    root: settings.path,
     rule,
     lookAgain: (path, ms) => looks.path(path, ms),
   });
@@ -125,14 +129,16 @@ export function startCapture(parts: CaptureParts): Capture {
     removals,
     after,
     asides,
-    rehashMs: settings.rehash,
+    rehashMs: rules.rehashMs,
   });
   const looks: Looks = new Looks({
     ...shared,
     sealer,
     comparison,
-    rescanMs: settings.rescan,
+    schedule: rules.schedule,
+    near: rules.near,
     health: root.stands,
+    reachable: () => root.reason === undefined,
   });
 
   const unsubscribe = parts.onEnd((ends) => {
@@ -152,12 +158,12 @@ export function startCapture(parts: CaptureParts): Capture {
       if ((error as { code?: unknown }).code !== "disk-full") throw error;
     });
   };
-  const healthTimer = setInterval(check, HEALTH_MS);
+  const healthTimer = rules.near ? setInterval(check, HEALTH_MS) : undefined;
   const acceptedTimer = setInterval(() => {
     if (root.accepted()) check();
   }, ACCEPTED_MS);
-  if (!settings.share) looks.watch();
-  looks.scanSoon();
+  if (rules.watch) looks.watch();
+  looks.begin();
 
   return {
     async stop(graceMs) {
@@ -179,6 +185,7 @@ export function startCapture(parts: CaptureParts): Capture {
       files: looks.files,
       settling: sealer.settling,
       lastScanAt: looks.lastScanAt,
+      nextScanAt: looks.nextScanAt,
       problems: book.problemCount(),
     }),
   };

@@ -4,7 +4,8 @@ import { Beside } from "../queue/beside.ts";
 import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
 import { mayHaveChangedUnseen } from "../settle/settle.ts";
 import { sameState } from "../source/same-state.ts";
-import type { FileState, Found, Listing, Source, Unseen } from "../source/source.ts";
+import type { Found, Listing, Source, Unseen } from "../source/source.ts";
+import type { FileState } from "../source/state.ts";
 import type { AfterActions } from "./after-actions.ts";
 import type { Asides } from "./asides.ts";
 import type { Removals } from "./removals.ts";
@@ -52,10 +53,10 @@ export class Comparison {
   }
 
   file(path: Buffer, state: FileState, seen: Seen | undefined): void {
-    const { sealer, clocks, rehashMs, after } = this.#parts;
+    const { source, sealer, clocks, rehashMs, after } = this.#parts;
     const asSealed = seen !== undefined && sameState(seen.state, state);
     const stale = asSealed && rehashMs !== undefined && clocks.wall() - seen.sealedAt >= rehashMs;
-    if (!asSealed || stale || mayHaveChangedUnseen(state, seen.sealedAt)) {
+    if (!asSealed || stale || mayHaveChangedUnseen(source.tells, state, seen.sealedAt)) {
       sealer.sighted(path, state);
       return;
     }

@@ -10,6 +10,7 @@ import type { Found, Listing, Source } from "../source/source.ts";
 import { walk } from "../source/walk.ts";
 import type { Comparison } from "./comparison.ts";
 import { decider } from "./removals.ts";
+import type { Schedule } from "./schedule.ts";
 import { type Clocks, LONGEST_TIMER_MS, type Sealer } from "./sealer.ts";
 
 export interface LookParts {
@@ -20,8 +21,12 @@ export interface LookParts {
   readonly comparison: Comparison;
   readonly report: Report;
   readonly clocks: Clocks;
-  readonly rescanMs: number;
+  readonly schedule: Schedule;
+  /** On this host: what cannot be reached is looked through all the same, for what is there of it. */
+  readonly near: boolean;
   readonly health: () => Promise<boolean>;
+  /** By the last answer to `health`. */
+  readonly reachable: () => boolean;
 }
 
 /** Events of one file come in showers; its last one counts. */
@@ -31,6 +36,8 @@ const PARALLEL = 8;
 const MOST_HINTS = 10_000;
 /** A scan that a hint asked for does not follow the one before at once. */
 const HINTED_SCAN_MS = 2_000;
+/** A place that could not be reached is tried again soon at first, and never more rarely than this. */
+const [AWAY_FIRST_MS, AWAY_LONGEST_MS] = [15_000, 300_000];
 
 export class Looks {
   readonly #parts: LookParts;
@@ -46,9 +53,20 @@ export class Looks {
   #scanning: Promise<void> | undefined;
   files = 0;
   lastScanAt: number | undefined;
+  /** ms since 1970; undefined: none is asked for yet. */
+  nextScanAt: number | undefined;
+  /** When the last one began, ms since 1970. */
+  #scannedFrom: number | undefined;
+  /** In vain, one after the other. */
+  #away = 0;
 
   constructor(parts: LookParts) {
     this.#parts = parts;
+  }
+
+  begin(): void {
+    const { schedule, book, clocks, near } = this.#parts;
+    this.#scanWithin(near ? 0 : schedule.firstMs(book.lastScanAt(), clocks.wall()));
   }
 
   watch(): void {
@@ -166,6 +184,9 @@ export class Looks {
       case "gone":
         sealer.drop(path);
         return this.folder(parent(path), GATHER_MS);
+      case "away":
+        // Whatever is there is found by the next look at everything.
+        return;
       case "unseen":
         comparison.unseen(look.unseen);
         if (look.unseen.absent && this.#knows(path)) this.folder(parent(path), GATHER_MS);
@@ -189,10 +210,12 @@ export class Looks {
   }
 
   #scanWithin(ms: number): void {
-    const at = this.#parts.clocks.steady() + ms;
+    const { clocks } = this.#parts;
+    const at = clocks.steady() + ms;
     if (at >= this.#scanAt || this.#ended.signal.aborted) return;
     clearTimeout(this.#scanTimer);
     this.#scanAt = at;
+    this.nextScanAt = clocks.wall() + ms;
     this.#scanTimer = setTimeout(() => void this.#scan(), Math.min(ms, LONGEST_TIMER_MS));
   }
 
@@ -207,17 +230,29 @@ export class Looks {
     }
     this.#scanning = this.#tolerant(() => this.#scanAll()).finally(() => {
       this.#scanning = undefined;
-      this.#scanWithin(this.#parts.rescanMs);
+      this.#scanWithin(this.#restMs());
     });
     await this.#scanning;
   }
 
+  /** Until the next one. */
+  #restMs(): number {
+    const { schedule, clocks } = this.#parts;
+    const now = clocks.wall();
+    const planned = schedule.nextMs(this.#scannedFrom ?? now, now);
+    if (this.#away === 0) return planned;
+    return Math.min(planned, AWAY_LONGEST_MS, AWAY_FIRST_MS * 2 ** (this.#away - 1));
+  }
+
   async #scanAll(): Promise<void> {
-    const { source, sealer, report, clocks, book, health } = this.#parts;
+    const { source, sealer, report, clocks, book, health, near, reachable } = this.#parts;
     const began = clocks.steady();
+    this.#scannedFrom = clocks.wall();
     const problems = new Set([...book.problems()].map(({ path }) => key(path)));
     problems.delete(key(ROOT));
     await health();
+    this.#away = near || reachable() ? 0 : this.#away + 1;
+    if (this.#away > 0) return;
     let [files, folders, complete] = [0, 0, true];
     const met = (found: Found): void => {
       if (!("reason" in found)) files += 1;

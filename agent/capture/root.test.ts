@@ -33,6 +33,7 @@ describe("the root of a source", () => {
       book: queue.book("acme", "pos"),
       report: (fact) => facts.push(fact),
       clocks: { wall: Date.now, steady: () => performance.now(), corrected: Date.now },
+      accept: "accepted",
       back,
       answerMs,
     });

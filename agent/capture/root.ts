@@ -14,6 +14,8 @@ export interface RootParts {
   readonly book: SourceBook;
   readonly report: Report;
   readonly clocks: Clocks;
+  /** What has to happen for another root to be taken as the source's own, as in "add-folder is run again". */
+  readonly accept: string;
   /** Look at everything: the root is there again, or was taken anew. */
   readonly back: () => void;
   /** Without an answer for this long it counts as not reachable; ms. */
@@ -62,7 +64,7 @@ export class Root {
 
   /** Healthy only when it is also the recorded one: in an empty mount point no file was changed or deleted. */
   async check(): Promise<RootHealth> {
-    const { book, report, clocks, source, back } = this.#parts;
+    const { book, report, clocks, source, accept, back } = this.#parts;
     const health = await this.#ask();
     if (this.#stopped.signal.aborted) return { healthy: false, ...unreachable("the agent stops") };
     if (!health.healthy) {
@@ -75,7 +77,7 @@ export class Root {
     const recorded = book.rootId();
     if (recorded !== undefined && recorded !== health.rootId) {
       this.#recordedBefore = true;
-      const reason = `the folder is not the one that it was (${recorded} before, ${health.rootId} now): files are captured, but nothing is removed until "add-folder" is run again with the same path`;
+      const reason = `it is not the place that it was (${recorded} before, ${health.rootId} now): files are captured, but nothing is removed until ${accept}`;
       book.problem(ROOT, "root-changed", reason, clocks.wall());
       if (!this.#changed) report({ kind: "RootChanged", source: source.name, detail: reason });
       this.#changed = true;
@@ -110,7 +112,7 @@ export class Root {
     const { signal } = this.#stopped;
     let silent = (): void => undefined;
     const silence = new Promise<RootHealth>((resolve) => {
-      const reason = `the folder of "${source.name}" does not answer (for ${formatDuration(answerMs)} and more): if it is a share, see whether its server is there`;
+      const reason = `"${source.name}" does not answer (for ${formatDuration(answerMs)} and more): see whether its server is there`;
       silent = () => resolve({ healthy: false, ...unreachable(reason) });
     });
     const timer = setTimeout(silent, answerMs);

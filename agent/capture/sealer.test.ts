@@ -11,7 +11,8 @@ import { PartHasher } from "../seal/part-hasher.ts";
 import { Spool } from "../seal/spool.ts";
 import { type Disk, realDisk } from "../source/disk.ts";
 import { folderSource } from "../source/folder.ts";
-import type { FileState, Source } from "../source/source.ts";
+import type { Source } from "../source/source.ts";
+import type { FileState } from "../source/state.ts";
 import { Batch } from "./batch.ts";
 import { Sealer } from "./sealer.ts";
 
@@ -51,11 +52,12 @@ describe("from sighting to parcel", () => {
       fresh: new FreshBytes(),
       spool: new Spool(join(home, "spool"), 1e9, new Set()),
       copy: false,
-      rules: { settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 },
+      rules: () => ({ settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 }),
       report: (fact) => facts.push(fact),
       clocks: { wall: () => wall, steady: () => now, corrected: Date.now },
       makeUuid: uuidv7,
       lookAgain: () => undefined,
+      away: () => undefined,
       most: 2,
       roomAgain: () => {
         roomAgain += 1;

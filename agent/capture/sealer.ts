@@ -14,7 +14,6 @@ import { type SealOrder, type SealResult, seal } from "../seal/seal.ts";
 import type { Spool } from "../seal/spool.ts";
 import { Agenda } from "../settle/agenda.ts";
 import {
-  COARSE_MS,
   mayHaveChangedUnseen,
   type SettleRules,
   type Settling,
@@ -22,7 +21,8 @@ import {
   stateAfterSnapshot,
 } from "../settle/settle.ts";
 import { fromKey, key, ROOT } from "../source/bytes.ts";
-import type { FileState, Source } from "../source/source.ts";
+import type { Source } from "../source/source.ts";
+import { COARSE_MS, type FileState } from "../source/state.ts";
 import type { Batch } from "./batch.ts";
 
 export interface Clocks {
@@ -44,7 +44,8 @@ export interface SealerParts {
   readonly spool: Spool;
   readonly fresh: FreshBytes;
   readonly copy: boolean;
-  readonly rules: SettleRules;
+  /** Asked for each look: what a server tells may be known only once it has answered. */
+  readonly rules: () => SettleRules;
   readonly report: Report;
   readonly clocks: Clocks;
   readonly makeUuid: MakeUuid;
@@ -54,11 +55,15 @@ export interface SealerParts {
   readonly most: number;
   /** A file was turned away because too many are waited for, and there is room again. */
   readonly roomAgain: () => void;
+  /** Nothing of the source can be had: find out why. */
+  readonly away: () => void;
 }
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 const SPOOL_RETRY_MS = 1_000;
+/** What waits for a source that is away asks it for nothing: it finds out by the next look at it. */
+const AWAY_RETRY_MS = 5_000;
 /** A timer beyond 31 bits would fire at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -118,7 +123,7 @@ export class Sealer {
   }
 
   #take(at: string, state: FileState): void {
-    const step = settle(this.#settling.get(at), state, this.#parts.clocks.steady(), this.#parts.rules);
+    const step = settle(this.#settling.get(at), state, this.#parts.clocks.steady(), this.#parts.rules());
     this.#settling.set(at, step.next);
     if (step.restless) this.#restless(at, step.next);
     if (step.next.reported && step.act === "wait" && this.#isTooHard(at)) return;
@@ -215,6 +220,11 @@ export class Sealer {
         this.#sealing.delete(at);
         this.#spoolFull(at);
         return;
+      case "away":
+        this.#sealing.delete(at);
+        this.#wait(at, this.#parts.clocks.steady() + AWAY_RETRY_MS);
+        this.#parts.away();
+        return;
       case "stopped":
         this.#sealing.delete(at);
         return;
@@ -239,7 +249,7 @@ export class Sealer {
     const { intake, clocks, report, source, spool } = this.#parts;
     const { path, snapshot } = order;
     const before = intake.seen(path);
-    const state = snapshot ? stateAfterSnapshot(result.state) : result.state;
+    const state = snapshot ? stateAfterSnapshot(source.tells, result.state) : result.state;
     const seen: Seen = { path, state, sha256: result.sha256, sealedAt, missed: 0 };
     const touched = before !== undefined && before.sha256 === result.sha256 && before.missed === 0;
     const parcel: VersionParcel | undefined = touched
@@ -277,7 +287,7 @@ export class Sealer {
       });
     // A clock that is coarse may hide a change; and what is as it was may have an action due.
     if (moved || touched || state.size < 0) this.#parts.lookAgain(path, 0);
-    if (mayHaveChangedUnseen(result.state, sealedAt)) this.#parts.lookAgain(path, COARSE_MS);
+    if (mayHaveChangedUnseen(source.tells, result.state, sealedAt)) this.#parts.lookAgain(path, COARSE_MS);
   }
 
   #retry(at: string, code: ProblemCode, detail: string, afterMs: number | undefined): void {

@@ -7,8 +7,8 @@ import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
 import { type FolderSettings, loadAgentSettings } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
-import { afterRule } from "../seal/after.ts";
 import { settleTime } from "../settle/settle.ts";
+import { afterRule } from "../source/after.ts";
 import { folderSource } from "../source/folder.ts";
 import { ignoredBy, owned } from "../source/owner.ts";
 import { type Finding, findings, type Known } from "./findings.ts";
@@ -88,7 +88,7 @@ async function scan(
   if (!health.healthy) return `${health.reason} (${health.code})`;
   const counts = { capture: 0, waits: 0, held: 0, skipped: 0, gone: 0, unchanged: 0 };
   const progress = new Progress();
-  await findings(source, known, settleTime(settings), Date.now, (finding) => {
+  await findings(source, known, settleTime(settings.settle, source.tells), Date.now, (finding) => {
     counts[finding.what] += 1;
     if (finding.what !== "unchanged")
       result(json ? JSON.stringify(viewOf(name, finding)) : lineOf(name, finding));

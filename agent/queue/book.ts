@@ -15,6 +15,9 @@ export function sqliteBook(db: QueueFile, sourceId: number): SourceBook {
   const root = db.prepare<[], string | null>(`SELECT root_id FROM sources WHERE id = ${sourceId}`).pluck();
   const setRoot = db.prepare(`UPDATE sources SET root_id = ? WHERE id = ${sourceId}`);
   const scanned = db.prepare(`UPDATE sources SET last_scan_at = ?, files = ? WHERE id = ${sourceId}`);
+  const lastScan = db
+    .prepare<[], number | null>(`SELECT last_scan_at FROM sources WHERE id = ${sourceId}`)
+    .pluck();
   const mounts = db.prepare<[], { path: Buffer; device: string }>(
     `SELECT path, device FROM mounts WHERE source_id = ${sourceId}`,
   );
@@ -53,6 +56,7 @@ export function sqliteBook(db: QueueFile, sourceId: number): SourceBook {
     recordRoot: (rootId) => diskFull(() => record.immediate(rootId)),
     mounts: () => mounts.all(),
     recordMount: (path, device) => void diskFull(() => mount.run(path, device)),
+    lastScanAt: () => lastScan.get() ?? undefined,
     scanFinished: (at, files) => void tryStore(() => scanned.run(at, files)),
     problem(path, code, detail, now) {
       const key = path.toString("latin1");

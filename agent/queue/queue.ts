@@ -7,7 +7,7 @@
  *  - handing out is not stored: after a crash everything that has no receipt is waiting again.
  */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
-import type { FileState } from "../source/source.ts";
+import type { FileState } from "../source/state.ts";
 
 interface ParcelBase {
   /** UUIDv7, made when it was sealed; ordered within a queue. */
@@ -102,6 +102,8 @@ export interface SourceBook {
   mounts(): readonly { readonly path: Buffer; readonly device: string }[];
   recordMount(path: Buffer, device: string): void;
   scanFinished(at: number, files: number): void;
+  /** When the last scan ended, ms since 1970, in whatever run of the agent. */
+  lastScanAt(): number | undefined;
   /** Path empty: the source itself. Never throws: without room it is remembered in this process. True when it is a new one. */
   problem(path: Buffer, code: ProblemCode, detail: string, now: number): boolean;
   /** True when there was one. */

@@ -1,6 +1,6 @@
 /** Rows of the queue's file to nouns and back. 64-bit values travel as bigint; SQLite's integers are signed. */
 import { join, lastSegment, parent, SLASH } from "../source/bytes.ts";
-import type { FileState } from "../source/source.ts";
+import type { FileState } from "../source/state.ts";
 import type { Parcel, Seen, Waiting } from "./queue.ts";
 
 export interface StateRow {

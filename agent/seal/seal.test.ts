@@ -13,7 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { folderSource } from "../source/folder.ts";
-import type { FileState, Source } from "../source/source.ts";
+import type { Source } from "../source/source.ts";
+import type { FileState } from "../source/state.ts";
 import { CHUNK, seal } from "./seal.ts";
 import { Spool } from "./spool.ts";
 

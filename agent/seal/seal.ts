@@ -2,7 +2,8 @@
 import { createHash, hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { sameState } from "../source/same-state.ts";
-import type { FileState, OpenFile, Source, Unseen } from "../source/source.ts";
+import type { OpenFile, Source, Unseen } from "../source/source.ts";
+import type { FileState } from "../source/state.ts";
 import type { PartDigests, PartHasher } from "./part-hasher.ts";
 import { type Draft, diskProblem, type Spool } from "./spool.ts";
 
@@ -30,6 +31,8 @@ export type SealResult =
   | { readonly kind: "gone" }
   | { readonly kind: "unseen"; readonly unseen: Unseen }
   | { readonly kind: "spool-full" }
+  /** Nothing of the source can be had now. */
+  | { readonly kind: "away"; readonly reason: string }
   /** The agent stops; it is found again. */
   | { readonly kind: "stopped" };
 
@@ -62,7 +65,7 @@ export async function seal(
         ...{ partDigests: undefined, spooled: undefined },
       };
   }
-  const opened = await source.open(order.path);
+  const opened = await source.open(order.path, order.state);
   if (opened.kind !== "open") return opened;
   await using file = opened.file;
   if (!order.snapshot && !sameState(file.state, order.state)) return { kind: "changed", state: file.state };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sameState } from "../source/same-state.ts";
-import type { FileState } from "../source/source.ts";
+import type { FileState, Tells } from "../source/state.ts";
 import {
   mayHaveChangedUnseen,
   type SettleRules,
@@ -29,6 +29,10 @@ function looks(sights: readonly (readonly [number, FileState])[], by: SettleRule
     return step;
   });
 }
+
+const HERE: Tells = { hostTimes: true, coarseMs: 0, contentIds: false };
+const SHARE: Tells = { hostTimes: false, coarseMs: 2_000, contentIds: false };
+const BUCKET: Tells = { hostTimes: false, coarseMs: 0, contentIds: true };
 
 describe("to settle", () => {
   test.for([
@@ -157,9 +161,9 @@ describe("to settle", () => {
   ] as const)("sealed %i ms after its last change: read once more? %s", ([ms, expected]) => {
     const changed = 1_700_000_000_000;
     const of = state({ mtimeNs: BigInt(changed) * 1_000_000n, ctimeNs: 1n });
-    expect(mayHaveChangedUnseen(of, changed + ms)).toBe(expected);
+    expect(mayHaveChangedUnseen(HERE, of, changed + ms)).toBe(expected);
     // A share's clock tells nothing here, however it agrees.
-    expect(mayHaveChangedUnseen({ ...of, fileId: undefined }, changed + ms)).toBe(false);
+    expect(mayHaveChangedUnseen(SHARE, of, changed + ms)).toBe(false);
   });
 
   test("what holds still settles, and is no snapshot, however short a time snapshots are taken after", () => {
@@ -171,18 +175,20 @@ describe("to settle", () => {
   });
 
   test.for([
-    [50, true, 2_000],
-    [2_000, true, 2_000],
-    [60_000, true, 60_000],
-    [50, false, 50],
-  ] as const)("settle: %i ms, share: %s: a file holds still for %i ms", ([settle, share, ms]) => {
-    expect(settleTime({ settle, share })).toBe(ms);
+    [50, "a share", SHARE, 2_000],
+    [2_000, "a share", SHARE, 2_000],
+    [60_000, "a share", SHARE, 60_000],
+    [50, "here", HERE, 50],
+    [60_000, "a bucket", BUCKET, 0],
+    [50, "minutes and an id", { ...BUCKET, coarseMs: 61_000 }, 61_000],
+  ] as const)("settle: %i ms, %s: a file holds still for %i ms", ([settle, , tells, ms]) => {
+    expect(settleTime(settle, tells)).toBe(ms);
   });
 
   test("a snapshot of a file on a share is not what the file is remembered by", () => {
     const local = state({ fileId: 7n });
-    expect(sameState(stateAfterSnapshot(local), local)).toBe(true);
+    expect(sameState(stateAfterSnapshot(HERE, local), local)).toBe(true);
     const shared = state({ fileId: undefined });
-    expect(sameState(stateAfterSnapshot(shared), shared)).toBe(false);
+    expect(sameState(stateAfterSnapshot(SHARE, shared), shared)).toBe(false);
   });
 });

@@ -4,7 +4,7 @@
  * a clock that never jumps.
  */
 import { sameState } from "../source/same-state.ts";
-import type { FileState } from "../source/source.ts";
+import { COARSE_MS, type FileState, type Tells } from "../source/state.ts";
 
 export interface SettleRules {
   readonly settleMs: number;
@@ -51,29 +51,22 @@ export function settle(before: Settling | undefined, seen: FileState, now: numbe
   };
 }
 
-/** Clocks of file systems are coarse: within this of its last change a file can change again without a trace. */
-export const COARSE_MS = 2_000;
-
-/**
- * How long files of a source must hold still, ms. A share's times are its server's, which no clock here may be compared
- * with; so there no file is read before it was seen as it is for one tick: whatever changes it from then on gives it
- * other times.
- */
-export function settleTime(source: { readonly settle: number; readonly share: boolean }): number {
-  return source.share ? Math.max(source.settle, COARSE_MS) : source.settle;
-}
-
 /**
  * Whether a change after the sealing could have left no trace, so that the bytes must be read once more. `sealedAt`: ms of
- * the host's clock when the reading began. Never on a share (without a file id): see `settleTime`.
+ * the host's clock when the reading began. Only where the times are the host's: elsewhere see `settleTime`.
  */
-export function mayHaveChangedUnseen(state: FileState, sealedAt: number): boolean {
-  if (state.fileId === undefined) return false;
+export function mayHaveChangedUnseen(tells: Tells, state: FileState, sealedAt: number): boolean {
+  if (!tells.hostTimes) return false;
   const changed = Number((state.mtimeNs > state.ctimeNs ? state.mtimeNs : state.ctimeNs) / 1_000_000n);
   return Math.abs(sealedAt - changed) < COARSE_MS;
 }
 
-/** What is remembered of a file that was read while it moved. On a share no clock tells whether it moved on: it equals nothing, and is read again. */
-export function stateAfterSnapshot(state: FileState): FileState {
-  return state.fileId === undefined ? { ...state, size: -1 } : state;
+/** How long files must hold still, ms; nothing can be in the middle of a change where the content has an id. */
+export function settleTime(settleMs: number, tells: Tells): number {
+  return tells.contentIds && tells.coarseMs === 0 ? 0 : Math.max(settleMs, tells.coarseMs);
+}
+
+/** What is remembered of a file that was read while it moved. Where no clock tells whether it moved on, it equals nothing, and is read again. */
+export function stateAfterSnapshot(tells: Tells, state: FileState): FileState {
+  return tells.hostTimes ? state : { ...state, size: -1 };
 }

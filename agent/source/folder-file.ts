@@ -2,7 +2,8 @@
 import { type BigIntStats, constants, promises } from "node:fs";
 import { join, within } from "./bytes.ts";
 import type { Disk } from "./disk.ts";
-import type { FileState, Opened, OpenFile, Unseen } from "./source.ts";
+import type { Opened, OpenFile, Unseen } from "./source.ts";
+import type { FileState } from "./state.ts";
 
 interface Place {
   readonly root: Buffer;

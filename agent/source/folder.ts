@@ -6,24 +6,17 @@ import type { BigIntStats, Dirent } from "node:fs";
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { pathFault } from "@tributary/shared/path.ts";
+import { afterByHands } from "./after.ts";
 import { fromKey, join, parent, within } from "./bytes.ts";
 import { type Disk, errorCode, inWords, isGone, realDisk, slashed } from "./disk.ts";
+import { diskHands } from "./disk-hands.ts";
 import { LINKED, linked, openedFile } from "./folder-file.ts";
 import { folderWatch } from "./folder-watch.ts";
 import { type Names, namesIn } from "./names.ts";
 import { rulesOf } from "./rules.ts";
 import { sameState } from "./same-state.ts";
-import type {
-  FileState,
-  Found,
-  Listing,
-  Look,
-  Opened,
-  RootHealth,
-  Source,
-  TakeFound,
-  Unseen,
-} from "./source.ts";
+import type { Found, Listing, Look, Opened, RootHealth, Source, TakeFound, Unseen } from "./source.ts";
+import { COARSE_MS, type FileState } from "./state.ts";
 
 export interface FolderOptions {
   readonly name: string;
@@ -244,6 +237,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
 
   return {
     name: options.name,
+    tells: { hostTimes: !options.share, coarseMs: options.share ? COARSE_MS : 0, contentIds: false },
     list,
     takes: (path) => leftOut(path, false) === undefined,
     async look(path): Promise<Look> {
@@ -307,6 +301,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
       }
     },
     watch: async (hint, failed) => watching.start(hint, failed),
+    after: afterByHands(Buffer.from(resolve(options.path)), diskHands),
   };
 }
 

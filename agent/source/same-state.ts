@@ -1,4 +1,4 @@
-import type { FileState } from "./source.ts";
+import type { FileState } from "./state.ts";
 
 /** Not touched in between, as far as the system tells. A file id is compared only where both looks trust it. */
 export function sameState(a: FileState, b: FileState): boolean {

@@ -4,21 +4,14 @@
  * the root, `/` between segments. Nothing here decides whether a file is ready: that is `settle`.
  */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
-
-/** What one look says of one file. Two equal states mean: not touched between the looks, as far as the system tells. */
-export interface FileState {
-  /** Bytes. */
-  readonly size: number;
-  /** Nanoseconds since 1970. */
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-  /** Inode or file index; undefined where it cannot be trusted (shares). */
-  readonly fileId: bigint | undefined;
-}
+import type { After } from "./after.ts";
+import type { FileState, Past, Tells } from "./state.ts";
 
 export interface Sighting {
   readonly path: Buffer;
   readonly state: FileState;
+  /** Where the source keeps versions: all that it has of this path, see `Past`. */
+  readonly past?: Past;
 }
 
 /** Something that is not captured, and why; `code` undefined when it is skipped by rule (a link, a device, a filter). */
@@ -53,7 +46,8 @@ export interface Listing {
 }
 
 export type Look =
-  | { readonly kind: "file"; readonly state: FileState }
+  | { readonly kind: "file"; readonly state: FileState; readonly past?: Past }
+  | { readonly kind: "away"; readonly reason: string }
   /** `mount` as with a listing. */
   | { readonly kind: "folder"; readonly mount?: string }
   | { readonly kind: "gone" }
@@ -67,6 +61,8 @@ export type RootHealth =
 /** A file opened for reading without following links; `state` is of the opened file itself. */
 export interface OpenFile extends AsyncDisposable {
   readonly state: FileState;
+  /** ns since 1970 UTC when it was last changed, where `state.mtimeNs` only stands for it. */
+  readonly modifiedNs?: bigint;
   /** Re-stats the opened file and the path; undefined when the path no longer leads to this file. */
   recheck(): Promise<FileState | undefined>;
   /** Bytes read into `into` from `position`; 0 at the end. */
@@ -78,6 +74,8 @@ export interface OpenFile extends AsyncDisposable {
 export type Opened =
   | { readonly kind: "open"; readonly file: OpenFile }
   | { readonly kind: "gone" }
+  /** Nothing of the source can be had now: it is no fault of this file. */
+  | { readonly kind: "away"; readonly reason: string }
   | { readonly kind: "unseen"; readonly unseen: Unseen };
 
 /** `path` undefined: something happened somewhere (overflow, error, a folder moved): scan. */
@@ -85,13 +83,15 @@ export type Hint = (path: Buffer | undefined) => void;
 
 export interface Source {
   readonly name: string;
+  readonly tells: Tells;
   /**
    * One folder (empty: the root), and only that; its files go to `take`, each call awaited, so that memory holds few of
    * them. Throws only what `take` throws. Begins to watch it where watching is by folder.
    */
   list(folder: Buffer, take: TakeFound): Promise<Listing>;
   look(path: Buffer): Promise<Look>;
-  open(path: Buffer): Promise<Opened>;
+  /** The file as it is now; where the source keeps versions, the one that has this state. */
+  open(path: Buffer, state?: FileState): Promise<Opened>;
   /**
    * A small file whole, if it is in this state before its first and after its last byte; while everything waits, so
    * only where that is short. Undefined for anything else, whatever the reason: `open` tells.
@@ -102,4 +102,8 @@ export interface Source {
   takes(path: Buffer): boolean;
   /** Begins to give hints for the folders listed from now on. The answer stops it. Failing to watch is a fact, not an error. */
   watch(hint: Hint, failed: (reason: string) => void): Promise<() => Promise<void>>;
+  /** `after:`, see there. */
+  readonly after: After;
+  /** Nothing is asked of it any more. */
+  close?(): Promise<void>;
 }

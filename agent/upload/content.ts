@@ -70,7 +70,9 @@ async function openInPlace(parcel: VersionParcel, source: Source | undefined): P
       `source "${parcel.source}" is no longer in agent.yaml; what it captured waits until it is there again`,
       { retryAfter: AWAY_S },
     );
-  const opened = await source.open(parcel.path);
+  const opened = await source.open(parcel.path, parcel.state);
+  if (opened.kind === "away")
+    throw new ProblemError("source-unreachable", opened.reason, { retryAfter: AWAY_S });
   if (opened.kind !== "open") {
     if (opened.kind === "unseen" && opened.unseen.code !== undefined)
       throw new ProblemError(opened.unseen.code, opened.unseen.reason);

@@ -12,7 +12,8 @@ import { ReceiverClock } from "../identity/clock.ts";
 import type { Parcel, VersionParcel } from "../queue/queue.ts";
 import { FreshBytes } from "../seal/fresh.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
-import type { FileState, Opened, Source } from "../source/source.ts";
+import type { Opened, Source } from "../source/source.ts";
+import type { FileState } from "../source/state.ts";
 import { Bundles } from "./bundles.ts";
 import { contentOpener, type ReadSmall } from "./content.ts";
 import { type Carried, courier } from "./courier.ts";
@@ -69,6 +70,11 @@ const folder = new Map<string, { bytes: Buffer; state: FileState }>();
 let healthy = true;
 const source: Source = {
   name: "pos",
+  tells: { hostTimes: true, coarseMs: 0, contentIds: false },
+  after: {
+    act: () => Promise.reject(new Error("not used")),
+    recover: () => Promise.reject(new Error("not used")),
+  },
   list: () => {
     throw new Error("not used");
   },

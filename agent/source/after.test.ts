@@ -13,8 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ownName } from "../source/own-name.ts";
-import { actAfter, afterRule, recoverAside, type SealedFile } from "./after.ts";
+import { afterByHands, afterRule, type SealedFile } from "./after.ts";
+import { diskHands } from "./disk-hands.ts";
+import { ownName } from "./own-name.ts";
 
 const [OWN_X, OWN_Y, OWN_Z] = ["1", "2", "3"].map((end) =>
   String(ownName(`0190a8c0-0000-7000-8000-00000000000${end}`)),
@@ -42,6 +43,7 @@ describe("after a receipt", () => {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
       .sort();
+  const after = () => afterByHands(Buffer.from(root), diskHands);
   const moving = () => afterRule("move:done", root)!;
 
   test.skipIf(process.platform === "win32")(
@@ -50,7 +52,7 @@ describe("after a receipt", () => {
       const before = process.umask(0o077);
       try {
         chmodSync(join(root, "d"), 0o755);
-        expect(await actAfter(root, moving(), seen("d/a", "1"), "u")).toMatchObject({ kind: "done" });
+        expect(await after().act(moving(), seen("d/a", "1"), "u")).toMatchObject({ kind: "done" });
         for (const made of ["done", "done/d"]) expect(lstatSync(join(root, made)).mode & 0o777).toBe(0o755);
       } finally {
         process.umask(before);
@@ -60,18 +62,18 @@ describe("after a receipt", () => {
 
   test("keep is nothing; delete deletes; move keeps the path", async () => {
     expect(afterRule("keep", root)).toBeUndefined();
-    expect(await actAfter(root, { kind: "delete" }, seen("d/a", "1"), "u")).toEqual({
+    expect(await after().act({ kind: "delete" }, seen("d/a", "1"), "u")).toEqual({
       kind: "done",
       action: "delete",
     });
     expect(all()).toEqual([]);
-    expect(await actAfter(root, moving(), seen("d/a", "1"), "u")).toEqual({ kind: "done", action: "move" });
+    expect(await after().act(moving(), seen("d/a", "1"), "u")).toEqual({ kind: "done", action: "move" });
     expect(all()).toEqual(["done/d/a"]);
   });
 
   test("moving never overwrites", async () => {
-    await actAfter(root, moving(), seen("d/a", "1"), "u1");
-    await actAfter(root, moving(), seen("d/a", "2"), "u2");
+    await after().act(moving(), seen("d/a", "1"), "u1");
+    await after().act(moving(), seen("d/a", "2"), "u2");
     expect(all()).toEqual(["done/d/a", "done/d/a~u2"]);
     expect(readFileSync(join(root, "done/d/a"), "utf8")).toBe("1");
   });
@@ -85,7 +87,7 @@ describe("after a receipt", () => {
     }
     if (how === "gone") rmSync(join(root, "a"));
     const before = all();
-    expect(await actAfter(root, { kind: "delete" }, known, "u")).toMatchObject({ kind: "skipped" });
+    expect(await after().act({ kind: "delete" }, known, "u")).toMatchObject({ kind: "skipped" });
     expect(all()).toEqual(before);
   });
 
@@ -93,7 +95,7 @@ describe("after a receipt", () => {
     for (let round = 0; round < 100; round += 1) {
       const known = seen("a", "sealed");
       writeFileSync(join(root, "new"), `round ${round}`);
-      const acting = actAfter(root, { kind: "delete" }, known, `u${round}`);
+      const acting = after().act({ kind: "delete" }, known, `u${round}`);
       for (let i = 0; i < round % 7; i += 1) await new Promise((resolve) => setImmediate(resolve));
       renameSync(join(root, "new"), join(root, "a"));
       await acting;
@@ -107,7 +109,7 @@ describe("after a receipt", () => {
   test("a failure puts the file back under its name", async () => {
     const known = seen("d/a", "1");
     writeFileSync(join(root, "done"), "not a folder");
-    expect(await actAfter(root, moving(), known, "u")).toMatchObject({ kind: "failed" });
+    expect(await after().act(moving(), known, "u")).toMatchObject({ kind: "failed" });
     expect(all()).toEqual(["d/a", "done"]);
   });
 
@@ -115,7 +117,7 @@ describe("after a receipt", () => {
     const [a, b] = [seen("d/a", "1"), seen("d/b", "1")];
     renameSync(join(root, "d/b"), join(root, `d/${OWN_X}`));
     rmSync(join(root, "d/a"));
-    expect(await recoverAside(root, Buffer.from(`d/${OWN_X}`), [a, b])).toEqual({
+    expect(await after().recover(Buffer.from(`d/${OWN_X}`), [a, b])).toEqual({
       kind: "back",
       path: b.path,
     });
@@ -123,7 +125,7 @@ describe("after a receipt", () => {
     const again = seen("d/b", "1");
     renameSync(join(root, "d/b"), join(root, `d/${OWN_Y}`));
     writeFileSync(join(root, "d/b"), "newer");
-    await recoverAside(root, Buffer.from(`d/${OWN_Y}`), [again]);
+    await after().recover(Buffer.from(`d/${OWN_Y}`), [again]);
     expect(readFileSync(join(root, "d/b"), "utf8")).toBe("newer");
     expect(all()).toHaveLength(2);
   });
@@ -131,8 +133,8 @@ describe("after a receipt", () => {
   test("a private name whose bytes nobody knows is left alone", async () => {
     const known = seen("a", "1");
     writeFileSync(join(root, OWN_Z), "2");
-    expect(await recoverAside(root, Buffer.from(OWN_Z), [known])).toEqual({ kind: "unknown" });
-    expect(await recoverAside(root, Buffer.from(OWN_X), [known])).toEqual({ kind: "gone" });
+    expect(await after().recover(Buffer.from(OWN_Z), [known])).toEqual({ kind: "unknown" });
+    expect(await after().recover(Buffer.from(OWN_X), [known])).toEqual({ kind: "gone" });
     expect(all()).toContain(OWN_Z);
   });
 });

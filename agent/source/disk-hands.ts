@@ -1,0 +1,70 @@
+/** `after:` in a folder of this host, or of a share that it has mounted. */
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, copyFile, link, lstat, mkdir, open, rename, unlink, utimes } from "node:fs/promises";
+import type { Hands } from "./after.ts";
+import { parent } from "./bytes.ts";
+import { errorCode, inWords, isGone } from "./disk.ts";
+
+export const diskHands: Hands = {
+  async look(path) {
+    const stats = await lstat(path, { bigint: true });
+    if (!stats.isFile()) return undefined;
+    const { size, mtimeNs, ctimeNs, ino } = stats;
+    return { size: Number(size), mtimeNs, ctimeNs, fileId: ino };
+  },
+  rename,
+  async place(from, to) {
+    try {
+      await linkOrCopy(from, to);
+    } catch (error) {
+      if (errorCode(error) === "EEXIST") return false;
+      throw error;
+    }
+    await unlink(from);
+    return true;
+  },
+  remove: unlink,
+  // As open as the folder that the file comes from: the agent's own umask is not the client's.
+  makeFolders: async (folder, like) => await makeFolders(folder, Number((await lstat(like)).mode) & 0o777),
+  async sha256(path) {
+    const hash = createHash("sha256");
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    await using stream = handle.createReadStream();
+    for await (const chunk of stream) hash.update(chunk as Buffer);
+    return hash.digest("hex");
+  },
+  isGone,
+  inWords,
+};
+
+async function makeFolders(folder: Buffer, mode: number): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return;
+    if (errorCode(error) !== "ENOENT" || folder.length <= 1) throw error;
+    await makeFolders(parent(folder), mode);
+    return makeFolders(folder, mode);
+  }
+  await chmod(folder, mode);
+}
+
+/** A link never overwrites. Across file systems, and where there are none, a durable copy that never does either. */
+async function linkOrCopy(from: Buffer, to: Buffer): Promise<void> {
+  try {
+    return await link(from, to);
+  } catch (error) {
+    if (!/^(EXDEV|EPERM|ENOTSUP|EOPNOTSUPP|ENOSYS|EMLINK)$/.test(errorCode(error))) throw error;
+  }
+  await copyFile(from, to, constants.COPYFILE_EXCL);
+  try {
+    const { atime, mtime } = await lstat(from);
+    await utimes(to, atime, mtime);
+    await using handle = await open(to, "r+");
+    await handle.sync();
+  } catch (error) {
+    await unlink(to);
+    throw error;
+  }
+}

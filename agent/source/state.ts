@@ -1,0 +1,28 @@
+/** The state of a file, as a look tells it, and how far it can be trusted. */
+
+/** What one look says of one file. Two equal states mean: not touched between the looks, as far as the system tells. */
+export interface FileState {
+  /** Bytes. */
+  readonly size: number;
+  /** Nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  /** Inode or file index, or what `Tells.contentIds` says; undefined where there is none that can be trusted (shares). */
+  readonly fileId: bigint | undefined;
+}
+
+/** Clocks of file systems are coarse: within this of its last change, ms, a file can change again without a trace. */
+export const COARSE_MS = 2_000;
+
+/** What of a file's state tells that it was changed. */
+export interface Tells {
+  /** Its times are of this host's own clock, and may be compared with it. */
+  readonly hostTimes: boolean;
+  /** ms. No clock here may be compared with another's: there no file is read before it was seen as it is for so long, and whatever changes it from then on gives it other times. */
+  readonly coarseMs: number;
+  /** `fileId` changes with the content (an ETag): equal ones are equal bytes, whatever the times are. */
+  readonly contentIds: boolean;
+}
+
+/** The versions and ends of one path, oldest first, as the source keeps them; the last is how it is now. Each state has an id of its own. */
+export type Past = readonly { readonly state: FileState; readonly deleted: boolean }[];
