@@ -1,6 +1,5 @@
 /** `agent.yaml`: what the host's administrator decides. Every mistake is refused with its line and what was expected. */
 import { dirname, resolve } from "node:path";
-import { slug } from "@tributary/shared/protocol.ts";
 import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
 import { z } from "zod";
 import { sourceFields } from "./source/settings.ts";
