@@ -11,18 +11,19 @@ const everywhere = ["shared", "agent/config.ts", "agent/facts.ts", "agent/versio
  * a file at their top. Arrows point against the flow of a file (DESIGN.md, 3), so that no room knows who uses it.
  */
 const rooms: Readonly<Record<string, readonly string[]>> = {
-  "agent/config.ts": [],
+  "agent/config.ts": ["agent/remote", "agent/source"],
   "agent/facts.ts": [],
   "agent/version.ts": [],
   "agent/service": [],
   "agent/identity": [],
   "agent/source": [],
-  "agent/remote": ["agent/source"],
+  "agent/pace": [],
+  "agent/remote": ["agent/source", "agent/pace", "agent/secret"],
   "agent/settle": ["agent/source"],
   "agent/seal": ["agent/settle", "agent/source"],
   "agent/queue": ["agent/seal", "agent/source"],
   "agent/capture": ["agent/queue", "agent/seal", "agent/settle", "agent/source"],
-  "agent/upload": ["agent/queue", "agent/seal", "agent/source", "agent/identity"],
+  "agent/upload": ["agent/queue", "agent/pace", "agent/seal", "agent/source", "agent/identity"],
   "agent/report": ["agent/queue", "agent/source", "agent/identity"],
   "agent/doctor": ["agent/queue", "agent/source", "agent/identity"],
   "agent/commands": [

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseSettings } from "@tributary/shared/settings.ts";
 import { expect, test } from "vitest";
 import { agentSettings, loadAgentSettings } from "./config.ts";
-import { daysOf } from "./upload/bandwidth.ts";
+import { daysOf } from "./pace/bandwidth.ts";
 
 const windowOn = (days: string) =>
   `limits:\n  schedule:\n    - { from: 08:00, to: 18:00, bandwidth: 1MB/s, days: ${JSON.stringify(days)} }\n`;

@@ -7,6 +7,7 @@ import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Ended } from "../queue/outbox.ts";
 import type { Intake, SourceBook } from "../queue/queue.ts";
+import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
@@ -18,6 +19,7 @@ import { AfterActions } from "./after-actions.ts";
 import { Asides } from "./asides.ts";
 import { Batch } from "./batch.ts";
 import { Comparison } from "./comparison.ts";
+import { Ends } from "./ends.ts";
 import { Looks } from "./looks.ts";
 import { Removals } from "./removals.ts";
 import { Root } from "./root.ts";
@@ -31,6 +33,7 @@ export interface CaptureParts {
   readonly book: SourceBook;
   readonly spool: Spool;
   readonly fresh: FreshBytes;
+  readonly fetches: Fetches;
   readonly partHasher: PartHasher;
   /** The queue's: parcels that ended, of all sources. */
   readonly onEnd: (listener: (ends: readonly Ended[]) => void) => () => void;
@@ -93,6 +96,7 @@ export function startCapture(parts: CaptureParts): Capture {
     lanes,
     partHasher: parts.partHasher,
     fresh: parts.fresh,
+    fetches: rules.near ? undefined : parts.fetches,
     spool: parts.spool,
     copy: rules.copy,
     most: parts.most ?? MOST,
@@ -123,8 +127,14 @@ export function startCapture(parts: CaptureParts): Capture {
     rule,
     lookAgain: (path, ms) => looks.path(path, ms),
   });
+  const ends = new Ends({
+    ...shared,
+    told: rules.removals,
+    lookAgain: (path, ms) => looks.path(path, ms),
+  });
   const comparison = new Comparison({
     ...shared,
+    ends,
     sealer,
     removals,
     after,

@@ -65,8 +65,8 @@ export class Looks {
   }
 
   begin(): void {
-    const { schedule, book, clocks, near } = this.#parts;
-    this.#scanWithin(near ? 0 : schedule.firstMs(book.lastScanAt(), clocks.wall()));
+    const { schedule, book, clocks } = this.#parts;
+    this.#scanWithin(schedule.firstMs(book.lastScanAt(), clocks.wall()));
   }
 
   watch(): void {
@@ -176,7 +176,7 @@ export class Looks {
     const look = await source.look(path);
     switch (look.kind) {
       case "file":
-        return comparison.file(path, look.state, intake.seen(path));
+        return comparison.file(path, look.state, intake.seen(path), look.past);
       case "folder":
         for await (const _ of walk((folder) => this.#listed(folder, false), path, this.#ended.signal));
         // What lay there before may be missing now.

@@ -6,7 +6,7 @@
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Beside } from "../queue/beside.ts";
-import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { ENDED, type Intake, type RemovalParcel, type Seen, type SourceBook } from "../queue/queue.ts";
 import { fromKey, key, parent, within } from "../source/bytes.ts";
 import type { Found, Listing, Source } from "../source/source.ts";
 import type { Batch } from "./batch.ts";
@@ -99,7 +99,8 @@ export class Removals {
     const decided: Seen[] = [];
     let again = Number.POSITIVE_INFINITY;
     for (const known of missing) {
-      if (known.missed === TAKEN_BY_US) {
+      // The source keeps no trace of it any more: whatever comes under this name is new.
+      if (known.missed === TAKEN_BY_US || known.missed === ENDED) {
         intake.forget(known.path);
         continue;
       }
@@ -119,7 +120,7 @@ export class Removals {
   }
 
   async #remove({ path }: Seen): Promise<void> {
-    const { intake, batch, report, source, makeUuid, clocks } = this.#parts;
+    const { intake, batch, report, source } = this.#parts;
     const standing = intake.standing(path);
     if (!standing.delivered && standing.waiting === "in-place") return;
     this.#missedAt.delete(key(path));
@@ -128,18 +129,24 @@ export class Removals {
       report({ kind: "FileVanishedUnsent", source: source.name, path });
       return;
     }
-    const captureId = makeUuid();
-    const parcel = {
-      kind: "removal",
-      captureId,
-      client: intake.client,
-      source: intake.source,
-      path,
-      sealedAt: new Date(clocks.corrected()).toISOString(),
-    } as const;
+    const parcel = removalOf(this.#parts, path);
     if (await batch.put({ parcel, seen: undefined }))
-      report({ kind: "RemovalSealed", source: source.name, path, captureId });
+      report({ kind: "RemovalSealed", source: source.name, path, captureId: parcel.captureId });
   }
+}
+
+export function removalOf(
+  { intake, makeUuid, clocks }: Pick<RemovalParts, "intake" | "makeUuid" | "clocks">,
+  path: Buffer,
+): RemovalParcel {
+  return {
+    kind: "removal",
+    captureId: makeUuid(),
+    client: intake.client,
+    source: intake.source,
+    path,
+    sealedAt: new Date(clocks.corrected()).toISOString(),
+  };
 }
 
 function* pathsOf(seen: Iterable<Seen>): Generator<Buffer> {

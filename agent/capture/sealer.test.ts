@@ -50,6 +50,7 @@ describe("from sighting to parcel", () => {
       lanes: new Lanes(),
       partHasher: new PartHasher(),
       fresh: new FreshBytes(),
+      fetches: undefined,
       spool: new Spool(join(home, "spool"), 1e9, new Set()),
       copy: false,
       rules: () => ({ settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 }),

@@ -82,7 +82,7 @@ function addFolder(path: string, options: Options, acceptRoot: AcceptRoot): void
   const only = clients?.length === 1 ? clients[0] : undefined;
   const { text, known } = putSource(before, entryOf(folder, options, client), only, dirname(config));
   parseSettings(text, config, agentSettings);
-  for (const warning of folderWarnings(folder, options.name, data, settings.sources))
+  for (const warning of folderWarnings(folder, options.name, data, settings.sources.filter(isNear)))
     say(`warning: ${warning}`);
   if (text !== before) write(config, text);
   const owner = client ?? only;

@@ -2,7 +2,7 @@
 import { isPackaged } from "@tributary/shared/packaged.ts";
 import { printable, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
-import { loadAgentSettings } from "../config.ts";
+import { isNear, loadAgentSettings } from "../config.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import { serviceManager } from "../service/here.ts";
@@ -35,7 +35,7 @@ export function addDoctor(program: Command): void {
     };
     for await (const finding of examine({ data, identity, settings, env: process.env })) tell(finding);
     // In a checkout, and with folders of one's own, `run` is started by hand.
-    if (isPackaged() && data === placeOf({}).data) tell(serviceFinding(serviceManager(), settings.sources));
+    if (isPackaged() && data === placeOf({}).data) tell(serviceFinding(serviceManager(), settings.sources.filter(isNear)));
     if (failed === 0) return;
     say(failed === 1 ? "one check failed" : `${failed} checks failed`);
     process.exitCode = 1;

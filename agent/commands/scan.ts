@@ -10,7 +10,7 @@ import { loadIdentity } from "../identity/identity.ts";
 import { settleTime } from "../settle/settle.ts";
 import { afterRule } from "../source/after.ts";
 import { folderSource } from "../source/folder.ts";
-import { ignoredBy, owned } from "../source/owner.ts";
+import { ignoredBy, owned } from "../owner.ts";
 import { type Finding, findings, type Known } from "./findings.ts";
 import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 

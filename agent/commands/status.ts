@@ -4,6 +4,7 @@ import { printable, result } from "@tributary/shared/terminal.ts";
 import { formatBytes, formatDuration } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
+import { whereOf } from "../open-source.ts";
 import { requireIdentity } from "../identity/identity.ts";
 import type { QueueStatus } from "../queue/status.ts";
 import { readLive } from "../report/live.ts";
@@ -57,7 +58,8 @@ export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsR
       configured: configured.map((source) => ({
         name: source.name,
         client: source.client ?? (clients.length === 1 ? clients[0] : undefined),
-        path: source.path,
+        kind: source.kind,
+        path: whereOf(source),
       })),
     }));
     if (options.json) result(JSON.stringify(report));
@@ -126,6 +128,8 @@ type StatusReport = ReturnType<typeof stateOf> & {
   readonly configured: readonly {
     readonly name: string;
     readonly client: string | undefined;
+    readonly kind: string;
+    /** A folder, or where it lies elsewhere. */
     readonly path: string;
   }[];
 };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { AgentSettings } from "../config.ts";
 import type { Identity } from "../identity/identity.ts";
 import { authoritiesOf, readAuthority } from "../identity/trust.ts";
-import { owned } from "../source/owner.ts";
+import { owned } from "../owner.ts";
 import { addressOf, checkAddress } from "./address.ts";
 import { checkAfter } from "./after.ts";
 import { askReceiver, checkAuthorised, notAsked } from "./authorised.ts";

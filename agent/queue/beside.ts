@@ -4,7 +4,7 @@
  */
 import { join, key, lastSegment } from "../source/bytes.ts";
 import type { Found } from "../source/source.ts";
-import type { Intake, Seen } from "./queue.ts";
+import { ENDED, type Intake, type Seen } from "./queue.ts";
 
 export class Beside {
   readonly #folder: Buffer;
@@ -36,7 +36,7 @@ export class Beside {
       if (order > 0) return undefined;
       this.#next = this.#known.next();
       if (order === 0) {
-        if (known.missed > 0) this.back.push(known.path);
+        if (known.missed > 0 && known.missed !== ENDED) this.back.push(known.path);
         return known;
       }
       this.missing.push(key(known.path));

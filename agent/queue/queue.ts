@@ -48,15 +48,20 @@ export interface Seen {
   readonly sha256: string;
   /** ms since 1970. */
   readonly sealedAt: number;
-  /** Times in a row that it was missed by a healthy look. */
+  /** Times in a row that it was missed by a healthy look; or `ENDED`. */
   readonly missed: number;
 }
+
+/** In place of a count of misses: the source keeps versions, and the last that was brought of this path is its end. */
+export const ENDED = 3;
 
 /** What was sealed, with the state that is remembered of its path: one thing, so that neither is stored alone. */
 export type Sealing =
   | { readonly parcel: VersionParcel; readonly seen: Seen }
   /** The path is forgotten with it: when it comes back it is new. Not stored when the path is not missed any more. */
   | { readonly parcel: RemovalParcel; readonly seen: undefined }
+  /** An end that the source itself keeps (`missed: ENDED`): the path stays known, for what comes behind it. Without a parcel where there is nobody to tell. */
+  | { readonly parcel: RemovalParcel | undefined; readonly seen: Seen; readonly ended: true }
   /** Same bytes as last sealed: only the state is new. Not stored when that was forgotten or superseded meanwhile. */
   | { readonly parcel: undefined; readonly seen: Seen };
 
