@@ -36,7 +36,7 @@ export function createProgram(parts: AgentParts): Command {
   addEnroll(program);
   addAddFolder(program, parts.acceptRoot);
   addRun(program, parts.run, parts.redactor);
-  addScan(program, parts.lookInto);
+  addScan(program, parts.lookInto, parts.redactor);
   addStatus(program, parts.readQueue, parts.isRunning, parts.redactor);
   addRetry(program, parts.askRetry, parts.isRunning);
   addReceipt(program, parts.readQueue);
