@@ -7,6 +7,7 @@ import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
 import { type FolderSettings, loadAgentSettings } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
+import type { Redactor } from "../secret/redactor.ts";
 import { settleTime } from "../settle/settle.ts";
 import { afterRule } from "../source/after.ts";
 import { folderSource } from "../source/folder.ts";
@@ -27,7 +28,7 @@ export type LookInto = (
   source: string,
 ) => { readonly known: Known; close(): void } | undefined;
 
-export function addScan(program: Command, lookInto: LookInto): void {
+export function addScan(program: Command, lookInto: LookInto, { redact }: Redactor): void {
   withPlace(
     program
       .command("scan")
@@ -59,10 +60,10 @@ export function addScan(program: Command, lookInto: LookInto): void {
       try {
         const wrong = found?.refused
           ? `${found.refused.says}; ${found.refused.todo}`
-          : await scan(source, data, looked?.known, options.json === true);
+          : await scan(source, data, looked?.known, options.json === true, redact);
         if (wrong === undefined) continue;
         failed += 1;
-        say(`${source.name}: ${printable(wrong)}`);
+        say(`${source.name}: ${printable(redact(wrong))}`);
       } finally {
         looked?.close();
       }
@@ -79,6 +80,7 @@ async function scan(
   data: string,
   known: Known | undefined,
   json: boolean,
+  redact: (text: string) => string,
 ): Promise<string | undefined> {
   const { name, path, include, exclude, share, crossMounts, after, removals } = settings;
   const rule = afterRule(after, path);
@@ -88,7 +90,8 @@ async function scan(
   if (!health.healthy) return `${health.reason} (${health.code})`;
   const counts = { capture: 0, waits: 0, held: 0, skipped: 0, gone: 0, unchanged: 0 };
   const progress = new Progress();
-  await findings(source, known, settleTime(settings.settle, source.tells), Date.now, (finding) => {
+  await findings(source, known, settleTime(settings.settle, source.tells), Date.now, (found) => {
+    const finding = { ...found, reason: redact(found.reason) };
     counts[finding.what] += 1;
     if (finding.what !== "unchanged")
       result(json ? JSON.stringify(viewOf(name, finding)) : lineOf(name, finding));
