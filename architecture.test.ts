@@ -11,7 +11,7 @@ const everywhere = ["shared", "agent/config.ts", "agent/facts.ts", "agent/versio
  * a file at their top; where a whole room would be too much, one file of it is named. Arrows point against the flow of a file (DESIGN.md, 3), so that no room knows who uses it.
  */
 const rooms: Readonly<Record<string, readonly string[]>> = {
-  "agent/config.ts": ["agent/remote", "agent/source"],
+  "agent/config.ts": ["agent/remote", "agent/secret/reference.ts", "agent/source"],
   "agent/facts.ts": [],
   "agent/version.ts": [],
   "agent/service": [],
@@ -26,8 +26,19 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/capture": ["agent/queue", "agent/seal", "agent/settle", "agent/source"],
   "agent/upload": ["agent/queue", "agent/pace", "agent/seal", "agent/source", "agent/identity"],
   "agent/report": ["agent/queue", "agent/source", "agent/identity"],
-  "agent/doctor": ["agent/queue", "agent/source", "agent/identity"],
+  "agent/doctor": [
+    "agent/queue",
+    "agent/remote",
+    "agent/secret",
+    "agent/source",
+    "agent/identity",
+    "agent/owner.ts",
+  ],
+  "agent/owner.ts": ["agent/source"],
+  "agent/open-source.ts": ["agent/pace", "agent/remote", "agent/source", "agent/owner.ts"],
   "agent/commands": [
+    "agent/open-source.ts",
+    "agent/owner.ts",
     "agent/doctor",
     "agent/report",
     "agent/secret",

@@ -1,6 +1,6 @@
 /** `agent.yaml`: what the host's administrator decides. Every mistake is refused with its line and what was expected. */
 import { dirname, resolve } from "node:path";
-import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
+import { byteRate, byteSize, loadSettings } from "@tributary/shared/settings.ts";
 import { z } from "zod";
 import { type RemoteSourceSettings, remoteSettings } from "./remote/kinds.ts";
 import { cronFault } from "./source/cron.ts";

@@ -1,4 +1,7 @@
 /** A source as agent.yaml names it, opened: for `run`, which captures it, and for what only looks. */
+
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SourceSettings } from "./config.ts";
 import { isNear } from "./config.ts";
 import { ignoredBy, type RealPath } from "./owner.ts";
@@ -12,8 +15,6 @@ import type { Disk } from "./source/disk.ts";
 import { folderSource } from "./source/folder.ts";
 import { paced } from "./source/paced.ts";
 import type { Source } from "./source/source.ts";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 export interface OpenTools {
   /** The agent's own folder: never captured. */
@@ -28,7 +29,7 @@ export interface OpenSource {
   readonly source: Source;
   /** What is done with its files after a receipt, on whole paths of the place. */
   readonly after: AfterRule | undefined;
-  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Where a source lies, in words: a folder, an address. */
@@ -38,13 +39,15 @@ export function whereOf(settings: SourceSettings): string {
 
 /** Loads what its kind needs; asks nothing of the place yet. */
 export async function openSource(settings: SourceSettings, tools: OpenTools): Promise<OpenSource> {
-  const { source, after } = isNear(settings) ? await openNear(settings, tools) : await openRemote(settings, tools);
+  const { source, after } = isNear(settings)
+    ? await openNear(settings, tools)
+    : await openRemote(settings, tools);
   const ended = new AbortController();
   const rate = settings.bandwidth;
   return {
     source: rate === undefined ? source : paced(source, paceOf(rate), ended.signal),
     after,
-    async close() {
+    async [Symbol.asyncDispose]() {
       ended.abort(new Error("the source is closed"));
       await source.close?.();
     },
@@ -54,7 +57,7 @@ export async function openSource(settings: SourceSettings, tools: OpenTools): Pr
 async function openNear(
   settings: SourceSettings & { readonly kind: "folder" | "share" },
   { data, disk, realPath }: OpenTools,
-): Promise<Omit<OpenSource, "close">> {
+): Promise<Pick<OpenSource, "source" | "after">> {
   const { name, path, include, exclude, crossMounts } = settings;
   const after = afterRule(settings.after, path);
   const own = [data, ...(after?.kind === "move" ? [after.to] : [])];
@@ -66,7 +69,7 @@ async function openNear(
 async function openRemote(
   settings: Exclude<SourceSettings, { readonly kind: "folder" | "share" }>,
   { data, secrets, warn }: OpenTools,
-): Promise<Omit<OpenSource, "close">> {
+): Promise<Pick<OpenSource, "source" | "after">> {
   const { name, include, exclude, parallel } = settings;
   const kind = kindNamed(settings.kind);
   if (kind === undefined) throw new Error(`${settings.kind} is no kind of source`);

@@ -5,16 +5,16 @@ import { type Capture, startCapture } from "./capture/capture.ts";
 import { captureRules } from "./capture/rules.ts";
 import type { AgentSettings, SourceSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
+import { type OpenSource, openSource } from "./open-source.ts";
+import { askedOnce, owned, type RealPath } from "./owner.ts";
 import type { Ended } from "./queue/outbox.ts";
 import type { Intake, SourceBook } from "./queue/queue.ts";
+import type { RemoteTools } from "./remote/kind.ts";
+import type { Fetches } from "./seal/fetches.ts";
 import type { FreshBytes } from "./seal/fresh.ts";
 import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
-import { type OpenSource, openSource } from "./open-source.ts";
-import type { RemoteTools } from "./remote/kind.ts";
-import type { Fetches } from "./seal/fetches.ts";
 import { type Disk, realDisk } from "./source/disk.ts";
-import { askedOnce, owned, type RealPath } from "./owner.ts";
 import type { Source } from "./source/source.ts";
 
 export interface SourcesParts {
@@ -46,7 +46,7 @@ interface Running {
   readonly kind: string;
   readonly source: Source;
   readonly capture: Capture;
-  close(): Promise<void>;
+  readonly opened: OpenSource;
 }
 
 /** A source that could not be begun: without room on the disk nothing can be remembered of it. */
@@ -135,7 +135,7 @@ export class Sources {
     const all = [...this.#running.values()];
     this.#running.clear();
     const ended = await Promise.all(all.map(({ capture }) => capture.stop(graceMs)));
-    for (const { close } of all) void close().catch(() => undefined);
+    for (const { opened } of all) letGo(opened);
     return all.filter((_, i) => !ended[i]).map(({ name }) => name);
   }
 
@@ -151,7 +151,7 @@ export class Sources {
     const fresh = [...wanted].filter(([identity]) => ended.has(identity) || !this.#running.has(identity));
     const opened = await Promise.all(fresh.map(([, { source }]) => this.#open(source)));
     await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
-    for (const [, { close }] of over) void close().catch(() => undefined);
+    for (const [, { opened }] of over) letGo(opened);
     if (this.#stopped) return;
     // From here on nothing is waited for: what is on its way finds a source that changed, and not one that is gone.
     for (const [identity] of over) this.#running.delete(identity);
@@ -177,7 +177,7 @@ export class Sources {
       if (!this.#unbegun.has(identity))
         report({ kind: "SourceHealthChanged", source: name, healthy: false, reason });
       this.#unbegun.set(identity, { client, name, kind, reason });
-      void opened.close().catch(() => undefined);
+      letGo(opened);
     }
   }
 
@@ -185,12 +185,19 @@ export class Sources {
     const { data, disk, secrets, report } = this.#parts;
     const warn = (source: string, detail: string): void => report({ kind: "SourceWarned", source, detail });
     const realPath = this.#realPath;
-    return await openSource(settings, { data, secrets, warn, realPath, ...(disk === undefined ? {} : { disk }) });
+    return await openSource(settings, {
+      data,
+      secrets,
+      warn,
+      realPath,
+      ...(disk === undefined ? {} : { disk }),
+    });
   }
 
-  #start(client: string, settings: SourceSettings, { source, after, close }: OpenSource): Running {
+  #start(client: string, settings: SourceSettings, opened: OpenSource): Running {
     const { queue, spool, fresh, partHasher, report, corrected } = this.#parts;
     const { name, kind } = settings;
+    const { source, after } = opened;
     const capture = startCapture({
       source,
       rules: captureRules(settings, after),
@@ -200,8 +207,13 @@ export class Sources {
       onEnd: queue.onEnd,
       ...{ spool, fresh, partHasher, report, corrected },
     });
-    return { client, name, kind, settings: JSON.stringify(settings), source, capture, close };
+    return { client, name, kind, settings: JSON.stringify(settings), source, capture, opened };
   }
+}
+
+/** Nobody waits for it: a server that hangs may take its time. */
+function letGo(opened: OpenSource): void {
+  void opened[Symbol.asyncDispose]().catch(() => undefined);
 }
 
 const identityOf = (client: string, name: string): string => `${client}/${name}`;

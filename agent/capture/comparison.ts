@@ -60,7 +60,10 @@ export class Comparison {
     const next = past && nextOf(past, seen);
     if (next?.deleted && seen !== undefined) return void ends.end(path, next.state, seen);
     // It is at its end, and that was brought.
-    if (next === undefined && past?.at(-1)?.deleted) return sealer.drop(path);
+    if (next === undefined && past?.at(-1)?.deleted) {
+      sealer.drop(path);
+      return;
+    }
     const state = next?.state ?? now;
     const asSealed = seen !== undefined && seen.missed !== ENDED && sameState(seen.state, state);
     const stale = asSealed && rehashMs !== undefined && clocks.wall() - seen.sealedAt >= rehashMs;

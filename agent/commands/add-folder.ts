@@ -9,7 +9,7 @@ import { slug } from "@tributary/shared/protocol.ts";
 import { parseSettings } from "@tributary/shared/settings.ts";
 import { say } from "@tributary/shared/terminal.ts";
 import { type Command, Option } from "commander";
-import { agentSettings, placed } from "../config.ts";
+import { agentSettings, isNear, placed } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import { folderWarnings, refuseFolder } from "./folder-place.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";

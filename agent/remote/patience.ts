@@ -2,6 +2,7 @@
  * A place that is away is asked for again only after a while, longer each time: thousands of files wait for one answer,
  * and a server that is overloaded is not helped by them.
  */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { RemoteError } from "./remote.ts";
 
 const [FIRST_MS, LONGEST_MS] = [5_000, 60_000];
@@ -39,8 +40,10 @@ export class Patience {
     this.#times = 0;
   }
 
-  /** The same error; one that says that the place is away is remembered. */
-  failed(error: unknown): unknown {
+  /** The error to go on with; one that says that the place is away is remembered. */
+  failed(cause: unknown): unknown {
+    // A secret that is not there keeps the place away until it is.
+    const error = cause instanceof ProblemError ? new RemoteError("away", cause.message, { cause }) : cause;
     if (!(error instanceof RemoteError) || error.failure !== "away") return error;
     const waitMs = Math.max(
       (error.retryAfter ?? 0) * 1000,

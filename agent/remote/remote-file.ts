@@ -38,8 +38,8 @@ export function openRemoteFile(file: RemoteFile, patience: Patience): OpenFile {
       const answer = await work();
       patience.worked();
       return answer;
-    } catch (error) {
-      patience.failed(error);
+    } catch (cause) {
+      const error = patience.failed(cause);
       if (error instanceof RemoteError && error.failure === "away")
         throw new ProblemError("source-unreachable", error.message, { cause: error });
       throw error;

@@ -66,6 +66,7 @@ function levelOf(fact: Fact): LogLevel {
     case "FaultFound":
       return "error";
     case "WatchFailed":
+    case "SourceWarned":
     case "RootChanged":
     case "FileHeldBack":
     case "ParcelPostponed":
@@ -100,6 +101,8 @@ function words(fact: Fact): string {
       return `${fact.source}: looked at ${fact.files} files in ${fact.folders} folders in ${formatDuration(fact.ms)}${fact.complete ? "" : ", not at all of them"}`;
     case "WatchFailed":
       return `${fact.source}: file events do not arrive (${fact.reason}); scans find everything, later`;
+    case "SourceWarned":
+      return `${fact.source}: ${fact.detail}`;
     case "SourceHealthChanged":
       return fact.healthy ? `${fact.source}: reachable again` : `${fact.source}: ${fact.reason}`;
     case "RootChanged":
