@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { beforeAll, describe, inject, test } from "vitest";
@@ -82,8 +82,8 @@ function describeWith<Server extends object>(
 }
 
 function isInstalled(program: string): boolean {
-  const folders = isAbsolute(program) ? [""] : (process.env.PATH ?? "").split(delimiter);
-  return folders.some((folder) => {
+  if (isAbsolute(program)) return existsSync(program);
+  return (process.env.PATH ?? "").split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
       return true;

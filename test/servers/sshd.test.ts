@@ -66,7 +66,7 @@ function login(
   how: { readonly password?: string | undefined } & Omit<ConnectConfig, "password">,
 ) {
   const client = new Client();
-  const closed = new Promise((resolve) => client.on("close", resolve));
+  const closed = new Promise((resolve) => client.on("close", () => resolve(undefined)));
   onTestFinished(() => void client.end());
   return new Promise<{ sftp: SFTPWrapper; key: Buffer; closed: Promise<unknown> }>((resolve, reject) => {
     let key: Buffer = Buffer.alloc(0);

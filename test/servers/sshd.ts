@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { descendants } from "./processes.ts";
+import { endSessions, halted } from "./processes.ts";
 import { createSandbox, freePorts, type Sandbox, untilReady } from "./sandbox.ts";
 
 /** Where Debian puts it, which is not in everybody's PATH. */
@@ -47,8 +47,8 @@ export interface Sshd {
   hostKeys(): Promise<readonly HostKey[]>;
   /** The only password from the next login on. Only where root runs the tests. */
   setPassword(next: string): Promise<void>;
-  /** Ends the connections that there are, and takes new ones. Gives how many processes served them. */
-  dropConnections(): Promise<number>;
+  /** Ends the connections that there are, and takes new ones. */
+  dropConnections(): Promise<void>;
   /** The listener and every connection end. */
   halt(): Promise<void>;
   /** Listens at the same port again, with other host keys when asked. */
@@ -112,24 +112,8 @@ async function boot(sandbox: Sandbox, options: SshdOptions): Promise<Sshd> {
       const hash = (await sandbox.run("openssl", ["passwd", "-6", next])).trim();
       await writeFile(join(folder, "shadow"), `${username}:${hash}:20000:0:99999:7:::\n`, { mode: 0o600 });
     },
-    async dropConnections() {
-      if (running?.pid === undefined) return 0;
-      running.kill("SIGSTOP");
-      const sessions = await descendants(running.pid);
-      for (const pid of sessions) end(pid);
-      running.kill("SIGCONT");
-      return sessions.length;
-    },
-    async halt() {
-      if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-      const ended = new Promise((resolve) => running?.once("exit", resolve));
-      // Sessions are process groups of their own: who kills the listener alone leaves them at work.
-      running.kill("SIGSTOP");
-      const sessions = await descendants(running.pid ?? 0);
-      running.kill("SIGKILL");
-      for (const pid of sessions) end(pid);
-      await ended;
-    },
+    dropConnections: () => endSessions(running),
+    halt: () => halted(running),
     async resume(hostKeys = "same") {
       await sshd.halt();
       if (hostKeys === "other") await makeHostKeys(sandbox);
@@ -197,14 +181,6 @@ async function readHostKey(path: string): Promise<HostKey> {
   ];
   const hash = createHash("sha256").update(Buffer.from(base64, "base64")).digest("base64");
   return { kind, publicKey: `${kind} ${base64}`, fingerprint: `SHA256:${hash.replace(/=+$/, "")}` };
-}
-
-function end(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended by itself.
-  }
 }
 
 function greets(port: number): Promise<boolean> {
