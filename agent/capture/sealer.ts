@@ -122,6 +122,20 @@ export class Sealer {
     else this.#forget(at);
   }
 
+  /** Files that were half read, and are still to become whole. */
+  begun(): Buffer[] {
+    return this.#parts.fetches?.all().map(({ path }) => path) ?? [];
+  }
+
+  /** It will not become whole any more. */
+  async giveUp(path: Buffer): Promise<void> {
+    const { fetches, spool } = this.#parts;
+    const fetch = this.#sealing.has(key(path)) ? undefined : fetches?.get(path);
+    if (fetch === undefined) return;
+    fetches?.forget(path);
+    await spool.release(fetch.spooled);
+  }
+
   stop(): void {
     this.#stopping.abort();
     clearTimeout(this.#timer);

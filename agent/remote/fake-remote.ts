@@ -9,7 +9,8 @@ import { type Entry, type Remote, RemoteError } from "./remote.ts";
 export interface FakeFile {
   readonly bytes: Buffer;
   readonly state: FileState;
-  readonly past?: Past;
+  /** Each with its own bytes. */
+  readonly past?: readonly (Past[number] & { readonly bytes: Buffer })[];
 }
 
 export interface FakePlace {
@@ -130,7 +131,7 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
       check(path);
       const now = fileAt(path);
       const old = now.past?.find((one) => sameState(one.state, state));
-      const file = old === undefined ? now : { ...now, state: old.state };
+      const file = old ?? now;
       return {
         state: file.state,
         async *bytes(from) {
