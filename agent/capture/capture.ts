@@ -110,7 +110,7 @@ export function startCapture(parts: CaptureParts): Capture {
     },
     lookAgain: (path, ms) => looks.path(path, ms),
     roomAgain: () => looks.scanLater(),
-    away: () => check(),
+    askRoot: () => check(),
   });
   const removals = rules.removals
     ? new Removals({

@@ -149,7 +149,7 @@ describe("capture of a place far away", () => {
     place.onPiece = () => undefined;
     place.away = undefined;
     await poll(() => waiting().length).toBe(50);
-    expect(capture?.state().reason).toBeUndefined();
+    await poll(() => capture?.state().reason).toBeUndefined();
   }, 30_000);
 
   test("a file that was half fetched goes on after a crash, from what was durable", async () => {

@@ -58,7 +58,7 @@ describe("from sighting to parcel", () => {
       clocks: { wall: () => wall, steady: () => now, corrected: Date.now },
       makeUuid: uuidv7,
       lookAgain: () => undefined,
-      away: () => undefined,
+      askRoot: () => undefined,
       most: 2,
       roomAgain: () => {
         roomAgain += 1;

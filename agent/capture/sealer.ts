@@ -58,8 +58,8 @@ export interface SealerParts {
   readonly most: number;
   /** A file was turned away because too many are waited for, and there is room again. */
   readonly roomAgain: () => void;
-  /** Nothing of the source can be had: find out why. */
-  readonly away: () => void;
+  /** Nothing of the source can be had, or something again: find out how it is. */
+  readonly askRoot: () => void;
 }
 
 const FIRST_RETRY_MS = 1_000;
@@ -85,6 +85,8 @@ export class Sealer {
   #timerAt = Number.POSITIVE_INFINITY;
   #roomFor: (() => void)[] = [];
   #turnedAway = false;
+  /** The last file that was tried could not be had because nothing could. */
+  #away = false;
   readonly #stopping = new AbortController();
 
   constructor(parts: SealerParts) {
@@ -223,6 +225,10 @@ export class Sealer {
   }
 
   #sealed(at: string, order: SealOrder, result: SealResult, began: number): void {
+    if (this.#away && result.kind !== "away" && result.kind !== "stopped") {
+      this.#away = false;
+      this.#parts.askRoot();
+    }
     switch (result.kind) {
       case "sealed":
         // The lane goes on: the more sealings meet in one commit, the fewer times the disk is waited for.
@@ -253,7 +259,8 @@ export class Sealer {
       case "away":
         this.#sealing.delete(at);
         this.#wait(at, this.#parts.clocks.steady() + AWAY_RETRY_MS);
-        this.#parts.away();
+        this.#away = true;
+        this.#parts.askRoot();
         return;
       case "stopped":
         this.#sealing.delete(at);

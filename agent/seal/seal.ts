@@ -114,7 +114,11 @@ export async function seal(
     return { kind: "unseen", unseen: { path: order.path, reason, code: "file-unreadable" } };
   } finally {
     if (!kept && draft !== undefined && !(broken && (await keep(copy, order, file.state, tools.fetches)))) {
-      if (tools.fetches?.get(order.path)?.spooled === draft.name) tools.fetches.forget(order.path);
+      try {
+        if (tools.fetches?.get(order.path)?.spooled === draft.name) tools.fetches.forget(order.path);
+      } catch {
+        // Without room it stays noted; without its copy it begins anew.
+      }
       await draft.discard().catch(() => undefined);
     }
   }
