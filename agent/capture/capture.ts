@@ -72,6 +72,8 @@ const SMALLEST_GAP_MS = 1_000;
 const HEALTH_MS = 15_000;
 /** How soon an acceptance by `add-folder`, another process, is noticed. */
 const ACCEPTED_MS = 2_000;
+/** Where a place far away shows nothing at all; on this host the root itself is known. */
+const EMPTY_GAP_MS = 3_600_000;
 const MOST = 10_000;
 const RESTLESS_MS = 60_000;
 
@@ -115,7 +117,10 @@ export function startCapture(parts: CaptureParts): Capture {
   const removals = rules.removals
     ? new Removals({
         ...shared,
-        gapMs: Math.max(settleTime(rules.settleMs, source.tells), SMALLEST_GAP_MS),
+        gapMs: (empty) =>
+          empty && !rules.near
+            ? EMPTY_GAP_MS
+            : Math.max(settleTime(rules.settleMs, source.tells), SMALLEST_GAP_MS),
         rootStands: root.stands,
         lookAtFolder: (folder, ms) => looks.folder(folder, ms),
       })

@@ -152,6 +152,39 @@ describe("capture of a place far away", () => {
     await poll(() => capture?.state().reason).toBeUndefined();
   }, 30_000);
 
+  test("a place that shows nothing at all removes nothing for an hour; one that shows something removes what is missing", async () => {
+    for (const name of ["a", "b", "c"]) place.put(name, name);
+    start();
+    await poll(waiting).toHaveLength(3);
+    deliver();
+    const files = [...place.files];
+    place.files.clear();
+    await capture?.scanNow();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await capture?.scanNow();
+    expect(waiting()).toEqual([]);
+    for (const [name, file] of files.slice(1)) place.files.set(name, file);
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["-a"]);
+  });
+
+  test("another place under the same name removes nothing until it is accepted", async () => {
+    place.put("a", "1");
+    start();
+    await poll(waiting).toHaveLength(1);
+    deliver();
+    place.identity = "fake://another";
+    place.files.clear();
+    place.put("b", "2");
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["b"]);
+    await capture?.scanNow();
+    expect(queue.status.problems(9).map(({ code }) => code)).toEqual(["root-changed"]);
+    queue.book("acme", "erp").recordRoot(undefined);
+    await capture?.scanNow();
+    await poll(() => waiting().sort()).toEqual(["-a", "b"]);
+  });
+
   test("a file that was half fetched goes on after a crash, from what was durable", async () => {
     const bytes = Buffer.alloc(50_000_000);
     for (let i = 0; i < bytes.length; i += 4) bytes.writeUInt32LE(i, i);
@@ -296,8 +329,9 @@ describe("capture of a place far away", () => {
       await poll(waiting).toHaveLength(3);
       deliver();
       place.files.clear();
+      place.put("other", "x", { fileId: 9n });
       await capture?.scanNow();
-      await poll(waiting).toEqual(["-there"]);
+      await poll(waiting).toEqual(["other", "-there"]);
       expect(queue.intake("acme", "erp").seen(Buffer.from("ended"))).toBeUndefined();
     });
 

@@ -41,9 +41,7 @@ export function captureRules(settings: SourceSettings, after: AfterRule | undefi
     near,
     watch: settings.kind === "folder" && !settings.share,
     parallel: settings.kind === "folder" ? LANES : settings.parallel,
-    accept: near
-      ? '"add-folder" is run again with the same path'
-      : `"tributary-agent accept ${settings.name}" is run`,
+    accept: `"tributary-agent accept ${settings.name}" is run`,
   };
 }
 
