@@ -175,6 +175,40 @@ function killedAt(call: string, n: number, after: boolean): boolean {
   return signal === "SIGKILL";
 }
 
+test.runIf(posix)(
+  "each file is written beside, fsynced, renamed, and its folder fsynced: the key first",
+  () => {
+    const script = `
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    import { basename } from "node:path";
+    const { setSecret } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, "store.ts")).href)});
+    const names = new Map();
+    const nameOf = (one) => basename(names.get(one) ?? String(one)).replace(/[.]\\d+[.]tmp$/, "~").replace(/^tributary-secret-.*/, "folder");
+    for (const call of ["openSync", "writeFileSync", "fsyncSync", "renameSync"]) {
+      const real = fs[call];
+      fs[call] = (...args) => {
+        const answer = real(...args);
+        if (call === "openSync") names.set(answer, args[0]);
+        else console.log(call, nameOf(args[0]));
+        return answer;
+      };
+    }
+    syncBuiltinESMExports();
+    setSecret(${JSON.stringify(dir)}, "pw", "new", new Date());`;
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+    });
+    const steps = (name: string): string[] => [
+      `writeFileSync ${name}~`,
+      `fsyncSync ${name}~`,
+      `renameSync ${name}~`,
+      "fsyncSync folder",
+    ];
+    expect(stdout.trim().split("\n")).toEqual([...steps("secret-key"), ...steps("secrets.json")]);
+  },
+);
+
 test.runIf(posix).for(["openSync", "writeFileSync", "fsyncSync", "renameSync"])(
   "killed at any %s of `set`: the old value or the new one, the others always, and no rest of it stays",
   (call) => {
