@@ -9,11 +9,14 @@ export class BeyondAnyFile extends Error {}
 
 export class Fields {
   readonly #bytes: Buffer;
+  readonly #beyond: "throws" | "infinity";
   #at: number;
 
-  constructor(bytes: Buffer, at: number) {
+  /** `beyond`: what becomes of numbers above 2^53, where no file ends and no number is exact. */
+  constructor(bytes: Buffer, at: number, beyond: "throws" | "infinity" = "throws") {
     this.#bytes = bytes;
     this.#at = at;
+    this.#beyond = beyond;
   }
 
   get ended(): boolean {
@@ -27,11 +30,11 @@ export class Fields {
     return value;
   }
 
-  /** Beyond 2^53 no file ends, and no number is exact. */
   uint64(): number {
     const value = this.uint32() * 2 ** 32 + this.uint32();
-    if (!Number.isSafeInteger(value)) throw new BeyondAnyFile("an offset or size above 2^53");
-    return value;
+    if (Number.isSafeInteger(value)) return value;
+    if (this.#beyond === "infinity") return Number.POSITIVE_INFINITY;
+    throw new BeyondAnyFile("an offset or size above 2^53");
   }
 
   string(): Buffer {
