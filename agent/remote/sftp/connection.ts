@@ -10,7 +10,7 @@ import { type HostKey, hostKeyOf, strangeHost } from "./host-key.ts";
 import type { Ssh2 } from "./library.ts";
 import { type Credentials, Login, type ReadSecret } from "./login.ts";
 import type { Patience } from "./patience.ts";
-import { closedEarly, inWords } from "./words.ts";
+import { closedEarly, inWords, strange } from "./words.ts";
 
 export interface Server extends Credentials {
   readonly host: string;
@@ -95,17 +95,20 @@ function attempt(
     over.resolve(error instanceof RemoteError ? error : away(server, error.message, error));
     socket.destroy();
   };
-  const late = (what: string, ms: number): NodeJS.Timeout =>
+  const late = (ms: number, what: () => string): NodeJS.Timeout =>
     setTimeout(
-      () => fail(away(server, `${what} within ${ms / 1000} s; try again later, or ask its administrator`)),
+      () => fail(away(server, `${what()} within ${ms / 1000} s; try again later, or ask its administrator`)),
       ms,
     );
-  let timer = late("no connection (a firewall may be on the way, or the host is down)", patience.connect);
+  let timer = late(
+    patience.connect,
+    () => "no connection (a firewall may be on the way, or the host is down)",
+  );
 
   socket.once("connect", () => {
     stage = "handshake";
     clearTimeout(timer);
-    timer = late("it took the connection and did not let anybody in", patience.login);
+    timer = late(patience.login, () => `it took the connection${strange(said)} and did not let anybody in`);
   });
   socket.once("data", (bytes) => {
     said = bytes.toString("latin1", 0, 200);

@@ -35,6 +35,10 @@ export function closedEarly(
 ): string {
   if (stage === "open") return "the server closed the connection";
   if (stage === "login") return `the server closed the connection during the login; ${login.failure()}`;
-  const words = said.startsWith("SSH-") || said === "" ? "" : `, and said ${JSON.stringify(said.trim())}`;
-  return `the server closed the connection at once${words}: it may have too many, or take none from this host for now`;
+  return `the server closed the connection at once${strange(said)}: it may have too many, take none from this host for now, or be no SFTP server`;
+}
+
+/** What is no greeting of SSH; some servers say in it why nobody is let in. */
+export function strange(said: string): string {
+  return said.startsWith("SSH-") || said === "" ? "" : `, and said ${JSON.stringify(said.trim())}`;
 }
