@@ -19,7 +19,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/identity": [],
   "agent/source": [],
   "agent/pace": [],
-  "agent/remote": ["agent/source", "agent/pace", "agent/secret"],
+  "agent/remote": ["agent/secret", "agent/source"],
   "agent/settle": ["agent/source"],
   "agent/seal": ["agent/settle", "agent/source"],
   "agent/queue": ["agent/seal", "agent/source"],
@@ -162,8 +162,10 @@ const technologies: Readonly<Record<string, readonly string[]>> = {
   "receiver/webhooks/ways.ts": ["receiver/webhooks/https.ts"],
 };
 
-/** Package of npm -> the only file that may import more than its types: it has to be loaded at the right moment. */
-const atTheirMoment: Readonly<Record<string, string>> = { ssh2: "receiver/doors/sftp/library.ts" };
+/** Package of npm -> the only files that may import more than its types: it has to be loaded at the right moment. */
+const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
+  ssh2: ["agent/remote/sftp/library.ts", "receiver/doors/sftp/library.ts"],
+};
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
 const forTests = [
@@ -198,8 +200,9 @@ function violations(sources: Sources): string[] {
     const room = roomOf(path);
     const allowed = room === "shared" ? [] : rooms[room];
     if (allowed === undefined) return [`${path}: the room ${room} is not in architecture.test.ts`];
-    const early = valuesOf(path, text).filter((name) => (atTheirMoment[name] ?? path) !== path);
-    if (early.length > 0) return early.map((name) => `${path} imports ${name}: ask ${atTheirMoment[name]}`);
+    const early = valuesOf(path, text).filter((name) => !(atTheirMoment[name] ?? [path]).includes(path));
+    if (early.length > 0)
+      return early.map((name) => `${path} imports ${name}: ask ${atTheirMoment[name]?.join(" or ")}`);
     return importsOf(path, text)
       .map((specifier) => fileOf(path, specifier))
       .filter((target) => target !== undefined)
