@@ -33,9 +33,11 @@ export function logTo(
   );
   return {
     report: (fact) => {
+      const loud = levelOf(fact);
+      if (!logger.isLevelEnabled(loud)) return;
       const { kind, ...rest } = fact;
       const fields = "path" in rest ? { ...rest, path: displayPath(rest.path) } : rest;
-      logger[levelOf(fact)]({ fact: kind, ...saidOf(fields, said) }, said(words(fact)));
+      logger[loud]({ fact: kind, ...saidOf(fields, said) }, said(words(fact)));
     },
     level: (changed) => {
       logger.level = changed;
