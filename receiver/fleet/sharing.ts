@@ -51,12 +51,17 @@ export function share(
   const counts = new Map(living.map(({ agentId }) => [agentId, 0]));
   const count = (agentId: string): number => counts.get(agentId) ?? 0;
   const add = (agentId: string, by: number): void => void counts.set(agentId, count(agentId) + by);
-  /** Who wants it and has least; of equals `me`, then by id, so that every receiver finds the same. */
-  const least = (place: string, but?: string): string | undefined =>
-    living
-      .filter(({ agentId, wants }) => agentId !== but && wants.has(place))
-      .map(({ agentId }) => agentId)
-      .sort((a, b) => count(a) - count(b) || Number(b === me) - Number(a === me) || (a < b ? -1 : 1))[0];
+  /** Who wants it and has least; of equals `me`, then by id. */
+  const least = (place: string, but?: string): string | undefined => {
+    let found: string | undefined;
+    for (const { agentId, wants } of living) {
+      if (agentId === but || !wants.has(place)) continue;
+      const less = found === undefined ? -1 : count(agentId) - count(found);
+      if (less < 0 || (less === 0 && found !== me && (agentId === me || agentId < (found ?? ""))))
+        found = agentId;
+    }
+    return found;
+  };
   const wants = living.find(({ agentId }) => agentId === me)?.wants ?? new Set<string>();
   const places = [...new Set(living.flatMap((asker) => [...asker.wants]))].sort();
 
