@@ -2,6 +2,7 @@
 import type { LeaseRequest } from "@tributary/shared/protocol.ts";
 import { sql } from "kysely";
 import { beforeEach, expect, test } from "vitest";
+import { listAgents } from "../identity/agents.ts";
 import type { Principal } from "../identity/principal.ts";
 import { addClient } from "../ledger/clients.ts";
 import { createLedger } from "../ledger/commit.ts";
@@ -102,6 +103,11 @@ export function leasesContract(newPlace: () => Promise<() => Promise<LedgerDatab
       expect(held(leases)).toHaveLength(2);
       expect(leases.some((lease) => lease.held && lease.handOver)).toBe(false);
     }
+    const theirs = over.map(({ source }) => source).sort();
+    const kept = PLACES.map(({ source }) => source).filter((source) => !theirs.includes(source));
+    const listed = await listAgents(database.db, now);
+    expect(listed.map(({ leases }) => leases.map(({ source }) => source))).toEqual([kept.sort(), theirs]);
+    expect((await listAgents(database.db, now + 30_001)).flatMap(({ leases }) => leases)).toEqual([]);
   });
 
   test("what is released is free at once for whoever asks next, when it leaves", async () => {
