@@ -243,6 +243,8 @@ function lateContract(start: () => Promise<Site>): void {
       sha256: sha256("theirs"),
     });
     expect(new Set(entries.map(({ pathEncoded }) => pathEncoded)).size).toBe(entries.length);
+    // What it may read, it need not bring again: two that sealed the same make one version.
+    expect(code(await put(one, "a", mine, "theirs", { path: "shared" }))).toBe("unchanged");
     const id = entries[0]?.versionId;
     for (const [answer, expected] of [
       [await read("a", "source=pos"), "forbidden"],

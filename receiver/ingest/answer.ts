@@ -76,9 +76,13 @@ export function quarantinedFact(
   return { kind: "Quarantined", id, client, source, pathEncoded, finding };
 }
 
-/** What the ledger may tell this principal of others' content: nothing, unless it may read. */
-export function bearerOf(principal: Principal): Bearer {
-  return { id: principal.id, seesAll: principal.kind !== "agent" && principal.acts.has("read") };
+/**
+ * What the ledger may tell this principal of others' content: nothing, unless it may read, as the holder of a source's
+ * lease may. Whether it holds that is asked before anything is told.
+ */
+export function bearerOf(principal: Principal, lease: number | undefined): Bearer {
+  const reads = principal.kind === "agent" ? lease !== undefined : principal.acts.has("read");
+  return { id: principal.id, seesAll: reads };
 }
 
 /**

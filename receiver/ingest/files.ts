@@ -129,7 +129,7 @@ export class Files implements Ingest {
     lease?: number,
   ): Promise<DeliveryAnswer> {
     const from = performance.now();
-    const bearer = bearerOf(principal);
+    const bearer = bearerOf(principal, lease);
     const outcome = await this.#parts.committer.commit({
       kind: "removal",
       client,
@@ -229,7 +229,7 @@ export class Files implements Ingest {
         kind: "version",
         ...{ client, source, pathEncoded, captureId, sealedAt, modifiedAt, channel },
         versionId: this.#parts.uuid(),
-        bearer: bearerOf(delivery.principal),
+        bearer: bearerOf(delivery.principal, lease),
         size: staged.size,
         sha256: staged.sha256,
         key: null,

@@ -112,7 +112,7 @@ export class Completer {
     // Never name an object that the sweep may have taken for spare meanwhile.
     if (!(await rows.renew(row.id, lease))) throw closed((await rows.find(row.id)) ?? row);
     stillAllowed();
-    const capture = captureOf(row, bearerOf(principal).seesAll);
+    const capture = captureOf(row, bearerOf(principal, term).seesAll);
     return await committer.commit({ ...capture, ...found, ...(term === undefined ? {} : { lease: term }) });
   }
 

@@ -86,7 +86,7 @@ export class PartUploads implements Uploads {
       versionId,
       sealedAt: request.sealedAt ?? null,
       channel: CHANNEL,
-      bearer: bearerOf(principal),
+      bearer: bearerOf(principal, lease),
       size: request.size,
       sha256: request.sha256,
       modifiedAt: request.modifiedAt ?? null,
