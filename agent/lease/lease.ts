@@ -259,6 +259,7 @@ export class Leases {
     this.#cancelLook();
     if (this.#stop.signal.aborted) return;
     let next = LOOK_MS;
+    const before = this.#held.size;
     for (const [key, held] of this.#held) {
       const left = this.#leftMs(held);
       if (left > 0) next = Math.min(next, left);
@@ -268,6 +269,7 @@ export class Leases {
           `it could not be renewed in time${this.#failure === undefined ? "" : `: ${this.#failure}`}`,
         );
     }
+    if (this.#held.size < before) this.#soon(GATHER_MS);
     if (this.#held.size > 0) this.#cancelLook = this.#after(Math.ceil(next), () => this.#look());
   }
 }

@@ -195,7 +195,8 @@ export type Learned =
       /** ms since 1970. */
       readonly sealedAt: number;
     }
-  | { readonly kind: "removal" | "unknown"; readonly path: Buffer };
+  | { readonly kind: "removal"; readonly path: Buffer }
+  | { readonly kind: "unknown"; readonly path: Buffer };
 
 /** For a source that several agents share, when this one takes it over; nothing of it may be captured or sent meanwhile. */
 export interface Takeover {
@@ -206,7 +207,7 @@ export interface Takeover {
    * path of which there is a parcel stays altogether. Throws `disk-full`.
    */
   learn(term: number, all: readonly Learned[]): void;
-  /** Forgets what `learn` has not named under this term, unless there is a parcel of it; in steps, each with how many so far. */
+  /** Forgets what `learn` has not named under this term, unless there is a parcel of it; in steps, each with how many rows it has looked at. */
   forgetOthers(term: number): Iterable<number>;
 }
 

@@ -2,14 +2,17 @@
  * The queue's side of taking over a source that another agent polled: which parcels of an earlier term still wait, and
  * what the receiver holds by now as what was seen. In steps of at most STEP rows, so that memory does not grow with the source.
  */
+import { join } from "../source/bytes.ts";
 import { diskFull, type QueueFile } from "./database.ts";
 import type { Learned, Takeover } from "./queue.ts";
 import { type ParcelRow, split, toColumns, toParcel } from "./rows.ts";
 
 const STEP = 1000;
 
-interface Place {
-  readonly folder_id: number;
+interface Row {
+  readonly folder: number;
+  /** The folder's path. */
+  readonly at: Buffer;
   readonly name: Buffer;
 }
 
@@ -88,10 +91,11 @@ export function sqliteTakeover(db: QueueFile, sourceId: number): Takeover {
   const learnAll = db.transaction((term: number, all: readonly Learned[]) => {
     for (const one of all) learnOne(term, one);
   });
-  const forgetAll = db.transaction((folder: Buffer, rows: readonly Place[]) => {
-    for (const { folder_id, name } of rows) {
-      const path = folder.length === 0 ? name : Buffer.concat([folder, Buffer.from("/"), name]);
-      if (sql.anyParcel.get({ path }) !== 1) sql.forget.run({ folder: folder_id, name });
+  const forgetAll = db.transaction((rows: readonly Row[]) => {
+    for (const { folder, at, name } of rows) {
+      if (sql.anyParcel.get({ path: join(at, name) }) === 1) continue;
+      sql.forget.run({ folder, name });
+      sql.dropFolder.run(folder);
     }
   });
 
@@ -111,26 +115,30 @@ export function sqliteTakeover(db: QueueFile, sourceId: number): Takeover {
         diskFull(() => learnAll.immediate(term, all.slice(from, from + STEP)));
     },
     *forgetOthers(term) {
-      let forgotten = 0;
+      let others: Row[] = [];
+      let looked = 0;
+      const forget = (): void => {
+        if (others.length > 0) diskFull(() => forgetAll.immediate(others));
+        others = [];
+      };
       for (let after = 0; ; ) {
         const folders = sql.folders.all(after);
         for (const { id, path } of folders) {
           for (let name: Buffer = Buffer.alloc(0); ; ) {
             const page = sql.names.all(id, name);
-            const others = page.filter(({ learned }) => learned !== term);
-            const rows = others.map((row) => ({ folder_id: id, name: row.name }));
-            if (rows.length > 0) diskFull(() => forgetAll.immediate(path, rows));
-            forgotten += rows.length;
+            for (const row of page)
+              if (row.learned !== term) others.push({ folder: id, at: path, name: row.name });
+            if (others.length >= STEP) forget();
+            looked += page.length;
+            yield looked;
             if (page.length < STEP) break;
-            yield forgotten;
             name = (page.at(-1) as { name: Buffer }).name;
           }
-          diskFull(() => sql.dropFolder.run(id));
         }
-        if (folders.length < STEP) return;
-        yield forgotten;
+        if (folders.length < STEP) break;
         after = (folders.at(-1) as { id: number }).id;
       }
+      forget();
     },
   };
 }
