@@ -25,6 +25,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/queue": ["agent/seal", "agent/source"],
   "agent/capture": ["agent/queue", "agent/seal", "agent/settle", "agent/source"],
   "agent/upload": ["agent/queue", "agent/pace", "agent/seal", "agent/source", "agent/identity"],
+  "agent/lease": ["agent/queue", "agent/source", "agent/identity"],
   "agent/report": ["agent/queue", "agent/source", "agent/identity"],
   "agent/doctor": [
     "agent/queue",
