@@ -11,7 +11,7 @@ const everywhere = ["shared", "agent/config.ts", "agent/facts.ts", "agent/versio
  * a file at their top; where a whole room would be too much, one file of it is named. Arrows point against the flow of a file (DESIGN.md, 3), so that no room knows who uses it.
  */
 const rooms: Readonly<Record<string, readonly string[]>> = {
-  "agent/config.ts": ["agent/secret/reference.ts"],
+  "agent/config.ts": ["agent/remote", "agent/secret/reference.ts", "agent/source"],
   "agent/facts.ts": [],
   "agent/version.ts": [],
   "agent/service": [],
@@ -157,6 +157,7 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
 const forTests = [
+  "agent/remote/sftp/fake-server.ts",
   "agent/upload/fake-receiver.ts",
   "receiver/doors/sftp/scene.ts",
   "receiver/identity/scene.ts",

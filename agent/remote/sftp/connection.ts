@@ -10,7 +10,7 @@ import { type HostKey, hostKeyOf, strangeHost } from "./host-key.ts";
 import type { Ssh2 } from "./library.ts";
 import { type Credentials, Login, type ReadSecret } from "./login.ts";
 import type { Patience } from "./patience.ts";
-import { closedEarly, inWords, strange } from "./words.ts";
+import { closedEarly, inWords, saidInstead } from "./words.ts";
 
 export interface Server extends Credentials {
   readonly host: string;
@@ -108,7 +108,10 @@ function attempt(
   socket.once("connect", () => {
     stage = "handshake";
     clearTimeout(timer);
-    timer = late(patience.login, () => `it took the connection${strange(said)} and did not let anybody in`);
+    timer = late(
+      patience.login,
+      () => `it took the connection${saidInstead(said)} and did not let anybody in`,
+    );
   });
   socket.once("data", (bytes) => {
     said = bytes.toString("latin1", 0, 200);

@@ -101,19 +101,17 @@ export class Line {
     const { at, path, patience, connect } = this.#options;
     const connection = await connect();
     const session = new Session(connection.channel, at, patience);
-    endBy(() => {
-      session.fail(new RemoteError("away", `${at}: the connection is closed`));
+    endBy(() => session.fail(new RemoteError("away", `${at}: the connection is closed`)));
+    void connection.over.then((reason) => session.fail(reason));
+    void session.over.then(() => {
+      forget();
       connection.end();
     });
-    void connection.over.then((reason) => {
-      forget();
-      session.fail(reason);
-    });
+    await session.greet();
     try {
-      await session.greet();
       return { session, root: await rootOf(session, path) };
     } catch (error) {
-      connection.end();
+      session.fail(error as RemoteError);
       throw error;
     }
   }
@@ -130,7 +128,7 @@ export async function rootOf(session: Session, path: Buffer): Promise<Buffer> {
 
 /** `error` of something that was to be done with the root itself. */
 export function rootAway(error: unknown): unknown {
-  if (!(error instanceof RemoteError) || error.failure === "away") return error;
+  if (!(error instanceof RemoteError) || !["absent", "denied"].includes(error.failure)) return error;
   return new RemoteError("away", `${error.message}: check \`path\`, and what the account may see`, {
     cause: error,
   });

@@ -35,10 +35,10 @@ export function closedEarly(
 ): string {
   if (stage === "open") return "the server closed the connection";
   if (stage === "login") return `the server closed the connection during the login; ${login.failure()}`;
-  return `the server closed the connection at once${strange(said)}: it may have too many, take none from this host for now, or be no SFTP server`;
+  return `the server closed the connection at once${saidInstead(said)}: it may have too many, take none from this host for now, or be no SFTP server`;
 }
 
 /** What is no greeting of SSH; some servers say in it why nobody is let in. */
-export function strange(said: string): string {
+export function saidInstead(said: string): string {
   return said.startsWith("SSH-") || said === "" ? "" : `, and said ${JSON.stringify(said.trim())}`;
 }
