@@ -117,10 +117,11 @@ function attempt(
     said = bytes.toString("latin1", 0, 200);
   });
   client.on("error", (error) => fail(reasonOf(error)));
-  client.on("close", () => fail(away(server, closedEarly(stage, said, login))));
-  client.on("handshake", ({ serverHostKey }) => {
+  client.on("close", () => fail(away(server, closedEarly(stage, said, server.user))));
+  // It comes again whenever keys are exchanged anew.
+  client.once("handshake", () => {
     stage = "login";
-    if (serverHostKey !== "ssh-rsa") preferSha2(client);
+    if (!server.legacy) preferSha2(client);
   });
   client.on("change password", () => {
     login.expired();
@@ -157,8 +158,9 @@ function attempt(
     if (/no matching host key format/.test(error.message)) return new NoSuchKey(inWords(error));
     if (error.level === "client-authentication") return away(server, login.failure(), error);
     if (error.message === "Connection lost before handshake")
-      return away(server, closedEarly("handshake", said, login), error);
-    return away(server, inWords(error), error);
+      return away(server, closedEarly("handshake", said, server.user), error);
+    const so = stage === "login" ? ` (during the login of user ${server.user})` : "";
+    return away(server, `${inWords(error)}${so}`, error);
   }
 
   function opened(channel: ClientChannel): void {

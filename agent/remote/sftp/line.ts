@@ -47,7 +47,7 @@ export class Line {
   }
 
   async hold(): Promise<Hold> {
-    if (this.#closed) throw new RemoteError("away", `${this.#options.at}: the source is closed`);
+    if (this.#closed) throw this.#over();
     clearTimeout(this.#idle);
     this.#holds += 1;
     let held = true;
@@ -81,6 +81,10 @@ export class Line {
     this.#end();
   }
 
+  #over(): RemoteError {
+    return new RemoteError("away", `${this.#options.at}: the source is closed`);
+  }
+
   #end(): void {
     clearTimeout(this.#idle);
     const current = this.#current;
@@ -100,6 +104,10 @@ export class Line {
   async #open(endBy: (end: () => void) => void, forget: () => void): Promise<Open> {
     const { at, path, patience, connect } = this.#options;
     const connection = await connect();
+    if (this.#closed) {
+      connection.end();
+      throw this.#over();
+    }
     const session = new Session(connection.channel, at, patience);
     endBy(() => session.fail(new RemoteError("away", `${at}: the connection is closed`)));
     void connection.over.then((reason) => session.fail(reason));

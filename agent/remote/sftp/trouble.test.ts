@@ -364,3 +364,12 @@ test("a line that is cut in the middle of a file", async () => {
   expect(got).toBeLessThan(50_000_000);
   expect((await remote.look(Buffer.from("f")))?.kind).toBe("file");
 });
+
+test("a source that is closed while it connects leaves no connection behind", async () => {
+  await using server = await fakeServer();
+  const remote = await server.remote();
+  const asked = remote.identity();
+  await remote[Symbol.asyncDispose]();
+  expect(await failing(asked, "away")).toContain("the source is closed");
+  await expect.poll(() => server.connections.size).toBe(0);
+});
