@@ -170,6 +170,7 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
 const forTests = [
+  "agent/remote/sftp/fake-server.ts",
   "agent/upload/fake-receiver.ts",
   "receiver/doors/sftp/scene.ts",
   "receiver/identity/scene.ts",
