@@ -6,6 +6,7 @@ import {
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
 import type { RemoteTools } from "../kind.ts";
+import { RemoteError } from "../remote.ts";
 import { type About, answerOf, refusesCredentials, refusesSilently, remoteError } from "./failure.ts";
 import type { S3Settings } from "./settings.ts";
 
@@ -52,7 +53,7 @@ export function openBucket(settings: S3Settings, tools: RemoteTools, options: S3
 
   const hide = (text: string): string =>
     [keys?.secretAccessKey, keys?.sessionToken].reduce<string>(
-      (so, secret) => (secret === undefined || secret === "" ? so : so.replaceAll(secret, "***")),
+      (so, secret) => (secret === undefined || secret.length < 8 ? so : so.replaceAll(secret, "***")),
       text,
     );
 
@@ -123,6 +124,7 @@ export function openBucket(settings: S3Settings, tools: RemoteTools, options: S3
       const page = await ask({ doing: "list" }, (client) =>
         client.send(new ListObjectsV2Command(input), signal === undefined ? {} : { abortSignal: signal }),
       );
+      requireListing(page, name);
       return (page.Contents?.length ?? 0) > 0;
     },
 
@@ -130,6 +132,15 @@ export function openBucket(settings: S3Settings, tools: RemoteTools, options: S3
       first?.destroy();
     },
   };
+}
+
+/** A page of whoever stands between, a login for instance, must not pass for a bucket without objects. */
+export function requireListing(page: { IsTruncated?: boolean | undefined }, bucket: string): void {
+  if (page.IsTruncated !== undefined) return;
+  throw new RemoteError(
+    "away",
+    `what answers for the bucket ${bucket} is not S3: check \`endpoint\`, and who stands between`,
+  );
 }
 
 async function readKeys(settings: S3Settings, { secrets }: RemoteTools): Promise<Keys | undefined> {

@@ -14,6 +14,12 @@ export interface Listed {
   readonly entry: Entry;
 }
 
+/** A part of a listing, in the order of `rest`; `more`: others follow. */
+export interface Portion {
+  readonly listed: readonly Listed[];
+  readonly more: boolean;
+}
+
 /** The name of what is shown in place of all that no path can name; it has a slash, so that no object's name is it. */
 const NAMELESS = Buffer.from("/");
 
@@ -72,13 +78,11 @@ function faultOf(name: Buffer): string | undefined {
 }
 
 /** The one entry for what has no name, where its name has its place; both reasons in one. */
-export async function* namelessOnce(
-  pages: AsyncIterable<readonly Listed[]>,
-): AsyncGenerator<readonly Listed[]> {
+export async function* namelessOnce(portions: AsyncIterable<Portion>): AsyncGenerator<Portion> {
   let held: string | undefined;
-  for await (const page of pages) {
+  for await (const { listed, more } of portions) {
     const out: Listed[] = [];
-    for (const one of page) {
+    for (const one of listed) {
       if (one.rest.length === 0) {
         if (one.entry.kind === "refused") held = one.entry.reason;
         continue;
@@ -91,9 +95,9 @@ export async function* namelessOnce(
       }
       out.push(one);
     }
-    yield out;
+    if (held !== undefined && !more) out.push(nameless(held));
+    yield { listed: out, more };
   }
-  if (held !== undefined) yield [nameless(held)];
 }
 
 const nameless = (reason: string): Listed => ({

@@ -1,32 +1,33 @@
 /**
  * S3 lists a folder's content in the order of its keys, and a folder's key ends with a slash: `b.csv` comes before
  * `b/`, though `b` comes before `b.csv`. Here everything comes in the order of names. Only a folder whose name is the
- * beginning of the last name so far can be late, and for these few is asked at the end of each page.
+ * beginning of the last name so far can be late, and for these few is asked at the end of each page but the last.
  */
 import { key } from "../../source/bytes.ts";
 import type { Entry } from "../remote.ts";
-import { folderOf, type Listed } from "./names.ts";
+import { folderOf, type Listed, type Portion } from "./names.ts";
 
 const SLASH = 0x2f;
 
 /** `hasFolder`: whether something lies below this name. */
 export async function* inNameOrder(
-  pages: AsyncIterable<readonly Listed[]>,
+  portions: AsyncIterable<Portion>,
   hasFolder: (name: Buffer) => Promise<boolean>,
 ): AsyncGenerator<readonly Entry[]> {
   let asked = new Set<string>();
   let last: Entry | undefined;
-  for await (const page of pages) {
-    const end = page.at(-1);
+  for await (const { listed, more } of portions) {
+    const end = listed.at(-1);
     if (end === undefined) continue;
     const late: Entry[] = [];
-    const stems = stemsOf(end.entry.name);
+    const stems = more ? stemsOf(end.entry.name) : [];
     for (const stem of stems) if (!asked.has(key(stem)) && (await hasFolder(stem))) late.push(folderOf(stem));
     asked = new Set(stems.map(key));
     const before = last;
-    const ordered = [...page.filter((one) => !wasGiven(one, before)).map(({ entry }) => entry), ...late].sort(
-      byName,
-    );
+    const ordered = [
+      ...listed.filter((one) => !wasGiven(one, before)).map(({ entry }) => entry),
+      ...late,
+    ].sort(byName);
     const entries = ordered.filter((one, i) => !isSameRefusal(one, i === 0 ? before : ordered[i - 1]));
     last = entries.at(-1) ?? last;
     if (entries.length > 0) yield entries;

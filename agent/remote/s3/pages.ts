@@ -1,8 +1,8 @@
 /** What a bucket without versions has in a folder, page by page, in the order of its keys. */
 import { type _Object, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { RemoteError } from "../remote.ts";
-import type { Bucket } from "./bucket.ts";
-import { decodeKey, type Listed, listedFile, listedFolder } from "./names.ts";
+import { type Bucket, requireListing } from "./bucket.ts";
+import { decodeKey, type Listed, listedFile, listedFolder, type Portion } from "./names.ts";
 import { archived, known, type Tags } from "./state.ts";
 
 export async function* objectPages(
@@ -10,7 +10,7 @@ export async function* objectPages(
   folder: string,
   tags: Tags,
   signal: AbortSignal,
-): AsyncGenerator<readonly Listed[]> {
+): AsyncGenerator<Portion> {
   const skip = Buffer.byteLength(folder);
   const inOrder = orderOf(bucket);
   let token: string | undefined;
@@ -22,6 +22,7 @@ export async function* objectPages(
       ...(token === undefined ? {} : { ContinuationToken: token }),
     });
     const page = await bucket.ask({ doing: "list" }, (client) => client.send(asked, { abortSignal: signal }));
+    requireListing(page, bucket.name);
     const restOf = (text: string | undefined): Buffer =>
       decodeKey(text ?? "", page.EncodingType).subarray(skip);
     const listed = (page.Contents ?? []).flatMap((one) => {
@@ -29,8 +30,8 @@ export async function* objectPages(
       return listedFile(rest, one.Size ?? 0, folder, () => fileOf(rest, one, bucket, tags)) ?? [];
     });
     for (const { Prefix } of page.CommonPrefixes ?? []) listed.push(listedFolder(restOf(Prefix)));
-    yield inOrder(listed);
     token = nextOf(bucket, page.IsTruncated === true, token, page.NextContinuationToken);
+    yield { listed: inOrder(listed), more: token !== undefined };
   } while (token !== undefined);
 }
 

@@ -28,14 +28,23 @@ export function keepsOrder(command: ListObjectVersionsCommand): () => readonly K
   return () => row;
 }
 
+export type Row =
+  | { readonly kind: "Version"; readonly of: ObjectVersion }
+  | { readonly kind: "DeleteMarker"; readonly of: DeleteMarkerEntry };
+
+/** Both lists as one, in the order of the answer. */
 export function inDocumentOrder(
   row: readonly Kind[],
   versions: readonly ObjectVersion[],
   ends: readonly DeleteMarkerEntry[],
   bucket: string,
-): readonly (ObjectVersion | DeleteMarkerEntry)[] {
-  const of = { Version: versions.values(), DeleteMarker: ends.values() };
-  const all = row.flatMap((kind) => of[kind].next().value ?? []);
+): readonly Row[] {
+  const count = { Version: 0, DeleteMarker: 0 };
+  const all = row.flatMap((kind): Row[] => {
+    const at = count[kind]++;
+    const of = (kind === "Version" ? versions : ends)[at];
+    return of === undefined ? [] : [{ kind, of }];
+  });
   if (all.length === versions.length + ends.length && all.length === row.length) return all;
   throw new RemoteError("away", `the bucket ${bucket} lists versions in a way that is not S3's`);
 }

@@ -2,13 +2,13 @@
  * What a bucket that keeps versions has in a folder: each key with all its versions and ends. A key's versions come
  * one after the other, newest first, over pages too; only one key's are held.
  */
-import { type DeleteMarkerEntry, ListObjectVersionsCommand, type ObjectVersion } from "@aws-sdk/client-s3";
+import { ListObjectVersionsCommand } from "@aws-sdk/client-s3";
 import type { Past } from "../../source/state.ts";
 import type { Entry } from "../remote.ts";
-import type { Bucket } from "./bucket.ts";
-import { decodeKey, type Listed, listedFile, listedFolder } from "./names.ts";
+import { type Bucket, requireListing } from "./bucket.ts";
+import { decodeKey, type Listed, listedFile, listedFolder, type Portion } from "./names.ts";
 import { nextOf, orderOf } from "./pages.ts";
-import { inDocumentOrder, keepsOrder } from "./sequence.ts";
+import { inDocumentOrder, keepsOrder, type Row } from "./sequence.ts";
 import { archived, endState, type Known, known, type Tags } from "./state.ts";
 
 /** One version of a key; `end`: from here on there was none. */
@@ -22,6 +22,7 @@ export type Chain = readonly Version[];
 interface Page {
   readonly versions: readonly { readonly key: Buffer; readonly version: Version }[];
   readonly folders: readonly Buffer[];
+  readonly more: boolean;
 }
 
 export async function* versionPages(
@@ -29,7 +30,7 @@ export async function* versionPages(
   folder: string,
   tags: Tags,
   signal: AbortSignal,
-): AsyncGenerator<readonly Listed[]> {
+): AsyncGenerator<Portion> {
   const skip = Buffer.byteLength(folder);
   const inOrder = orderOf(bucket);
   let held: { readonly key: Buffer; readonly chain: Version[] } | undefined;
@@ -54,11 +55,10 @@ export async function* versionPages(
       if (held !== undefined && Buffer.compare(one, held.key) > 0) complete();
       listed.push(listedFolder(one.subarray(skip)));
     }
-    yield inOrder(listed);
+    if (!page.more) complete();
+    yield { listed: inOrder(listed), more: page.more };
     listed = [];
   }
-  complete();
-  yield inOrder(listed);
 }
 
 /** All versions of one key; empty: there never was such an object. */
@@ -113,12 +113,13 @@ async function* pagesOf(
     const page = await bucket.ask({ doing: "list" }, (client) =>
       client.send(asked, signal === undefined ? {} : { abortSignal: signal }),
     );
+    requireListing(page, bucket.name);
     const decoded = (text: string | undefined): Buffer => decodeKey(text ?? "", page.EncodingType);
     const versions = inDocumentOrder(order(), page.Versions ?? [], page.DeleteMarkers ?? [], bucket.name).map(
-      (one) => ({ key: decoded(one.Key), version: versionOf(one) }),
+      (row) => ({ key: decoded(row.of.Key), version: versionOf(row) }),
     );
     const folders = (page.CommonPrefixes ?? []).map(({ Prefix }) => decoded(Prefix));
-    yield { versions, folders };
+    yield { versions, folders, more: page.IsTruncated === true };
     const last = [versions.at(-1)?.key, folders.at(-1)].filter((one) => one !== undefined);
     const key = markerOf(page.NextKeyMarker, page.EncodingType, last);
     const former = at && `${at.KeyMarker}\0${at.VersionIdMarker}`;
@@ -140,10 +141,10 @@ function markerOf(
   return last.some((one) => one.equals(plain)) ? text : decodeKey(text, encoding).toString();
 }
 
-function versionOf(one: ObjectVersion | DeleteMarkerEntry): Version {
-  const { VersionId: versionId = "null", LastModified: modified } = one;
-  if (!("Size" in one) && !("ETag" in one)) return { end: true, state: endState(versionId, modified) };
-  const { Size: size, ETag: etag, StorageClass: storageClass, RestoreStatus } = one;
+function versionOf(row: Row): Version {
+  const { VersionId: versionId = "null", LastModified: modified } = row.of;
+  if (row.kind === "DeleteMarker") return { end: true, state: endState(versionId, modified) };
+  const { Size: size, ETag: etag, StorageClass: storageClass, RestoreStatus } = row.of;
   const restored = RestoreStatus?.RestoreExpiryDate !== undefined;
   return { end: false, ...known({ size, modified, etag, versionId }, true), storageClass, restored };
 }
