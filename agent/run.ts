@@ -9,6 +9,8 @@ import { lowerPriority, staySmall } from "./footprint.ts";
 import { ReceiverClock } from "./identity/clock.ts";
 import { type Identity, identityChanges, requireIdentity, storeStanding } from "./identity/identity.ts";
 import { readAuthority } from "./identity/trust.ts";
+import { unowned } from "./owner.ts";
+import { bandwidthOf, rateAt, streamsAt } from "./pace/bandwidth.ts";
 import { lockDataFolder } from "./queue/lock.ts";
 import { openWhenRoom } from "./queue/opening.ts";
 import type { Parcel } from "./queue/queue.ts";
@@ -22,10 +24,9 @@ import { FreshBytes } from "./seal/fresh.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
 import type { Redactor } from "./secret/redactor.ts";
+import { openSecrets } from "./secret/secrets.ts";
 import { keepWatchdog } from "./service/watchdog.ts";
-import { unowned } from "./source/owner.ts";
 import { Sources } from "./sources.ts";
-import { bandwidthOf, rateAt, streamsAt } from "./upload/bandwidth.ts";
 import { Bundles } from "./upload/bundles.ts";
 import { contentOpener, smallReader } from "./upload/content.ts";
 import { courier } from "./upload/courier.ts";
@@ -134,6 +135,7 @@ async function live(
     report,
     data,
     corrected: () => clock.now(),
+    secrets: openSecrets({ data, config, env, redactor: options.redactor, warn: (text) => log.say(text) }),
   });
   const limits = () => settings.limits;
   const rate = (): number | undefined => rateAt(settings.limits, new Date());

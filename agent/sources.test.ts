@@ -39,6 +39,8 @@ function hanging(): { readonly disk: Disk; calls(): number } {
   return { disk, calls: () => calls };
 }
 
+const NO_SECRETS = { read: () => Promise.reject(new Error("not asked for")) };
+
 const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
   queue,
   spool: new Spool(join(home, "spool"), 1e9, new Set()),
@@ -47,6 +49,7 @@ const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
   report: () => undefined,
   corrected: Date.now,
   data: join(home, "data"),
+  secrets: NO_SECRETS,
   ...more,
 });
 
@@ -104,6 +107,7 @@ test("a source that finds no room on the disk is told, keeps no other from its w
     report: (fact) => facts.push(fact),
     corrected: Date.now,
     data: join(home, "data"),
+    secrets: NO_SECRETS,
     againMs: 20,
   });
   db.pragma(`max_page_count = ${db.pragma("page_count", { simple: true })}`);

@@ -2,24 +2,26 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Command, SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
-import { folderRules } from "./capture/rules.ts";
-import type { AgentSettings, FolderSettings } from "./config.ts";
+import { captureRules } from "./capture/rules.ts";
+import type { AgentSettings, SourceSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
+import { type OpenSource, openSource } from "./open-source.ts";
+import { askedOnce, owned, type RealPath } from "./owner.ts";
 import type { Ended } from "./queue/outbox.ts";
 import type { Intake, SourceBook } from "./queue/queue.ts";
+import type { RemoteTools } from "./remote/kind.ts";
+import type { Fetches } from "./seal/fetches.ts";
 import type { FreshBytes } from "./seal/fresh.ts";
 import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
-import { afterRule } from "./source/after.ts";
 import { type Disk, realDisk } from "./source/disk.ts";
-import { folderSource } from "./source/folder.ts";
-import { askedOnce, ignoredBy, owned, type RealPath } from "./source/owner.ts";
 import type { Source } from "./source/source.ts";
 
 export interface SourcesParts {
   readonly queue: {
     intake(client: string, source: string): Intake;
     book(client: string, source: string): SourceBook;
+    fetches(client: string, source: string): Fetches;
     onEnd(listener: (ends: readonly Ended[]) => void): () => void;
   };
   readonly spool: Spool;
@@ -30,6 +32,7 @@ export interface SourcesParts {
   readonly corrected: () => number;
   /** The agent's own folder: never captured. */
   readonly data: string;
+  readonly secrets: RemoteTools["secrets"];
   readonly disk?: Disk;
   /** How long a source that found no room waits. */
   readonly againMs?: number;
@@ -40,14 +43,17 @@ interface Running {
   readonly name: string;
   /** The settings as text: another text is another capture. */
   readonly settings: string;
+  readonly kind: string;
   readonly source: Source;
   readonly capture: Capture;
+  readonly opened: OpenSource;
 }
 
 /** A source that could not be begun: without room on the disk nothing can be remembered of it. */
 interface Unbegun {
   readonly client: string;
   readonly name: string;
+  readonly kind: string;
   readonly reason: string;
 }
 
@@ -96,14 +102,14 @@ export class Sources {
 
   states(): SourceState[] {
     const unbegun = [...this.#unbegun.values()].map((one): SourceState => {
-      return { ...one, kind: "folder", reachable: false, files: 0, settling: 0, problems: 0 };
+      return { ...one, reachable: false, files: 0, settling: 0, problems: 0 };
     });
-    const running = [...this.#running.values()].map(({ client, name, capture }) => {
+    const running = [...this.#running.values()].map(({ client, name, kind, capture }) => {
       const { reachable, reason, files, settling, lastScanAt, problems } = capture.state();
       return {
         name,
         client,
-        kind: "folder",
+        kind,
         reachable,
         files,
         settling,
@@ -129,11 +135,12 @@ export class Sources {
     const all = [...this.#running.values()];
     this.#running.clear();
     const ended = await Promise.all(all.map(({ capture }) => capture.stop(graceMs)));
+    for (const { opened } of all) letGo(opened);
     return all.filter((_, i) => !ended[i]).map(({ name }) => name);
   }
 
   async #take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
-    const wanted = new Map<string, { client: string; source: FolderSettings }>();
+    const wanted = new Map<string, { client: string; source: SourceSettings }>();
     for (const { source, client } of await owned(settings.sources, clients, this.#parts.data, this.#realPath))
       if (client !== undefined) wanted.set(identityOf(client, source.name), { client, source });
     const over = [...this.#running].filter(([identity, { settings }]) => {
@@ -142,25 +149,26 @@ export class Sources {
     });
     const ended = new Set(over.map(([identity]) => identity));
     const fresh = [...wanted].filter(([identity]) => ended.has(identity) || !this.#running.has(identity));
-    const ignored = await Promise.all(fresh.map(([, { source }]) => this.#ignored(source)));
+    const opened = await Promise.all(fresh.map(([, { source }]) => this.#open(source)));
     await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
+    for (const [, { opened }] of over) letGo(opened);
     if (this.#stopped) return;
     // From here on nothing is waited for: what is on its way finds a source that changed, and not one that is gone.
     for (const [identity] of over) this.#running.delete(identity);
     for (const identity of this.#unbegun.keys()) if (!wanted.has(identity)) this.#unbegun.delete(identity);
     for (const [i, [identity, { client, source }]] of fresh.entries())
-      this.#begin(identity, client, source, ignored[i] as string[]);
+      this.#begin(identity, client, source, opened[i] as OpenSource);
     clearTimeout(this.#again);
     if (this.#unbegun.size > 0)
       this.#again = setTimeout(() => void this.take(settings, clients), this.#parts.againMs ?? AGAIN_MS);
   }
 
   /** One that finds no room says so, and keeps none of the others from its work. */
-  #begin(identity: string, client: string, source: FolderSettings, ignored: readonly string[]): void {
+  #begin(identity: string, client: string, source: SourceSettings, opened: OpenSource): void {
     const { report } = this.#parts;
-    const { name } = source;
+    const { name, kind } = source;
     try {
-      this.#running.set(identity, this.#start(client, source, ignored));
+      this.#running.set(identity, this.#start(client, source, opened));
       if (this.#unbegun.delete(identity))
         report({ kind: "SourceHealthChanged", source: name, healthy: true, reason: "" });
     } catch (cause) {
@@ -168,36 +176,44 @@ export class Sources {
       const reason = `${cause.message} (${cause.code}); it is tried again`;
       if (!this.#unbegun.has(identity))
         report({ kind: "SourceHealthChanged", source: name, healthy: false, reason });
-      this.#unbegun.set(identity, { client, name, reason });
+      this.#unbegun.set(identity, { client, name, kind, reason });
+      letGo(opened);
     }
   }
 
-  async #ignored({ after, path }: FolderSettings): Promise<string[]> {
-    const rule = afterRule(after, path);
-    const own = [this.#parts.data, ...(rule?.kind === "move" ? [rule.to] : [])];
-    return await ignoredBy(path, own, this.#realPath);
+  async #open(settings: SourceSettings): Promise<OpenSource> {
+    const { data, disk, secrets, report } = this.#parts;
+    const warn = (source: string, detail: string): void => report({ kind: "SourceWarned", source, detail });
+    const realPath = this.#realPath;
+    return await openSource(settings, {
+      data,
+      secrets,
+      warn,
+      realPath,
+      ...(disk === undefined ? {} : { disk }),
+    });
   }
 
-  #start(client: string, settings: FolderSettings, ignored: readonly string[]): Running {
+  #start(client: string, settings: SourceSettings, opened: OpenSource): Running {
     const { queue, spool, fresh, partHasher, report, corrected } = this.#parts;
-    const source = folderSource({ ...settings, ignored }, this.#parts.disk);
-    const intake = queue.intake(client, settings.name);
-    const book = queue.book(client, settings.name);
-    const { onEnd } = queue;
+    const { name, kind } = settings;
+    const { source, after } = opened;
     const capture = startCapture({
       source,
-      rules: folderRules(settings),
-      intake,
-      book,
-      spool,
-      fresh,
-      partHasher,
-      onEnd,
-      report,
-      corrected,
+      rules: captureRules(settings, after),
+      intake: queue.intake(client, name),
+      book: queue.book(client, name),
+      fetches: queue.fetches(client, name),
+      onEnd: queue.onEnd,
+      ...{ spool, fresh, partHasher, report, corrected },
     });
-    return { client, name: settings.name, settings: JSON.stringify(settings), source, capture };
+    return { client, name, kind, settings: JSON.stringify(settings), source, capture, opened };
   }
+}
+
+/** Nobody waits for it: a server that hangs may take its time. */
+function letGo(opened: OpenSource): void {
+  void opened[Symbol.asyncDispose]().catch(() => undefined);
 }
 
 const identityOf = (client: string, name: string): string => `${client}/${name}`;

@@ -19,8 +19,8 @@ import {
 } from "@tributary/shared/protocol.ts";
 import type { Answer } from "../identity/answer.ts";
 import type { Receiver } from "../identity/receiver.ts";
+import type { Bandwidth } from "../pace/bandwidth.ts";
 import type { VersionParcel } from "../queue/queue.ts";
-import type { Bandwidth } from "./bandwidth.ts";
 import { type Content, Superseded } from "./content.ts";
 import { backoffMs } from "./retry.ts";
 import type { Slot, Slots } from "./slots.ts";

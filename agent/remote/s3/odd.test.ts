@@ -428,6 +428,16 @@ test("no more connections than files at once, and two", async () => {
   expect(seen.most).toBe(5);
 });
 
+test("readings that are refused for their size hold no connection", async () => {
+  const { remote } = await serve(({ key }, response) => {
+    if (key === "") page(response, [{ key: "a", size: 5 }]);
+    else response.writeHead(200, { "content-length": "50000000" }).write(Buffer.alloc(1_000_000));
+  });
+  const state = await firstState(remote);
+  for (let round = 0; round < 20; round += 1) await failing(read(remote, "a", state));
+  expect(await remote.identity()).toContain("/b/");
+});
+
 test("readings that are given up hold no connection", async () => {
   const { remote } = await serve(({ key }, response) => {
     if (key === "") page(response, [{ key: "a", size: 50_000_000 }]);
