@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -16,6 +17,7 @@ import type { FileState } from "../source/state.ts";
 import type { RemoteTools } from "./kind.ts";
 import { remoteContract, type Yard } from "./remote.contract.ts";
 import { type Entry, type Remote, RemoteError } from "./remote.ts";
+import { remoteSource } from "./remote-source.ts";
 import { connectS3 } from "./s3/remote.ts";
 import type { S3Settings } from "./s3/settings.ts";
 import { s3 } from "./s3.ts";
@@ -176,6 +178,19 @@ describeWithS3("s3", (server) => {
         ...["file b", "folder b", "file b-1", "file b.csv", "file b0", "folder c", "file c.csv"],
         ...["file é", "folder é", "file ｚ", "file 😀"],
       ]);
+      // An object and a folder of one name are two things, and both are looked at.
+      const source = remoteSource({
+        ...{ name: "cloud", remote: remoteOf(bucket), root: "", include: [], exclude: [], ignored: [] },
+        folder: tmpdir(),
+      });
+      const found: string[] = [];
+      const listing = await source.list(
+        Buffer.alloc(0),
+        (some) => void found.push(...some.map((one) => String(one.path))),
+      );
+      expect(listing.complete).toBe(true);
+      expect(listing.folders.map(String)).toEqual(["b", "c", "é"]);
+      expect(found).toEqual(["b", "b-1", "b.csv", "b0", "c.csv", "é", "ｚ", "😀"]);
     });
 
     test("what no path can name is shown once, in words, and nothing else is taken for it", async () => {
@@ -270,6 +285,10 @@ describeWithS3("s3", (server) => {
       ]);
       expect(await remote.look(Buffer.from("f/gone/x"))).toBeUndefined();
       expect(await remote.look(Buffer.from("f/k"))).toEqual(k);
+      // As it is now: it is gone, and nothing that it was is taken for it.
+      const now = { size: 0, mtimeNs: 0n, ctimeNs: 0n, fileId: undefined };
+      expect((await failing(read(fresh, "f/gone/x", now))).failure).toBe("absent");
+      expect(await read(fresh, "f/k", now)).toBe("v2");
       // A version that is removed for good is not another one.
       const ended = k.past?.[1]?.state as FileState;
       expect((await failing(read(fresh, "f/k", ended))).failure).toBe("changed");

@@ -1,7 +1,6 @@
 /** An object that is being read: exactly the content that was listed, counted, since the SDK does not count. */
 import type { Readable } from "node:stream";
 import { GetObjectCommand, type GetObjectCommandOutput } from "@aws-sdk/client-s3";
-import type { FileState } from "../../source/state.ts";
 import { RemoteError, type RemoteFile } from "../remote.ts";
 import type { Bucket } from "./bucket.ts";
 import { answerOf, shown } from "./failure.ts";
@@ -94,7 +93,3 @@ async function* piecesOf(body: Readable, key: string): AsyncGenerator<Buffer> {
 
 const lies = (key: string, how: string): RemoteError =>
   new RemoteError("failed", `the object ${shown(key)} ${how}: what came is not used`);
-
-/** For `open`: what is known of the object now, and the state it has to be in. */
-export const isThis = (now: FileState, wanted: FileState): boolean =>
-  wanted.fileId === undefined || now.fileId === wanted.fileId;

@@ -5,7 +5,7 @@ import type { RemoteTools } from "../kind.ts";
 import { type Remote, RemoteError } from "../remote.ts";
 import { openBucket, type S3Options } from "./bucket.ts";
 import { exactlyIn } from "./exactly.ts";
-import { isThis, openObject } from "./file.ts";
+import { openObject } from "./file.ts";
 import { gone, head } from "./head.ts";
 import { keyOf, namelessOnce } from "./names.ts";
 import { inNameOrder } from "./order.ts";
@@ -27,6 +27,9 @@ export function connectS3(
 
   async function askVersions(): Promise<boolean> {
     if (settings.versions !== undefined) return settings.versions;
+    // Google's S3 interface says that it keeps versions, and cannot list them.
+    if (settings.endpoint !== undefined && /(^|\.)googleapis\.com$/.test(new URL(settings.endpoint).hostname))
+      return false;
     try {
       const { Status } = await bucket.ask({ doing: "list" }, (client) =>
         client.send(new GetBucketVersioningCommand({ Bucket: bucket.name })),
@@ -105,7 +108,10 @@ export function connectS3(
         return openObject(bucket, key, now);
       }
       const chain = await chainOf(bucket, key);
-      const found = chain.find((one) => !one.end && isThis(one.state, state));
+      const found =
+        state.fileId === undefined
+          ? chain[0]
+          : chain.find((one) => !one.end && one.state.fileId === state.fileId);
       if (found?.end === false) return openObject(bucket, key, found);
       if (chain[0]?.end !== false) throw await gone(bucket, key);
       throw new RemoteError("changed", "the bucket does not keep this version any more");
