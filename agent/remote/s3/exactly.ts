@@ -1,6 +1,6 @@
 /**
- * `after:` in a bucket. The server compares where it can (Amazon and Ceph since 20 delete only what still has this
- * ETag); that it can is not relied on: the object is looked at before, and a copy is compared after. What remains
+ * `after:` in a bucket. The server compares where it can (Amazon and newer Cephs delete only what still has this
+ * ETag; others take the condition and ignore it); that it can is not relied on: the object is looked at before, and a copy is compared after. What remains
  * elsewhere is the moment between the look and the act; where the bucket keeps versions, nothing is lost even then.
  */
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
