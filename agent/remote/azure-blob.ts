@@ -63,10 +63,16 @@ export function remoteOf(access: Access, prefix: string): Remote {
 
   async function isThere(folder: string): Promise<boolean> {
     const what = `listing ${JSON.stringify(folder)}`;
-    const { blobs, prefixes } = await access.ask({ what, right: "l" }, (place, signal) =>
-      pageOf(place.container, folder, 1, undefined, signal),
-    );
-    return blobs.length + prefixes.length > 0;
+    // Answers may be empty, and say that there is more.
+    for (let token: string | undefined, first = true; first || token !== undefined; first = false) {
+      const from = token;
+      const page = await access.ask({ what, right: "l" }, (place, signal) =>
+        pageOf(place.container, folder, 1, from, signal),
+      );
+      if (page.blobs.length + page.prefixes.length > 0) return true;
+      token = page.token;
+    }
+    return false;
   }
 
   async function look(path: Buffer): Promise<Entry | undefined> {
