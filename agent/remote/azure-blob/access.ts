@@ -109,7 +109,7 @@ export function openAccess(
           if (signal?.aborted) throw signal.reason;
           const context = { where, host, container: settings.container, asked, now: Date.now() };
           const failure = failureOf(error, { ...context, credential: place?.credential });
-          if (place === undefined || tries > 1 || !isRefusal(error)) throw failure;
+          if (place === undefined || tries > 1 || !isRefusal(error, place.credential)) throw failure;
           // What is wrong with the secret's place says less than what the service said of it.
           if (!(await renewed(place).catch(() => false))) throw failure;
         }

@@ -90,38 +90,46 @@ export function exactlyFor(
     }
   }
 
-  return {
-    async remove(path, state) {
-      const name = whole(path);
-      const etag = await tagOf(name, state);
-      if (etag === undefined) return false;
-      await removeIf(name, etag);
-      return true;
-    },
+  async function remove(path: Buffer, state: FileState): Promise<boolean> {
+    const name = whole(path);
+    const etag = await tagOf(name, state);
+    if (etag === undefined) return false;
+    await removeIf(name, etag);
+    return true;
+  }
 
-    async move(path, state, to, unique) {
-      const name = whole(path);
-      const target = to.subarray(to[0] === 0x2f ? 1 : 0);
-      const etag = await tagOf(name, state);
-      if (etag === undefined) return false;
-      let place = target;
-      let copy = await copyTo(name, etag, place, state.size);
-      if (copy === false) {
-        place = besideName(target, unique);
-        copy = await copyTo(name, etag, place, state.size);
-      }
-      if (copy === false) throw new RemoteError("failed", `moving ${said(name)}: ${said(place)} is taken`);
-      try {
-        await removeIf(name, etag);
-      } catch (error) {
-        const failure = error instanceof RemoteError ? error.failure : "away";
-        // A newer one has the name by now, or nothing has: what was sealed lies where it belongs.
-        if (failure === "changed" || failure === "absent") return true;
-        // Nobody may have answered a removal that was done: then the copy is all that there is, and stays.
-        if (failure !== "away") await removeIf(place, copy).catch(() => undefined);
-        throw error;
-      }
-      return true;
-    },
+  async function move(path: Buffer, state: FileState, to: Buffer, unique: string): Promise<boolean> {
+    const name = whole(path);
+    const target = to.subarray(to[0] === 0x2f ? 1 : 0);
+    const etag = await tagOf(name, state);
+    if (etag === undefined) return false;
+    let place = target;
+    let copy = await copyTo(name, etag, place, state.size);
+    if (copy === false) {
+      place = besideName(target, unique);
+      copy = await copyTo(name, etag, place, state.size);
+    }
+    if (copy === false) throw new RemoteError("failed", `moving ${said(name)}: ${said(place)} is taken`);
+    try {
+      await removeIf(name, etag);
+    } catch (error) {
+      const failure = error instanceof RemoteError ? error.failure : "away";
+      // A newer one has the name by now, or nothing has: what was sealed lies where it belongs.
+      if (failure === "changed" || failure === "absent") return true;
+      // Nobody may have answered a removal that was done: then the copy is all that there is, and stays.
+      if (failure !== "away") await removeIf(place, copy).catch(() => undefined);
+      throw error;
+    }
+    return true;
+  }
+
+  const unlessChanged = async (work: Promise<boolean>): Promise<boolean> =>
+    await work.catch((error: unknown) => {
+      if (error instanceof RemoteError && error.failure === "changed") return false;
+      throw error;
+    });
+  return {
+    remove: (path, state) => unlessChanged(remove(path, state)),
+    move: (path, state, to, unique) => unlessChanged(move(path, state, to, unique)),
   };
 }

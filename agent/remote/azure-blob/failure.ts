@@ -110,9 +110,10 @@ export function failureOf(error: unknown, context: Context): RemoteError {
   return failed(`the service answered ${said}`);
 }
 
-/** Whether another key, signature or token may help. */
-export function isRefusal(error: unknown): boolean {
+/** Whether another key, signature or token may help. Another token of the same identity has the same rights. */
+export function isRefusal(error: unknown, { kind }: Credential): boolean {
   const { status, code } = answerOf(error, 0);
+  if (kind === "identity" && code === "AuthorizationPermissionMismatch") return false;
   return status === 401 || status === 403 || code === "KeyBasedAuthenticationNotPermitted";
 }
 

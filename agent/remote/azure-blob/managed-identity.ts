@@ -52,8 +52,11 @@ export function managedIdentity(options: IdentityOptions = {}): IdentityCredenti
   return {
     async getToken() {
       const now = Date.now();
-      const have = await held?.catch(() => undefined);
+      const before = held;
+      const have = await before?.catch(() => undefined);
       if (have !== undefined && now < have.until) return have;
+      // Whoever came in between has asked already.
+      if (held !== undefined && held !== before) return await held;
       held = ask(options).then((token) => ({
         ...token,
         until: token.expiresOnTimestamp - Math.min(EARLY_MS, (token.expiresOnTimestamp - now) / 2),

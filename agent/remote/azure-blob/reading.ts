@@ -22,17 +22,25 @@ export function openBlob(
   const failed = (why: string): RemoteError => new RemoteError("failed", `${asked.what}: ${why}`);
 
   async function start(from: number, signal: AbortSignal): Promise<Readable> {
-    const answer = await access.ask(
-      asked,
-      (place, late) =>
-        place.blob(name).download(from, undefined, {
-          conditions: { ifMatch: etag },
-          // What breaks off is gone on with by whoever reads, who knows how far he came.
-          maxRetryRequests: 0,
-          abortSignal: late,
-        }),
-      signal,
-    );
+    const answer = await access
+      .ask(
+        asked,
+        (place, late) =>
+          place.blob(name).download(from, undefined, {
+            conditions: { ifMatch: etag },
+            // What breaks off is gone on with by whoever reads, who knows how far he came.
+            maxRetryRequests: 0,
+            abortSignal: late,
+          }),
+        signal,
+      )
+      .catch(async (error: unknown) => {
+        // RFC 9110, 13.1.1: nothing matches where there is nothing. Not every service says so.
+        const changed = error instanceof RemoteError && error.failure === "changed";
+        if (changed && (await again()) === undefined)
+          throw new RemoteError("absent", `${asked.what}: it is not there`);
+        throw error;
+      });
     const body = answer.readableStreamBody as Readable | undefined;
     const wrong = ((): RemoteError | undefined => {
       if (body === undefined) return failed("the service sends nothing");
