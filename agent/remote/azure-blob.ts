@@ -3,8 +3,9 @@ import { pathFault } from "@tributary/shared/path.ts";
 import { type Access, openAccess } from "./azure-blob/access.ts";
 import { exactlyFor } from "./azure-blob/acting.ts";
 import { Etags } from "./azure-blob/etags.ts";
-import { type BlobFacts, entryOf, isFolder, listFolder, pageOf, stateOf } from "./azure-blob/listing.ts";
+import { entryOf, isFolder, listFolder, pageOf, stateOf } from "./azure-blob/listing.ts";
 import { textOf } from "./azure-blob/names.ts";
+import type { BlobFacts } from "./azure-blob/page.ts";
 import { openBlob } from "./azure-blob/reading.ts";
 import { type AzureBlobSettings, azureBlobSettings, endpointOf, whereIs } from "./azure-blob/settings.ts";
 import type { Kind, RemoteTools } from "./kind.ts";
@@ -67,7 +68,7 @@ export function remoteOf(access: Access, prefix: string): Remote {
     for (let token: string | undefined, first = true; first || token !== undefined; first = false) {
       const from = token;
       const page = await access.ask({ what, right: "l" }, (place, signal) =>
-        pageOf(place.container, folder, 1, from, signal),
+        pageOf(place, folder, 1, from, signal),
       );
       if (page.blobs.length + page.prefixes.length > 0) return true;
       token = page.token;

@@ -1,7 +1,7 @@
-/** ETags as ids of files. */
+/** A file id made of a text by which a place names content or a version: an ETag, a VersionId. */
 import { createHash } from "node:crypto";
 
-/** What stands for a tag in `FileState.fileId`, which is a number: 63 bits of its digest, so that two tags are never taken for one. */
-export function tagId(tag: string): bigint {
-  return createHash("sha256").update(tag).digest().readBigUInt64BE(0) & 0x7fff_ffff_ffff_ffffn;
+/** 63 bits: it fits a signed integer of a database. */
+export function tagId(text: string): bigint {
+  return createHash("sha256").update(text).digest().readBigUInt64BE(0) & 0x7fff_ffff_ffff_ffffn;
 }

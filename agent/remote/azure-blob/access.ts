@@ -3,6 +3,7 @@ import type * as Azure from "@azure/storage-blob";
 import type { RemoteTools } from "../kind.ts";
 import { RemoteError } from "../remote.ts";
 import { type Asked, type Credential, failureOf, isRefusal } from "./failure.ts";
+import { listText, type Permit } from "./list-request.ts";
 import { type IdentityCredential, managedIdentity } from "./managed-identity.ts";
 import { urlOf } from "./names.ts";
 import { type AzureBlobSettings, endpointOf, whereIs } from "./settings.ts";
@@ -10,7 +11,8 @@ import { readSas } from "./signature.ts";
 
 /** The container, as one credential reaches it. */
 export interface Place {
-  readonly container: Azure.ContainerClient;
+  /** A page of "List Blobs", as it was written. */
+  list(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string>;
   /** By its whole name. */
   blob(name: Buffer): Azure.BlobClient;
   /** The same, which asks once: what must not be done twice. */
@@ -36,6 +38,8 @@ export interface Patience {
 }
 
 export const PATIENCE: Patience = { answer: 30_000, pause: 1_000 };
+
+const SCOPE = "https://storage.azure.com/.default";
 
 interface Held extends Place {
   readonly credential: Credential;
@@ -64,19 +68,24 @@ export function openAccess(
 
   function held(secret: string | undefined): Held {
     const facts = settings.sas === undefined ? undefined : readSas(secret ?? "");
-    const given =
-      facts !== undefined
-        ? new sdk.AnonymousCredential()
-        : settings.accountKey === undefined
-          ? identity
-          : new sdk.StorageSharedKeyCredential(settings.account, secret ?? "");
+    const key =
+      settings.accountKey === undefined
+        ? undefined
+        : new sdk.StorageSharedKeyCredential(settings.account, secret ?? "");
+    const given = facts === undefined ? (key ?? identity) : new sdk.AnonymousCredential();
+    const permit = ((): Permit => {
+      if (facts !== undefined) return { kind: "sas", query: facts.query };
+      if (key === undefined)
+        return { kind: "token", token: async () => (await identity.getToken(SCOPE)).token };
+      return { kind: "key", account: settings.account, sign: (text) => key.computeHMACSHA256(text) };
+    })();
     const retryOptions = { maxTries: 4, retryDelayInMs: patience.pause, maxRetryDelayInMs: 10_000 };
     const userAgentOptions = { userAgentPrefix: "tributary-agent" };
     const patient = sdk.newPipeline(given, { retryOptions, userAgentOptions });
     const hasty = sdk.newPipeline(given, { retryOptions: { maxTries: 1 }, userAgentOptions });
     const query = facts?.query ?? "";
     return {
-      container: new sdk.ContainerClient(query === "" ? url : `${url}?${query}`, patient),
+      list: (asked, signal) => listText(url, asked, permit, patience.pause, signal),
       blob: (name) => new sdk.BlobClient(urlOf(url, name, query), patient),
       once: (name) => new sdk.BlobClient(urlOf(url, name, query), hasty),
       credential:

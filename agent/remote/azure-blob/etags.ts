@@ -17,7 +17,8 @@ export class Etags {
     const bare = bareTag(etag);
     const id = tagId(bare);
     this.#byId.delete(id);
-    this.#byId.set(id, bare);
+    // Copied: what was cut out of a page would keep the whole page.
+    this.#byId.set(id, Buffer.from(bare).toString());
     if (this.#byId.size > this.#most)
       for (const oldest of this.#byId.keys()) {
         this.#byId.delete(oldest);

@@ -1,27 +1,16 @@
 /** What a container says of its blobs, as entries of folders. */
-import type * as Azure from "@azure/storage-blob";
 import { pathFault } from "@tributary/shared/path.ts";
 import type { FileState } from "../../source/state.ts";
 import { type Entry, RemoteError } from "../remote.ts";
 import { tagId } from "../tag.ts";
-import type { Access } from "./access.ts";
+import type { Access, Place } from "./access.ts";
 import type { Etags } from "./etags.ts";
 import { ARCHIVED } from "./failure.ts";
-import { bareTag, namesWritten, textOf } from "./names.ts";
+import { bareTag, textOf } from "./names.ts";
+import { type BlobFacts, type Page, pageIn } from "./page.ts";
 
-/** Blobs in one answer; 5,000 is the most. */
-const PAGE = 5_000;
-
-/** What listings and answers say of a blob, each in its own way. */
-export interface BlobFacts {
-  readonly contentLength?: number | undefined;
-  readonly lastModified?: Date | undefined;
-  readonly etag?: string | undefined;
-  readonly accessTier?: string | undefined;
-  readonly archiveStatus?: string | undefined;
-  readonly copyStatus?: string | undefined;
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
-}
+/** Blobs in one answer; 5,000 is the most, and takes more memory at once. */
+const PAGE = 1_000;
 
 /** Undefined: the service left out what makes a state. */
 export function stateOf(facts: BlobFacts): FileState | undefined {
@@ -60,10 +49,7 @@ export function entryOf(name: Buffer, facts: BlobFacts): Entry {
 export function entriesOf(
   prefix: string,
   folder: string,
-  page: {
-    readonly blobs: readonly { readonly name: string; readonly facts: BlobFacts }[];
-    readonly prefixes: readonly string[];
-  },
+  page: Pick<Page, "blobs" | "prefixes">,
 ): readonly Entry[] {
   const from = prefix.length + folder.length;
   const refuse = (name: string, fault: string): Entry => ({
@@ -108,7 +94,7 @@ export async function* listFolder(
   for (let token: string | undefined, first = true; first || token !== undefined; first = false) {
     const page = await access.ask(
       asked,
-      (place, stop) => pageOf(place.container, `${prefix}${below}`, PAGE, token, stop),
+      (place, stop) => pageOf(place, `${prefix}${below}`, PAGE, token, stop),
       signal,
     );
     token = page.token;
@@ -118,34 +104,24 @@ export async function* listFolder(
   }
 }
 
-interface Page {
-  readonly blobs: readonly { readonly name: string; readonly facts: BlobFacts }[];
-  readonly prefixes: readonly string[];
-  readonly token: string | undefined;
-}
-
+/** "List Blobs". */
 export async function pageOf(
-  container: Azure.ContainerClient,
+  place: Place,
   prefix: string,
   most: number,
   token: string | undefined,
-  abortSignal: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Page> {
-  const pages = container
-    .listBlobsByHierarchy("/", { prefix, includeMetadata: true, includeCopy: true, abortSignal })
-    .byPage({ maxPageSize: most, ...(token === undefined ? {} : { continuationToken: token }) });
-  const { value, done } = await pages.next();
-  if (done) return { blobs: [], prefixes: [], token: undefined };
-  const { blobItems, blobPrefixes = [] } = value.segment;
-  const names = namesWritten(value._response.bodyAsText);
-  if (names.blobs.length !== blobItems.length || names.prefixes.length !== blobPrefixes.length)
-    throw new RemoteError("failed", `listing ${JSON.stringify(prefix)}: the answer cannot be read`);
-  return {
-    blobs: blobItems.map(({ properties, metadata }, i) => ({
-      name: names.blobs[i] as string,
-      facts: { ...properties, metadata },
-    })),
-    prefixes: names.prefixes,
-    token: value.continuationToken || undefined,
+  const query = {
+    comp: "list",
+    delimiter: "/",
+    include: "copy,metadata",
+    maxresults: `${most}`,
+    restype: "container",
+    ...(prefix === "" ? {} : { prefix }),
+    ...(token === undefined ? {} : { marker: token }),
   };
+  const page = pageIn(await place.list(query, signal));
+  if (page !== undefined) return page;
+  throw new RemoteError("failed", `listing ${JSON.stringify(prefix)}: the answer cannot be read`);
 }
