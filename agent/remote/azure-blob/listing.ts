@@ -46,7 +46,7 @@ export function entryOf(name: Buffer, facts: BlobFacts): Entry {
 }
 
 /** `prefix`: of the settings; `folder`: the path below it, empty or with a slash at its end. */
-export function entriesOf(
+function entriesOf(
   prefix: string,
   folder: string,
   page: Pick<Page, "blobs" | "prefixes">,
