@@ -1,33 +1,38 @@
 /** `agent.yaml`: what the host's administrator decides. Every mistake is refused with its line and what was expected. */
 import { dirname, resolve } from "node:path";
-import { byteRate, byteSize, duration, loadSettings } from "@tributary/shared/settings.ts";
+import { byteRate, byteSize, loadSettings } from "@tributary/shared/settings.ts";
 import { z } from "zod";
-import { sourceFields } from "./source/settings.ts";
+import { type RemoteSourceSettings, remoteSettings } from "./remote/kinds.ts";
+import { cronFault } from "./source/cron.ts";
+import { type FolderSettings, folderSettings, type ShareSettings, shareSettings } from "./source/settings.ts";
 
-const folderSource = z.strictObject({
-  ...sourceFields,
-  kind: z.literal("folder").default("folder").describe("A folder on this host or on a mounted share."),
-  path: z.string().min(1).describe("The folder; a relative one begins at the folder of agent.yaml."),
-  rescan: duration
-    .refine((ms) => ms >= 1000, "expected 1s or more: one scan would follow the other")
-    .default(300_000)
-    .describe("How often the whole source is scanned, whatever the events said; 1s at least."),
-  capture: z
-    .enum(["in-place", "copy"])
-    .default("in-place")
-    .describe(
-      "copy: each sealed version is copied into the spool, so none is lost while the receiver is away.",
-    ),
-  share: z
-    .boolean()
-    .default(false)
-    .describe("The folder lies on a share: file ids are not trusted and events are not expected."),
-  crossMounts: z
-    .boolean()
-    .default(false)
-    .describe("Also descend into other file systems mounted below the folder."),
-});
-export type FolderSettings = z.output<typeof folderSource>;
+/** Whether this host sees its files as a folder. */
+export function isNear(source: SourceSettings): source is FolderSettings | ShareSettings {
+  return source.kind === "folder" || source.kind === "share";
+}
+
+export type { FolderSettings, ShareSettings };
+export type SourceSettings = FolderSettings | ShareSettings | RemoteSourceSettings;
+
+// Each kind's own type is lost in the list of them.
+const sourceSettings = z
+  .discriminatedUnion("kind", [folderSettings, shareSettings, ...remoteSettings] as never)
+  .superRefine((source: SourceSettings, context) => {
+    for (const { key, message } of faultsOf(source))
+      context.addIssue({ code: "custom", path: [key], message });
+  }) as unknown as z.ZodType<SourceSettings>;
+
+/** What its keys say together. */
+function* faultsOf(source: SourceSettings): Generator<{ readonly key: string; readonly message: string }> {
+  if (source.kind === "folder") return;
+  const { every, cron, timeZone } = source;
+  if (every !== undefined && cron !== undefined)
+    yield { key: "cron", message: "beside `every`: only one of them says when it is looked through" };
+  if (timeZone !== undefined && cron === undefined)
+    yield { key: "timeZone", message: "without `cron` it has no meaning" };
+  const fault = cron === undefined ? undefined : cronFault(cron);
+  if (fault !== undefined) yield { key: "cron", message: fault };
+}
 
 const DAY = "(mon|tue|wed|thu|fri|sat|sun)";
 const SPAN = `${DAY}( *- *${DAY})?`;
@@ -58,7 +63,7 @@ const schedule = z
   );
 
 export const agentSettings = z.strictObject({
-  sources: z.array(folderSource).default([]).describe("Where files appear."),
+  sources: z.array(sourceSettings).default([]).describe("Where files appear."),
   allow: z
     .strictObject({
       read: z.array(z.string()).default([]),
@@ -114,7 +119,9 @@ export function placed(settings: AgentSettings, file: string): AgentSettings {
   const { sources, tls } = settings;
   return {
     ...settings,
-    sources: sources.map((source) => ({ ...source, path: resolve(base, source.path) })),
+    sources: sources.map((source) =>
+      isNear(source) ? { ...source, path: resolve(base, source.path) } : source,
+    ),
     tls: tls.ca === undefined ? tls : { ...tls, ca: resolve(base, tls.ca) },
   };
 }

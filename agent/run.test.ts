@@ -2,10 +2,13 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -28,6 +31,7 @@ let receiver: FakeReceiver;
 let home: string;
 let data: string;
 let facts: Fact[];
+let redactor: Redactor;
 let running: { stop: AbortController; ended: Promise<number> } | undefined;
 
 beforeAll(async () => {
@@ -39,6 +43,7 @@ beforeEach(async () => {
   data = join(home, "data");
   mkdirSync(join(home, "inbox"));
   facts = [];
+  redactor = new Redactor();
   receiver = await new FakeReceiver(await authority.issue(["127.0.0.1"]), authority.cert).start();
   const code = receiver.invite(authority.pin);
   await enrol({ data, code, version: "1", proxy: undefined, ca: undefined, env: {} });
@@ -69,7 +74,7 @@ function start(): void {
       env: {},
       log,
       stop: stop.signal,
-      redactor: new Redactor(),
+      redactor,
     }),
   };
 }
@@ -105,6 +110,34 @@ test("what is dropped, changed and removed arrives, in this order; a second star
   await expect.poll(() => readLive(data)?.delivered, soon).toBeGreaterThan(0);
 });
 
+test("what was read as a secret leaves the process nowhere: not in heartbeats, nor in a file of the data folder", async () => {
+  const gone = join(home, "hunter2-hunter2");
+  const text = `sources:\n  - { name: gone, path: ${gone} }\n  - { name: pos, path: ${join(home, "inbox")}, settle: 50ms }\n`;
+  writeFileSync(join(data, "agent.yaml"), text);
+  redactor.learn("hunter2-hunter2");
+  receiver.beat = (answer) => ({ ...answer, heartbeatSeconds: 0.2 });
+  receiver.intercept = (request, response, path) => {
+    if (!path.startsWith("/v1/files")) return false;
+    const detail = "hunter2-hunter2 is too much";
+    request
+      .resume()
+      .on("end", () => response.writeHead(413).end(JSON.stringify({ code: "quota-file", detail })));
+    return true;
+  };
+  start();
+  drop("pos1.csv", "A");
+  const said = () => JSON.stringify(receiver.beats.at(-1));
+  await expect.poll(said, soon).toMatch(/"detail":"\[secret\] is too much"/);
+  await expect.poll(said, soon).toMatch(/"reason":"[^"]*\[secret\] cannot be reached/);
+  writeFileSync(join(data, "agent.yaml"), `${text}hunter2-hunter2: 1\n`);
+  await expect.poll(() => readLive(data)?.refused, soon).toContain("[secret]");
+  const files = readdirSync(data).filter((name) => name !== "agent.yaml");
+  for (const name of files)
+    if (statSync(join(data, name)).isFile())
+      expect(readFileSync(join(data, name)).includes("hunter2"), name).toBe(false);
+  expect(JSON.stringify(receiver.beats)).not.toContain("hunter2");
+});
+
 test("two runs on one data folder: the second is refused", async () => {
   start();
   await expect.poll(() => facts.length, soon).toBeGreaterThan(0);
@@ -115,7 +148,7 @@ test("two runs on one data folder: the second is refused", async () => {
     env: {},
     log,
     stop: AbortSignal.abort(),
-    redactor: new Redactor(),
+    redactor,
   });
   await expect(second).rejects.toMatchObject({ code: "usage" });
 });
@@ -295,7 +328,7 @@ test("a proxy that is none sets nothing aside: all waits until it is mended", as
     env,
     log,
     stop: stopping.signal,
-    redactor: new Redactor(),
+    redactor,
   });
   drop("pos1.csv", "A");
   await expect.poll(() => facts.map((fact) => fact.kind), soon).toContain("ReceiverLost");

@@ -2,24 +2,28 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Command, SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
-import { folderRules } from "./capture/rules.ts";
-import type { AgentSettings, FolderSettings } from "./config.ts";
+import { captureRules } from "./capture/rules.ts";
+import type { AgentSettings, SourceSettings } from "./config.ts";
+import { isNear } from "./config.ts";
 import type { Report } from "./facts.ts";
+import type { Sharing, SharingParts } from "./lease/sharing.ts";
+import { type OpenSource, openSource } from "./open-source.ts";
+import { askedOnce, owned, type RealPath } from "./owner.ts";
 import type { Ended } from "./queue/outbox.ts";
 import type { Intake, SourceBook } from "./queue/queue.ts";
+import type { RemoteTools } from "./remote/kind.ts";
+import type { Fetches } from "./seal/fetches.ts";
 import type { FreshBytes } from "./seal/fresh.ts";
 import type { PartHasher } from "./seal/part-hasher.ts";
 import type { Spool } from "./seal/spool.ts";
-import { afterRule } from "./source/after.ts";
 import { type Disk, realDisk } from "./source/disk.ts";
-import { folderSource } from "./source/folder.ts";
-import { askedOnce, ignoredBy, owned, type RealPath } from "./source/owner.ts";
 import type { Source } from "./source/source.ts";
 
 export interface SourcesParts {
   readonly queue: {
     intake(client: string, source: string): Intake;
     book(client: string, source: string): SourceBook;
+    fetches(client: string, source: string): Fetches;
     onEnd(listener: (ends: readonly Ended[]) => void): () => void;
   };
   readonly spool: Spool;
@@ -30,9 +34,20 @@ export interface SourcesParts {
   readonly corrected: () => number;
   /** The agent's own folder: never captured. */
   readonly data: string;
+  readonly secrets: RemoteTools["secrets"];
+  /** Of sources that several agents share. */
+  readonly share: (events: Pick<SharingParts, "begin" | "end">) => Sharing;
   readonly disk?: Disk;
   /** How long a source that found no room waits. */
   readonly againMs?: number;
+}
+
+/** A source that agent.yaml names, of a client that this agent acts for. */
+interface Wanted {
+  readonly client: string;
+  readonly source: SourceSettings;
+  /** Other agents may have it, too. */
+  readonly shared: boolean;
 }
 
 interface Running {
@@ -40,14 +55,17 @@ interface Running {
   readonly name: string;
   /** The settings as text: another text is another capture. */
   readonly settings: string;
+  readonly kind: string;
   readonly source: Source;
   readonly capture: Capture;
+  readonly opened: OpenSource;
 }
 
 /** A source that could not be begun: without room on the disk nothing can be remembered of it. */
 interface Unbegun {
   readonly client: string;
   readonly name: string;
+  readonly kind: string;
   readonly reason: string;
 }
 
@@ -60,6 +78,8 @@ export class Sources {
   readonly #realPath: RealPath;
   #running = new Map<string, Running>();
   #unbegun = new Map<string, Unbegun>();
+  #wanted = new Map<string, Wanted>();
+  readonly #sharing: Sharing;
   #again: NodeJS.Timeout | undefined;
   #stopped = false;
   /** One change after the other. */
@@ -68,6 +88,10 @@ export class Sources {
   constructor(parts: SourcesParts) {
     this.#parts = parts;
     this.#realPath = askedOnce((parts.disk ?? realDisk).realPath);
+    this.#sharing = parts.share({
+      begin: ({ client, source }) => void this.#inTurn(() => this.#beginShared(client, source)),
+      end: ({ client, source }) => this.#inTurn(() => this.#end(identityOf(client, source))),
+    });
     // A capture frees the copies of its own parcels; of those whose source is gone nobody else would.
     parts.queue.onEnd((ends) => {
       for (const { parcel, end } of ends)
@@ -88,7 +112,22 @@ export class Sources {
    * room on the disk it is tried again, later.
    */
   take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
-    const turn = this.#turn.then(() => this.#take(settings, clients));
+    return this.#inTurn(() => this.#take(settings, clients));
+  }
+
+  /** Under which something of a source may leave; undefined: no other agent has it. Throws `lease-lost`. */
+  termOf(client: string, source: string): number | undefined {
+    const wanted = this.#wanted.get(identityOf(client, source));
+    return wanted?.shared === true ? this.#sharing.termOf({ client, source }) : undefined;
+  }
+
+  /** The receiver answered `lease-lost`. */
+  leaseLost(client: string, source: string): void {
+    this.#sharing.refused({ client, source });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
     // What fails is the caller's to hear; the next change has its own turn.
     this.#turn = turn.catch(() => undefined);
     return turn;
@@ -96,14 +135,14 @@ export class Sources {
 
   states(): SourceState[] {
     const unbegun = [...this.#unbegun.values()].map((one): SourceState => {
-      return { ...one, kind: "folder", reachable: false, files: 0, settling: 0, problems: 0 };
+      return { ...one, reachable: false, files: 0, settling: 0, problems: 0 };
     });
-    const running = [...this.#running.values()].map(({ client, name, capture }) => {
+    const running = [...this.#running.values()].map(({ client, name, kind, capture }) => {
       const { reachable, reason, files, settling, lastScanAt, problems } = capture.state();
       return {
         name,
         client,
-        kind: "folder",
+        kind,
         reachable,
         files,
         settling,
@@ -112,7 +151,14 @@ export class Sources {
         ...(lastScanAt === undefined ? {} : { lastScanAt: new Date(lastScanAt).toISOString() }),
       } satisfies SourceState;
     });
-    return [...running, ...unbegun];
+    const elsewhere = [...this.#wanted].flatMap(([identity, { client, source, shared }]): SourceState[] => {
+      if (!shared || this.#running.has(identity) || this.#unbegun.has(identity)) return [];
+      const { name, kind } = source;
+      const reason = this.#sharing.why({ client, source: name });
+      // It is reached by whoever has it; here nothing says otherwise.
+      return [{ name, client, kind, reachable: true, reason, files: 0, settling: 0, problems: 0 }];
+    });
+    return [...running, ...unbegun, ...elsewhere];
   }
 
   /** What the centre asks for, out of the closed list. */
@@ -125,42 +171,82 @@ export class Sources {
   async stop(graceMs: number): Promise<readonly string[]> {
     this.#stopped = true;
     await this.#turn;
+    const parted = this.#sharing.stop();
     clearTimeout(this.#again);
     const all = [...this.#running.values()];
     this.#running.clear();
     const ended = await Promise.all(all.map(({ capture }) => capture.stop(graceMs)));
+    for (const { opened } of all) letGo(opened);
+    await parted;
     return all.filter((_, i) => !ended[i]).map(({ name }) => name);
   }
 
   async #take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
-    const wanted = new Map<string, { client: string; source: FolderSettings }>();
-    for (const { source, client } of await owned(settings.sources, clients, this.#parts.data, this.#realPath))
-      if (client !== undefined) wanted.set(identityOf(client, source.name), { client, source });
+    const wanted = new Map<string, Wanted>();
+    for (const { source, client } of await owned(
+      settings.sources,
+      clients,
+      this.#parts.data,
+      this.#realPath,
+    )) {
+      if (client === undefined) continue;
+      const shared = !isNear(source) && (source.lease ?? clients.length > 1);
+      wanted.set(identityOf(client, source.name), { client, source, shared });
+    }
     const over = [...this.#running].filter(([identity, { settings }]) => {
       const next = wanted.get(identity);
       return next === undefined || JSON.stringify(next.source) !== settings;
     });
     const ended = new Set(over.map(([identity]) => identity));
-    const fresh = [...wanted].filter(([identity]) => ended.has(identity) || !this.#running.has(identity));
-    const ignored = await Promise.all(fresh.map(([, { source }]) => this.#ignored(source)));
+    const fresh = [...wanted].filter(
+      ([identity, one]) =>
+        (ended.has(identity) || !this.#running.has(identity)) && (!one.shared || this.#isHere(one)),
+    );
+    const opened = await Promise.all(fresh.map(([, { source }]) => this.#open(source)));
     await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
+    for (const [, { opened }] of over) letGo(opened);
     if (this.#stopped) return;
     // From here on nothing is waited for: what is on its way finds a source that changed, and not one that is gone.
     for (const [identity] of over) this.#running.delete(identity);
     for (const identity of this.#unbegun.keys()) if (!wanted.has(identity)) this.#unbegun.delete(identity);
     for (const [i, [identity, { client, source }]] of fresh.entries())
-      this.#begin(identity, client, source, ignored[i] as string[]);
+      this.#begin(identity, client, source, opened[i] as OpenSource);
+    this.#wanted = wanted;
+    this.#sharing.want(
+      [...wanted.values()].flatMap(({ client, source, shared }) =>
+        shared ? [{ client, source: source.name }] : [],
+      ),
+    );
     clearTimeout(this.#again);
     if (this.#unbegun.size > 0)
       this.#again = setTimeout(() => void this.take(settings, clients), this.#parts.againMs ?? AGAIN_MS);
   }
 
+  #isHere({ client, source }: Wanted): boolean {
+    return this.#sharing.isHere({ client, source: source.name });
+  }
+
+  async #beginShared(client: string, name: string): Promise<void> {
+    const identity = identityOf(client, name);
+    const wanted = this.#wanted.get(identity);
+    if (wanted === undefined || this.#stopped || this.#running.has(identity) || !this.#isHere(wanted)) return;
+    this.#begin(identity, client, wanted.source, await this.#open(wanted.source));
+  }
+
+  async #end(identity: string): Promise<void> {
+    const running = this.#running.get(identity);
+    if (running === undefined) return;
+    await running.capture.stop(GRACE_MS);
+    letGo(running.opened);
+    this.#running.delete(identity);
+  }
+
   /** One that finds no room says so, and keeps none of the others from its work. */
-  #begin(identity: string, client: string, source: FolderSettings, ignored: readonly string[]): void {
+  #begin(identity: string, client: string, source: SourceSettings, opened: OpenSource): void {
     const { report } = this.#parts;
-    const { name } = source;
+    const { name, kind } = source;
     try {
-      this.#running.set(identity, this.#start(client, source, ignored));
+      this.#running.set(identity, this.#start(client, source, opened));
       if (this.#unbegun.delete(identity))
         report({ kind: "SourceHealthChanged", source: name, healthy: true, reason: "" });
     } catch (cause) {
@@ -168,36 +254,44 @@ export class Sources {
       const reason = `${cause.message} (${cause.code}); it is tried again`;
       if (!this.#unbegun.has(identity))
         report({ kind: "SourceHealthChanged", source: name, healthy: false, reason });
-      this.#unbegun.set(identity, { client, name, reason });
+      this.#unbegun.set(identity, { client, name, kind, reason });
+      letGo(opened);
     }
   }
 
-  async #ignored({ after, path }: FolderSettings): Promise<string[]> {
-    const rule = afterRule(after, path);
-    const own = [this.#parts.data, ...(rule?.kind === "move" ? [rule.to] : [])];
-    return await ignoredBy(path, own, this.#realPath);
+  async #open(settings: SourceSettings): Promise<OpenSource> {
+    const { data, disk, secrets, report } = this.#parts;
+    const warn = (source: string, detail: string): void => report({ kind: "SourceWarned", source, detail });
+    const realPath = this.#realPath;
+    return await openSource(settings, {
+      data,
+      secrets,
+      warn,
+      realPath,
+      ...(disk === undefined ? {} : { disk }),
+    });
   }
 
-  #start(client: string, settings: FolderSettings, ignored: readonly string[]): Running {
+  #start(client: string, settings: SourceSettings, opened: OpenSource): Running {
     const { queue, spool, fresh, partHasher, report, corrected } = this.#parts;
-    const source = folderSource({ ...settings, ignored }, this.#parts.disk);
-    const intake = queue.intake(client, settings.name);
-    const book = queue.book(client, settings.name);
-    const { onEnd } = queue;
+    const { name, kind } = settings;
+    const { source, after } = opened;
     const capture = startCapture({
       source,
-      rules: folderRules(settings),
-      intake,
-      book,
-      spool,
-      fresh,
-      partHasher,
-      onEnd,
-      report,
-      corrected,
+      rules: captureRules(settings, after),
+      intake: queue.intake(client, name),
+      book: queue.book(client, name),
+      fetches: queue.fetches(client, name),
+      onEnd: queue.onEnd,
+      ...{ spool, fresh, partHasher, report, corrected },
     });
-    return { client, name: settings.name, settings: JSON.stringify(settings), source, capture };
+    return { client, name, kind, settings: JSON.stringify(settings), source, capture, opened };
   }
+}
+
+/** Nobody waits for it: a server that hangs may take its time. */
+function letGo(opened: OpenSource): void {
+  void opened[Symbol.asyncDispose]().catch(() => undefined);
 }
 
 const identityOf = (client: string, name: string): string => `${client}/${name}`;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
+import { ProblemError } from "./problems.ts";
 import { fail } from "./terminal.ts";
 
 const write = process.stderr.write.bind(process.stderr);
@@ -8,7 +9,7 @@ afterEach(() => {
 });
 
 /** What `fail` says of what `work` throws. */
-function said(work: () => unknown): string {
+function said(work: () => unknown, words?: (text: string) => string): string {
   let text = "";
   try {
     work();
@@ -17,7 +18,7 @@ function said(work: () => unknown): string {
       text += String(chunk);
       return true;
     };
-    fail("program", error);
+    fail("program", error, words);
   }
   process.stderr.write = write;
   return text;
@@ -32,4 +33,15 @@ test("what the system refuses is said in one line with what to do; a fault of ou
       throw new TypeError("ours");
     }),
   ).toMatch(/TypeError: ours\n +at /);
+});
+
+test("what may not be said of it is left out, wherever it stands", () => {
+  const words = (text: string): string => text.replaceAll("hunter2", "[secret]");
+  const thrown = (error: Error) =>
+    said(() => {
+      throw error;
+    }, words);
+  expect(thrown(new TypeError("ours: hunter2"))).toMatch(/TypeError: ours: \[secret\]\n +at /);
+  expect(thrown(new ProblemError("usage", "hunter2 is wrong"))).toBe("program: [secret] is wrong\n");
+  expect(said(() => readFileSync("/no/such/hunter2"), words)).toMatch(/ENOENT: .*\/no\/such\/\[secret\]/);
 });

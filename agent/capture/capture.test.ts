@@ -22,12 +22,13 @@ import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { FreshBytes } from "../seal/fresh.ts";
 import { PartHasher } from "../seal/part-hasher.ts";
 import { Spool } from "../seal/spool.ts";
+import { afterRule } from "../source/after.ts";
 import { type Disk, realDisk } from "../source/disk.ts";
 import { folderSource } from "../source/folder.ts";
 import type { Source } from "../source/source.ts";
 import { acceptRoot, type Capture, startCapture } from "./capture.ts";
 import { TAKEN_BY_US } from "./removals.ts";
-import { folderRules } from "./rules.ts";
+import { captureRules } from "./rules.ts";
 
 const DELIVERED: ParcelEnd = {
   kind: "delivered",
@@ -73,12 +74,13 @@ describe("capture of a folder", () => {
     const settings = { ...(source as FolderSettings), ...more };
     const capture = startCapture({
       source: as(folderSource({ ...settings, ignored: [join(root, "done")] }, disk)),
-      rules: folderRules(settings),
+      rules: captureRules(settings, afterRule(settings.after, settings.path)),
       intake: intake ?? queue.intake("acme", "pos"),
       book: queue.book("acme", "pos"),
       spool,
       partHasher: new PartHasher(),
       fresh: new FreshBytes(),
+      fetches: queue.fetches("acme", "pos"),
       onEnd: queue.onEnd,
       report: (fact) => facts.push(fact),
       corrected: Date.now,

@@ -7,6 +7,7 @@ import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Ended } from "../queue/outbox.ts";
 import type { Intake, SourceBook } from "../queue/queue.ts";
+import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
@@ -18,6 +19,7 @@ import { AfterActions } from "./after-actions.ts";
 import { Asides } from "./asides.ts";
 import { Batch } from "./batch.ts";
 import { Comparison } from "./comparison.ts";
+import { Ends } from "./ends.ts";
 import { Looks } from "./looks.ts";
 import { Removals } from "./removals.ts";
 import { Root } from "./root.ts";
@@ -31,6 +33,7 @@ export interface CaptureParts {
   readonly book: SourceBook;
   readonly spool: Spool;
   readonly fresh: FreshBytes;
+  readonly fetches: Fetches;
   readonly partHasher: PartHasher;
   /** The queue's: parcels that ended, of all sources. */
   readonly onEnd: (listener: (ends: readonly Ended[]) => void) => () => void;
@@ -69,6 +72,8 @@ const SMALLEST_GAP_MS = 1_000;
 const HEALTH_MS = 15_000;
 /** How soon an acceptance by `add-folder`, another process, is noticed. */
 const ACCEPTED_MS = 2_000;
+/** Where a place far away shows nothing at all; on this host the root itself is known. */
+const EMPTY_GAP_MS = 3_600_000;
 const MOST = 10_000;
 const RESTLESS_MS = 60_000;
 
@@ -93,6 +98,7 @@ export function startCapture(parts: CaptureParts): Capture {
     lanes,
     partHasher: parts.partHasher,
     fresh: parts.fresh,
+    fetches: rules.near ? undefined : parts.fetches,
     spool: parts.spool,
     copy: rules.copy,
     most: parts.most ?? MOST,
@@ -106,12 +112,15 @@ export function startCapture(parts: CaptureParts): Capture {
     },
     lookAgain: (path, ms) => looks.path(path, ms),
     roomAgain: () => looks.scanLater(),
-    away: () => check(),
+    askRoot: () => check(),
   });
   const removals = rules.removals
     ? new Removals({
         ...shared,
-        gapMs: Math.max(settleTime(rules.settleMs, source.tells), SMALLEST_GAP_MS),
+        gapMs: (empty) =>
+          empty && !rules.near
+            ? EMPTY_GAP_MS
+            : Math.max(settleTime(rules.settleMs, source.tells), SMALLEST_GAP_MS),
         rootStands: root.stands,
         lookAtFolder: (folder, ms) => looks.folder(folder, ms),
       })
@@ -123,8 +132,14 @@ export function startCapture(parts: CaptureParts): Capture {
     rule,
     lookAgain: (path, ms) => looks.path(path, ms),
   });
+  const ends = new Ends({
+    ...shared,
+    told: rules.removals,
+    lookAgain: (path, ms) => looks.path(path, ms),
+  });
   const comparison = new Comparison({
     ...shared,
+    ends,
     sealer,
     removals,
     after,

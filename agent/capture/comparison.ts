@@ -1,13 +1,15 @@
 /** What is there is compared with what was sealed: what differs is to be sealed, what is missing may be a removal. */
 import type { Report } from "../facts.ts";
 import { Beside } from "../queue/beside.ts";
-import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { ENDED, type Intake, type Seen, type SourceBook } from "../queue/queue.ts";
 import { mayHaveChangedUnseen } from "../settle/settle.ts";
 import { sameState } from "../source/same-state.ts";
 import type { Found, Listing, Source, Unseen } from "../source/source.ts";
-import type { FileState } from "../source/state.ts";
+import type { FileState, Past } from "../source/state.ts";
 import type { AfterActions } from "./after-actions.ts";
 import type { Asides } from "./asides.ts";
+import type { Ends } from "./ends.ts";
+import { nextOf } from "./past.ts";
 import type { Removals } from "./removals.ts";
 import type { Clocks, Sealer } from "./sealer.ts";
 
@@ -19,6 +21,7 @@ export interface ComparisonParts {
   readonly removals: Removals | undefined;
   readonly after: AfterActions | undefined;
   readonly asides: Asides;
+  readonly ends: Ends;
   readonly report: Report;
   readonly clocks: Clocks;
   readonly rehashMs: number | undefined;
@@ -52,12 +55,20 @@ export class Comparison {
     return listing;
   }
 
-  file(path: Buffer, state: FileState, seen: Seen | undefined): void {
-    const { source, sealer, clocks, rehashMs, after } = this.#parts;
-    const asSealed = seen !== undefined && sameState(seen.state, state);
+  file(path: Buffer, now: FileState, seen: Seen | undefined, past?: Past): void {
+    const { source, sealer, clocks, rehashMs, after, ends } = this.#parts;
+    const next = past && nextOf(past, seen);
+    if (next?.deleted && seen !== undefined) return void ends.end(path, next.state, seen);
+    // It is at its end, and that was brought.
+    if (next === undefined && past?.at(-1)?.deleted) {
+      sealer.drop(path);
+      return;
+    }
+    const state = next?.state ?? now;
+    const asSealed = seen !== undefined && seen.missed !== ENDED && sameState(seen.state, state);
     const stale = asSealed && rehashMs !== undefined && clocks.wall() - seen.sealedAt >= rehashMs;
     if (!asSealed || stale || mayHaveChangedUnseen(source.tells, state, seen.sealedAt)) {
-      sealer.sighted(path, state);
+      sealer.sighted(path, state, past !== undefined);
       return;
     }
     sealer.drop(path);
@@ -80,7 +91,7 @@ export class Comparison {
       met?.(one);
       const seen = beside.meet(one);
       if ("reason" in one) this.unseen(one);
-      else this.file(one.path, one.state, seen);
+      else this.file(one.path, one.state, seen, one.past);
       removals?.met(one);
     }
   }

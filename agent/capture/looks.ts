@@ -65,8 +65,8 @@ export class Looks {
   }
 
   begin(): void {
-    const { schedule, book, clocks, near } = this.#parts;
-    this.#scanWithin(near ? 0 : schedule.firstMs(book.lastScanAt(), clocks.wall()));
+    const { schedule, book, clocks } = this.#parts;
+    this.#scanWithin(schedule.firstMs(book.lastScanAt(), clocks.wall()));
   }
 
   watch(): void {
@@ -176,7 +176,7 @@ export class Looks {
     const look = await source.look(path);
     switch (look.kind) {
       case "file":
-        return comparison.file(path, look.state, intake.seen(path));
+        return comparison.file(path, look.state, intake.seen(path), look.past);
       case "folder":
         for await (const _ of walk((folder) => this.#listed(folder, false), path, this.#ended.signal));
         // What lay there before may be missing now.
@@ -250,6 +250,7 @@ export class Looks {
     this.#scannedFrom = clocks.wall();
     const problems = new Set([...book.problems()].map(({ path }) => key(path)));
     problems.delete(key(ROOT));
+    const begun = new Set(sealer.begun().map(key));
     await health();
     this.#away = near || reachable() ? 0 : this.#away + 1;
     if (this.#away > 0) return;
@@ -257,6 +258,7 @@ export class Looks {
     const met = (found: Found): void => {
       if (!("reason" in found)) files += 1;
       if (problems.size > 0) problems.delete(key(found.path));
+      if (begun.size > 0 && !("reason" in found)) begun.delete(key(found.path));
     };
     const list = (folder: Buffer): Promise<Listing> => this.#listed(folder, true, met);
     for await (const listing of walk(list, ROOT, this.#ended.signal)) {
@@ -267,6 +269,7 @@ export class Looks {
     if (this.#ended.signal.aborted) return;
     // A whole scan did not meet them: with the file its problem is gone, too.
     if (complete) for (const path of problems) sealer.recovered(fromKey(path));
+    if (complete) for (const path of begun) await sealer.giveUp(fromKey(path));
     for (const { path, code } of book.problems())
       if (path.length === 0 && code === "disk-full") book.recovered(ROOT);
     this.files = files;

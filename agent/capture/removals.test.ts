@@ -39,7 +39,7 @@ beforeEach(() => {
     report: () => {},
     clocks: { steady: () => now, wall: () => now, corrected: () => now },
     makeUuid: uuidv7,
-    gapMs: GAP_MS,
+    gapMs: () => GAP_MS,
     rootStands: async () => true,
     lookAtFolder: () => {},
   });

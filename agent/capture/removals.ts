@@ -6,7 +6,7 @@
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Beside } from "../queue/beside.ts";
-import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { ENDED, type Intake, type RemovalParcel, type Seen, type SourceBook } from "../queue/queue.ts";
 import { fromKey, key, parent, within } from "../source/bytes.ts";
 import type { Found, Listing, Source } from "../source/source.ts";
 import type { Batch } from "./batch.ts";
@@ -26,11 +26,18 @@ export interface RemovalParts {
   readonly report: Report;
   readonly clocks: Clocks;
   readonly makeUuid: MakeUuid;
-  /** Between the two looks, ms. */
-  readonly gapMs: number;
+  /** Between the two looks, ms. `empty`: the source shows nothing at all, as one does whose server has not mounted its disk. */
+  readonly gapMs: (empty: boolean) => number;
   /** Whether the root is healthy and the recorded one. */
   readonly rootStands: () => Promise<boolean>;
   readonly lookAtFolder: (folder: Buffer, ms: number) => void;
+}
+
+/** A look at the folder whose listing decides. */
+interface FolderLook {
+  readonly folder: Buffer;
+  readonly began: number;
+  readonly gapMs: number;
 }
 
 export class Removals {
@@ -49,17 +56,20 @@ export class Removals {
   }
 
   /** What a complete listing says about what is not in it. `lost`: folders that hold known files, and are not there. */
-  async conclude(listing: Listing, { missing, back, began }: Beside, lost: readonly Buffer[]): Promise<void> {
+  async conclude(listing: Listing, beside: Beside, lost: readonly Buffer[]): Promise<void> {
+    const { missing, back, began } = beside;
+    const bare = listing.folder.length === 0 && beside.empty && listing.folders.length === 0;
+    const look: FolderLook = { folder: listing.folder, began, gapMs: this.#parts.gapMs(bare) };
     if (!listing.complete || (listing.own?.length ?? 0) > 0) return;
     this.#parts.intake.missed(back, 0);
     if (missing.length === 0 && lost.length === 0) return;
     if (!(await this.#parts.rootStands())) return;
     if (missing.length > 0 && (await this.#mountsStand(listing.folder, false)))
-      await this.#allMissed(listing.folder, began, missing.map(fromKey));
+      await this.#allMissed(look, missing.map(fromKey));
     for (const child of lost) {
       if (!(await this.#mountsStand(child, true))) continue;
       for (const folder of this.#parts.intake.foldersSeen(child))
-        await this.#allMissed(listing.folder, began, pathsOf(this.#parts.intake.seenIn(folder)));
+        await this.#allMissed(look, pathsOf(this.#parts.intake.seenIn(folder)));
     }
   }
 
@@ -80,26 +90,27 @@ export class Removals {
   }
 
   /** Some at a time, and as they are known now: what was sealed or taken away meanwhile says so. */
-  async #allMissed(listed: Buffer, began: number, paths: Iterable<Buffer>): Promise<void> {
+  async #allMissed(look: FolderLook, paths: Iterable<Buffer>): Promise<void> {
     let some: Seen[] = [];
     for (const path of paths) {
       const known = this.#parts.intake.seen(path);
       if (known !== undefined) some.push(known);
       if (some.length < AT_ONCE) continue;
-      await this.#missed(listed, began, some);
+      await this.#missed(look, some);
       some = [];
     }
-    await this.#missed(listed, began, some);
+    await this.#missed(look, some);
   }
 
-  async #missed(listed: Buffer, began: number, missing: readonly Seen[]): Promise<void> {
-    const { intake, source, clocks, gapMs } = this.#parts;
+  async #missed({ folder, began, gapMs }: FolderLook, missing: readonly Seen[]): Promise<void> {
+    const { intake, source, clocks } = this.#parts;
     const now = clocks.steady();
     const first: Buffer[] = [];
     const decided: Seen[] = [];
     let again = Number.POSITIVE_INFINITY;
     for (const known of missing) {
-      if (known.missed === TAKEN_BY_US) {
+      // The source keeps no trace of it any more: whatever comes under this name is new.
+      if (known.missed === TAKEN_BY_US || known.missed === ENDED) {
         intake.forget(known.path);
         continue;
       }
@@ -114,12 +125,12 @@ export class Removals {
     for (const path of first) this.#missedAt.set(key(path), now);
     intake.missed(first, 1);
     if (first.length > 0) again = Math.min(again, gapMs);
-    if (again !== Number.POSITIVE_INFINITY) this.#parts.lookAtFolder(listed, again);
+    if (again !== Number.POSITIVE_INFINITY) this.#parts.lookAtFolder(folder, again);
     await Promise.all(decided.map((known) => this.#remove(known)));
   }
 
   async #remove({ path }: Seen): Promise<void> {
-    const { intake, batch, report, source, makeUuid, clocks } = this.#parts;
+    const { intake, batch, report, source } = this.#parts;
     const standing = intake.standing(path);
     if (!standing.delivered && standing.waiting === "in-place") return;
     this.#missedAt.delete(key(path));
@@ -128,18 +139,24 @@ export class Removals {
       report({ kind: "FileVanishedUnsent", source: source.name, path });
       return;
     }
-    const captureId = makeUuid();
-    const parcel = {
-      kind: "removal",
-      captureId,
-      client: intake.client,
-      source: intake.source,
-      path,
-      sealedAt: new Date(clocks.corrected()).toISOString(),
-    } as const;
+    const parcel = removalOf(this.#parts, path);
     if (await batch.put({ parcel, seen: undefined }))
-      report({ kind: "RemovalSealed", source: source.name, path, captureId });
+      report({ kind: "RemovalSealed", source: source.name, path, captureId: parcel.captureId });
   }
+}
+
+export function removalOf(
+  { intake, makeUuid, clocks }: Pick<RemovalParts, "intake" | "makeUuid" | "clocks">,
+  path: Buffer,
+): RemovalParcel {
+  return {
+    kind: "removal",
+    captureId: makeUuid(),
+    client: intake.client,
+    source: intake.source,
+    path,
+    sealedAt: new Date(clocks.corrected()).toISOString(),
+  };
 }
 
 function* pathsOf(seen: Iterable<Seen>): Generator<Buffer> {

@@ -50,6 +50,7 @@ describe("from sighting to parcel", () => {
       lanes: new Lanes(),
       partHasher: new PartHasher(),
       fresh: new FreshBytes(),
+      fetches: undefined,
       spool: new Spool(join(home, "spool"), 1e9, new Set()),
       copy: false,
       rules: () => ({ settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 }),
@@ -57,7 +58,7 @@ describe("from sighting to parcel", () => {
       clocks: { wall: () => wall, steady: () => now, corrected: Date.now },
       makeUuid: uuidv7,
       lookAgain: () => undefined,
-      away: () => undefined,
+      askRoot: () => undefined,
       most: 2,
       roomAgain: () => {
         roomAgain += 1;

@@ -6,7 +6,8 @@
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
-import type { Intake, Seen, SourceBook, VersionParcel } from "../queue/queue.ts";
+import { ENDED, type Intake, type Seen, type SourceBook, type VersionParcel } from "../queue/queue.ts";
+import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import type { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
@@ -43,6 +44,8 @@ export interface SealerParts {
   readonly partHasher: PartHasher;
   readonly spool: Spool;
   readonly fresh: FreshBytes;
+  /** Where a half-read file is worth keeping. */
+  readonly fetches: Fetches | undefined;
   readonly copy: boolean;
   /** Asked for each look: what a server tells may be known only once it has answered. */
   readonly rules: () => SettleRules;
@@ -55,8 +58,8 @@ export interface SealerParts {
   readonly most: number;
   /** A file was turned away because too many are waited for, and there is room again. */
   readonly roomAgain: () => void;
-  /** Nothing of the source can be had: find out why. */
-  readonly away: () => void;
+  /** Nothing of the source can be had, or something again: find out how it is. */
+  readonly askRoot: () => void;
 }
 
 const FIRST_RETRY_MS = 1_000;
@@ -76,10 +79,14 @@ export class Sealer {
   readonly #failures = new Map<string, number>();
   /** Those of `settling` that cannot be read, or never rest. */
   readonly #hard = new Set<string>();
+  /** Of which the source keeps versions: after each the next one is looked for. */
+  readonly #more = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #roomFor: (() => void)[] = [];
   #turnedAway = false;
+  /** The last file that was tried could not be had because nothing could. */
+  #away = false;
   readonly #stopping = new AbortController();
 
   constructor(parts: SealerParts) {
@@ -101,9 +108,10 @@ export class Sealer {
       await new Promise<void>((resolve) => this.#roomFor.push(resolve));
   }
 
-  /** The file was seen in a state that is not the sealed one (or must be read again). */
-  sighted(path: Buffer, state: FileState): void {
+  /** The file was seen in a state that is not the sealed one (or must be read again). `more`: others of it may come behind this one. */
+  sighted(path: Buffer, state: FileState, more = false): void {
     const at = key(path);
+    if (more) this.#more.add(at);
     if (this.#sealing.has(at)) this.#sealing.set(at, true);
     else if (this.full && !this.#settling.has(at)) this.#turnedAway = true;
     else this.#take(at, state);
@@ -114,6 +122,20 @@ export class Sealer {
     const at = key(path);
     if (this.#sealing.has(at)) this.#sealing.set(at, true);
     else this.#forget(at);
+  }
+
+  /** Files that were half read, and are still to become whole. */
+  begun(): Buffer[] {
+    return this.#parts.fetches?.all().map(({ path }) => path) ?? [];
+  }
+
+  /** It will not become whole any more. */
+  async giveUp(path: Buffer): Promise<void> {
+    const { fetches, spool } = this.#parts;
+    const fetch = this.#sealing.has(key(path)) ? undefined : fetches?.get(path);
+    if (fetch === undefined) return;
+    fetches?.forget(path);
+    await spool.release(fetch.spooled);
   }
 
   stop(): void {
@@ -179,12 +201,19 @@ export class Sealer {
         // What is changed once the reading has begun may be in it or not.
         const began = this.#parts.clocks.wall();
         const spool = this.#parts.copy || order.snapshot ? this.#parts.spool : undefined;
+        const known = this.#parts.source.tells.contentIds ? this.#parts.intake.seen(order.path) : undefined;
         try {
-          const result = await seal(this.#parts.source, order, spool, {
-            buffer,
-            partHasher: this.#parts.partHasher,
-            stop: this.#stopping.signal,
-          });
+          const result = await seal(
+            this.#parts.source,
+            { ...order, known: known?.missed === ENDED ? undefined : known?.state },
+            spool,
+            {
+              buffer,
+              partHasher: this.#parts.partHasher,
+              stop: this.#stopping.signal,
+              ...(this.#parts.fetches === undefined ? {} : { fetches: this.#parts.fetches }),
+            },
+          );
           this.#sealed(at, order, result, began);
         } catch (error) {
           this.#sealing.delete(at);
@@ -196,10 +225,17 @@ export class Sealer {
   }
 
   #sealed(at: string, order: SealOrder, result: SealResult, began: number): void {
+    if (this.#away && result.kind !== "away" && result.kind !== "stopped") {
+      this.#away = false;
+      this.#parts.askRoot();
+    }
     switch (result.kind) {
       case "sealed":
         // The lane goes on: the more sealings meet in one commit, the fewer times the disk is waited for.
         void this.#store(at, order, result, began);
+        return;
+      case "known":
+        void this.#known(at, order.path, result.state);
         return;
       case "changed":
         this.#sealing.delete(at);
@@ -223,12 +259,27 @@ export class Sealer {
       case "away":
         this.#sealing.delete(at);
         this.#wait(at, this.#parts.clocks.steady() + AWAY_RETRY_MS);
-        this.#parts.away();
+        this.#away = true;
+        this.#parts.askRoot();
         return;
       case "stopped":
         this.#sealing.delete(at);
         return;
     }
+  }
+
+  /** Only how it is told is new. */
+  async #known(at: string, path: Buffer, state: FileState): Promise<void> {
+    const { intake, batch, clocks } = this.#parts;
+    const before = intake.seen(path);
+    const seen = before && { ...before, state, sealedAt: clocks.wall(), missed: 0 };
+    const stored = seen === undefined || (await batch.put({ parcel: undefined, seen }));
+    const [moved, more] = [this.#sealing.get(at) === true, this.#more.has(at)];
+    this.#sealing.delete(at);
+    this.#forget(at);
+    if (!stored) return;
+    this.recovered(path);
+    if (moved || more) this.#parts.lookAgain(path, 0);
   }
 
   #spoolFull(at: string): void {
@@ -261,7 +312,8 @@ export class Sealer {
           source: intake.source,
           path,
           sealedAt: new Date(clocks.corrected()).toISOString(),
-          state: result.state,
+          state:
+            result.modifiedNs === undefined ? result.state : { ...result.state, mtimeNs: result.modifiedNs },
           sha256: result.sha256,
           partDigests: result.partDigests,
           spooled: result.spooled,
@@ -271,7 +323,7 @@ export class Sealer {
     if (parcel !== undefined && result.bytes !== undefined)
       this.#parts.fresh.keep(parcel.captureId, result.bytes);
     const stored = await this.#parts.batch.put(parcel === undefined ? { parcel, seen } : { parcel, seen });
-    const moved = this.#sealing.get(at) === true;
+    const moved = this.#sealing.get(at) === true || this.#more.has(at);
     this.#sealing.delete(at);
     this.#forget(at);
     if (!stored) return;
@@ -339,6 +391,7 @@ export class Sealer {
     this.#agenda.delete(at);
     this.#failures.delete(at);
     this.#hard.delete(at);
+    this.#more.delete(at);
     this.#giveRoom();
   }
 }

@@ -9,7 +9,7 @@ import { slug } from "@tributary/shared/protocol.ts";
 import { parseSettings } from "@tributary/shared/settings.ts";
 import { say } from "@tributary/shared/terminal.ts";
 import { type Command, Option } from "commander";
-import { agentSettings, placed } from "../config.ts";
+import { agentSettings, isNear, placed } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import { folderWarnings, refuseFolder } from "./folder-place.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";
@@ -82,7 +82,7 @@ function addFolder(path: string, options: Options, acceptRoot: AcceptRoot): void
   const only = clients?.length === 1 ? clients[0] : undefined;
   const { text, known } = putSource(before, entryOf(folder, options, client), only, dirname(config));
   parseSettings(text, config, agentSettings);
-  for (const warning of folderWarnings(folder, options.name, data, settings.sources))
+  for (const warning of folderWarnings(folder, options.name, data, settings.sources.filter(isNear)))
     say(`warning: ${warning}`);
   if (text !== before) write(config, text);
   const owner = client ?? only;

@@ -2,10 +2,11 @@
 import { isPackaged } from "@tributary/shared/packaged.ts";
 import { printable, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
-import { loadAgentSettings } from "../config.ts";
+import { isNear, loadAgentSettings } from "../config.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import type { Redactor } from "../secret/redactor.ts";
+import { openSecrets } from "../secret/secrets.ts";
 import { serviceManager } from "../service/here.ts";
 import { secretFindings } from "./known-secrets.ts";
 import { type PlaceOptions, placeOf, placeToRead, withPlace } from "./place.ts";
@@ -42,9 +43,12 @@ export function addDoctor(program: Command, redactor: Redactor): void {
       settings.sources,
     ))
       tell(finding);
-    for await (const finding of examine({ data, identity, settings, env: process.env })) tell(finding);
+    const secrets = openSecrets({ data, config, env: process.env, redactor, warn: () => undefined });
+    for await (const finding of examine({ data, identity, settings, env: process.env, secrets }))
+      tell(finding);
     // In a checkout, and with folders of one's own, `run` is started by hand.
-    if (isPackaged() && data === placeOf({}).data) tell(serviceFinding(serviceManager(), settings.sources));
+    if (isPackaged() && data === placeOf({}).data)
+      tell(serviceFinding(serviceManager(), settings.sources.filter(isNear)));
     if (failed === 0) return;
     say(failed === 1 ? "one check failed" : `${failed} checks failed`);
     process.exitCode = 1;

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { Redactor } from "../secret/redactor.ts";
 import { VERSION } from "../version.ts";
+import { addAccept } from "./accept.ts";
 import { type AcceptRoot, addAddFolder } from "./add-folder.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEnroll } from "./enroll.ts";
@@ -35,8 +36,9 @@ export function createProgram(parts: AgentParts): Command {
     .exitOverride();
   addEnroll(program);
   addAddFolder(program, parts.acceptRoot);
+  addAccept(program, parts.acceptRoot, parts.isRunning);
   addRun(program, parts.run, parts.redactor);
-  addScan(program, parts.lookInto);
+  addScan(program, parts.lookInto, parts.redactor);
   addStatus(program, parts.readQueue, parts.isRunning, parts.redactor);
   addRetry(program, parts.askRetry, parts.isRunning);
   addReceipt(program, parts.readQueue);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { pendingKey, publicX, storeEnrolment } from "../identity/identity.ts";
 import { openQueueFile } from "../queue/database.ts";
 import { lookInto } from "../queue/sqlite.ts";
+import { Redactor } from "../secret/redactor.ts";
 import { addScan } from "./scan.ts";
 
 const writeOut = process.stdout.write.bind(process.stdout);
@@ -50,7 +51,9 @@ async function scanned(sources: readonly object[]): Promise<{ out: string; err: 
     return true;
   };
   const program = new Command().exitOverride();
-  addScan(program, (folder, client, source) => lookInto(join(folder, "queue.sqlite"), client, source));
+  const look = (folder: string, client: string, source: string) =>
+    lookInto(join(folder, "queue.sqlite"), client, source);
+  addScan(program, look, new Redactor());
   await program.parseAsync(["scan", "--dry-run", "--data", data], { from: "user" });
   const code = process.exitCode;
   process.stdout.write = writeOut;

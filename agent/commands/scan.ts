@@ -5,12 +5,13 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { EXIT, Progress, printable, result, say } from "@tributary/shared/terminal.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
-import { type FolderSettings, loadAgentSettings } from "../config.ts";
+import { loadAgentSettings, type SourceSettings } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
+import { type OpenTools, openSource } from "../open-source.ts";
+import { owned } from "../owner.ts";
+import type { Redactor } from "../secret/redactor.ts";
+import { openSecrets } from "../secret/secrets.ts";
 import { settleTime } from "../settle/settle.ts";
-import { afterRule } from "../source/after.ts";
-import { folderSource } from "../source/folder.ts";
-import { ignoredBy, owned } from "../source/owner.ts";
 import { type Finding, findings, type Known } from "./findings.ts";
 import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 
@@ -27,7 +28,7 @@ export type LookInto = (
   source: string,
 ) => { readonly known: Known; close(): void } | undefined;
 
-export function addScan(program: Command, lookInto: LookInto): void {
+export function addScan(program: Command, lookInto: LookInto, redactor: Redactor): void {
   withPlace(
     program
       .command("scan")
@@ -49,6 +50,12 @@ export function addScan(program: Command, lookInto: LookInto): void {
           ? `${config} has no sources; add one with: tributary-agent add-folder PATH --name SOURCE`
           : `${config} has no source "${options.source}"`,
       );
+    const { redact } = redactor;
+    const tools: OpenTools = {
+      data,
+      secrets: openSecrets({ data, config, env: process.env, redactor, warn: say }),
+      warn: (source, text) => say(`${source}: ${redact(text)}`),
+    };
     const clients = loadIdentity(data)?.clients;
     const owners = clients && (await owned(all, clients, data));
     let failed = 0;
@@ -59,10 +66,10 @@ export function addScan(program: Command, lookInto: LookInto): void {
       try {
         const wrong = found?.refused
           ? `${found.refused.says}; ${found.refused.todo}`
-          : await scan(source, data, looked?.known, options.json === true);
+          : await scan(source, tools, looked?.known, options.json === true, redact);
         if (wrong === undefined) continue;
         failed += 1;
-        say(`${source.name}: ${printable(wrong)}`);
+        say(`${source.name}: ${printable(redact(wrong))}`);
       } finally {
         looked?.close();
       }
@@ -75,20 +82,21 @@ export function addScan(program: Command, lookInto: LookInto): void {
 
 /** Why the source cannot be looked through now; undefined when it was. */
 async function scan(
-  settings: FolderSettings,
-  data: string,
+  settings: SourceSettings,
+  tools: OpenTools,
   known: Known | undefined,
   json: boolean,
+  redact: (text: string) => string,
 ): Promise<string | undefined> {
-  const { name, path, include, exclude, share, crossMounts, after, removals } = settings;
-  const rule = afterRule(after, path);
-  const ignored = await ignoredBy(path, [data, ...(rule?.kind === "move" ? [rule.to] : [])]);
-  const source = folderSource({ name, path, include, exclude, share, crossMounts, ignored });
+  const { name, removals } = settings;
+  await using opened = await openSource(settings, tools);
+  const { source } = opened;
   const health = await source.health();
   if (!health.healthy) return `${health.reason} (${health.code})`;
   const counts = { capture: 0, waits: 0, held: 0, skipped: 0, gone: 0, unchanged: 0 };
   const progress = new Progress();
-  await findings(source, known, settleTime(settings.settle, source.tells), Date.now, (finding) => {
+  await findings(source, known, settleTime(settings.settle, source.tells), Date.now, (found) => {
+    const finding = { ...found, reason: redact(found.reason) };
     counts[finding.what] += 1;
     if (finding.what !== "unchanged")
       result(json ? JSON.stringify(viewOf(name, finding)) : lineOf(name, finding));

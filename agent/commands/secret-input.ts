@@ -1,5 +1,5 @@
 /** How a secret comes in: from a file or a program on standard input, or typed twice and shown nowhere. */
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { MOST_BYTES, readValue } from "../secret/value.ts";
@@ -26,27 +26,24 @@ async function bytesOf(input: AsyncIterable<Buffer | string>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Node's own line editor, writing to nowhere. */
+/** By Node's own line editor, writing to nowhere. What is pasted counts line by line. */
 async function typedTwice(input: NodeJS.ReadStream, prompt: NodeJS.WritableStream): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const editor = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
-  const gone = new AbortController();
-  const stop = (): void => gone.abort();
-  editor.once("SIGINT", stop).once("close", stop);
+  // Ctrl-C and Ctrl-D end it.
+  const lines = editor[Symbol.asyncIterator]();
   const ask = async (question: string): Promise<string> => {
     prompt.write(question);
-    const line = await editor.question("", { signal: gone.signal });
+    const { value, done } = await lines.next();
     prompt.write("\n");
-    return line;
+    if (done) throw new ProblemError("usage", "nothing was set: it was not typed to its end");
+    return value;
   };
   try {
     const first = await ask("the secret (it is not shown): ");
     if (first === (await ask("the same again: "))) return first;
-  } catch (cause) {
-    prompt.write("\n");
-    throw new ProblemError("usage", "nothing was set: it was not typed to its end", { cause });
   } finally {
-    editor.off("close", stop).close();
+    editor.close();
   }
   throw new ProblemError(
     "usage",

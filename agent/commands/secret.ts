@@ -8,7 +8,6 @@ import { z } from "zod";
 import { referencesIn, secretName } from "../secret/reference.ts";
 import { removeSecret, SecretStore, setSecret } from "../secret/store.ts";
 import { type PlaceOptions, placeOf, placeToRead, withPlace } from "./place.ts";
-import { readSecret } from "./secret-input.ts";
 
 /** Does the work while nobody else changes secrets of this data folder. */
 export type Alone = <T>(data: string, work: () => T) => T;
@@ -31,6 +30,8 @@ export function addSecret(program: Command, alone: Alone): void {
   ).action(async (name: string, options: PlaceOptions) => {
     const { data } = placeOf(options);
     requireName(name);
+    // Loaded only here: what runs for months need not hold it.
+    const { readSecret } = await import("./secret-input.ts");
     const value = await readSecret(process.stdin, process.stderr);
     makeFolder(data, { mode: 0o700, fresh: false });
     alone(data, () => setSecret(data, name, value, new Date()));

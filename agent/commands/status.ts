@@ -5,6 +5,7 @@ import { formatBytes, formatDuration } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
 import { requireIdentity } from "../identity/identity.ts";
+import { whereOf } from "../open-source.ts";
 import type { QueueStatus } from "../queue/status.ts";
 import { readLive } from "../report/live.ts";
 import type { Redactor } from "../secret/redactor.ts";
@@ -65,7 +66,8 @@ export function addStatus(
       configured: configured.map((source) => ({
         name: source.name,
         client: source.client ?? (clients.length === 1 ? clients[0] : undefined),
-        path: source.path,
+        kind: source.kind,
+        path: whereOf(source),
       })),
     }));
     const said = redacted(report, redactor);
@@ -142,6 +144,8 @@ type StatusReport = ReturnType<typeof stateOf> & {
   readonly configured: readonly {
     readonly name: string;
     readonly client: string | undefined;
+    readonly kind: string;
+    /** A folder, or where it lies elsewhere. */
     readonly path: string;
   }[];
 };

@@ -1,6 +1,7 @@
-/** Whether the data folder is writable for this account, and its key closed to everybody else. */
-import { constants } from "node:fs";
+/** Whether the data folder is writable for this account, and its keys closed to everybody else. */
+import { constants, existsSync } from "node:fs";
 import { access, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type Finding, fail, ok, reasonOf } from "./finding.ts";
 
 /** `posix`: whether modes mean anything here; Windows has an ACL instead. */
@@ -9,7 +10,28 @@ export async function checkDataFolder(
   keyFile: string,
   posix = process.platform !== "win32",
 ): Promise<readonly Finding[]> {
-  return [await writable(folder), await closed(keyFile, posix)];
+  const own = {
+    check: "key",
+    file: keyFile,
+    ifRead: "if others may have read it, revoke this agent and enrol it again",
+    ifLost: "if the key is lost, enrol again with a new code",
+  };
+  const ofSecrets = {
+    check: "secret key",
+    file: join(folder, "secret-key"),
+    ifRead: "if others may have read it, change the secrets where they count",
+    ifLost: "if it is lost, set each secret anew: tributary-agent secret set NAME",
+  };
+  const keys = existsSync(ofSecrets.file) ? [own, ofSecrets] : [own];
+  return [await writable(folder), ...(await Promise.all(keys.map((key) => closed(key, posix))))];
+}
+
+interface KeyFile {
+  readonly check: string;
+  readonly file: string;
+  /** What to do besides. */
+  readonly ifRead: string;
+  readonly ifLost: string;
 }
 
 async function writable(folder: string): Promise<Finding> {
@@ -25,22 +47,22 @@ async function writable(folder: string): Promise<Finding> {
   }
 }
 
-async function closed(keyFile: string, posix: boolean): Promise<Finding> {
+async function closed({ check, file, ifRead, ifLost }: KeyFile, posix: boolean): Promise<Finding> {
   try {
-    await access(keyFile, constants.R_OK);
-    const { mode } = await stat(keyFile);
+    await access(file, constants.R_OK);
+    const { mode } = await stat(file);
     if (posix && (mode & 0o077) !== 0)
       return fail(
-        "key",
-        `${keyFile} can be read by other accounts (mode ${(mode & 0o777).toString(8)})`,
-        `close it: chmod 600 ${keyFile}; if others may have read it, revoke this agent and enrol it again`,
+        check,
+        `${file} can be read by other accounts (mode ${(mode & 0o777).toString(8)})`,
+        `close it: chmod 600 ${file}; ${ifRead}`,
       );
-    return ok("key", `${keyFile} is readable for this account${posix ? " alone" : ""}`);
+    return ok(check, `${file} is readable for this account${posix ? " alone" : ""}`);
   } catch (error) {
     return fail(
-      "key",
-      `${keyFile} cannot be read: ${reasonOf(error)}`,
-      "run this as the account that the agent runs as; if the key is lost, enrol again with a new code",
+      check,
+      `${file} cannot be read: ${reasonOf(error)}`,
+      `run this as the account that the agent runs as; ${ifLost}`,
     );
   }
 }

@@ -148,6 +148,17 @@ describe("data folder and key", () => {
     expect(found?.todo).toContain("chmod 600");
   });
 
+  test.skipIf(process.platform === "win32")("the key of secrets, where there is one", async () => {
+    const key = join(dir, "key");
+    writeFileSync(key, "secret", { mode: 0o600 });
+    writeFileSync(join(dir, "secret-key"), "secret", { mode: 0o600 });
+    expect((await checkDataFolder(dir, key, true)).map((f) => f.level)).toEqual(["ok", "ok", "ok"]);
+    chmodSync(join(dir, "secret-key"), 0o640);
+    const [, , found] = await checkDataFolder(dir, key, true);
+    expect(found).toMatchObject({ check: "secret key", level: "fail" });
+    expect(found?.todo).toContain("change the secrets where they count");
+  });
+
   test("neither is there", async () => {
     const missing = join(dir, "missing");
     const found = await checkDataFolder(missing, join(missing, "key"));

@@ -1,9 +1,10 @@
 /** All checks in the order in which one leads to the next: the way to the receiver, this host, the sources. */
 import { join } from "node:path";
-import type { AgentSettings } from "../config.ts";
+import { type AgentSettings, isNear } from "../config.ts";
 import type { Identity } from "../identity/identity.ts";
 import { authoritiesOf, readAuthority } from "../identity/trust.ts";
-import { owned } from "../source/owner.ts";
+import { owned } from "../owner.ts";
+import type { Secrets } from "../secret/secrets.ts";
 import { addressOf, checkAddress } from "./address.ts";
 import { checkAfter } from "./after.ts";
 import { askReceiver, checkAuthorised, notAsked } from "./authorised.ts";
@@ -15,8 +16,10 @@ import { type Finding, fail, reasonOf, warn } from "./finding.ts";
 import { checkFolder } from "./folder.ts";
 import { checkInotify, countFolders, inotifyLimits } from "./inotify.ts";
 import { checkProxy, proxyAddress } from "./proxy.ts";
+import { checkRemote } from "./remote.ts";
 import { checkSpace } from "./space.ts";
 import { checkTcp } from "./tcp.ts";
+import { checkTimes } from "./times.ts";
 import { checkTls } from "./tls.ts";
 
 export interface Patient {
@@ -25,6 +28,7 @@ export interface Patient {
   readonly identity: Identity | undefined;
   readonly settings: AgentSettings;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly secrets: Pick<Secrets, "read">;
 }
 
 /** Each finding as soon as it is made. */
@@ -40,7 +44,7 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
   else {
     yield* examineWay({ ...patient, identity });
     yield* await checkDataFolder(patient.data, join(patient.data, "key"));
-    const copies = sources.some((source) => source.capture === "copy");
+    const copies = sources.some((source) => !isNear(source) || source.capture === "copy");
     yield await checkSpace(patient.data, copies ? limits.spool : 0);
     if (sources.length === 0)
       yield warn(
@@ -58,11 +62,15 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
       yield fail(`source ${source.name}`, `it ${says}`, `${todo} (in agent.yaml)`);
       continue;
     }
+    if (!isNear(source)) {
+      yield* checkRemote(source, patient.secrets);
+      continue;
+    }
     const found = await checkFolder(source.name, source.path);
     yield found;
     if (found.level !== "ok") continue;
     readable.push(source.path);
-    yield await checkEvents(source);
+    yield source.kind === "share" ? checkTimes(source) : await checkEvents(source);
     const after = await checkAfter(source);
     if (after !== undefined) yield after;
   }

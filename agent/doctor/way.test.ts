@@ -78,10 +78,19 @@ function enrolled(): Identity {
   return loadIdentity(dir) as Identity;
 }
 
+const NO_SECRETS = { read: () => Promise.reject(new Error("not asked for")) };
+
 async function found(patient: Partial<Parameters<typeof examine>[0]> = {}): Promise<Map<string, Finding>> {
   const all = new Map<string, Finding>();
   const settings = agentSettings.parse({});
-  for await (const one of examine({ data: dir, identity, settings, env: {}, ...patient }))
+  for await (const one of examine({
+    data: dir,
+    identity,
+    settings,
+    env: {},
+    secrets: NO_SECRETS,
+    ...patient,
+  }))
     all.set(one.check, one);
   return all;
 }
@@ -134,6 +143,7 @@ test("a source from which nothing would flow is a failure", async () => {
   const of = async (...sources: object[]) => {
     const failed = [];
     for await (const { check, level, says } of examine({
+      secrets: NO_SECRETS,
       data: dir,
       identity,
       settings: agentSettings.parse({ sources }),

@@ -4,7 +4,7 @@
  */
 import { join, key, lastSegment } from "../source/bytes.ts";
 import type { Found } from "../source/source.ts";
-import type { Intake, Seen } from "./queue.ts";
+import { ENDED, type Intake, type Seen } from "./queue.ts";
 
 export class Beside {
   readonly #folder: Buffer;
@@ -15,6 +15,8 @@ export class Beside {
   readonly missing: string[] = [];
   /** Paths that were missed before, and were met. */
   readonly back: Buffer[] = [];
+  /** Whether anything was met: a folder that shows nothing at all where files were may be one that is not there. */
+  #anything = false;
   /** When this look began, ms of the steady clock: what is known is read while it goes on, and may be younger than what was listed. */
   readonly began: number;
 
@@ -28,6 +30,7 @@ export class Beside {
 
   /** What is known of what was found. What cannot be seen may be there all the same; what is a link or a device by now is certainly not what it was. */
   meet(found: Found): Seen | undefined {
+    this.#anything = true;
     if ("reason" in found && found.absent) return undefined;
     if ("reason" in found && this.#folders.size > 0) this.#folders.delete(key(lastSegment(found.path)));
     while (!this.#next.done) {
@@ -36,12 +39,17 @@ export class Beside {
       if (order > 0) return undefined;
       this.#next = this.#known.next();
       if (order === 0) {
-        if (known.missed > 0) this.back.push(known.path);
+        if (known.missed > 0 && known.missed !== ENDED) this.back.push(known.path);
         return known;
       }
       this.missing.push(key(known.path));
     }
     return undefined;
+  }
+
+  /** Nothing at all was in it but, perhaps, folders. */
+  get empty(): boolean {
+    return !this.#anything;
   }
 
   /** Everything was met that is there; `folders` are there, too. Gives those that are not, but hold known files. */

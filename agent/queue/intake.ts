@@ -2,7 +2,7 @@
 
 import { join } from "../source/bytes.ts";
 import { diskFull, type QueueFile } from "./database.ts";
-import type { Intake, Sealing, Seen, Standing, VersionParcel } from "./queue.ts";
+import type { Intake, Parcel, Sealing, Seen, Standing, VersionParcel } from "./queue.ts";
 import { below, type SeenRow, split, toColumns, toSeen } from "./rows.ts";
 
 const SEEN = "s.name, s.size, s.mtime_ns, s.ctime_ns, s.file_id, s.sha256, s.sealed_at, s.missed";
@@ -69,6 +69,7 @@ function statements(db: QueueFile, sourceId: number) {
       `SELECT kind, spooled FROM parcels WHERE source_id = ${sourceId} AND path = +? AND aside_at IS NULL
        ORDER BY seq DESC LIMIT 1`,
     ),
+    fetched: db.prepare(`DELETE FROM fetches WHERE source_id = ${sourceId} AND path = ?`),
     parcel: db.prepare(
       `INSERT INTO parcels (capture_id, kind, source_id, path, sealed_at, size, mtime_ns, ctime_ns, file_id, sha256, part_digests, spooled, head)
        VALUES (@captureId, @kind, ${sourceId}, @path, @sealedAt, @size, @mtime, @ctime, @fileId, @sha256, @partDigests, @spooled,
@@ -117,13 +118,25 @@ export function sqliteIntake(
     return (sql.seen.get(folder, name)?.missed ?? 0n) > 0n;
   }
 
-  function insert({ parcel, seen }: Sealing): void {
+  function insert(sealing: Sealing): void {
+    const { parcel, seen } = sealing;
+    if ("ended" in sealing) {
+      if (parcel !== undefined) insertParcel(parcel);
+      remember(sealing.seen);
+      return;
+    }
     if (parcel === undefined) {
       touch(seen);
       return;
     }
     // It came back, and was sealed again, after its removal was decided.
     if (parcel.kind === "removal" && !isMissed(parcel.path)) return;
+    insertParcel(parcel);
+    if (seen !== undefined) remember(seen);
+    else forget(parcel.path);
+  }
+
+  function insertParcel(parcel: Parcel): void {
     if (parcel.client !== names.client || parcel.source !== names.source)
       throw new Error(
         `a parcel of ${parcel.client}/${parcel.source} was given to ${names.client}/${names.source}`,
@@ -143,8 +156,7 @@ export function sqliteIntake(
       partDigests: version?.partDigests ?? null,
       spooled: version?.spooled ?? null,
     });
-    if (seen !== undefined) remember(seen);
-    else forget(parcel.path);
+    sql.fetched.run(parcel.path);
   }
 
   const putAll = db.transaction((sealings: readonly Sealing[]) => sealings.forEach(insert));

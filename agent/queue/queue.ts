@@ -48,15 +48,20 @@ export interface Seen {
   readonly sha256: string;
   /** ms since 1970. */
   readonly sealedAt: number;
-  /** Times in a row that it was missed by a healthy look. */
+  /** Times in a row that it was missed by a healthy look; or `ENDED`. */
   readonly missed: number;
 }
+
+/** In place of a count of misses: the source keeps versions, and the last that was brought of this path is its end. */
+export const ENDED = 3;
 
 /** What was sealed, with the state that is remembered of its path: one thing, so that neither is stored alone. */
 export type Sealing =
   | { readonly parcel: VersionParcel; readonly seen: Seen }
   /** The path is forgotten with it: when it comes back it is new. Not stored when the path is not missed any more. */
   | { readonly parcel: RemovalParcel; readonly seen: undefined }
+  /** An end that the source itself keeps (`missed: ENDED`): the path stays known, for what comes behind it. Without a parcel where there is nobody to tell. */
+  | { readonly parcel: RemovalParcel | undefined; readonly seen: Seen; readonly ended: true }
   /** Same bytes as last sealed: only the state is new. Not stored when that was forgotten or superseded meanwhile. */
   | { readonly parcel: undefined; readonly seen: Seen };
 
@@ -186,6 +191,32 @@ export type ParcelEnd =
     }
   /** It was set aside, and a younger capture of its path is delivered: there is no turn for it any more. */
   | { readonly kind: "overtaken"; readonly at: number };
+
+/** What the receiver holds as the newest of a path; `unknown`: something that no agent brought, which says nothing of the source. */
+export type Learned =
+  | {
+      readonly kind: "version";
+      readonly path: Buffer;
+      readonly state: FileState;
+      readonly sha256: string;
+      /** ms since 1970. */
+      readonly sealedAt: number;
+    }
+  | { readonly kind: "removal"; readonly path: Buffer }
+  | { readonly kind: "unknown"; readonly path: Buffer };
+
+/** For a source that several agents share, when this one takes it over; nothing of it may be captured or sent meanwhile. */
+export interface Takeover {
+  /** What waits, in the order of the paths' bytes, then of sealing; read in pages, between which what was read may end. */
+  waiting(): Iterable<Parcel>;
+  /**
+   * From now on this is what was seen, and what is delivered. What was seen here with the same bytes stays as it was seen, and a
+   * path of which there is a parcel stays altogether. Throws `disk-full`.
+   */
+  learn(term: number, all: readonly Learned[]): void;
+  /** Forgets what `learn` has not named under this term, unless there is a parcel of it; in steps, each with how many rows it has looked at. */
+  forgetOthers(term: number): Iterable<number>;
+}
 
 export interface QueueDepth {
   readonly depth: number;

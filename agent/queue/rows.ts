@@ -44,7 +44,7 @@ export function toColumns(state: FileState): [number, bigint, bigint, bigint | n
   ];
 }
 
-function toState(row: StateRow): FileState {
+export function toState(row: StateRow): FileState {
   return {
     size: Number(row.size),
     mtimeNs: row.mtime_ns,

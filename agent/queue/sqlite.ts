@@ -1,11 +1,14 @@
 /** The queue in one SQLite file: composed of the courier's side, capture's side per source, and what `status` reads. */
 
+import type { Fetches } from "../seal/fetches.ts";
 import { sqliteBook } from "./book.ts";
 import { diskFull, openQueueFile, openToRead, type QueueFile } from "./database.ts";
+import { sqliteFetches } from "./fetches.ts";
 import { sqliteIntake } from "./intake.ts";
 import { type Ended, type Retention, sqliteOutbox } from "./outbox.ts";
-import type { Intake, Outbox, SourceBook } from "./queue.ts";
+import type { Intake, Outbox, SourceBook, Takeover } from "./queue.ts";
 import { type QueueStatus, queueStatus } from "./status.ts";
+import { sqliteTakeover } from "./takeover.ts";
 
 export interface SqliteQueue {
   readonly outbox: Outbox;
@@ -13,6 +16,8 @@ export interface SqliteQueue {
   /** Capture's side for one source. Throws `disk-full` for one that is new. */
   intake(client: string, source: string): Intake;
   book(client: string, source: string): SourceBook;
+  fetches(client: string, source: string): Fetches;
+  takeover(client: string, source: string): Takeover;
   /** `put` brought something to send. The answer unsubscribes. */
   onPut(listener: () => void): () => void;
   /** Parcels ended, after their commit: what captures the file again, acts on it, or frees the spool. */
@@ -73,6 +78,8 @@ export function queueOn(db: QueueFile, options: QueueOptions = {}): SqliteQueue 
         for (const listener of puts) listener();
       }),
     book: (client, source) => sqliteBook(db, sourceId(db, client, source), words),
+    fetches: (client, source) => sqliteFetches(db, sourceId(db, client, source)),
+    takeover: (client, source) => sqliteTakeover(db, sourceId(db, client, source)),
     onPut: (listener) => subscribe(puts, listener),
     onEnd: (listener) => subscribe(ends, listener),
     close: () => void db.close(),

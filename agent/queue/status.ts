@@ -63,7 +63,7 @@ export interface QueueStatus {
   /** Newest first; `before` a seq, for pages. */
   deliveries(limit: number, before?: number): Delivery[];
   sources(): SourceRecord[];
-  /** Copies in the spool that a parcel still needs. */
+  /** Copies in the spool that a parcel still needs, or that are still to become whole. */
   spooled(): Set<string>;
 }
 
@@ -115,7 +115,11 @@ export function queueStatus(db: QueueFile): QueueStatus {
   const sources = db.prepare<[], SourceRecord>(
     `SELECT client, name AS source, root_id AS rootId, last_scan_at AS lastScanAt, files FROM sources ORDER BY client, name`,
   );
-  const spooled = db.prepare<[], string>("SELECT spooled FROM parcels WHERE spooled IS NOT NULL").pluck();
+  const spooled = db
+    .prepare<[], string>(
+      "SELECT spooled FROM parcels WHERE spooled IS NOT NULL UNION SELECT spooled FROM fetches",
+    )
+    .pluck();
 
   return {
     depth() {

@@ -1,17 +1,12 @@
 /** A kind of remote source: what agent.yaml says of it, and how it is reached. Its library is loaded by `connect`, and not before. */
 import type { z } from "zod";
+import type { Secrets } from "../secret/secrets.ts";
 import type { Remote } from "./remote.ts";
-
-/** Where a secret is: under a name in the agent's own store, in the environment, in a file. */
-export type SecretReference =
-  | { readonly secret: string }
-  | { readonly env: string }
-  | { readonly file: string };
 
 /** What a kind is given to work with. */
 export interface RemoteTools {
   /** Reads what `{ secret }`, `{ env }` or `{ file }` refers to, when it is needed: a changed one counts at the next connection. */
-  readonly secrets: { read(reference: SecretReference): Promise<string> };
+  readonly secrets: Pick<Secrets, "read">;
   /** Files that are read from it at once: as many connections as that takes, and one for the rest. */
   readonly parallel: number;
   /** Something that the administrator should know, once: a server without encryption, a version that is not supported. */

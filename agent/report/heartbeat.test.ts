@@ -12,6 +12,7 @@ let sent: HeartbeatRequest[];
 let steps: string[];
 let answer: Partial<HeartbeatAnswer>;
 let take: () => void;
+let problem: string;
 let refusal: ProblemError | undefined;
 let commands: Command[];
 let heartbeat: Heartbeat;
@@ -30,6 +31,7 @@ beforeEach(() => {
   answer = {};
   take = () => {};
   refusal = undefined;
+  problem = "\u0001".repeat(5000);
   commands = [];
   heartbeat = new Heartbeat({
     receiver: {
@@ -67,7 +69,7 @@ beforeEach(() => {
           source: "pos",
           path: names.at(i % names.length) as Buffer,
           code: "file-unreadable" as const,
-          detail: "\u0001".repeat(5000),
+          detail: problem,
           since: "2026-01-01T00:00:00.000Z",
           captureId: undefined,
           aside: false,
@@ -76,7 +78,7 @@ beforeEach(() => {
     },
     sources: () => [
       {
-        ...{ name: "pos", client: "acme", kind: "folder", reachable: false, reason: "y".repeat(5000) },
+        ...{ name: "pos", client: "acme", kind: "folder", reachable: false, reason: problem },
         ...{ files: 0, settling: 0, problems: 0 },
       },
     ],
@@ -106,6 +108,13 @@ test("what it says fits the wire, whatever the names and the details are", async
   // Half of a pair is no character.
   expect(sent[0]?.problems[2]?.path).toMatch(/^a(😀)+\ufffd?…$/u);
   expect(JSON.stringify(sent[0]).length).toBeLessThan(2 ** 20);
+});
+
+test("its words of problems are said as they may be, before they are cut", async () => {
+  problem = `${"x".repeat(495)}hunter2`;
+  await heartbeat.beat();
+  expect(sent[0]?.problems[0]?.detail).toMatch(/^x{495}\[sec…?/);
+  expect(sent[0]?.sources[0]?.reason).toMatch(/^x{495}\[sec…?/);
 });
 
 test("trust, clients and commands are taken up", async () => {

@@ -33,9 +33,11 @@ export function logTo(
   );
   return {
     report: (fact) => {
+      const loud = levelOf(fact);
+      if (!logger.isLevelEnabled(loud)) return;
       const { kind, ...rest } = fact;
       const fields = "path" in rest ? { ...rest, path: displayPath(rest.path) } : rest;
-      logger[levelOf(fact)]({ fact: kind, ...saidOf(fields, said) }, said(words(fact)));
+      logger[loud]({ fact: kind, ...saidOf(fields, said) }, said(words(fact)));
     },
     level: (changed) => {
       logger.level = changed;
@@ -66,6 +68,7 @@ function levelOf(fact: Fact): LogLevel {
     case "FaultFound":
       return "error";
     case "WatchFailed":
+    case "SourceWarned":
     case "RootChanged":
     case "FileHeldBack":
     case "ParcelPostponed":
@@ -88,6 +91,7 @@ function levelOf(fact: Fact): LogLevel {
     case "ReceiverBack":
     case "ConfigurationTaken":
     case "RootTaken":
+    case "SourceShared":
       return "info";
   }
 }
@@ -100,6 +104,9 @@ function words(fact: Fact): string {
       return `${fact.source}: looked at ${fact.files} files in ${fact.folders} folders in ${formatDuration(fact.ms)}${fact.complete ? "" : ", not at all of them"}`;
     case "WatchFailed":
       return `${fact.source}: file events do not arrive (${fact.reason}); scans find everything, later`;
+    case "SourceShared":
+    case "SourceWarned":
+      return `${fact.source}: ${fact.detail}`;
     case "SourceHealthChanged":
       return fact.healthy ? `${fact.source}: reachable again` : `${fact.source}: ${fact.reason}`;
     case "RootChanged":

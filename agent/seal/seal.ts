@@ -4,6 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { sameState } from "../source/same-state.ts";
 import type { OpenFile, Source, Unseen } from "../source/source.ts";
 import type { FileState } from "../source/state.ts";
+import { type Fetch, type Fetches, KEPT_EVERY, WORTH_KEEPING } from "./fetches.ts";
 import type { PartDigests, PartHasher } from "./part-hasher.ts";
 import { type Draft, diskProblem, type Spool } from "./spool.ts";
 
@@ -13,6 +14,8 @@ export interface SealOrder {
   readonly state: FileState;
   /** It does not hold still, and is captured as it is: the bytes that its size promised when it was opened. */
   readonly snapshot: boolean;
+  /** What was last sealed of it, where equal ids mean equal bytes: then nothing is read. */
+  readonly known?: FileState | undefined;
 }
 
 export type SealResult =
@@ -25,7 +28,11 @@ export type SealResult =
       readonly spooled: string | undefined;
       /** The whole content, where it is small and was read in one go. */
       readonly bytes: Buffer | undefined;
+      /** See `OpenFile`. */
+      readonly modifiedNs: bigint | undefined;
     }
+  /** It is what was last sealed, however it is told now. */
+  | { readonly kind: "known"; readonly state: FileState }
   /** It moved: settle again from here. */
   | { readonly kind: "changed"; readonly state: FileState }
   | { readonly kind: "gone" }
@@ -45,6 +52,8 @@ export interface SealTools {
   readonly buffer: Buffer;
   /** For the parts of large files. */
   readonly partHasher?: PartHasher;
+  /** Where the bytes come from far away: a reading that breaks off goes on the next time. Only with a spool. */
+  readonly fetches?: Fetches;
   readonly stop?: AbortSignal;
 }
 
@@ -62,20 +71,27 @@ export async function seal(
     if (bytes !== undefined)
       return {
         ...{ kind: "sealed", state: order.state, sha256: hash("sha256", bytes), bytes },
-        ...{ partDigests: undefined, spooled: undefined },
+        ...{ partDigests: undefined, spooled: undefined, modifiedNs: undefined },
       };
   }
   const opened = await source.open(order.path, order.state);
   if (opened.kind !== "open") return opened;
   await using file = opened.file;
   if (!order.snapshot && !sameState(file.state, order.state)) return { kind: "changed", state: file.state };
-  const draft = spool?.draft(file.state.size);
+  if (order.known !== undefined && sameContent(order.known, file.state))
+    return { kind: "known", state: file.state };
+  const begun = await begunOf(order, file.state, spool, tools.fetches);
+  const draft = spool?.draft(file.state.size, begun?.spooled);
   if (spool !== undefined && draft === undefined) return { kind: "spool-full" };
+  const copy = draft && { draft, written: begun?.bytes ?? 0, durable: begun?.bytes ?? 0 };
+  /** Whether what is there of the copy is of the file as it is. */
+  let broken = true;
   let kept = false;
   using parts = order.snapshot ? undefined : tools.partHasher?.begin(file.state.size, tools.buffer);
   try {
-    const { sha256, length } = await read(file, draft, parts, tools);
+    const { sha256, length } = await read(file, order, copy, parts, tools);
     const after = await file.recheck();
+    broken = false;
     if (order.snapshot) {
       if (length < file.state.size) return { kind: "changed", state: after ?? file.state };
     } else {
@@ -87,25 +103,80 @@ export async function seal(
     kept = true;
     return {
       ...{ kind: "sealed", state: file.state, sha256, partDigests: parts?.all(), spooled: draft?.name },
-      bytes: undefined,
+      ...{ bytes: undefined, modifiedNs: file.modifiedNs },
     };
   } catch (error) {
     if (tools.stop?.aborted) return { kind: "stopped" };
-    if ((error as { code?: unknown }).code === "disk-full") throw error;
+    const { code } = error as { code?: unknown };
+    if (code === "disk-full") throw error;
+    if (code === "source-unreachable") return { kind: "away", reason: (error as Error).message };
     const reason = `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     return { kind: "unseen", unseen: { path: order.path, reason, code: "file-unreadable" } };
   } finally {
-    if (!kept) await draft?.discard().catch(() => undefined);
+    if (!kept && draft !== undefined && !(broken && (await keep(copy, order, file.state, tools.fetches)))) {
+      try {
+        if (tools.fetches?.get(order.path)?.spooled === draft.name) tools.fetches.forget(order.path);
+      } catch {
+        // Without room it stays noted; without its copy it begins anew.
+      }
+      await draft.discard().catch(() => undefined);
+    }
+  }
+}
+
+function sameContent(a: FileState, b: FileState): boolean {
+  return a.size === b.size && a.fileId !== undefined && a.fileId === b.fileId;
+}
+
+/** What was begun of the file in this state; of another state it goes. */
+async function begunOf(
+  { path }: SealOrder,
+  state: FileState,
+  spool: Spool | undefined,
+  fetches: Fetches | undefined,
+): Promise<Fetch | undefined> {
+  const begun = fetches?.get(path);
+  if (begun === undefined || spool === undefined) return undefined;
+  if (sameState(begun.state, state) && (await spool.has(begun.spooled))) return begun;
+  fetches?.forget(path);
+  await spool.release(begun.spooled);
+  return undefined;
+}
+
+interface Copy {
+  readonly draft: Draft;
+  written: number;
+  durable: number;
+}
+
+/** Whether what came so far was kept for the next time. */
+async function keep(
+  copy: Copy | undefined,
+  { path, snapshot }: SealOrder,
+  state: FileState,
+  fetches: Fetches | undefined,
+): Promise<boolean> {
+  if (copy === undefined || fetches === undefined || snapshot || copy.written < WORTH_KEEPING) return false;
+  try {
+    await copy.draft.keep();
+    fetches.put({ path, state, spooled: copy.draft.name, bytes: copy.written });
+    return true;
+  } catch {
+    // Without room it begins anew.
+    return false;
   }
 }
 
 /** Exactly the size that the opened file had: a file that grows is not chased. One half of the buffer is read while the other is hashed. */
 async function read(
   file: OpenFile,
-  draft: Draft | undefined,
+  { path }: SealOrder,
+  progress: Copy | undefined,
   parts: PartDigests | undefined,
-  { buffer, stop }: SealTools,
+  { buffer, stop, fetches }: SealTools,
 ): Promise<{ sha256: string; length: number }> {
+  const draft = progress?.draft;
+  const begun = progress?.written ?? 0;
   const digest = createHash("sha256");
   const size = file.state.size;
   const memory = parts?.buffer ?? buffer;
@@ -113,19 +184,21 @@ async function read(
   let copy: FileHandle | undefined;
   let ahead: Promise<number> | undefined;
   try {
-    const cloned = draft !== undefined && size > 0 && (await file.cloneTo?.(draft.file)) === true;
+    const cloned =
+      draft !== undefined && begun === 0 && size > 0 && (await file.cloneTo?.(draft.file)) === true;
     // A clone is one instant's bytes: it is what is hashed then, not the file that may go on changing.
     if (draft !== undefined)
-      copy = await open(draft.file, cloned ? "r+" : "wx+", 0o600).catch((e: unknown) =>
+      copy = await open(draft.file, cloned || begun > 0 ? "r+" : "wx+", 0o600).catch((e: unknown) =>
         Promise.reject(diskProblem(e)),
       );
-    const clone = cloned ? copy : undefined;
+    const here = copy;
     const from = async (into: Buffer, at: number): Promise<number> =>
-      clone === undefined
+      here === undefined || (!cloned && at >= begun)
         ? await file.read(into, at)
-        : (await clone.read(into, 0, into.length, at)).bytesRead;
+        : (await here.read(into, 0, into.length, at)).bytesRead;
     const begin = (at: number, side: number): { readonly piece: Buffer; readonly got: Promise<number> } => {
-      const want = Math.min(half, size - at, parts?.toPartEnd(at) ?? half);
+      const fromHere = at < begun ? begun - at : half;
+      const want = Math.min(half, size - at, parts?.toPartEnd(at) ?? half, fromHere);
       const piece = memory.subarray(side * half, side * half + want);
       const got = fill(piece, at, from);
       got.catch(() => {});
@@ -146,7 +219,15 @@ async function read(
       next = bytes.length === piece.length && length < size ? begin(length, side) : undefined;
       const beside = parts?.add(offset, offset + bytes.length);
       digest.update(bytes);
-      if (copy !== undefined && !cloned) await writeAll(copy, bytes, at);
+      if (copy !== undefined && progress !== undefined && !cloned && at >= begun) {
+        await writeAll(copy, bytes, at);
+        progress.written = length;
+        if (fetches !== undefined && length - progress.durable >= KEPT_EVERY && length < size) {
+          await progress.draft.keep();
+          fetches.put({ path, state: file.state, spooled: progress.draft.name, bytes: length });
+          progress.durable = length;
+        }
+      }
       await beside;
     }
     if (cloned) await copy?.truncate(length);

@@ -14,6 +14,8 @@ export interface Draft {
   readonly file: string;
   /** Durable from here on. `size` is what it really has. */
   commit(size: number): Promise<void>;
+  /** Not whole yet, and kept all the same: what was written is durable. */
+  keep(): Promise<void>;
   discard(): Promise<void>;
 }
 
@@ -52,10 +54,17 @@ export class Spool {
     return this.#used === 0 || this.#used + size <= this.#most;
   }
 
-  /** Undefined when the bound would be passed: wait until parcels have left. One copy always has room, however large. */
-  draft(size: number): Draft | undefined {
-    if (!this.fits(size)) return undefined;
-    const name = randomUUID();
+  /**
+   * Undefined when the bound would be passed: wait until parcels have left. One copy always has room, however large.
+   * `begun`: the name of one that was kept, to go on with.
+   */
+  draft(size: number, begun?: string): Draft | undefined {
+    if (begun !== undefined) this.#forget(begun);
+    if (!this.fits(size)) {
+      if (begun !== undefined) this.#count(begun, 0);
+      return undefined;
+    }
+    const name = begun ?? randomUUID();
     const file = join(this.folder, name);
     this.#count(name, size);
     return {
@@ -66,6 +75,14 @@ export class Spool {
         await syncPath(this.folder);
         this.#forget(name);
         this.#count(name, actual);
+      },
+      keep: async () => {
+        try {
+          await syncPath(file);
+          await syncPath(this.folder);
+        } catch (error) {
+          throw diskProblem(error);
+        }
       },
       discard: () => this.release(name),
     };

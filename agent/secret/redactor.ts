@@ -1,5 +1,4 @@
 /** Takes secrets out of what is said: everything that was read as a secret, in every dress in which programs repeat such things. */
-import { inspect } from "node:util";
 
 const PUT_INSTEAD = "[secret]";
 /** Shorter ones stand in many words by chance: there they are left. */
@@ -8,6 +7,8 @@ const SHORT = 4;
 const SHORTEST_BASE64 = 8;
 /** `key=1` in a query is no secret. */
 const SHORTEST_PART = 8;
+/** Longer ones are looked for in three dresses only; of a private key each line is known by itself. */
+const LONG = 1_000;
 /** A line of a private key, not the words before and after it. */
 const SHORTEST_LINE = 16;
 /** Credentials that are exchanged every hour would be remembered for years; what old ones opened is closed by then. */
@@ -30,24 +31,30 @@ export class Redactor {
   /** The text with every secret replaced. */
   readonly redact = (text: string): string => {
     if (this.#known.size === 0) return text;
-    const found: (readonly [from: number, to: number])[] = [];
-    for (const dresses of this.#known.values())
-      for (const one of dresses) for (const span of spansOf(text, one)) found.push(span);
+    const found: Span[] = [];
+    for (const dresses of this.#known.values()) for (const one of dresses) addSpans(text, one, found);
     return found.length === 0 ? text : withoutSpans(text, found);
   };
 }
 
-function* spansOf(text: string, wanted: string | RegExp): Generator<readonly [number, number]> {
-  if (typeof wanted !== "string") {
-    for (const { index, 0: match } of text.matchAll(wanted)) yield [index, index + match.length];
+type Span = readonly [from: number, to: number];
+
+/** Every line of the log comes by here, and almost none holds one: a look that finds nothing makes nothing. Those that overlap are found too. */
+function addSpans(text: string, wanted: string | RegExp, found: Span[]): void {
+  if (typeof wanted === "string") {
+    for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1))
+      found.push([at, at + wanted.length]);
     return;
   }
-  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1))
-    yield [at, at + wanted.length];
+  wanted.lastIndex = 0;
+  for (let match = wanted.exec(text); match !== null; match = wanted.exec(text)) {
+    found.push([match.index, wanted.lastIndex]);
+    wanted.lastIndex = match.index + 1;
+  }
 }
 
 /** All at once: of what stands for one secret, nothing is taken for another. */
-function withoutSpans(text: string, spans: (readonly [number, number])[]): string {
+function withoutSpans(text: string, spans: Span[]): string {
   let out = "";
   let done = 0;
   for (const [from, to] of spans.sort(([a], [b]) => a - b)) {
@@ -91,17 +98,34 @@ function decoded(text: string): string {
 function dressesOf(value: string): (string | RegExp)[] {
   if (value.length < SHORT)
     return [new RegExp(`(?<![\\p{L}\\p{N}_])${literal(value)}(?![\\p{L}\\p{N}_])`, "gu")];
-  const escaped = [...percentEncoded(value)].flatMap((one) => [
-    one,
-    one.replace(/%[0-9A-F]{2}/g, (hex) => hex.toLowerCase()),
-  ]);
-  const quoted = [
-    JSON.stringify(value).slice(1, -1),
-    inspect(value, { breakLength: Number.POSITIVE_INFINITY, maxStringLength: null }).slice(1, -1),
-    value.replace(/[&<>"']/g, (c) => XML[c] ?? c),
-  ];
   const base64 = value.length < SHORTEST_BASE64 ? [] : base64Of(Buffer.from(value));
-  return [...new Set([value, ...escaped, ...quoted, ...base64])];
+  if (value.length > LONG)
+    return [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value.toWellFormed()), ...base64];
+  return [anyDress(value), ...base64];
+}
+
+/**
+ * Each character plain, percent-encoded, or escaped as JSON, XML and Node's own `inspect` do it: who encodes what is not agreed
+ * anywhere (of `'` every part of a URL thinks otherwise). A run of backslashes is one piece: it could be read in many ways.
+ */
+function anyDress(value: string): RegExp {
+  const pieces = value.match(/\\+|[\s\S]/gu) ?? [];
+  return new RegExp(pieces.map(pieceOf).join(""), "g");
+}
+
+function pieceOf(piece: string): string {
+  if (/^[A-Za-z0-9]$/.test(piece)) return piece;
+  const encoded = percentEncoded(piece).replace(/[A-F]/g, (digit) => `[${digit}${digit.toLowerCase()}]`);
+  if (piece.startsWith("\\")) return `(?:${encoded}|\\\\{${piece.length},${2 * piece.length}})`;
+  const named = XML[piece] === undefined ? [] : [XML[piece]];
+  const spoken = [
+    JSON.stringify(piece).slice(1, -1),
+    `\\${piece}`,
+    piece,
+    ...named,
+    ...(piece === " " ? ["+"] : []),
+  ];
+  return `(?:${[encoded, ...new Set(spoken.map(literal))].join("|")})`;
 }
 
 const XML: Readonly<Record<string, string>> = {
@@ -114,18 +138,13 @@ const XML: Readonly<Record<string, string>> = {
 
 const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
-/** As URLs, forms, signatures of clouds and URLs that were parsed have it. */
-function* percentEncoded(value: string): Generator<string> {
-  const whole = value.toWellFormed();
-  const component = encodeURIComponent(whole);
-  const strict = component.replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-  yield component;
-  yield strict;
-  yield strict.replaceAll("%2F", "/");
-  yield encodeURI(whole);
-  yield new URLSearchParams({ "": whole }).toString().slice(1);
-  // What WHATWG's parser leaves of it in user info and query.
-  yield component.replace(/%(21|24|26|27|28|29|2A|2B|2C)/g, (hex) => decodeURIComponent(hex));
+/** Every byte but those of letters and digits. */
+function percentEncoded(value: string): string {
+  return value
+    .toWellFormed()
+    .replace(/[^A-Za-z0-9]+/g, (text) =>
+      Buffer.from(text).toString("hex").toUpperCase().replace(/../g, "%$&"),
+    );
 }
 
 /** Alone, and in the middle of a longer one, such as "user:password": its bits may begin at three places of a character. */

@@ -106,8 +106,12 @@ function sweep(data: string): void {
     if (/^(secret-key|secrets\.json)\.\d+\.tmp$/.test(name)) rmSync(join(data, name), { force: true });
 }
 
-const REMEDY =
-  "restore both from one backup, or remove this one and set each secret anew: tributary-agent secret set NAME";
+const damaged = (file: string): ProblemError =>
+  // Without a cause: it would quote from the file.
+  new ProblemError(
+    "config-invalid",
+    `${file} is damaged, and was left as it is; restore ${KEY} and ${SECRETS} from one backup, or remove both and set each secret anew: tributary-agent secret set NAME`,
+  );
 
 function readEntries(data: string): ReadonlyMap<string, Entry> {
   const file = join(data, SECRETS);
@@ -116,11 +120,7 @@ function readEntries(data: string): ReadonlyMap<string, Entry> {
   try {
     return new Map(Object.entries(format.parse(JSON.parse(text)).secrets));
   } catch {
-    // Without the cause: it quotes from the file.
-    throw new ProblemError(
-      "config-invalid",
-      `${file} is damaged, and was left as it is; ${REMEDY} (and ${KEY} beside it)`,
-    );
+    throw damaged(file);
   }
 }
 
@@ -130,10 +130,7 @@ function readKey(data: string): Buffer | undefined {
   if (text === undefined) return undefined;
   const key = Buffer.from(text, "base64url");
   if (key.length === 32 && key.toString("base64url") === text) return key;
-  throw new ProblemError(
-    "config-invalid",
-    `${file} is damaged, and was left as it is; ${REMEDY} (and ${SECRETS} beside it)`,
-  );
+  throw damaged(file);
 }
 
 function closed(key: Buffer, name: string, value: string): string {

@@ -96,7 +96,7 @@ export interface Source {
    * A small file whole, if it is in this state before its first and after its last byte; while everything waits, so
    * only where that is short. Undefined for anything else, whatever the reason: `open` tells.
    */
-  readNow?(path: Buffer, state: FileState): Buffer | undefined;
+  readNow?: ((path: Buffer, state: FileState) => Buffer | undefined) | undefined;
   health(): Promise<RootHealth>;
   /** Whether the rules (include, exclude) take this path; a path that they no longer take is not missing. */
   takes(path: Buffer): boolean;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { bandwidthOf, daysOf, type Limits, rateAt, streamsAt, takeAll, takeFrom } from "../pace/bandwidth.ts";
 import { version } from "../queue/queue.contract.ts";
-import { bandwidthOf, daysOf, type Limits, rateAt, streamsAt, takeAll, takeFrom } from "./bandwidth.ts";
 import { bodyOf, PIECE } from "./stream.ts";
 
 /** Monday 2026-01-05 and the days after it, local time. */

@@ -18,10 +18,10 @@ import {
 import type { ReceiptClaims } from "@tributary/shared/receipt.ts";
 import type { Answer } from "../identity/answer.ts";
 import type { Body } from "../identity/receiver.ts";
+import { takeAll } from "../pace/bandwidth.ts";
 import type { Parcel, RemovalParcel, VersionParcel, Waiting } from "../queue/queue.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
-import { takeAll } from "./bandwidth.ts";
 import type { Bundles } from "./bundles.ts";
 import { type Content, type OpenContent, type ReadSmall, Superseded } from "./content.ts";
 import { carryInParts, type PartsOptions } from "./parts.ts";
@@ -82,7 +82,7 @@ async function remove(options: CourierOptions, parcel: RemovalParcel, signal: Ab
     path: ROUTE.removals,
     headers: {
       "content-type": "application/json",
-      [HEADER.client]: parcel.client,
+      ...options.headersOf(parcel),
       [HEADER.idempotencyKey]: parcel.captureId,
     },
     body: JSON.stringify(request),
@@ -154,7 +154,7 @@ async function put(
     headers: {
       "content-length": String(size),
       "content-type": "application/octet-stream",
-      [HEADER.client]: parcel.client,
+      ...options.headersOf(parcel),
       [HEADER.idempotencyKey]: parcel.captureId,
       [HEADER.reprDigest]: formatDigest(parcel.sha256),
       [HEADER.modifiedAt]: modifiedAt(mtimeNs),

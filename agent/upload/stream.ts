@@ -1,7 +1,7 @@
 /** Bytes on their way out, in pieces as small as the bandwidth asks for; what they come from is compared with what was sealed before the last one leaves. */
 import { createHash } from "node:crypto";
+import type { Bandwidth } from "../pace/bandwidth.ts";
 import type { VersionParcel } from "../queue/queue.ts";
-import type { Bandwidth } from "./bandwidth.ts";
 import { type Content, Superseded } from "./content.ts";
 
 /** Bytes read at once, and written to the line at once where nothing limits it. */

@@ -26,11 +26,11 @@ async function descendants(pid: number): Promise<number[]> {
   return found;
 }
 
-/** Ends processes by their ids; one that has ended by itself is none of them. */
-function endAll(pids: readonly number[]): void {
+/** One that has ended by itself is none of them. */
+function signalAll(pids: readonly number[], signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
   for (const pid of pids) {
     try {
-      process.kill(pid, "SIGKILL");
+      process.kill(pid, signal);
     } catch {
       // It ended by itself.
     }
@@ -47,11 +47,25 @@ export async function halted(server: ChildProcess | undefined): Promise<void> {
   server.kill("SIGSTOP");
   const sessions = await descendants(server.pid);
   server.kill("SIGKILL");
-  endAll(sessions);
+  signalAll(sessions, "SIGKILL");
   await ended;
 }
 
 /** Ends all that a server forked for its connections; it goes on taking new ones. */
 export async function endSessions(server: ChildProcess | undefined): Promise<void> {
-  if (server?.pid !== undefined) endAll(await descendants(server.pid));
+  if (server?.pid !== undefined) signalAll(await descendants(server.pid), "SIGKILL");
+}
+
+/** A server that hangs: connections stay open, new ones are taken by the system, and nobody says a word. */
+export async function freeze(server: ChildProcess | undefined): Promise<void> {
+  if (server?.pid === undefined) return;
+  server.kill("SIGSTOP");
+  signalAll(await descendants(server.pid), "SIGSTOP");
+}
+
+/** It goes on where it stood. */
+export async function thaw(server: ChildProcess | undefined): Promise<void> {
+  if (server?.pid === undefined) return;
+  signalAll(await descendants(server.pid), "SIGCONT");
+  server.kill("SIGCONT");
 }

@@ -48,6 +48,21 @@ describeWithPrograms("a real FTP server", [PROFTPD, "/usr/lib/proftpd/mod_tls.so
     await expect(curl(ftp, "/a", "--ssl-reqd", "--no-sessionid", ...trust(ftp))).rejects.toThrow();
   });
 
+  asRoot("hangs in the middle of a file, goes on, and can be slow", async () => {
+    const ftp = await started({ settings: ["TransferRate RETR 400"] });
+    await writeFile(join(ftp.root, "big"), Buffer.alloc(400_000));
+    let done = false;
+    const got = curl(ftp, "/big", "--limit-rate", "10M").finally(() => {
+      done = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await ftp.freeze();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(done).toBe(false);
+    await ftp.thaw();
+    expect((await got).length).toBe(400_000);
+  });
+
   asRoot("comes back at the same ports, with another password; what was open is over", async () => {
     const ftp = await started();
     const open = connect(ftp.port, "127.0.0.1").on("error", () => {});

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { makeTestAuthority } from "../network/authority.ts";
-import { endSessions, halted } from "./processes.ts";
+import { endSessions, freeze, halted, thaw } from "./processes.ts";
 import { createSandbox, freePorts, type Sandbox, untilReady } from "./sandbox.ts";
 
 /** Where Debian puts it, which is not in everybody's PATH. */
@@ -38,6 +38,9 @@ export interface Proftpd {
   setPassword(next: string): Promise<void>;
   /** Ends the connections that there are, and takes new ones. */
   dropConnections(): Promise<void>;
+  /** It hangs: what is open stays open, what is new is accepted, and nothing is answered until `thaw`. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** The listener and every connection end. */
   halt(): Promise<void>;
   /** Listens at the same ports again. */
@@ -84,6 +87,8 @@ async function boot(sandbox: Sandbox, options: ProftpdOptions): Promise<Proftpd>
       await writeFile(join(folder, "passwd"), line, { mode: 0o600 });
     },
     dropConnections: () => endSessions(running),
+    freeze: () => freeze(running),
+    thaw: () => thaw(running),
     halt: () => halted(running),
     async resume() {
       await proftpd.halt();

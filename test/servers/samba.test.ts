@@ -49,6 +49,25 @@ describeWithPrograms("a real SMB server, mounted", sambaPrograms, () => {
     expect(await list()).toEqual(["a"]);
   });
 
+  asRoot("hangs and goes on", async () => {
+    const samba = await startSamba();
+    onTestFinished(samba.stop);
+    const mount = await samba.mount({ cacheSeconds: 0 });
+    await writeFile(join(samba.root, "a"), "bytes");
+    expect(await readdir(mount.folder)).toEqual(["a"]);
+    for (const hanging of [samba, mount]) {
+      await hanging.freeze();
+      let answered = false;
+      const listed = readdir(mount.folder).finally(() => {
+        answered = true;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(answered).toBe(false);
+      await hanging.thaw();
+      expect(await listed).toEqual(["a"]);
+    }
+  });
+
   asRoot("a killed test run leaves no mount and no folder behind", async () => {
     const script = `
       const { startSamba } = await import(${JSON.stringify(new URL("samba.ts", import.meta.url).href)});

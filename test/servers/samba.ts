@@ -4,7 +4,7 @@ import { mkdir, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { endSessions, halted } from "./processes.ts";
+import { endSessions, freeze, halted, thaw } from "./processes.ts";
 import { createSandbox, freePorts, type Sandbox, untilReady } from "./sandbox.ts";
 
 /** Where Debian puts it, which is not in everybody's PATH. */
@@ -20,6 +20,9 @@ export interface Mount {
   /** The client dies: whoever touches the folder gets ENOTCONN. */
   kill(): Promise<void>;
   mount(): Promise<void>;
+  /** The client hangs: whoever touches the folder waits, and cannot be interrupted, until `thaw`, `kill` or `unmount`. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
 }
 
 export interface Samba {
@@ -33,6 +36,9 @@ export interface Samba {
   mount(options?: { readonly cacheSeconds?: number }): Promise<Mount>;
   /** Ends the connections that there are, and takes new ones; a client comes back by itself. */
   dropConnections(): Promise<void>;
+  /** It hangs: what is open stays open, what is new is accepted, and nothing is answered until `thaw`. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** The listener and every connection end; the share stays mounted. */
   halt(): Promise<void>;
   /** Listens at the same port again. */
@@ -77,6 +83,8 @@ async function boot(sandbox: Sandbox): Promise<Samba> {
       return one;
     },
     dropConnections: () => endSessions(running),
+    freeze: () => freeze(running),
+    thaw: () => thaw(running),
     halt: () => halted(running),
     async resume() {
       await samba.halt();
@@ -143,9 +151,12 @@ function mountOf(sandbox: Sandbox, samba: Samba, name: string, cacheSeconds: num
       await untilReady([client], mounted, 30);
     },
     async unmount() {
+      await thaw(client);
       await ended(free);
       await free();
     },
+    freeze: () => freeze(client),
+    thaw: () => thaw(client),
     kill: () => ended(() => client?.kill("SIGKILL")),
   };
 }

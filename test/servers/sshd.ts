@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { endSessions, halted } from "./processes.ts";
+import { endSessions, freeze, halted, thaw } from "./processes.ts";
 import { createSandbox, freePorts, type Sandbox, untilReady } from "./sandbox.ts";
 
 /** Where Debian puts it, which is not in everybody's PATH. */
@@ -49,6 +49,9 @@ export interface Sshd {
   setPassword(next: string): Promise<void>;
   /** Ends the connections that there are, and takes new ones. */
   dropConnections(): Promise<void>;
+  /** It hangs: what is open stays open, what is new is accepted, and nothing is answered until `thaw`. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** The listener and every connection end. */
   halt(): Promise<void>;
   /** Listens at the same port again, with other host keys when asked. */
@@ -113,6 +116,8 @@ async function boot(sandbox: Sandbox, options: SshdOptions): Promise<Sshd> {
       await writeFile(join(folder, "shadow"), `${username}:${hash}:20000:0:99999:7:::\n`, { mode: 0o600 });
     },
     dropConnections: () => endSessions(running),
+    freeze: () => freeze(running),
+    thaw: () => thaw(running),
     halt: () => halted(running),
     async resume(hostKeys = "same") {
       await sshd.halt();

@@ -1,5 +1,6 @@
 /** How files and folders look to an SFTP client, which expects those of a Unix system. */
-import type { Attributes, Name } from "./wire.ts";
+import type { Attributes } from "@tributary/shared/sftp/attributes.ts";
+import type { Name } from "./wire.ts";
 
 const FOLDER = 0o040000;
 const FILE = 0o100000;

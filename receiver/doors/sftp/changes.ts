@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { requirePath } from "@tributary/shared/path.ts";
 import { slug } from "@tributary/shared/protocol.ts";
+import type { Attributes } from "@tributary/shared/sftp/attributes.ts";
 import { require } from "../../identity/principal.ts";
 import { timeOf } from "./attributes.ts";
 import { absolute, lastSegment, type Place } from "./place.ts";
@@ -19,7 +20,6 @@ import {
   whereabouts,
 } from "./sight.ts";
 import type { Visit } from "./visit.ts";
-import type { Attributes } from "./wire.ts";
 import { isOpenElsewhere, openToWrite, prepareAs } from "./writing.ts";
 
 /** For people: as they would type it. */

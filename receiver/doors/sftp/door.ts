@@ -1,5 +1,6 @@
 /** The SFTP door: who has logged in visits, and each of his sessions is served until he leaves or may not stay. */
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { MalformedPacket } from "@tributary/shared/sftp/fields.ts";
 import type { Account } from "../../identity/account.ts";
 import { clientOf, type Gate, type Principal } from "../../identity/principal.ts";
 import { bearerOf } from "../../ingest/answer.ts";
@@ -14,7 +15,6 @@ import { RefusedFiles } from "./refused.ts";
 import { runSession, SessionOver } from "./session.ts";
 import type { SftpRooms, Visit } from "./visit.ts";
 import type { SftpChannel, Visitor } from "./visitor.ts";
-import { MalformedPacket } from "./wire.ts";
 
 export interface SftpDoor {
   readonly gate: Pick<Gate, "watch">;
@@ -74,7 +74,7 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
       view: {
         client,
         ...(account.principal.source === undefined ? {} : { source: account.principal.source }),
-        bearer: bearerOf(account.principal),
+        bearer: bearerOf(account.principal, undefined),
       },
       stillAllowed: () => {
         if (fallen !== undefined) throw fallen;

@@ -1,8 +1,10 @@
 /** A folder that an SFTP client has open to list: names as they are asked for, in packets that every client takes. */
+
+import type { Attributes } from "@tributary/shared/sftp/attributes.ts";
 import { attributesOf, type Look, nameOf } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import type { Listed } from "./listing.ts";
-import type { Attributes, Name } from "./wire.ts";
+import type { Name } from "./wire.ts";
 
 /** The draft asks servers for no more than 32 KiB of a read; some clients take longer packets for an attack. */
 const MOST_BYTES = 30_000;

@@ -1,7 +1,8 @@
 /** What a session has open. A handle is a number that no other session knows anything of. */
 
+import type { Attributes } from "@tributary/shared/sftp/attributes.ts";
 import { refuse } from "./refusal.ts";
-import type { Attributes, Name } from "./wire.ts";
+import type { Name } from "./wire.ts";
 
 /** What of it a client can do; the rest is refused by name. */
 export interface Handle {

@@ -1,7 +1,8 @@
+import { MalformedPacket } from "@tributary/shared/sftp/fields.ts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { done, Packets } from "./packets.ts";
-import { LIMITS, MalformedPacket } from "./wire.ts";
+import { LIMITS } from "./wire.ts";
 
 const framed = (bytes: Uint8Array): Buffer => {
   const head = Buffer.alloc(4);

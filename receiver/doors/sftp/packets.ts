@@ -2,8 +2,10 @@
  * Cuts a channel's bytes into packets. A packet that comes in several pieces is put together in a buffer that is used
  * again once the packet is done with: uploads come in packets of 32 KiB by the ten thousand.
  */
+
+import { MalformedPacket } from "@tributary/shared/sftp/fields.ts";
 import { Blocks } from "../../lake/blocks.ts";
-import { LIMITS, MalformedPacket } from "./wire.ts";
+import { LIMITS } from "./wire.ts";
 
 /** What nearly all clients send at most: 32 KiB and what stands around them. */
 const USUAL = new Blocks(34 * 1024, 256);

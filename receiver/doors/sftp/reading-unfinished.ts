@@ -1,11 +1,13 @@
 /** What is under way, as its own account reads it: it is nobody's upload by that, and ends with whatever becomes of it. */
+
+import type { Attributes } from "@tributary/shared/sftp/attributes.ts";
 import type { Piecemeal } from "../../ingest/piecemeal.ts";
 import { attributesOf } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, type Target } from "./sight.ts";
 import type { Visit } from "./visit.ts";
-import { type Attributes, LIMITS } from "./wire.ts";
+import { LIMITS } from "./wire.ts";
 
 export class ReadingUnfinished implements Handle {
   readonly what = "file to read";

@@ -1,10 +1,11 @@
 /** A version that an SFTP client has open to read: clients ask for one piece after the other, so one stream gives many. */
 import type { Readable } from "node:stream";
+import type { Attributes } from "@tributary/shared/sftp/attributes.ts";
 import type { Lake } from "../../lake/lake.ts";
 import { attributesOf, type Look } from "./attributes.ts";
 import type { Handle } from "./handles.ts";
 import { refuse } from "./refusal.ts";
-import { type Attributes, LIMITS } from "./wire.ts";
+import { LIMITS } from "./wire.ts";
 
 /** Bytes from here to the end; undefined: they are not there. */
 type ReadFrom = (start: number) => Promise<Readable | undefined>;

@@ -1,6 +1,6 @@
 /** What is refused, as an SFTP client hears it: a status of version 3, and the reason in words. */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { STATUS, type Status } from "./wire.ts";
+import { STATUS, type Status } from "@tributary/shared/sftp/words.ts";
 
 /** An answer that is no success, and no failure of ours. */
 export class Refusal extends Error {

@@ -1,5 +1,6 @@
 /** What each request does. Everything it throws is a refusal, or a fault of ours. */
 
+import { OPEN, STATUS, type Status } from "@tributary/shared/sftp/words.ts";
 import { mayEnter, seenInArea } from "./areas.ts";
 import { attributesOf, type Look } from "./attributes.ts";
 import {
@@ -20,7 +21,7 @@ import { ReadingUnfinished } from "./reading-unfinished.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, seen, targetOf, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
-import { OPEN, type Request, STATUS, type Status } from "./wire.ts";
+import type { Request } from "./wire.ts";
 import { attributesAnswer, dataHead, handleAnswer, limitsAnswer, nameAnswer } from "./wire-answers.ts";
 import { openToWrite } from "./writing.ts";
 

@@ -7,6 +7,8 @@
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { MalformedPacket } from "@tributary/shared/sftp/fields.ts";
+import { REQUEST, STATUS } from "@tributary/shared/sftp/words.ts";
 import { formatDuration } from "@tributary/shared/units.ts";
 import { cameIn } from "./garbage.ts";
 import type { Handle } from "./handles.ts";
@@ -15,7 +17,7 @@ import { done, type Packet, Packets } from "./packets.ts";
 import { refusalOf } from "./refusal.ts";
 import { type Obeyed, obey } from "./requests.ts";
 import type { Visit } from "./visit.ts";
-import { MalformedPacket, REQUEST, type Request, STATUS } from "./wire.ts";
+import type { Request } from "./wire.ts";
 import { statusAnswer, versionAnswer } from "./wire-answers.ts";
 import { readRequest } from "./wire-requests.ts";
 

@@ -1,15 +1,7 @@
 /** What we answer: packets written, each with its length. */
-import { type Attributes, HAS, LIMITS, type Name, type Status } from "./wire.ts";
-
-const ANSWER = {
-  version: 2,
-  status: 101,
-  handle: 102,
-  data: 103,
-  name: 104,
-  attrs: 105,
-  extendedReply: 201,
-} as const;
+import { type Attributes, attributesLength, writeAttributes } from "@tributary/shared/sftp/attributes.ts";
+import { ANSWER, type Status } from "@tributary/shared/sftp/words.ts";
+import { LIMITS, type Name } from "./wire.ts";
 
 const EXTENSIONS = [
   ["posix-rename@openssh.com", "1"],
@@ -96,39 +88,4 @@ function attributeBytes(attributes: Attributes): Buffer[] {
   const bytes = Buffer.allocUnsafe(attributesLength(attributes));
   writeAttributes(bytes, 0, attributes);
   return [bytes];
-}
-
-function attributesLength({ size, uid, permissions, modified }: Attributes): number {
-  return (
-    4 +
-    (size === undefined ? 0 : 8) +
-    (uid === undefined ? 0 : 8) +
-    (permissions === undefined ? 0 : 4) +
-    (modified === undefined ? 0 : 8)
-  );
-}
-
-/** Gives where it ends. */
-function writeAttributes(bytes: Buffer, from: number, attributes: Attributes): number {
-  const { size, uid, gid, permissions, accessed, modified } = attributes;
-  const flags =
-    (size === undefined ? 0 : HAS.size) |
-    (uid === undefined ? 0 : HAS.owner) |
-    (permissions === undefined ? 0 : HAS.permissions) |
-    (modified === undefined ? 0 : HAS.times);
-  let at = bytes.writeUInt32BE(flags, from);
-  if (size !== undefined) {
-    at = bytes.writeUInt32BE(Math.floor(size / 2 ** 32), at);
-    at = bytes.writeUInt32BE(size % 2 ** 32, at);
-  }
-  if (uid !== undefined) {
-    at = bytes.writeUInt32BE(uid, at);
-    at = bytes.writeUInt32BE(gid ?? uid, at);
-  }
-  if (permissions !== undefined) at = bytes.writeUInt32BE(permissions, at);
-  if (modified !== undefined) {
-    at = bytes.writeUInt32BE(accessed ?? modified, at);
-    at = bytes.writeUInt32BE(modified, at);
-  }
-  return at;
 }

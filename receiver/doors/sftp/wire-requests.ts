@@ -1,62 +1,11 @@
 /** What a client asks: packets read into requests. */
-import { type Attributes, HAS, MalformedPacket, REQUEST, type Request } from "./wire.ts";
-
-/** One that can, and names a byte that no file has. */
-class BeyondAnyFile extends Error {}
-
-class Reader {
-  readonly #bytes: Buffer;
-  #at: number;
-
-  constructor(bytes: Buffer, at: number) {
-    this.#bytes = bytes;
-    this.#at = at;
-  }
-
-  uint32(): number {
-    this.#need(4);
-    const value = this.#bytes.readUInt32BE(this.#at);
-    this.#at += 4;
-    return value;
-  }
-
-  /** Beyond 2^53 no file ends, and no number is exact. */
-  uint64(): number {
-    const value = this.uint32() * 2 ** 32 + this.uint32();
-    if (!Number.isSafeInteger(value)) throw new BeyondAnyFile("an offset or size above 2^53");
-    return value;
-  }
-
-  string(): Buffer {
-    const length = this.uint32();
-    this.#need(length);
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-
-  attributes(): Attributes {
-    const flags = this.uint32();
-    const size = flags & HAS.size ? this.uint64() : undefined;
-    const owner = flags & HAS.owner ? { uid: this.uint32(), gid: this.uint32() } : {};
-    const permissions = flags & HAS.permissions ? { permissions: this.uint32() } : {};
-    const times = flags & HAS.times ? { accessed: this.uint32(), modified: this.uint32() } : {};
-    if ((flags & HAS.extended) !== 0) {
-      for (let count = this.uint32(); count > 0; count -= 1) {
-        this.string();
-        this.string();
-      }
-    }
-    return { ...(size === undefined ? {} : { size }), ...owner, ...permissions, ...times };
-  }
-
-  #need(length: number): void {
-    if (this.#at + length > this.#bytes.length) throw new MalformedPacket("it ends too early");
-  }
-}
+import { BeyondAnyFile, Fields } from "@tributary/shared/sftp/fields.ts";
+import { REQUEST } from "@tributary/shared/sftp/words.ts";
+import type { Request } from "./wire.ts";
 
 /** `packet` without its length. Throws MalformedPacket. */
 export function readRequest(packet: Buffer): Request {
-  const reader = new Reader(packet, 1);
+  const reader = new Fields(packet, 1);
   const id = reader.uint32();
   try {
     return readBehind(id, packet[0], reader);
@@ -66,7 +15,7 @@ export function readRequest(packet: Buffer): Request {
   }
 }
 
-function readBehind(id: number, type: number | undefined, reader: Reader): Request {
+function readBehind(id: number, type: number | undefined, reader: Fields): Request {
   switch (type) {
     case REQUEST.open:
       return {
@@ -118,7 +67,7 @@ function readBehind(id: number, type: number | undefined, reader: Reader): Reque
 }
 
 /** OpenSSH's PROTOCOL, 4.3 and on. */
-function readExtended(id: number, reader: Reader): Request {
+function readExtended(id: number, reader: Fields): Request {
   const name = reader.string().toString("latin1");
   switch (name) {
     case "posix-rename@openssh.com":

@@ -1,6 +1,8 @@
+import { MalformedPacket } from "@tributary/shared/sftp/fields.ts";
+import { REQUEST, STATUS } from "@tributary/shared/sftp/words.ts";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MalformedPacket, REQUEST, type Request, STATUS } from "./wire.ts";
+import type { Request } from "./wire.ts";
 import {
   attributesAnswer,
   dataHead,

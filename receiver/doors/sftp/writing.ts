@@ -4,6 +4,7 @@
  */
 import { decodePath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Attributes } from "@tributary/shared/sftp/attributes.ts";
 import type { Piecemeal } from "../../ingest/piecemeal.ts";
 import type { FileNode } from "../../tree/tree.ts";
 import { attributesOf, type Look, timeOf } from "./attributes.ts";
@@ -14,7 +15,6 @@ import { record } from "./recording.ts";
 import { refuse } from "./refusal.ts";
 import { lookOf, type Target, whereabouts } from "./sight.ts";
 import { mayRead, type Visit } from "./visit.ts";
-import type { Attributes } from "./wire.ts";
 
 export interface WritingOptions {
   /** What is under way there already, or is begun now. */

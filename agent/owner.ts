@@ -1,9 +1,9 @@
 /** Whose files a source holds, and what of it is the agent's own: decided alike by `run`, which captures, and by what only looks. */
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FolderSettings } from "../config.ts";
-import { key } from "./bytes.ts";
-import { type Disk, realDisk } from "./disk.ts";
+import { isNear, type SourceSettings } from "./config.ts";
+import { key } from "./source/bytes.ts";
+import { type Disk, realDisk } from "./source/disk.ts";
 
 export type RealPath = Disk["realPath"];
 
@@ -12,8 +12,8 @@ const ANSWER_MS = 2_000;
 
 /** A source with the client whose files it holds, or with why it cannot be captured. */
 export type Owned =
-  | { readonly source: FolderSettings; readonly client: string; readonly refused?: undefined }
-  | { readonly source: FolderSettings; readonly client?: undefined; readonly refused: Refused };
+  | { readonly source: SourceSettings; readonly client: string; readonly refused?: undefined }
+  | { readonly source: SourceSettings; readonly client?: undefined; readonly refused: Refused };
 
 export interface Refused {
   /** What is wrong, without the source's name. */
@@ -23,13 +23,15 @@ export interface Refused {
 
 /** Every source in the order of agent.yaml. `clients`: whom this agent acts for; `data`: the agent's own folder. */
 export async function owned(
-  sources: readonly FolderSettings[],
+  sources: readonly SourceSettings[],
   clients: readonly string[],
   data: string,
   realPath: RealPath = realDisk.realPath,
 ): Promise<Owned[]> {
   const names = new Set<string>();
-  const inside = await Promise.all(sources.map(({ path }) => isInside(data, path, realPath)));
+  const inside = await Promise.all(
+    sources.map(async (source) => isNear(source) && (await isInside(data, source.path, realPath))),
+  );
   return sources.map((source, i) => {
     const client = source.client ?? (clients.length === 1 ? clients[0] : undefined);
     if (client === undefined)
@@ -52,7 +54,7 @@ export async function owned(
       return {
         source,
         refused: {
-          says: `(${source.path}) lies in the agent's own folder, where its private key is: it is not captured`,
+          says: `(${nearPath(source)}) lies in the agent's own folder, where its private key is: it is not captured`,
           todo: "choose another folder",
         },
       };
@@ -61,7 +63,7 @@ export async function owned(
       return {
         source,
         refused: {
-          says: `(${source.path}) is a second source of "${client}" with this name: it is not captured`,
+          says: `is a second source of "${client}" with this name: it is not captured`,
           todo: "give it another name",
         },
       };
@@ -70,9 +72,11 @@ export async function owned(
   });
 }
 
+const nearPath = (source: SourceSettings): string => (isNear(source) ? source.path : "");
+
 /** One sentence for each source that cannot be captured. */
 export async function unowned(
-  sources: readonly FolderSettings[],
+  sources: readonly SourceSettings[],
   clients: readonly string[],
   data: string,
 ): Promise<string[]> {

@@ -1,0 +1,22 @@
+/** Which of the versions that a source keeps of a path comes next: all of them are brought, in their order, ends included. */
+import { ENDED, type Seen } from "../queue/queue.ts";
+import { sameState } from "../source/same-state.ts";
+import type { FileState, Past } from "../source/state.ts";
+
+export interface Next {
+  readonly state: FileState;
+  /** It is an end: the path was deleted then. */
+  readonly deleted: boolean;
+}
+
+/** Undefined: all that is there was brought. `past` oldest first; `seen`: what was brought last. */
+export function nextOf(past: Past, seen: Seen | undefined): Next | undefined {
+  // An end of what never began here is none.
+  if (seen === undefined) return past.find(({ deleted }) => !deleted);
+  const at = past.findLastIndex(
+    ({ state, deleted }) => deleted === (seen.missed === ENDED) && sameState(state, seen.state),
+  );
+  // What was brought last is kept no more, or is told in another way: its time says what is younger.
+  if (at === -1) return past.find(({ state }) => state.mtimeNs > seen.state.mtimeNs);
+  return past[at + 1];
+}

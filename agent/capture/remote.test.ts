@@ -1,0 +1,368 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Fact } from "../facts.ts";
+import type { ParcelEnd } from "../queue/queue.ts";
+import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
+import { type FakePlace, fakePlace, fakeRemote } from "../remote/fake-remote.ts";
+import { remoteSource } from "../remote/remote-source.ts";
+import { FreshBytes } from "../seal/fresh.ts";
+import { PartHasher } from "../seal/part-hasher.ts";
+import { Spool } from "../seal/spool.ts";
+import { key } from "../source/bytes.ts";
+import type { FileState } from "../source/state.ts";
+import { type Capture, startCapture } from "./capture.ts";
+import type { CaptureRules } from "./rules.ts";
+import { everyMs } from "./schedule.ts";
+
+const DELIVERED: ParcelEnd = {
+  kind: "delivered",
+  receipt: "r",
+  versionId: "v",
+  status: "new",
+  receivedAt: "2026-01-01T00:00:00.000Z",
+  at: 1,
+};
+
+describe("capture of a place far away", () => {
+  let home: string;
+  let queue: SqliteQueue;
+  let spool: Spool;
+  let facts: Fact[];
+  let place: FakePlace;
+  let capture: Capture | undefined;
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "capture-remote-"));
+    open();
+    facts = [];
+    place = fakePlace();
+  });
+  afterEach(async () => {
+    await capture?.stop(10_000);
+    queue.close();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  function open(): void {
+    queue = openQueue(join(home, "queue.sqlite"));
+    spool = new Spool(join(home, "spool"), 1e9, queue.status.spooled());
+  }
+  function start(more: Partial<CaptureRules> = {}, most = 10_000): Capture {
+    const rules: CaptureRules = {
+      settleMs: 20,
+      snapshotMs: undefined,
+      rehashMs: undefined,
+      removals: true,
+      copy: true,
+      after: undefined,
+      schedule: everyMs(60_000),
+      near: false,
+      watch: false,
+      parallel: 4,
+      accept: "accepted",
+      ...more,
+    };
+    capture = startCapture({
+      source: remoteSource({
+        name: "erp",
+        remote: fakeRemote(place),
+        root: "",
+        include: [],
+        exclude: [],
+        ignored: [],
+        folder: join(home, "listings"),
+        // What is left alone for seconds is so for a tenth of them.
+        now: () => performance.now() * 10,
+      }),
+      rules,
+      intake: queue.intake("acme", "erp"),
+      book: queue.book("acme", "erp"),
+      fetches: queue.fetches("acme", "erp"),
+      spool,
+      fresh: new FreshBytes(),
+      partHasher: new PartHasher(),
+      onEnd: queue.onEnd,
+      report: (fact) => facts.push(fact),
+      corrected: Date.now,
+      most,
+    });
+    return capture;
+  }
+  const waiting = (): string[] =>
+    queue.status.waiting(1000).map((p) => `${p.kind === "removal" ? "-" : ""}${p.path}`);
+  const contents = (): string[] =>
+    queue.outbox.take(1000, Date.now()).map(({ parcel }) => {
+      queue.outbox.giveBack([parcel.captureId]);
+      if (parcel.kind === "removal") return `-${parcel.path}`;
+      return `${parcel.path}=${readFileSync(spool.pathOf(parcel.spooled as string))}`;
+    });
+  /** Delivers all that waits, in its order. */
+  function deliver(): string[] {
+    const sent: string[] = [];
+    for (
+      let some = queue.outbox.take(1000, Date.now());
+      some.length > 0;
+      some = queue.outbox.take(1000, Date.now())
+    )
+      for (const { parcel } of some) {
+        sent.push(
+          parcel.kind === "removal"
+            ? `-${parcel.path}`
+            : `${parcel.path}=${readFileSync(spool.pathOf(parcel.spooled as string))}`,
+        );
+        queue.outbox.end(parcel.captureId, DELIVERED);
+      }
+    return sent;
+  }
+  const poll = (what: () => unknown) => expect.poll(what, { timeout: 10_000, interval: 20 });
+
+  test("files are fetched into the spool, and a changed one again", async () => {
+    place.put("a.csv", "one");
+    place.put("in/b.csv", "two");
+    start();
+    await poll(waiting).toHaveLength(2);
+    expect(contents().sort()).toEqual(["a.csv=one", "in/b.csv=two"]);
+    place.put("a.csv", "three");
+    await capture?.scanNow();
+    await poll(waiting).toHaveLength(3);
+  });
+
+  test("a place that is away keeps what waits, removes nothing, blames no file, and says why", async () => {
+    for (let i = 0; i < 50; i += 1) place.put(`f${i}`, "x");
+    start();
+    await poll(waiting).toHaveLength(50);
+    deliver();
+    for (let i = 0; i < 50; i += 1) place.put(`g${i}`, "y");
+    place.onPiece = () => {
+      place.away = "erp.example.com does not answer";
+    };
+    await capture?.scanNow();
+    await poll(() => capture?.state().reason).toBe("erp.example.com does not answer");
+    expect(capture?.state().reachable).toBe(false);
+    await capture?.scanNow();
+    expect(queue.status.problems(100).map(({ code, path }) => `${path}: ${code}`)).toEqual([
+      ": source-unreachable",
+    ]);
+    expect(waiting().filter((one) => one.startsWith("-"))).toEqual([]);
+    place.onPiece = () => undefined;
+    place.away = undefined;
+    await poll(() => waiting().length).toBe(50);
+    await poll(() => capture?.state().reason).toBeUndefined();
+  }, 30_000);
+
+  test("a place that shows nothing at all removes nothing for an hour; one that shows something removes what is missing", async () => {
+    for (const name of ["a", "b", "c"]) place.put(name, name);
+    start();
+    await poll(waiting).toHaveLength(3);
+    deliver();
+    const files = [...place.files];
+    place.files.clear();
+    await capture?.scanNow();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await capture?.scanNow();
+    expect(waiting()).toEqual([]);
+    for (const [name, file] of files.slice(1)) place.files.set(name, file);
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["-a"]);
+  });
+
+  test("another place under the same name removes nothing until it is accepted", async () => {
+    place.put("a", "1");
+    start();
+    await poll(waiting).toHaveLength(1);
+    deliver();
+    place.identity = "fake://another";
+    place.files.clear();
+    place.put("b", "2");
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["b"]);
+    await capture?.scanNow();
+    expect(queue.status.problems(9).map(({ code }) => code)).toEqual(["root-changed"]);
+    queue.book("acme", "erp").recordRoot(undefined);
+    await capture?.scanNow();
+    await poll(() => waiting().sort()).toEqual(["-a", "b"]);
+  });
+
+  test("a file that was half fetched goes on after a crash, from what was durable", async () => {
+    const bytes = Buffer.alloc(50_000_000);
+    for (let i = 0; i < bytes.length; i += 4) bytes.writeUInt32LE(i, i);
+    place.put("big", bytes);
+    const gate = Promise.withResolvers<void>();
+    place.onPiece = (_, at) => (at >= 40_000_000 ? gate.promise : undefined);
+    const first = start();
+    await poll(() => queue.fetches("acme", "erp").get(Buffer.from("big"))?.bytes ?? 0).toBeGreaterThan(30e6);
+    await poll(() => place.given).toBe(40_000_000);
+    // As after a kill: nothing is told to anybody, the queue is opened anew.
+    void first.stop(0);
+    queue.close();
+    open();
+    const durable = queue.fetches("acme", "erp").get(Buffer.from("big"))?.bytes as number;
+    place.onPiece = () => undefined;
+    place.given = 0;
+    start();
+    await poll(waiting).toEqual(["big"]);
+    expect(place.given).toBe(bytes.length - durable);
+    const [one] = queue.outbox.take(1, Date.now());
+    if (one?.parcel.kind !== "version") throw new Error("no version");
+    expect(readFileSync(spool.pathOf(one.parcel.spooled as string)).equals(bytes)).toBe(true);
+    expect(queue.fetches("acme", "erp").all()).toEqual([]);
+    expect(readdirSync(spool.folder)).toHaveLength(1);
+    gate.reject(new Error("the process is gone"));
+  }, 30_000);
+
+  test("a file that was cut goes on where it was, and one that was changed since begins anew", async () => {
+    const bytes = Buffer.alloc(10_000_000, "abc");
+    let cuts = 1;
+    place.put("big", bytes);
+    place.onPiece = (_, at) => {
+      if (at < 8_000_000 || cuts === 0) return;
+      cuts -= 1;
+      throw new Error("the line was cut");
+    };
+    start();
+    await poll(waiting).toEqual(["big"]);
+    // What came of the piece that was cut is asked for again.
+    expect(place.given).toBeLessThan(bytes.length + 600_000);
+    place.put("big", Buffer.alloc(10_000_000, "xyz"));
+    cuts = 1;
+    place.given = 0;
+    const before = place.onPiece;
+    place.onPiece = (path, at) => {
+      if (at >= 8_000_000 && cuts === 1) place.put("big", Buffer.alloc(9_000_000, "new"));
+      return before(path, at);
+    };
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["big", "big"]);
+    expect(contents()[0]?.slice(0, 10)).toBe("big=abcabc");
+    expect(queue.fetches("acme", "erp").all()).toEqual([]);
+    expect(readdirSync(spool.folder)).toHaveLength(2);
+    expect(place.given).toBe(8_000_000 + 9_000_000);
+  }, 30_000);
+
+  test("what was begun of a file that is gone is given up", async () => {
+    place.put("big", Buffer.alloc(10_000_000));
+    place.onPiece = (_, at) => {
+      if (at >= 8_000_000) throw new Error("the line was cut");
+    };
+    start();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(1);
+    place.files.clear();
+    await capture?.scanNow();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(0);
+    expect(readdirSync(spool.folder)).toEqual([]);
+  }, 30_000);
+
+  test("where the content has an id, another time alone is nothing new, and nothing is read", async () => {
+    place = fakePlace({ contentIds: true });
+    place.put("a", "one", { fileId: 7n });
+    start();
+    await poll(waiting).toHaveLength(1);
+    place.put("a", "one", { fileId: 7n });
+    const given = place.given;
+    await capture?.scanNow();
+    await poll(() => queue.intake("acme", "erp").seen(Buffer.from("a"))?.state.mtimeNs).toBe(
+      place.files.get("a")?.state.mtimeNs,
+    );
+    expect(place.given).toBe(given);
+    place.put("a", "two", { fileId: 8n });
+    await capture?.scanNow();
+    await poll(waiting).toHaveLength(2);
+  });
+
+  describe("a place that keeps versions", () => {
+    const version = (text: string, id: bigint): { bytes: Buffer; state: FileState; deleted: boolean } => ({
+      bytes: Buffer.from(text),
+      state: { size: text.length, mtimeNs: 5n, ctimeNs: 0n, fileId: id },
+      deleted: false,
+    });
+    const end = (id: bigint) => ({ ...version("", id), deleted: true });
+    type One = ReturnType<typeof version>;
+    /** Reads by state; the fake gives the bytes of whichever is asked for. */
+    function keep(path: string, all: readonly One[]): void {
+      const last = all.at(-1) as One;
+      place.files.set(key(Buffer.from(path)), {
+        bytes: last.bytes,
+        state: last.state,
+        past: all.map(({ state, deleted, bytes }) => ({ state, deleted, bytes })),
+      });
+    }
+    beforeEach(() => {
+      place = fakePlace({ contentIds: true });
+    });
+
+    test("all of them arrive in their order, ends included, also those that came between two looks", async () => {
+      keep("x", [version("A", 1n), end(2n), version("A", 3n), version("B", 4n)]);
+      start();
+      await poll(waiting).toEqual(["x", "-x", "x", "x"]);
+      expect(deliver()).toEqual(["x=A", "-x", "x=A", "x=B"]);
+      await capture?.scanNow();
+      keep("x", [version("A", 1n), end(2n), version("A", 3n), version("B", 4n), end(5n)]);
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["-x"]);
+      expect(deliver()).toEqual(["-x"]);
+      await capture?.scanNow();
+      expect(waiting()).toEqual([]);
+      keep("x", [version("A", 1n), end(2n), version("A", 3n), version("B", 4n), end(5n), version("C", 6n)]);
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["x"]);
+      expect(deliver()).toEqual(["x=C"]);
+    });
+
+    test("a restart in the middle goes on where it was", async () => {
+      keep("x", [version("A", 1n), version("BB", 2n), end(3n), version("CCC", 4n)]);
+      start();
+      await poll(() => waiting().length).toBeGreaterThan(1);
+      await capture?.stop(1_000);
+      queue.close();
+      open();
+      start();
+      await poll(waiting).toEqual(["x", "x", "-x", "x"]);
+      expect(deliver()).toEqual(["x=A", "x=BB", "-x", "x=CCC"]);
+    });
+
+    test("of which nothing is kept any more: what was at its end is forgotten, what was not is removed", async () => {
+      keep("ended", [version("A", 1n), end(2n)]);
+      keep("there", [version("B", 3n)]);
+      start();
+      await poll(waiting).toHaveLength(3);
+      deliver();
+      place.files.clear();
+      place.put("other", "x", { fileId: 9n });
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["other", "-there"]);
+      expect(queue.intake("acme", "erp").seen(Buffer.from("ended"))).toBeUndefined();
+    });
+
+    test("ends are not told where removals are not", async () => {
+      keep("x", [version("A", 1n), end(2n), version("B", 3n)]);
+      start({ removals: false });
+      await poll(waiting).toEqual(["x", "x"]);
+    });
+  });
+
+  test("after: what cannot be deleted on the server is delivered once, and said", async () => {
+    place.put("a", "one");
+    start({ after: { kind: "delete" } });
+    await poll(waiting).toEqual(["a"]);
+    const { files } = place;
+    const denied = new Error("permission denied");
+    const remove = files.delete.bind(files);
+    files.delete = () => {
+      throw denied;
+    };
+    deliver();
+    await poll(() => queue.status.problems(10).map(({ code, detail }) => `${code}: ${detail}`)).toEqual([
+      'after-failed: it is delivered, but "after: delete" failed: permission denied; it is tried again',
+    ]);
+    await capture?.scanNow();
+    expect(waiting()).toEqual([]);
+    files.delete = remove;
+    await capture?.scanNow();
+    await poll(() => files.size).toBe(0);
+    await poll(() => queue.status.problemCount()).toBe(0);
+    await capture?.scanNow();
+    expect(waiting()).toEqual([]);
+  });
+});

@@ -1,0 +1,164 @@
+/** A remote in memory, for tests: does what the suite of all remotes asks, and whatever else a test has it do. */
+import { createHash } from "node:crypto";
+import type { Hands } from "../source/after.ts";
+import { fromKey, join, key, lastSegment, within } from "../source/bytes.ts";
+import { sameState } from "../source/same-state.ts";
+import type { FileState, Past, Tells } from "../source/state.ts";
+import { type Entry, type Remote, RemoteError } from "./remote.ts";
+
+export interface FakeFile {
+  readonly bytes: Buffer;
+  readonly state: FileState;
+  /** Each with its own bytes. */
+  readonly past?: readonly (Past[number] & { readonly bytes: Buffer })[];
+}
+
+export interface FakePlace {
+  readonly files: Map<string, FakeFile>;
+  tells: Tells;
+  /** Why nothing can be had of it. */
+  away: string | undefined;
+  identity: string;
+  /** Called before each piece of a reading: may throw. */
+  onPiece: (path: Buffer, position: number) => void | Promise<void>;
+  /** Bytes that were given. */
+  given: number;
+  /** Of which path the folder cannot be listed, or the file not be read. */
+  denied: string | undefined;
+  put(path: string | Buffer, text: string | Buffer, more?: Partial<FileState>): void;
+}
+
+let clock = BigInt(Date.now()) * 1_000_000n;
+
+export function fakePlace(tells: Partial<Tells> = {}): FakePlace {
+  const files = new Map<string, FakeFile>();
+  return {
+    files,
+    tells: { hostTimes: false, coarseMs: 0, contentIds: false, ...tells },
+    away: undefined,
+    identity: "fake://place",
+    onPiece: () => undefined,
+    given: 0,
+    denied: undefined,
+    put(path, text, more = {}) {
+      const bytes = Buffer.from(text);
+      clock += 1_000_000_000n;
+      const state = { size: bytes.length, mtimeNs: clock, ctimeNs: 0n, fileId: undefined, ...more };
+      files.set(key(Buffer.from(path as string)), { bytes, state });
+    },
+  };
+}
+
+export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
+  const check = (path?: Buffer): void => {
+    if (place.away !== undefined) throw new RemoteError("away", place.away);
+    if (path !== undefined && place.denied === key(path))
+      throw new RemoteError("denied", "permission denied");
+  };
+  const fileAt = (path: Buffer): FakeFile => {
+    check();
+    const file = place.files.get(key(path));
+    if (file === undefined) throw new RemoteError("absent", "no such file");
+    return file;
+  };
+  const isFolder = (path: Buffer): boolean =>
+    path.length === 0 || [...place.files.keys()].some((name) => within(fromKey(name), path));
+  const hands: Hands = {
+    look: async (path) => fileAt(path).state,
+    rename: async (from, to) => move(from, to),
+    async place(from, to) {
+      if (place.files.has(key(to))) return false;
+      move(from, to);
+      return true;
+    },
+    async remove(path) {
+      fileAt(path);
+      place.files.delete(key(path));
+    },
+    makeFolders: async () => undefined,
+    sha256: async (path) => createHash("sha256").update(fileAt(path).bytes).digest("hex"),
+    isGone: (error) => error instanceof RemoteError && error.failure === "absent",
+    inWords: (error) => (error as Error).message,
+  };
+  function move(from: Buffer, to: Buffer): void {
+    const file = fileAt(from);
+    place.files.delete(key(from));
+    place.files.set(key(to), file);
+  }
+  return {
+    get tells() {
+      return place.tells;
+    },
+    ordered: false,
+    async *list(folder, signal) {
+      check(folder);
+      if (!isFolder(folder)) throw new RemoteError("absent", "no such folder");
+      const entries = new Map<string, Entry>();
+      for (const [name, file] of place.files) {
+        const path = fromKey(name);
+        if (!within(path, folder) || path.length <= folder.length) continue;
+        const rest = folder.length === 0 ? path : path.subarray(folder.length + 1);
+        const slash = rest.indexOf(0x2f);
+        const first = slash === -1 ? rest : rest.subarray(0, slash);
+        entries.set(
+          key(first),
+          slash === -1
+            ? {
+                kind: "file",
+                name: first,
+                state: file.state,
+                ...(file.past === undefined ? {} : { past: file.past }),
+              }
+            : { kind: "folder", name: first },
+        );
+      }
+      const all = [...entries.values()].reverse();
+      for (let i = 0; i < all.length; i += 100) {
+        await new Promise((resolve) => setImmediate(resolve));
+        signal.throwIfAborted();
+        check();
+        yield all.slice(i, i + 100);
+      }
+    },
+    async look(path) {
+      check(path);
+      const file = place.files.get(key(path));
+      const past = file?.past === undefined ? {} : { past: file.past };
+      if (file !== undefined) return { kind: "file", name: lastSegment(path), state: file.state, ...past };
+      return isFolder(path) ? { kind: "folder", name: lastSegment(path) } : undefined;
+    },
+    async open(path, state) {
+      check(path);
+      const now = fileAt(path);
+      const old = now.past?.find((one) => sameState(one.state, state));
+      const file = old ?? now;
+      return {
+        state: file.state,
+        async *bytes(from) {
+          for (let at = from; at < file.bytes.length; at += piece) {
+            await place.onPiece(path, at);
+            check();
+            const bytes = file.bytes.subarray(at, at + piece);
+            place.given += bytes.length;
+            yield bytes;
+          }
+        },
+        async again() {
+          check();
+          return old?.state ?? place.files.get(key(path))?.state;
+        },
+        [Symbol.asyncDispose]: async () => undefined,
+      };
+    },
+    async identity() {
+      check();
+      return place.identity;
+    },
+    hands,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+/** What `join` makes of names, for expectations. */
+export const pathOf = (...names: readonly string[]): Buffer =>
+  names.reduce<Buffer>((path, name) => join(path, Buffer.from(name)), Buffer.alloc(0));
