@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { pathForUrl } from "@tributary/shared/path.ts";
 import { startProxy } from "@tributary/test/network/proxy.ts";
@@ -10,6 +13,7 @@ import { type IdentityCredential, managedIdentity } from "./azure-blob/managed-i
 import { azureBlob, remoteOf } from "./azure-blob.ts";
 import { remoteContract, type Yard } from "./remote.contract.ts";
 import { type Entry, type Remote, RemoteError } from "./remote.ts";
+import { remoteSource } from "./remote-source.ts";
 
 const hour = (): Date => new Date(Date.now() + 3_600_000);
 
@@ -166,6 +170,28 @@ describe("a container of Azure", () => {
       { kind: "refused", reason: '"no/full/" cannot be the path of a file: it has an empty segment' },
     ]);
     expect(await listed(remote, "no/empty")).toEqual([]);
+  });
+
+  test("a blob and a folder of one name are both there, for the source too", async () => {
+    for (const name of ["twin/a", "twin/a/b", "twin/a-c"]) await write(name, name);
+    const folder = await mkdtemp(join(tmpdir(), "twin-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const source = remoteSource({
+      name: "clouds",
+      remote,
+      root: "",
+      include: [],
+      exclude: [],
+      ignored: [],
+      folder,
+    });
+    const found: string[] = [];
+    const { complete, folders } = await source.list(Buffer.from("twin"), (some) => {
+      found.push(...some.map(({ path }) => String(path)));
+    });
+    expect(complete).toBe(true);
+    expect(found).toEqual(["twin/a", "twin/a-c"]);
+    expect(folders.map(String)).toEqual(["twin/a"]);
   });
 
   test("bytes come as they are stored, whatever encoding is said of them", async () => {

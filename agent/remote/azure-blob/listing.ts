@@ -46,11 +46,7 @@ export function entryOf(name: Buffer, facts: BlobFacts): Entry {
 }
 
 /** `prefix`: of the settings; `folder`: the path below it, empty or with a slash at its end. */
-function entriesOf(
-  prefix: string,
-  folder: string,
-  page: Pick<Page, "blobs" | "prefixes">,
-): readonly Entry[] {
+function entriesOf(prefix: string, folder: string, page: Pick<Page, "blobs" | "prefixes">): readonly Entry[] {
   const from = prefix.length + folder.length;
   const refuse = (name: string, fault: string): Entry => ({
     kind: "refused",
