@@ -166,7 +166,7 @@ export function remoteSource(options: RemoteSourceOptions): Source {
 /** Where folders are only parts of names, a file and a folder may have the same one: then the file comes first. */
 function follows(before: Entry, entry: Entry): boolean {
   const order = Buffer.compare(before.name, entry.name);
-  return order < 0 || (order === 0 && before.kind === "file" && entry.kind === "folder");
+  return order < 0 || (order === 0 && before.kind !== "folder" && entry.kind === "folder");
 }
 
 const READ_ONLY: After = {
