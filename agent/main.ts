@@ -8,8 +8,9 @@ import type { AskRetry } from "./commands/retry.ts";
 import type { LookInto } from "./commands/scan.ts";
 import { askRetry as askRetryIn } from "./queue/aside.ts";
 import { openQueueFile } from "./queue/database.ts";
-import { isDataFolderLocked } from "./queue/lock.ts";
+import { alone, isDataFolderLocked } from "./queue/lock.ts";
 import { lookInto as lookIntoQueue, openQueue } from "./queue/sqlite.ts";
+import { Redactor } from "./secret/redactor.ts";
 
 /** For calls that are about to come back; those to a share that hangs never do. */
 const LET_GO_MS = 3_000;
@@ -44,6 +45,8 @@ const askRetry: AskRetry = (data, wanted) => {
   }
 };
 
+const redactor = new Redactor();
+
 const program = createProgram({
   // Loaded only here: the short commands need none of it.
   run: async (options) => await (await import("./run.ts")).run(options),
@@ -52,6 +55,8 @@ const program = createProgram({
   acceptRoot,
   askRetry,
   isRunning: isDataFolderLocked,
+  alone: (data, work) => alone(data, "secrets.lock", work),
+  redactor,
 });
 
 export async function main(): Promise<void> {
@@ -62,7 +67,7 @@ export async function main(): Promise<void> {
   try {
     await program.parseAsync();
   } catch (error) {
-    process.exitCode = fail("tributary-agent", error);
+    process.exitCode = fail("tributary-agent", error, redactor.redact);
   }
   // Nothing that is left over, such as an idle connection, may keep a finished command alive. To exit, Node waits for its
   // threads: one that a share keeps in the system would never let it go.

@@ -20,6 +20,7 @@ import { askRetry } from "./queue/aside.ts";
 import { openQueueFile } from "./queue/database.ts";
 import { readLive } from "./report/live.ts";
 import { run } from "./run.ts";
+import { Redactor } from "./secret/redactor.ts";
 import { FakeReceiver } from "./upload/fake-receiver.ts";
 
 let authority: TestAuthority;
@@ -60,7 +61,17 @@ function configure(...names: string[]): void {
 function start(): void {
   const stop = new AbortController();
   const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };
-  running = { stop, ended: run({ data, config: join(data, "agent.yaml"), env: {}, log, stop: stop.signal }) };
+  running = {
+    stop,
+    ended: run({
+      data,
+      config: join(data, "agent.yaml"),
+      env: {},
+      log,
+      stop: stop.signal,
+      redactor: new Redactor(),
+    }),
+  };
 }
 
 async function stop(): Promise<number | undefined> {
@@ -98,7 +109,14 @@ test("two runs on one data folder: the second is refused", async () => {
   start();
   await expect.poll(() => facts.length, soon).toBeGreaterThan(0);
   const log = { report: () => {}, level: () => {}, say: () => {} };
-  const second = run({ data, config: join(data, "agent.yaml"), env: {}, log, stop: AbortSignal.abort() });
+  const second = run({
+    data,
+    config: join(data, "agent.yaml"),
+    env: {},
+    log,
+    stop: AbortSignal.abort(),
+    redactor: new Redactor(),
+  });
   await expect(second).rejects.toMatchObject({ code: "usage" });
 });
 
@@ -271,7 +289,14 @@ test("a proxy that is none sets nothing aside: all waits until it is mended", as
   const stopping = new AbortController();
   const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };
   const env = { HTTPS_PROXY: "socks5://me:secret@127.0.0.1:1" };
-  const ended = run({ data, config: join(data, "agent.yaml"), env, log, stop: stopping.signal });
+  const ended = run({
+    data,
+    config: join(data, "agent.yaml"),
+    env,
+    log,
+    stop: stopping.signal,
+    redactor: new Redactor(),
+  });
   drop("pos1.csv", "A");
   await expect.poll(() => facts.map((fact) => fact.kind), soon).toContain("ReceiverLost");
   await expect.poll(() => facts.map((fact) => fact.kind), soon).toContain("ParcelSealed");

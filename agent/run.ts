@@ -21,6 +21,7 @@ import { EMPTY_TALLY, tallied } from "./report/tally.ts";
 import { FreshBytes } from "./seal/fresh.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
+import type { Redactor } from "./secret/redactor.ts";
 import { keepWatchdog } from "./service/watchdog.ts";
 import { unowned } from "./source/owner.ts";
 import { Sources } from "./sources.ts";
@@ -46,6 +47,8 @@ export interface RunOptions {
   readonly log: Log;
   /** Aborted: stop, letting what is on its way finish. */
   readonly stop: AbortSignal;
+  /** What was read as a secret is never said. */
+  readonly redactor: Redactor;
 }
 
 /** What is on its way when the agent is told to stop may finish for this long. */
@@ -74,7 +77,7 @@ export async function run(options: RunOptions): Promise<number> {
   try {
     lowerPriority(log);
     const queue = await openWhenRoom(
-      () => openQueue(join(data, "queue.sqlite")),
+      () => openQueue(join(data, "queue.sqlite"), { words: options.redactor.redact }),
       ({ message }) => log.say(`nothing can be captured yet, it is tried again: ${message} (disk-full)`),
       options.stop,
     );
@@ -196,6 +199,7 @@ async function live(
       dispatcher.refused(problem);
     },
     fault: faultIn("the heartbeat"),
+    words: options.redactor.redact,
     random: Math.random,
   });
 
@@ -249,7 +253,7 @@ async function live(
     }
   };
   const enrolment = identityChanges(data);
-  const tellLive = liveWriter(data);
+  const tellLive = liveWriter(data, options.redactor.redact);
   const tick = setInterval(() => {
     retake();
     const stored = enrolment();

@@ -99,6 +99,11 @@ export const PROBLEMS = {
   "file-restless": { status: 0, retry: true, title: "The file does not hold still" },
   "folder-unreadable": { status: 0, retry: true, title: "The folder cannot be read" },
   "source-unreachable": { status: 0, retry: true, title: "The source cannot be reached" },
+  "secret-missing": {
+    status: 0,
+    retry: true,
+    title: "A secret that the configuration names is not there",
+  },
   "root-changed": { status: 0, retry: true, title: "The source's root is not the folder it was" },
   "spool-full": { status: 0, retry: true, title: "The spool has reached its bound" },
   "after-failed": {

@@ -1,7 +1,7 @@
 /** Configuration files: YAML checked by a zod schema, every mistake with its line and what was expected. */
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { LineCounter, parseDocument } from "yaml";
+import { LineCounter, parseDocument, visit, type YAMLParseError } from "yaml";
 import { z } from "zod";
 import { ProblemError } from "./problems.ts";
 import { parseDuration, parseFrequency, parseRate, parseSize } from "./units.ts";
@@ -59,20 +59,47 @@ export function parseSettings<T extends z.ZodType>(text: string, file: string, s
   if (document.errors.length > 0) {
     throw new ProblemError(
       "config-invalid",
-      document.errors.map((e) => `${at(e.pos[0])}: ${e.message}`).join("\n"),
+      document.errors.map((e) => `${at(e.pos[0])}: ${withoutText(e)}`).join("\n"),
     );
   }
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) !== undefined) return;
+      throw new ProblemError(
+        "config-invalid",
+        `${at(alias.range?.[0] ?? 0)}: what begins with * repeats an anchor, and there is no such anchor; put a value that begins so in quotes`,
+      );
+    },
+  });
   const parsed = schema.safeParse(document.toJS() ?? {}, { error: expectation });
   if (parsed.success) return parsed.data;
   const lines = flatten(parsed.error.issues).map((issue) => {
     const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
     const path = unknown === undefined ? issue.path : [...issue.path, unknown];
     const known = unknown === undefined ? "" : knownKeys(schema, issue.path);
-    const what = unknown === undefined ? issue.message : `unknown key "${unknown}"${known}`;
-    const key = path.map(String).join(".");
-    return `${at(offsetOf(document, path))}: ${unknown === undefined && key ? `${key}: ` : ""}${what}`;
+    // A schema with words of its own for it knows why the key must not be repeated.
+    const ours = unknown !== undefined && issue.message === UNKNOWN_KEY;
+    const what = ours ? `unknown key "${unknown}"${known}` : issue.message;
+    const key = issue.path.map(String).join(".");
+    return `${at(offsetOf(document, path))}: ${!ours && key ? `${key}: ` : ""}${what}`;
   });
   throw new ProblemError("config-invalid", lines.join("\n"));
+}
+
+const UNKNOWN_KEY = "unknown key";
+
+/** The library's sentence without what it quotes from the file: that may be a secret. */
+function withoutText({ code, message }: YAMLParseError): string {
+  switch (code) {
+    case "BAD_DQ_ESCAPE":
+      return "Invalid escape sequence in double quotes; single quotes take a backslash as it is";
+    case "TAG_RESOLVE_FAILED":
+      return "What begins with ! is a tag, and this one is not known; put a value that begins so in quotes";
+    case "BAD_ALIAS":
+      return "What begins with * or & is an alias or an anchor; put a value that begins so in quotes";
+    default:
+      return message.replace(/(?<=\w): .*$/s, "");
+  }
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -96,6 +123,8 @@ function expectation(issue: z.core.$ZodRawIssue): string | undefined {
       return `expected ${alternatives(issue.values)}`;
     case "invalid_union":
       return issue.options === undefined ? undefined : `expected ${alternatives(issue.options as string[])}`;
+    case "unrecognized_keys":
+      return UNKNOWN_KEY;
     case "too_small":
       return issue.origin === "string" ? "must not be empty" : `expected ${issue.minimum} or more`;
     case "too_big":

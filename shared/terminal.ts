@@ -51,10 +51,11 @@ export function printable(value: unknown): string {
   );
 }
 
-/** Prints what failed and returns the exit code. A named problem is explained, what the system refused too; anything else is a fault of ours and shows its stack. */
-export function fail(program: string, error: unknown): number {
+/** Prints what failed and returns the exit code. A named problem is explained, what the system refused too; anything else is a fault of ours and shows its stack. `words`: what may be said of a text. */
+export function fail(program: string, error: unknown, words = (text: string): string => text): number {
+  const told = (line: string): void => say(words(line));
   if (error instanceof ProblemError) {
-    say(`${program}: ${error.message}`);
+    told(`${program}: ${error.message}`);
     return error.code === "usage" || error.code === "config-invalid" ? EXIT.usage : EXIT.failed;
   }
   const ofCommander = error as { readonly code?: unknown; readonly exitCode?: unknown } | undefined;
@@ -63,8 +64,8 @@ export function fail(program: string, error: unknown): number {
     return ofCommander?.exitCode === 0 ? EXIT.done : EXIT.usage;
   const ofSystem = systemRefusal(error);
   if (ofSystem === undefined)
-    say(`${program}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  else say(`${program}: ${ofSystem}`);
+    told(`${program}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  else told(`${program}: ${ofSystem}`);
   return EXIT.failed;
 }
 

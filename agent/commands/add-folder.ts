@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { actAsOwnerOf } from "@tributary/shared/account.ts";
+import { writeDurably } from "@tributary/shared/durable.ts";
 import { makeFolder } from "@tributary/shared/folder.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { slug } from "@tributary/shared/protocol.ts";
@@ -9,7 +10,6 @@ import { parseSettings } from "@tributary/shared/settings.ts";
 import { say } from "@tributary/shared/terminal.ts";
 import { type Command, Option } from "commander";
 import { agentSettings, placed } from "../config.ts";
-import { writeDurably } from "../identity/durable.ts";
 import { loadIdentity } from "../identity/identity.ts";
 import { folderWarnings, refuseFolder } from "./folder-place.ts";
 import { type PlaceOptions, placeOf, withPlace } from "./place.ts";

@@ -5,7 +5,9 @@ import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { loadIdentity } from "../identity/identity.ts";
+import type { Redactor } from "../secret/redactor.ts";
 import { serviceManager } from "../service/here.ts";
+import { secretFindings } from "./known-secrets.ts";
 import { type PlaceOptions, placeOf, placeToRead, withPlace } from "./place.ts";
 import { serviceFinding } from "./service-finding.ts";
 
@@ -13,13 +15,13 @@ interface Options extends PlaceOptions {
   readonly json?: boolean;
 }
 
-export function addDoctor(program: Command): void {
+export function addDoctor(program: Command, redactor: Redactor): void {
   withPlace(
     program
       .command("doctor")
       .summary("check everything that must hold for files to flow")
       .description(
-        "Checks the way to the receiver (address, proxy, DNS, TCP, TLS, clock, authorisation), the data folder, and each source's folder, including whether file events arrive. Exit code 1 if a check fails. May run beside `run`.",
+        "Checks the way to the receiver (address, proxy, DNS, TCP, TLS, clock, authorisation), the data folder, and each source's secrets and folder, including whether file events arrive. Exit code 1 if a check fails. May run beside `run`.",
       )
       .option("--json", "one JSON object a line: check, level (ok, warn, fail), says, todo"),
   ).action(async (options: Options) => {
@@ -31,8 +33,15 @@ export function addDoctor(program: Command): void {
     let failed = 0;
     const tell = (finding: Finding): void => {
       if (finding.level === "fail") failed += 1;
-      result(options.json ? JSON.stringify(finding) : lines(finding));
+      const said = redacted(finding, redactor);
+      result(options.json ? JSON.stringify(said) : lines(said));
     };
+    // First of all: what is read here is said by none of the checks after it.
+    for (const finding of await secretFindings(
+      { data, config, env: process.env, redactor },
+      settings.sources,
+    ))
+      tell(finding);
     for await (const finding of examine({ data, identity, settings, env: process.env })) tell(finding);
     // In a checkout, and with folders of one's own, `run` is started by hand.
     if (isPackaged() && data === placeOf({}).data) tell(serviceFinding(serviceManager(), settings.sources));
@@ -40,6 +49,10 @@ export function addDoctor(program: Command): void {
     say(failed === 1 ? "one check failed" : `${failed} checks failed`);
     process.exitCode = 1;
   });
+}
+
+function redacted({ todo, ...finding }: Finding, { redact }: Redactor): Finding {
+  return { ...finding, says: redact(finding.says), ...(todo === undefined ? {} : { todo: redact(todo) }) };
 }
 
 function lines({ check, level, says, todo }: Finding): string {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Redactor } from "../secret/redactor.ts";
 import { placeToRead } from "./place.ts";
 import { addRun } from "./run.ts";
 
@@ -14,7 +15,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 test("a --config that is not there is refused by name, before anything runs", async () => {
   const program = new Command().exitOverride();
-  addRun(program, () => expect.fail("it runs"));
+  addRun(program, () => expect.fail("it runs"), new Redactor());
   const config = join(dir, "agnet.yaml");
   await expect(
     program.parseAsync(["run", "--data", dir, "--config", config], { from: "user" }),

@@ -1,5 +1,6 @@
 /** All commands of the agent. What chooses a technology is handed in by main.ts. */
 import { Command } from "commander";
+import type { Redactor } from "../secret/redactor.ts";
 import { VERSION } from "../version.ts";
 import { type AcceptRoot, addAddFolder } from "./add-folder.ts";
 import { addDoctor } from "./doctor.ts";
@@ -8,6 +9,7 @@ import { addReceipt, type ReadQueue } from "./receipt.ts";
 import { type AskRetry, addRetry } from "./retry.ts";
 import { addRun, type Run } from "./run.ts";
 import { addScan, type LookInto } from "./scan.ts";
+import { type Alone, addSecret } from "./secret.ts";
 import { addService } from "./service.ts";
 import { addStatus, type IsRunning } from "./status.ts";
 
@@ -18,6 +20,9 @@ export interface AgentParts {
   readonly acceptRoot: AcceptRoot;
   readonly askRetry: AskRetry;
   readonly isRunning: IsRunning;
+  readonly alone: Alone;
+  /** Of the process: what any part of it has read as a secret, no part says. */
+  readonly redactor: Redactor;
 }
 
 /** The program; parsing throws commander's errors, which `fail` turns into exit codes. */
@@ -30,12 +35,13 @@ export function createProgram(parts: AgentParts): Command {
     .exitOverride();
   addEnroll(program);
   addAddFolder(program, parts.acceptRoot);
-  addRun(program, parts.run);
+  addRun(program, parts.run, parts.redactor);
   addScan(program, parts.lookInto);
-  addStatus(program, parts.readQueue, parts.isRunning);
+  addStatus(program, parts.readQueue, parts.isRunning, parts.redactor);
   addRetry(program, parts.askRetry, parts.isRunning);
   addReceipt(program, parts.readQueue);
-  addDoctor(program);
+  addDoctor(program, parts.redactor);
+  addSecret(program, parts.alone);
   addService(program);
   return program;
 }

@@ -2,6 +2,7 @@
 import { say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { Log } from "../report/log.ts";
+import type { Redactor } from "../secret/redactor.ts";
 import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 
 /** The agent's loop; resolves with the exit code. */
@@ -11,9 +12,10 @@ export type Run = (options: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly stop: AbortSignal;
+  readonly redactor: Redactor;
 }) => Promise<number>;
 
-export function addRun(program: Command, run: Run): void {
+export function addRun(program: Command, run: Run, redactor: Redactor): void {
   withPlace(
     program
       .command("run")
@@ -26,9 +28,9 @@ export function addRun(program: Command, run: Run): void {
     // Loaded only here: the short commands need none of it.
     const [{ pino }, { logTo }] = await Promise.all([import("pino"), import("../report/log.ts")]);
     const terminal = process.stderr.isTTY === true;
-    const log = logTo(pino.destination({ fd: 2, sync: true }), terminal, "info");
+    const log = logTo(pino.destination({ fd: 2, sync: true }), terminal, "info", redactor.redact);
     const stop = stopSignal();
-    process.exitCode = await run({ data, config, env: process.env, log, stop });
+    process.exitCode = await run({ data, config, env: process.env, log, stop, redactor });
     // A probe that waits for a silent receiver must not hold the process.
     process.exit();
   });

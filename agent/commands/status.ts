@@ -7,6 +7,8 @@ import { loadAgentSettings } from "../config.ts";
 import { requireIdentity } from "../identity/identity.ts";
 import type { QueueStatus } from "../queue/status.ts";
 import { readLive } from "../report/live.ts";
+import type { Redactor } from "../secret/redactor.ts";
+import { learnSecrets } from "./known-secrets.ts";
 import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 import type { ReadQueue } from "./receipt.ts";
 
@@ -20,7 +22,12 @@ export type IsRunning = (data: string) => boolean;
 const MOST_PROBLEMS = 100;
 const LAST_DELIVERIES = 5;
 
-export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsRunning): void {
+export function addStatus(
+  program: Command,
+  readQueue: ReadQueue,
+  isRunning: IsRunning,
+  redactor: Redactor,
+): void {
   withPlace(
     program
       .command("status")
@@ -29,10 +36,11 @@ export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsR
         "Shows whether the agent runs, what waits in its queue, its sources, the last deliveries, and every problem.",
       )
       .option("--json", "the same as one JSON object"),
-  ).action((options: Options) => {
+  ).action(async (options: Options) => {
     const { data, config } = placeToRead(options);
     const { agentId, name, url, clients } = requireIdentity(data);
     const configured = loadAgentSettings(config).sources;
+    await learnSecrets({ data, config, env: process.env, redactor }, configured);
     const running = isRunning(data);
     // What a run of before said is no news.
     const live = running ? readLive(data) : undefined;
@@ -60,9 +68,17 @@ export function addStatus(program: Command, readQueue: ReadQueue, isRunning: IsR
         path: source.path,
       })),
     }));
-    if (options.json) result(JSON.stringify(report));
-    else for (const line of lines(report, Date.now())) result(line);
+    const said = redacted(report, redactor);
+    if (options.json) result(JSON.stringify(said));
+    else for (const line of lines(said, Date.now())) result(line);
   });
+}
+
+/** What another process wrote down may be older than this one's knowledge. */
+function redacted<T>(report: T, { redact }: Redactor): T {
+  return JSON.parse(JSON.stringify(report), (_key, value) =>
+    typeof value === "string" ? redact(value) : value,
+  );
 }
 
 function stateOf(status: QueueStatus) {

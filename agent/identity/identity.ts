@@ -10,11 +10,11 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder } from "@tributary/shared/folder.ts";
+import { writeDurably } from "@tributary/shared/durable.ts";
+import { makeFolder, syncFolder } from "@tributary/shared/folder.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { jwks, slug, uuid } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
-import { syncFolder, writeDurably } from "./durable.ts";
 import { trust } from "./trust.ts";
 
 const standing = z.object({

@@ -11,7 +11,7 @@ interface Kept {
   stored: boolean;
 }
 
-export function sqliteBook(db: QueueFile, sourceId: number): SourceBook {
+export function sqliteBook(db: QueueFile, sourceId: number, words: (text: string) => string): SourceBook {
   const root = db.prepare<[], string | null>(`SELECT root_id FROM sources WHERE id = ${sourceId}`).pluck();
   const setRoot = db.prepare(`UPDATE sources SET root_id = ? WHERE id = ${sourceId}`);
   const scanned = db.prepare(`UPDATE sources SET last_scan_at = ?, files = ? WHERE id = ${sourceId}`);
@@ -58,7 +58,8 @@ export function sqliteBook(db: QueueFile, sourceId: number): SourceBook {
     recordMount: (path, device) => void diskFull(() => mount.run(path, device)),
     lastScanAt: () => lastScan.get() ?? undefined,
     scanFinished: (at, files) => void tryStore(() => scanned.run(at, files)),
-    problem(path, code, detail, now) {
+    problem(path, code, said, now) {
+      const detail = words(said);
       const key = path.toString("latin1");
       const before = known.get(key);
       if (before?.stored && before.code === code && before.detail === detail) return false;

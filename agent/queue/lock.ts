@@ -28,6 +28,27 @@ export function lockDataFolder(data: string): { release(): void } {
   return { release: () => void db.close() };
 }
 
+/** How long a command may take that holds a file's lock: it asks nobody anything meanwhile. */
+const ALONE_MS = 20_000;
+
+/** Does the work while nobody else holds this lock of the data folder; however a process ends, its lock is gone. Throws `usage` when it is not to be had. */
+export function alone<T>(data: string, name: string, work: () => T): T {
+  const file = join(data, name);
+  const db = opened(file, { timeout: ALONE_MS });
+  try {
+    db.exec("BEGIN EXCLUSIVE");
+    return work();
+  } catch (cause) {
+    if (!String((cause as { code?: unknown }).code).startsWith("SQLITE_BUSY"))
+      throw unusable(cause, file, REMEDY) ?? cause;
+    throw new ProblemError("usage", `another command works with ${file}; run this again when it is done`, {
+      cause,
+    });
+  } finally {
+    db.close();
+  }
+}
+
 /** Whether a `run` works with this data folder now. A reader's look, too short to keep a `run` from starting. */
 export function isDataFolderLocked(data: string): boolean {
   const file = join(data, "run.lock");

@@ -90,11 +90,12 @@ export interface Ended {
   readonly end: ParcelEnd;
 }
 
-/** `ended` is told after the commit. */
+/** `words`: what is written of a problem's words. `ended` is told after the commit. */
 export function sqliteOutbox(
   db: QueueFile,
   retention: Retention,
   now: () => number,
+  words: (text: string) => string,
   ended: (ends: readonly Ended[]) => void,
 ): Outbox {
   const sql = statements(db);
@@ -127,7 +128,7 @@ export function sqliteOutbox(
         sql.aside.run({
           at: end.at,
           code: end.code,
-          detail: end.detail,
+          detail: words(end.detail),
           until: Math.ceil(end.until ?? 0),
           captureId,
         });
@@ -182,7 +183,7 @@ export function sqliteOutbox(
 
   const postponeMany = db.transaction((postponed: readonly Postponement[]) => {
     for (const { captureId, until, problem } of postponed)
-      sql.postpone.run(Math.max(1, Math.ceil(until)), problem.code, problem.detail, now(), captureId);
+      sql.postpone.run(Math.max(1, Math.ceil(until)), problem.code, words(problem.detail), now(), captureId);
   });
 
   function endAll(ends: readonly { readonly captureId: string; readonly end: ParcelEnd }[]): void {

@@ -42,6 +42,8 @@ export interface QueueOptions {
   readonly retention?: Retention;
   /** ms; the host's clock. */
   readonly now?: () => number;
+  /** What is written of a problem's words: a secret in them would stay on the disk. */
+  readonly words?: (text: string) => string;
 }
 
 /** `file` is queue.sqlite under --data; created when absent. Throws `disk-full`. */
@@ -53,10 +55,12 @@ export function openQueue(file: string, options: QueueOptions = {}): SqliteQueue
 export function queueOn(db: QueueFile, options: QueueOptions = {}): SqliteQueue {
   const puts = new Set<() => void>();
   const ends = new Set<(ends: readonly Ended[]) => void>();
+  const words = options.words ?? ((text) => text);
   const outbox = sqliteOutbox(
     db,
     options.retention ?? { days: 90, rows: 1_000_000 },
     options.now ?? Date.now,
+    words,
     (done) => {
       for (const listener of ends) listener(done);
     },
@@ -68,7 +72,7 @@ export function queueOn(db: QueueFile, options: QueueOptions = {}): SqliteQueue 
       sqliteIntake(db, { client, source, id: sourceId(db, client, source) }, () => {
         for (const listener of puts) listener();
       }),
-    book: (client, source) => sqliteBook(db, sourceId(db, client, source)),
+    book: (client, source) => sqliteBook(db, sourceId(db, client, source), words),
     onPut: (listener) => subscribe(puts, listener),
     onEnd: (listener) => subscribe(ends, listener),
     close: () => void db.close(),

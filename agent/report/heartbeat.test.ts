@@ -85,6 +85,7 @@ beforeEach(() => {
     heard: () => steps.push("heard"),
     refused: (problem) => steps.push(`refused ${problem.code}`),
     fault: (cause) => steps.push(`fault ${(cause as Error).message}`),
+    words: (text) => text.replaceAll("hunter2", "[secret]"),
     random: () => 0.5,
   });
 });

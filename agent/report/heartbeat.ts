@@ -33,6 +33,8 @@ export interface HeartbeatOptions {
   readonly refused: (problem: ProblemError) => void;
   /** What no problem names: a fault of this program. The next beat comes all the same. */
   readonly fault: (cause: unknown) => void;
+  /** What leaves the house of the words of problems: no secret. */
+  readonly words: (text: string) => string;
   readonly random: () => number;
 }
 
@@ -121,7 +123,7 @@ export class Heartbeat {
   }
 
   #state(): HeartbeatRequest {
-    const { clock, standing, queue, sources, version } = this.#options;
+    const { clock, standing, queue, sources, version, words } = this.#options;
     const { depth, bytes, oldestSealedAt, aside } = queue.depth();
     return {
       nonce: standing().nonce,
@@ -130,12 +132,14 @@ export class Heartbeat {
       clock: new Date(clock.now() - clock.skewMs()).toISOString(),
       skewMs: clock.skewMs(),
       queue: { depth, bytes, aside, ...(oldestSealedAt === undefined ? {} : { oldestSealedAt }) },
-      sources: sources().map((one) => (one.reason === undefined ? one : { ...one, reason: cut(one.reason) })),
+      sources: sources().map((one) =>
+        one.reason === undefined ? one : { ...one, reason: cut(words(one.reason)) },
+      ),
       problems: queue.problems(MOST_PROBLEMS).map(({ source, path, code, detail, since }) => ({
         source,
         path: cut(displayPath(path)),
         code,
-        detail: cut(detail),
+        detail: cut(words(detail)),
         since,
       })),
       configurationRevision: 0,

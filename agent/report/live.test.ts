@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { liveWriter, readLive } from "./live.ts";
 
+const same = (text: string): string => text;
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "tributary-live-"));
@@ -23,7 +24,7 @@ const state = {
 };
 
 test("what has not changed is not written again", () => {
-  const write = liveWriter(dir, () => new Date(0));
+  const write = liveWriter(dir, same, () => new Date(0));
   write(state);
   const first = statSync(join(dir, "live.json")).ino;
   write({ ...state });
@@ -34,10 +35,10 @@ test("what has not changed is not written again", () => {
 });
 
 test("what could not be written is tried again", () => {
-  const write = liveWriter(join(dir, "later"));
+  const write = liveWriter(join(dir, "later"), same);
   write(state);
   expect(readLive(dir)).toBeUndefined();
-  const there = liveWriter(dir);
+  const there = liveWriter(dir, same);
   there(state);
   expect(readLive(dir)?.pid).toBe(1);
 });

@@ -39,21 +39,23 @@ export type Live = z.infer<typeof live>;
 /**
  * Writes `live.json` when what it says has changed, so that an idle agent leaves the disk alone; that it still runs, its
  * lock tells. Replaced in one step; not made durable: it says nothing about another life of the process. Where it
- * cannot be written, the agent goes on, and it is tried again.
+ * cannot be written, the agent goes on, and it is tried again. `words`: what may be said of a text.
  */
 export function liveWriter(
   data: string,
+  words: (text: string) => string,
   now: () => Date = () => new Date(),
 ): (state: Omit<Live, "at">) => void {
   const file = join(data, "live.json");
   let written: string | undefined;
+  const said = (_key: string, value: unknown): unknown => (typeof value === "string" ? words(value) : value);
   return (state) => {
     // Clocks are never still to the millisecond.
     const steady = { ...state, skewMs: Math.round(state.skewMs / 1000) * 1000 };
-    const text = JSON.stringify(steady);
+    const text = JSON.stringify(steady, said);
     if (text === written) return;
     try {
-      writeFileSync(`${file}.tmp`, JSON.stringify({ ...steady, at: now().toISOString() }));
+      writeFileSync(`${file}.tmp`, JSON.stringify({ ...steady, at: now().toISOString() }, said));
       renameSync(`${file}.tmp`, file);
       written = text;
     } catch {

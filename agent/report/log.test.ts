@@ -5,7 +5,9 @@ import { EMPTY_TALLY, tallied } from "./tally.ts";
 
 function logged(terminal: boolean, level: "debug" | "info" | "error", ...facts: Fact[]): string[] {
   const lines: string[] = [];
-  const log = logTo({ write: (line) => lines.push(line) }, terminal, level);
+  const log = logTo({ write: (line) => lines.push(line) }, terminal, level, (text) =>
+    text.replaceAll("hunter2", "[secret]"),
+  );
   for (const fact of facts) log.report(fact);
   return lines;
 }

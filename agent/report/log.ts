@@ -15,8 +15,13 @@ export interface Log {
   say(text: string): void;
 }
 
-/** `terminal`: people read it. Writes are synchronous, so that the last line before an end is never lost. */
-export function logTo(stream: DestinationStream, terminal: boolean, level: LogLevel): Log {
+/** `terminal`: people read it; `said`: what may be said of a text. Writes are synchronous, so that the last line before an end is never lost. */
+export function logTo(
+  stream: DestinationStream,
+  terminal: boolean,
+  level: LogLevel,
+  said: (text: string) => string,
+): Log {
   const logger = pino(
     {
       level,
@@ -30,13 +35,20 @@ export function logTo(stream: DestinationStream, terminal: boolean, level: LogLe
     report: (fact) => {
       const { kind, ...rest } = fact;
       const fields = "path" in rest ? { ...rest, path: displayPath(rest.path) } : rest;
-      logger[levelOf(fact)]({ fact: kind, ...fields }, words(fact));
+      logger[levelOf(fact)]({ fact: kind, ...saidOf(fields, said) }, said(words(fact)));
     },
     level: (changed) => {
       logger.level = changed;
     },
-    say: (text) => logger.info(text),
+    say: (text) => logger.info(said(text)),
   };
+}
+
+/** Before it becomes JSON: there a secret looks otherwise. */
+function saidOf(fields: object, said: (text: string) => string): object {
+  const one = (value: unknown): unknown =>
+    typeof value === "string" ? said(value) : Array.isArray(value) ? value.map(one) : value;
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, one(value)]));
 }
 
 function forPeople(line: string): string {

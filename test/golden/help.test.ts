@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createProgram as createAgent } from "../../agent/commands/program.ts";
+import { Redactor } from "../../agent/secret/redactor.ts";
 import { createProgram as createReceiver } from "../../receiver/commands/program.ts";
 import { type Program, ROOT, run } from "../site/process.ts";
 import { expectGolden } from "./golden.ts";
@@ -29,6 +30,8 @@ const agent = createAgent({
   acceptRoot: never,
   askRetry: never,
   isRunning: never,
+  alone: never,
+  redactor: new Redactor(),
 });
 const receiver = createReceiver({
   open: never,

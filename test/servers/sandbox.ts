@@ -27,14 +27,15 @@ export interface Sandbox {
 
 /**
  * The keeper outlives us, however we die: it reads process ids from its stdin, and when that ends it kills
- * their process groups by id, closes its stdout to say so, and removes the folder, which can take a while. It tries
- * again because children may still write while they die after their parent.
+ * their process groups by id, closes its stdout to say so, unmounts what they mounted in the folder, and removes it, which
+ * can take a while. It tries again because children may still write while they die after their parent.
  */
 const keep = `
 folder=$1; pids=
 while read -r pid; do pids="$pids $pid"; done
 for pid in $pids; do kill -s KILL -- "-$pid" 2>/dev/null; done
 exec 1>&-
+grep -s -o " $folder/[^ ]*" /proc/mounts | while read -r mount; do fusermount3 -u -z "$mount" 2>/dev/null; done
 for pause in 0 0.2 1 3; do sleep $pause; rm -rf -- "$folder" 2>/dev/null && exit; done`;
 
 export async function createSandbox(name: string): Promise<Sandbox> {

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { beforeAll, describe, inject, test } from "vitest";
 import { cephPrograms, type S3Server } from "./ceph.ts";
@@ -22,17 +22,20 @@ export function describeWithPostgres(name: string, tests: (postgres: PostgresSer
   describeWith("postgres", name, reason, tests);
 }
 
-/**
- * A `describe` whose tests need ClamAV's daemon; each starts its own with `startClamd`. Missing, it is skipped by name,
- * or fails with `CI=true`.
- */
+/** A `describe` whose tests need ClamAV's daemon; each starts its own with `startClamd`. */
 export function describeWithClamd(name: string, tests: () => void): void {
-  if (existsSync(CLAMD)) describe(name, tests);
+  describeWithPrograms(name, [CLAMD], tests);
+}
+
+/** A `describe` whose tests start servers of their own from these programs. Missing, it is skipped by name, or fails with `CI=true`. */
+export function describeWithPrograms(name: string, programs: readonly string[], tests: () => void): void {
+  const missing = programs.filter((program) => !isInstalled(program)).join(", ");
+  if (missing === "") describe(name, tests);
   else if (process.env.CI === "true")
-    test(`${name}: no clamd`, () => {
-      throw new Error("with CI=true every server has to be there: .ci/prepare installs clamd");
+    test(`${name}: no ${missing}`, () => {
+      throw new Error(`with CI=true every server has to be there: .ci/prepare installs ${missing}`);
     });
-  else describe.skip(`${name} (skipped: no clamd here: .ci/prepare installs it)`, tests);
+  else describe.skip(`${name} (skipped: no ${missing} here: .ci/prepare installs it)`, tests);
 }
 
 /** Makes an empty bucket under a new name. */
@@ -79,6 +82,7 @@ function describeWith<Server extends object>(
 }
 
 function isInstalled(program: string): boolean {
+  if (isAbsolute(program)) return existsSync(program);
   return (process.env.PATH ?? "").split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);

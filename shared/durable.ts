@@ -1,7 +1,8 @@
 /** Small files that must survive a crash: written beside, fsynced, renamed, and the folder fsynced. */
 import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { ProblemError } from "@tributary/shared/problems.ts";
+import { syncFolder } from "./folder.ts";
+import { ProblemError } from "./problems.ts";
 
 /** Whose a file is. */
 export interface Owner {
@@ -40,15 +41,4 @@ function replace(file: string, text: string, mode: number, owner: Owner | undefi
   }
   renameSync(fresh, file);
   syncFolder(dirname(file));
-}
-
-/** Windows cannot fsync a folder; NTFS journals the rename. */
-export function syncFolder(folder: string): void {
-  if (process.platform === "win32") return;
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
