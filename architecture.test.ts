@@ -18,7 +18,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/secret": [],
   "agent/identity": [],
   "agent/source": [],
-  "agent/remote": ["agent/source"],
+  "agent/remote": ["agent/source", "agent/secret"],
   "agent/settle": ["agent/source"],
   "agent/seal": ["agent/settle", "agent/source"],
   "agent/queue": ["agent/seal", "agent/source"],

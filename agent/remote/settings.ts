@@ -40,7 +40,8 @@ const common = z.strictObject(remoteFields);
 /** Without what its kind adds. */
 export type RemoteSettings = z.output<typeof common>;
 
-function isTimeZone(name: string): boolean {
+/** As this host knows them: names of other lists would fail at the first use, and not when they are read. */
+export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     return true;
