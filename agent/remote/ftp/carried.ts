@@ -1,6 +1,7 @@
 /** What comes over a data connection: a file or a listing, as it comes, and no faster than it is taken. */
 import { PassThrough } from "node:stream";
-import { FTPError } from "basic-ftp";
+import { setTimeout } from "node:timers/promises";
+import { FTPError, type FTPResponse } from "basic-ftp";
 import { connectForPassiveTransfer, parseEpsvResponse, parsePasvResponse } from "basic-ftp/dist/transfer.js";
 import { RemoteError } from "../remote.ts";
 import type { Control } from "./control.ts";
@@ -23,62 +24,102 @@ export async function* carried(
   from: number,
   signal?: AbortSignal,
 ): Carried {
-  let over = false;
+  let transfer: Transfer | undefined;
   let held: Buffer | undefined;
-  let watch: NodeJS.Timeout | undefined;
-  const giveUp = (): void => control.closeWithError(new Error("given up"));
+  let over = false;
+  const giveUp = (): void => {
+    const error = new Error("it was given up");
+    control.closeWithError(error);
+    transfer?.cut(error);
+  };
   signal?.addEventListener("abort", giveUp, { once: true });
   try {
     signal?.throwIfAborted();
     await openData(control, server, patience);
     let skip = from > 0 && !(await restarted(control, server, from)) ? from : 0;
-    const socket = control.dataSocket;
-    if (socket === undefined) throw new Error("the data connection is gone");
-    const through = new PassThrough({ highWaterMark: AT_ONCE });
-    const cut = (error: Error): void => void through.destroy(error);
-    socket.once("close", () => {
-      if (!socket.readableEnded) cut(new Error("the data connection was cut"));
-    });
-    const said = control.ask(command);
-    said.catch(cut);
-    socket.pipe(through);
-    // While data comes the control connection is silent.
-    control.socket.setTimeout(0);
-    watch = watchFor(
-      patience.silent,
-      () => (through.writableNeedDrain ? undefined : socket.bytesRead),
-      () => {
-        const error = new Error(`not a byte of data for ${patience.silent / 1000} s`);
-        control.closeWithError(error);
-        cut(error);
-      },
-    );
-    for await (const piece of through as AsyncIterable<Buffer>) {
+    transfer = begin(control, patience, command);
+    for await (const piece of transfer.pieces) {
       const wanted = skip === 0 ? piece : piece.subarray(Math.min(skip, piece.length));
       skip -= piece.length - wanted.length;
       if (wanted.length === 0) continue;
       if (held !== undefined) yield held;
       held = wanted;
     }
-    clearInterval(watch);
-    control.socket.setTimeout(patience.silent);
-    const { message } = await said;
-    control.socket.setTimeout(0);
+    const { message } = await transfer.ended();
     over = true;
     // vsftpd: an empty listing, and 226 all the same.
     if (/failed to open dir/i.test(message))
       throw new FTPError({ code: 550, message: `550 Permission denied: ${message}` });
     if (held !== undefined) yield held;
   } catch (error) {
+    const words = error instanceof FTPError ? error : await transfer?.words();
     // Refused before it began: the connection is as before.
-    if (error instanceof FTPError && error.code !== 421 && held === undefined) over = true;
-    throw error;
+    if (words !== undefined && words.code !== 421 && held === undefined) over = true;
+    throw words ?? error;
   } finally {
-    clearInterval(watch);
+    transfer?.close();
     signal?.removeEventListener("abort", giveUp);
     if (over) control.dataSocket = undefined;
     else giveUp();
   }
+}
+
+interface Transfer {
+  readonly pieces: AsyncIterable<Buffer>;
+  cut(error: Error): void;
+  /** What the server said at the end. Throws when it was not a good one. */
+  ended(): Promise<FTPResponse>;
+  /** Why the server broke it off, if it says so soon. */
+  words(): Promise<FTPError | undefined>;
+  close(): void;
+}
+
+/** A server that breaks off says why on the other connection, which may come a little later. */
+const SOON_MS = 1_000;
+
+function begin(control: Control, patience: Patience, command: string): Transfer {
+  const socket = control.dataSocket;
+  if (socket === undefined) throw new Error("the data connection is gone");
+  const through = new PassThrough({ highWaterMark: AT_ONCE });
+  const cut = (error: Error): void => void through.destroy(error);
+  const closed = (): void => {
+    if (!socket.readableEnded) cut(socket.errored ?? new Error("the data connection was cut"));
+  };
+  socket.once("close", closed);
+  if (socket.destroyed) closed();
+  const said = control.ask(command);
+  said.catch(cut);
+  socket.pipe(through);
+  // While data comes the control connection is silent.
+  control.socket.setTimeout(0);
+  const watch = watchFor(
+    patience.silent,
+    () => (through.writableNeedDrain ? undefined : socket.bytesRead),
+    () => {
+      const error = new Error(`not a byte of data for ${patience.silent / 1000} s`);
+      control.closeWithError(error);
+      cut(error);
+    },
+  );
+  return {
+    pieces: through,
+    cut,
+    async ended() {
+      clearInterval(watch);
+      control.socket.setTimeout(patience.silent);
+      const reply = await said;
+      control.socket.setTimeout(0);
+      return reply;
+    },
+    words() {
+      const refusal = said.then(
+        () => undefined,
+        (error: unknown) => (error instanceof FTPError ? error : undefined),
+      );
+      return Promise.race([refusal, setTimeout(SOON_MS, undefined)]);
+    },
+    close: () => clearInterval(watch),
+  };
 }
 
 /** Always to the host of the control connection: what PASV names is often the inside of a network, or somebody else. */

@@ -1,6 +1,8 @@
 /** The library's control connection, with whole lines, whole replies, and a certificate that can be explained. */
+import type { Socket } from "node:net";
 import {
   type ConnectionOptions,
+  checkServerIdentity,
   connect as connectTls,
   type PeerCertificate,
   type TLSSocket,
@@ -19,6 +21,12 @@ export class Control extends FTPContext {
     else if (end > 0) super._onControlSocketData(text.slice(0, end));
   }
 
+  /** An error of the data connection does not end this one: the server's own words for it are on their way. */
+  protected override _setupDefaultErrorHandlers(socket: Socket, identifier: string): void {
+    if (identifier === "data socket") socket.on("error", () => undefined);
+    else super._setupDefaultErrorHandlers(socket, identifier);
+  }
+
   /** Sends it, and gives the one reply that ends it; replies of 400 and more are thrown, as `FTPError`. Undefined: only waits. */
   ask(command: string | undefined): Promise<FTPResponse> {
     return this.handle(command, (reply, task) => {
@@ -30,7 +38,7 @@ export class Control extends FTPContext {
   /** From now on encrypted: on the connection that there is. Nothing that came before counts any more. */
   async encrypt(options: ConnectionOptions): Promise<void> {
     const encrypted = connectTls({ ...options, socket: this.socket, rejectUnauthorized: false });
-    await proven(encrypted);
+    await proven(encrypted, options.host ?? "");
     this.#begun = "";
     this.socket = encrypted;
     this.tlsOptions = options;
@@ -43,7 +51,7 @@ export class Control extends FTPContext {
     // Before the greeting can come: one that nobody waits for is lost.
     const greeting = this.ask(undefined);
     greeting.catch(() => undefined);
-    await proven(encrypted);
+    await proven(encrypted, options.host ?? "");
     // Data connections are made with these, and are refused by Node itself where they prove nothing.
     this.tlsOptions = options;
     await greeting;
@@ -54,17 +62,19 @@ export class Control extends FTPContext {
 export class NotProven extends Error {}
 
 /** Judged here and not by Node, which would close it before its issuer could be named; nothing has been sent yet. */
-async function proven(socket: TLSSocket): Promise<void> {
+async function proven(socket: TLSSocket, name: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.once("secureConnect", resolve).once("error", reject);
     socket.once("close", () => reject(new Error("the connection was closed while TLS was agreed on")));
   });
   if (socket.authorized) return;
-  const reason = socket.authorizationError as Error | string | undefined;
-  const issuer = issuerOf(socket.getPeerCertificate());
+  const certificate = socket.getPeerCertificate();
+  const code = String(socket.authorizationError);
+  const reason =
+    code === "ERR_TLS_CERT_ALTNAME_INVALID" ? checkServerIdentity(name, certificate)?.message : code;
   socket.destroy();
   throw new NotProven(
-    `its certificate is not trusted (${reason instanceof Error ? reason.message : reason}); it was issued by "${issuer}"`,
+    `its certificate is not trusted (${reason}); it was issued by "${issuerOf(certificate)}"`,
   );
 }
 

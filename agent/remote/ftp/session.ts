@@ -1,6 +1,5 @@
 /** The connections of one source, and whatever is asked over them. What was closed while nobody used it is no failure. */
 import { FTPError } from "basic-ftp";
-import { fromKey } from "../../source/bytes.ts";
 import { RemoteError } from "../remote.ts";
 import { type Refusal, refused } from "./failures.ts";
 import { type Line, lost, openLine, type Target } from "./line.ts";
@@ -73,6 +72,10 @@ export function newSession(target: Target, connections: number): Session {
           return;
         } catch (error) {
           if (!isAnswer(error)) taken.line.close();
+          if (!begun && from > 0 && server.rest && refusesRestart(error)) {
+            server.rest = false;
+            continue;
+          }
           if (!(taken.used && taken.line.broken) || fresh || begun || signal?.aborted === true) throw error;
         } finally {
           taken.giveBack();
@@ -92,6 +95,10 @@ function isAnswer(error: unknown): boolean {
   return error instanceof RemoteError || (error instanceof FTPError && error.code !== 421);
 }
 
+/** Some take REST, and refuse what follows. */
+function refusesRestart(error: unknown): boolean {
+  return error instanceof FTPError && /\brest(art)?\b/i.test(error.message.slice(4));
+}
+
 export const below = (path: Buffer): At => ({ path, from: "root" });
 export const anywhere = (path: Buffer): At => ({ path, from: "login" });
-export const named = (text: string): Buffer => fromKey(text);
