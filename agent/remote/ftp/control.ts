@@ -47,6 +47,7 @@ export class Control extends FTPContext {
   /** Encrypted from the first byte. */
   async connectEncrypted(host: string, port: number, options: ConnectionOptions): Promise<void> {
     const encrypted = connectTls({ ...options, host, port, rejectUnauthorized: false });
+    encrypted.setNoDelay(true);
     this.socket = encrypted;
     // Before the greeting can come: one that nobody waits for is lost.
     const greeting = this.ask(undefined);

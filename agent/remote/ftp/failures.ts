@@ -18,15 +18,19 @@ const DENIED =
 export function meaning(refusal: Refusal, path: string): "absent" | "denied" | "busy" | "unknown" {
   const { code } = refusal;
   if (code === 425 || code === 426 || code === 451) return "busy";
-  // A file may be called "not found".
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const words = [path, name].reduce(
-    (text, one) => (one === "" ? text : text.replaceAll(one, " ")),
-    refusal.message.slice(4),
-  );
+  const words = withoutName(refusal.message.slice(4), path);
   if (ABSENT.test(words)) return "absent";
   if (DENIED.test(words)) return "denied";
   return code < 500 ? "busy" : "unknown";
+}
+
+/** A file may be called "not found"; and one that is called "a" is not every "a". */
+function withoutName(words: string, path: string): string {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return [path, name].reduce(
+    (text, one) => text.replaceAll(new RegExp(`(?<!\\w)${RegExp.escape(one)}(?!\\w)`, "g"), " "),
+    words,
+  );
 }
 
 /** Refusals that are not about a path: the server takes nobody now, or not this one. */

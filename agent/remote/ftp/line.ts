@@ -72,6 +72,7 @@ async function loggedIn(control: Control, target: Target, server: Server, where:
   const { host, port, tls } = target;
   if (tls === "implicit") await control.connectEncrypted(host, port, await tlsOptions(target));
   else {
+    control.socket.setNoDelay(true);
     control.socket.connect({ host, port });
     await control.ask(undefined);
     if (tls === "explicit") await agreeOnTls(control, target, where);
