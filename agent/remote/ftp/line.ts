@@ -25,6 +25,11 @@ export interface Target {
   readonly patience: Patience;
 }
 
+/** For people, and part of what names the place. */
+export function whereOf({ host, port }: Pick<Target, "host" | "port">): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** Folders and commands as latin1 text. */
 export interface Line {
   /** Where the login landed. */
@@ -40,7 +45,7 @@ export interface Line {
 }
 
 export async function openLine(target: Target, server: Server): Promise<Line> {
-  const where = `${target.host}:${target.port}`;
+  const where = whereOf(target);
   const control = new Control(target.patience.silent, "latin1");
   let expire: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
@@ -115,7 +120,11 @@ async function agreeOnTls(control: Control, target: Target, where: string): Prom
 }
 
 async function identify(control: Control, target: Target, where: string): Promise<void> {
-  const password = await target.password();
+  const password = await target.password().catch((error: unknown) => {
+    throw new RemoteError("away", `the password for ${where} cannot be read: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  });
   const spelt = typed(password);
   if (/[\0\r\n]/.test(spelt))
     throw new RemoteError(
@@ -198,8 +207,14 @@ function asAway(error: unknown, where: string): RemoteError {
   return lost(error, where);
 }
 
+/** Something happened to the connection: nobody knows what of the place is as it was. */
 export function lost(error: unknown, where: string): RemoteError {
   if (error instanceof RemoteError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new RemoteError("away", `the connection to ${where} failed: ${reason}`, { cause: error });
+  return new RemoteError("away", `the connection to ${where} failed: ${reasonOf(error)}`, { cause: error });
+}
+
+function reasonOf(error: unknown): string {
+  // Several addresses of one name were tried: the words are in the parts.
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@
 import { FTPError } from "basic-ftp";
 import { RemoteError } from "../remote.ts";
 import { type Refusal, refused } from "./failures.ts";
-import { type Line, lost, openLine, type Target } from "./line.ts";
+import { type Line, lost, openLine, type Target, whereOf } from "./line.ts";
 import { newPool } from "./pool.ts";
 import { newServer, type Server } from "./server.ts";
 import { said } from "./spelling.ts";
@@ -40,7 +40,7 @@ export function whole(line: Pick<Line, "login" | "root">, { path, from }: At): s
 
 export function newSession(target: Target, connections: number): Session {
   const server = newServer();
-  const where = `${target.host}:${target.port}`;
+  const where = whereOf(target);
   const pool = newPool(() => openLine(target, server), connections, target.patience.idle);
 
   return {
