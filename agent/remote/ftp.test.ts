@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { mkdir, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { PROFTPD, type Proftpd, type ProftpdOptions, startProftpd } from "../../test/servers/proftpd.ts";
 import { describeWithPrograms } from "../../test/servers/servers.ts";
@@ -84,6 +86,19 @@ describeWithPrograms("FTP servers", [PROFTPD, "/usr/lib/proftpd/mod_tls.so"], ()
     },
   );
 
+  test("a server that takes but two connections of this user is read by two", async () => {
+    const { server, remote } = await started({ server: { settings: ["MaxClientsPerUser 2"] } });
+    const names = Array.from({ length: 20 }, (_, i) => `f${i}`);
+    for (const name of names) await writeFile(join(server.root, name), name);
+    const read = async (name: string) => {
+      const entry = await remote.look(Buffer.from(name));
+      if (entry?.kind !== "file") throw new Error("no file");
+      await using file = await remote.open(Buffer.from(name), entry.state);
+      return String(Buffer.concat(await Array.fromAsync(file.bytes(0))));
+    };
+    expect(await Promise.all(names.map(read))).toEqual(names);
+  });
+
   test("a name with CR LF in it leaves the listing incomplete, and says so", async () => {
     const { server, remote } = await started({});
     await writeFile(join(server.root, "a\r\nb"), "1");
@@ -108,6 +123,53 @@ describeWithPrograms("FTP servers", [PROFTPD, "/usr/lib/proftpd/mod_tls.so"], ()
     const { remote: fourth } = await started({ settings: { path: "/no/such" } });
     await expect(fourth.identity()).rejects.toThrow(/no folder \/no\/such/);
   });
+});
+
+test("its library is loaded when a source is connected, and not before", async () => {
+  const script = `
+    const { ftp } = await import(${JSON.stringify(new URL("./ftp.ts", import.meta.url))});
+    const { createRequire } = await import("node:module");
+    const loaded = () => Object.keys(createRequire(import.meta.url).cache).some((file) => file.includes("basic-ftp"));
+    console.log(loaded());
+    await ftp.connect(ftp.settings.parse({ name: "a", kind: "ftp", host: "127.0.0.1" }), { parallel: 1 });
+    console.log(loaded());`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+    cwd: import.meta.dirname,
+  });
+  expect(stdout).toBe("false\ntrue\n");
+});
+
+test("where it is, for people and for doctor; TLS unless it is said otherwise, and that is said", async () => {
+  const parse = (more: object) => ftp.settings.parse({ name: "a", kind: "ftp", host: "h.example", ...more });
+  const told = (more: object) => [ftp.where(parse(more)), ftp.address(parse(more)), ftp.root(parse(more))];
+  expect(told({})).toEqual(["ftps://h.example:21", { host: "h.example", port: 21 }, ""]);
+  expect(told({ tls: "implicit", path: "/in" })).toEqual([
+    "ftps://h.example:990/in",
+    { host: "h.example", port: 990 },
+    "/in",
+  ]);
+  expect(told({ tls: "none", port: 2121, host: "::1", path: "in" })).toEqual([
+    "ftp://[::1]:2121/in",
+    { host: "::1", port: 2121 },
+    "in",
+  ]);
+  for (const wrong of [
+    { password: "secret" },
+    { tls: false },
+    { host: "ftp://h" },
+    { path: "a\nb" },
+    { pasv: true },
+  ])
+    expect(ftp.settings.safeParse({ name: "a", kind: "ftp", host: "h", ...wrong }).success).toBe(false);
+  const warnings: string[] = [];
+  const tools = {
+    secrets: { read: () => Promise.resolve("") },
+    parallel: 1,
+    warn: (text: string) => void warnings.push(text),
+  };
+  for (const tls of ["explicit", "none"])
+    await (await ftp.connect(parse({ tls }), tools))[Symbol.asyncDispose]();
+  expect(warnings).toEqual([expect.stringContaining("in the clear")]);
 });
 
 const ns = (text: string): bigint => BigInt(Date.parse(text)) * 1_000_000n;

@@ -33,16 +33,23 @@ function withoutName(words: string, path: string): string {
   );
 }
 
+/** Full, for this user or for all: more connections are not to be had, and those that are open go on. */
+export function crowded({ code, message }: Refusal): boolean {
+  return (code === 421 || code === 530) && /too many|maximum|\bmax\b|limit|already connected/i.test(message);
+}
+
+/** `retryAfter` tells it from a place that cannot be had at all. */
+export function tooMany({ message }: Refusal, where: string): RemoteError {
+  return new RemoteError(
+    "away",
+    `${where} takes no more connections now, or ends: "${readable(message)}". If it allows this user but a few, set \`parallel\` lower`,
+    { retryAfter: 60 },
+  );
+}
+
 /** Refusals that are not about a path: the server takes nobody now, or not this one. */
 export function aboutAll({ code, message }: Refusal, where: string): RemoteError | undefined {
-  if (code === 421)
-    return new RemoteError(
-      "away",
-      `${where} takes no more connections now, or ends: "${readable(message)}"`,
-      {
-        retryAfter: 60,
-      },
-    );
+  if (code === 421 || crowded({ code, message })) return tooMany({ code, message }, where);
   if (code === 530 || code === 532 || code === 534)
     return new RemoteError(
       "away",
@@ -68,4 +75,11 @@ export function refused(refusal: Refusal, path: string, what: string, where: str
       { cause: refusal },
     )
   );
+}
+
+/** The words of an error of the connection. */
+export function reasonOf(error: unknown): string {
+  // Several addresses of one name were tried: the words are in the parts.
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
 }

@@ -18,12 +18,15 @@ export interface Taken {
 export function newPool(open: () => Promise<Line>, most: number, idleMs: number): Pool {
   const idle: { readonly line: Line; readonly expiry: NodeJS.Timeout }[] = [];
   const waiting: (() => void)[] = [];
-  const open_ = new Set<Line>();
+  const lines = new Set<Line>();
   let taken = 0;
+  /** Fewer than `most` where the server was full before that. */
+  let limit = most;
   let disposed = false;
 
   const close = (line: Line): void => {
-    open_.delete(line);
+    lines.delete(line);
+    if (lines.size === 0) limit = most;
     line.close();
   };
   const giveBack = (line: Line | undefined): void => {
@@ -58,31 +61,34 @@ export function newPool(open: () => Promise<Line>, most: number, idleMs: number)
 
   return {
     async take(fresh = false) {
-      while (taken >= most && !disposed) await new Promise<void>((resolve) => waiting.push(resolve));
-      if (disposed) throw new RemoteError("away", "the source has been closed");
-      taken += 1;
-      for (let one = idle.pop(); one !== undefined; one = idle.pop()) {
-        clearTimeout(one.expiry);
-        if (!fresh && !one.line.broken) return handOut(one.line, true);
-        close(one.line);
-      }
-      try {
-        const line = await open();
-        open_.add(line);
-        if (disposed) {
-          close(line);
-          throw new RemoteError("away", "the source has been closed");
+      for (;;) {
+        while (taken >= limit && !disposed) await new Promise<void>((resolve) => waiting.push(resolve));
+        if (disposed) throw new RemoteError("away", "the source has been closed");
+        taken += 1;
+        for (let one = idle.pop(); one !== undefined; one = idle.pop()) {
+          clearTimeout(one.expiry);
+          if (!fresh && !one.line.broken) return handOut(one.line, true);
+          close(one.line);
         }
-        return handOut(line, false);
-      } catch (error) {
-        giveBack(undefined);
-        throw error;
+        try {
+          const line = await open();
+          lines.add(line);
+          if (!disposed) return handOut(line, false);
+          taken -= 1;
+          close(line);
+        } catch (error) {
+          // Who is turned away because there are too many waits for one of those that are in.
+          const full = error instanceof RemoteError && error.retryAfter !== undefined && lines.size > 0;
+          if (full) limit = Math.min(limit, lines.size);
+          giveBack(undefined);
+          if (!full) throw error;
+        }
       }
     },
     [Symbol.asyncDispose]() {
       disposed = true;
       for (const { expiry } of idle.splice(0)) clearTimeout(expiry);
-      for (const line of open_) close(line);
+      for (const line of lines) close(line);
       for (const wake of waiting.splice(0)) wake();
       return Promise.resolve();
     },

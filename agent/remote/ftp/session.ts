@@ -2,7 +2,8 @@
 import { FTPError } from "basic-ftp";
 import { RemoteError } from "../remote.ts";
 import { type Refusal, refused } from "./failures.ts";
-import { type Line, lost, openLine, type Target, whereOf } from "./line.ts";
+import { type Line, lost, openLine } from "./line.ts";
+import { type Target, whereOf } from "./login.ts";
 import { newPool } from "./pool.ts";
 import { newServer, type Server } from "./server.ts";
 import { said } from "./spelling.ts";
