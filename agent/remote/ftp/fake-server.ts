@@ -4,8 +4,11 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-/** Replies, with their code; undefined: as usual; "silence": none, ever. */
-export type Answer = string | undefined | "silence";
+/** Replies, with their code; undefined: as usual; SILENCE: none, ever. */
+export type Answer = string | undefined;
+
+/** No answer. */
+export const SILENCE = "silence";
 
 export interface FakeOptions {
   /** Whole paths. */
@@ -145,11 +148,12 @@ async function serve(control: Socket, options: FakeOptions, commands: string[], 
     const all = (rest + String(piece)).split("\r\n");
     rest = all.pop() as string;
     for (const line of all) {
-      const [command = "", argument = ""] = [line.split(" ")[0], line.slice(line.indexOf(" ") + 1)];
+      const command = line.replace(/ .*/s, "");
+      const argument = line.slice(command.length + 1);
       commands.push(line);
       try {
         const answer = (await options.on?.[command]?.(argument, session)) ?? (await usual(command, argument));
-        if (answer !== "silence") say(answer);
+        if (answer !== SILENCE) say(answer);
       } catch {
         say("426 cut off");
       }

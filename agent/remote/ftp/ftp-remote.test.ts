@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { sameState } from "../../source/same-state.ts";
 import type { Entry, Remote, RemoteError } from "../remote.ts";
-import { type FakeFtp, type FakeOptions, startFakeFtp } from "./fake-server.ts";
+import { type FakeFtp, type FakeOptions, SILENCE, startFakeFtp } from "./fake-server.ts";
 import { type FtpPlace, ftpRemote } from "./ftp-remote.ts";
 
 const PATIENCE = { connect: 2_000, silent: 400, idle: 60_000 };
@@ -111,7 +111,7 @@ test("the address in PASV is another's, or of the inside of a network: it is not
 });
 
 test("a data connection that is cut at half fails, and says so, with and without words of the server", async () => {
-  for (const words of ["426 Failure writing network stream.", "silence"]) {
+  for (const words of ["426 Failure writing network stream.", SILENCE]) {
     const { remote } = await started({
       files: GOOD,
       on: {
@@ -127,7 +127,7 @@ test("a data connection that is cut at half fails, and says so, with and without
     });
     const error = await failing(read(remote, "a"));
     expect(["failed", "away"]).toContain(error.failure);
-    if (words !== "silence") expect(error.message).toContain("Failure writing");
+    if (words !== SILENCE) expect(error.message).toContain("Failure writing");
   }
 });
 
@@ -138,7 +138,7 @@ test("data that end well before a 226 that never comes are not the file: the las
       RETR: async (_, session) => {
         session.control.write("150 here\r\n");
         (await session.data()).end("0123456789");
-        return "silence";
+        return SILENCE;
       },
     },
   });
@@ -159,7 +159,7 @@ test("a 226 that comes before its data is no end of them", async () => {
           await new Promise((resolve) => setTimeout(resolve, 10));
         }
         data.end();
-        return "silence";
+        return SILENCE;
       },
     },
   });
@@ -175,7 +175,7 @@ test("421 in the middle: away, for a minute; and the next one is asked on a new 
       RETR: (_, session) => {
         if (!busy) return undefined;
         session.control.end("421 Too many users\r\n");
-        return "silence";
+        return SILENCE;
       },
     },
   });
@@ -188,7 +188,7 @@ test("421 in the middle: away, for a minute; and the next one is asked on a new 
 test("an answer that never comes: away, after a while; the others go on", async () => {
   const { remote } = await started({
     files: GOOD,
-    on: { SIZE: (argument) => (argument === "/a" ? "silence" : undefined) },
+    on: { SIZE: (argument) => (argument === "/a" ? SILENCE : undefined) },
   });
   expect(await failing(remote.look(path("a")))).toMatchObject({ failure: "away" });
   expect(await read(remote, "b")).toBe("b");
@@ -236,7 +236,7 @@ test("replies are read by lines, however they are cut into packets", async () =>
           control.write(part);
           await new Promise((resolve) => setTimeout(resolve, 15));
         }
-        return "silence";
+        return SILENCE;
       },
     },
   });

@@ -20,6 +20,7 @@ export function newPool(open: () => Promise<Line>, most: number, idleMs: number)
   const waiting: (() => void)[] = [];
   const lines = new Set<Line>();
   let taken = 0;
+  let opening = 0;
   /** Fewer than `most` where the server was full before that. */
   let limit = most;
   let disposed = false;
@@ -70,16 +71,20 @@ export function newPool(open: () => Promise<Line>, most: number, idleMs: number)
           if (!fresh && !one.line.broken) return handOut(one.line, true);
           close(one.line);
         }
+        opening += 1;
         try {
-          const line = await open();
+          const line = await open().finally(() => {
+            opening -= 1;
+          });
           lines.add(line);
           if (!disposed) return handOut(line, false);
           taken -= 1;
           close(line);
         } catch (error) {
-          // Who is turned away because there are too many waits for one of those that are in.
-          const full = error instanceof RemoteError && error.retryAfter !== undefined && lines.size > 0;
-          if (full) limit = Math.min(limit, lines.size);
+          // Who is turned away because there are too many waits for one of those that are in, or just coming in.
+          const others = lines.size + opening;
+          const full = error instanceof RemoteError && error.retryAfter !== undefined && others > 0;
+          if (full) limit = Math.min(limit, others);
           giveBack(undefined);
           if (!full) throw error;
         }

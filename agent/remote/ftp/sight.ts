@@ -172,7 +172,7 @@ export function sightOf(session: Session, folders: Folders, zone: string, now: (
 const nameIn = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 /** The second in which it was last changed, in UTC, and its size: it tells the same whatever the listing's zone and form are. */
-export function idOf(modifiedNs: bigint | undefined, size: number | undefined): bigint | undefined {
+function idOf(modifiedNs: bigint | undefined, size: number | undefined): bigint | undefined {
   if (modifiedNs === undefined || size === undefined) return undefined;
   return BigInt.asUintN(64, (modifiedNs / 1_000_000n) * 2n ** 22n + BigInt(size % 2 ** 22));
 }
