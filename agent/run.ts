@@ -320,6 +320,9 @@ async function live(
       refused: tally.refused,
       held: dispatcher.held(),
       slowed: turns.slowed(),
+      sources: sources
+        .states()
+        .flatMap(({ client, name, reason }) => (reason === undefined ? [] : [{ client, name, reason }])),
       skewMs: clock.skewMs(),
       delivered: tally.delivered,
       bytes: tally.bytes,

@@ -138,7 +138,7 @@ export class Sources {
       return { ...one, reachable: false, files: 0, settling: 0, problems: 0 };
     });
     const running = [...this.#running.values()].map(({ client, name, kind, capture }) => {
-      const { reachable, reason, files, settling, lastScanAt, problems } = capture.state();
+      const { reachable, reason, files, settling, lastScanAt, nextScanAt, problems } = capture.state();
       return {
         name,
         client,
@@ -149,6 +149,7 @@ export class Sources {
         problems,
         ...(reason === undefined ? {} : { reason }),
         ...(lastScanAt === undefined ? {} : { lastScanAt: new Date(lastScanAt).toISOString() }),
+        ...(nextScanAt === undefined ? {} : { nextScanAt: new Date(nextScanAt).toISOString() }),
       } satisfies SourceState;
     });
     const elsewhere = [...this.#wanted].flatMap(([identity, { client, source, shared }]): SourceState[] => {

@@ -25,6 +25,7 @@ import { Removals } from "./removals.ts";
 import { Root } from "./root.ts";
 import type { CaptureRules } from "./rules.ts";
 import { type Clocks, Sealer } from "./sealer.ts";
+import { whyNothing } from "./standing.ts";
 
 export interface CaptureParts {
   readonly source: Source;
@@ -49,6 +50,7 @@ export interface CaptureParts {
 /** What heartbeat and status say of a source; `lastScanAt` in ms. */
 export interface CaptureState {
   readonly reachable: boolean;
+  /** Why it cannot be reached, or why nothing comes of it all the same; see `whyNothing`. */
   readonly reason: string | undefined;
   readonly files: number;
   readonly settling: number;
@@ -196,7 +198,15 @@ export function startCapture(parts: CaptureParts): Capture {
     health: () => root.check(),
     state: () => ({
       reachable: root.reason === undefined,
-      reason: root.reason,
+      reason: whyNothing({
+        away: root.reason,
+        lastScanAt: looks.lastScanAt ?? book.lastScanAt(),
+        nextScanAt: looks.nextScanAt,
+        files: looks.lastScanAt === undefined ? 1 : looks.files,
+        leftOut: looks.leftOut,
+        settling: sealer.settling,
+        scanning: looks.scanning,
+      }),
       files: looks.files,
       settling: sealer.settling,
       lastScanAt: looks.lastScanAt,

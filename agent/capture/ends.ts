@@ -38,7 +38,7 @@ export class Ends {
     this.#ending.add(at);
     const standing = intake.standing(path);
     const holds = standing.delivered || standing.waiting === "spooled" || standing.waiting === "in-place";
-    const parcel = told && holds ? removalOf(this.#parts, path) : undefined;
+    const parcel = told && holds ? removalOf(this.#parts, path, state.mtimeNs) : undefined;
     const ended = { ...seen, state, sealedAt: clocks.wall(), missed: ENDED };
     const stored = await batch.put({ parcel, seen: ended, ended: true });
     this.#ending.delete(at);

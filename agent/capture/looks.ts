@@ -52,6 +52,8 @@ export class Looks {
   #scanAt = Number.POSITIVE_INFINITY;
   #scanning: Promise<void> | undefined;
   files = 0;
+  /** Files that the rules do not take. */
+  leftOut = 0;
   lastScanAt: number | undefined;
   /** ms since 1970; undefined: none is asked for yet. */
   nextScanAt: number | undefined;
@@ -114,6 +116,10 @@ export class Looks {
   /** Something was left to a scan. */
   scanLater(): void {
     this.#scanWithin(HINTED_SCAN_MS);
+  }
+
+  get scanning(): boolean {
+    return this.#scanning !== undefined;
   }
 
   async scanNow(): Promise<void> {
@@ -254,9 +260,10 @@ export class Looks {
     await health();
     this.#away = near || reachable() ? 0 : this.#away + 1;
     if (this.#away > 0) return;
-    let [files, folders, complete] = [0, 0, true];
+    let [files, leftOut, folders, complete] = [0, 0, 0, true];
     const met = (found: Found): void => {
       if (!("reason" in found)) files += 1;
+      else if (found.code === undefined && found.absent !== true) leftOut += 1;
       if (problems.size > 0) problems.delete(key(found.path));
       if (begun.size > 0 && !("reason" in found)) begun.delete(key(found.path));
     };
@@ -273,6 +280,7 @@ export class Looks {
     for (const { path, code } of book.problems())
       if (path.length === 0 && code === "disk-full") book.recovered(ROOT);
     this.files = files;
+    this.leftOut = leftOut;
     this.lastScanAt = clocks.wall();
     book.scanFinished(this.lastScanAt, files);
     report({

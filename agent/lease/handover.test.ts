@@ -7,7 +7,7 @@ import type { Entry } from "@tributary/shared/protocol.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Call } from "../identity/receiver.ts";
-import type { RemovalParcel, VersionParcel } from "../queue/queue.ts";
+import { ENDED, type RemovalParcel, type VersionParcel } from "../queue/queue.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { overtakes, takeOver } from "./handover.ts";
 
@@ -133,6 +133,24 @@ test("what another brought is as if it had been seen here, to the byte of its na
   expect(queue.intake("acme", "pos").childFolders(Buffer.from("d"))).toEqual([Buffer.from("e")]);
   expect([...queue.intake("acme", "pos").seenIn(Buffer.from("d/e"))]).toHaveLength(8);
   expect(await go()).toEqual({ overtaken: 0, learned: 11 });
+});
+
+test("an end that the source keeps is known, for what comes behind it", async () => {
+  holds("ended", "x", 5);
+  holds("ended", null, 6, { modifiedAt: at(5) });
+  holds("gone", null, 6);
+  await go();
+  expect(seen("ended")).toMatchObject({
+    state: { size: 0, mtimeNs: BigInt(Date.parse(at(5))) * 1_000_000n, ctimeNs: 0n, fileId: undefined },
+    missed: ENDED,
+  });
+  expect(seen("gone")).toBeUndefined();
+  // One that was seen here is known by its own id.
+  const state = { size: 0, mtimeNs: 9n, ctimeNs: 0n, fileId: 7n };
+  const own = { path: Buffer.from("ended"), state, sha256: sha("x"), sealedAt: 5, missed: ENDED };
+  queue.intake("acme", "pos").put([{ parcel: undefined, seen: own, ended: true }]);
+  await go();
+  expect(seen("ended")).toEqual(own);
 });
 
 test("its own rows: of the same bytes they stay, of others they are replaced, without an entry they go", async () => {

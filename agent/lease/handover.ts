@@ -119,8 +119,10 @@ function learnedOf(entry: Entry): Learned {
   const path = decodePath(entry.pathEncoded);
   if (!isAgents(entry)) return { kind: "unknown", path };
   if (entry.kind !== "version" || entry.size === null || entry.sha256 === null)
-    return { kind: "removal", path };
-  const mtimeNs = entry.modifiedAt === null ? 0n : BigInt(Date.parse(entry.modifiedAt)) * 1_000_000n;
+    return entry.kind === "removal" && entry.modifiedAt !== null
+      ? { kind: "removal", path, endedNs: nsOf(entry.modifiedAt) }
+      : { kind: "removal", path };
+  const mtimeNs = entry.modifiedAt === null ? 0n : nsOf(entry.modifiedAt);
   return {
     kind: "version",
     path,
@@ -133,6 +135,10 @@ function learnedOf(entry: Entry): Learned {
 /** A program's, or an SFTP account's, says nothing of what lies in the source: keys and accounts have ids of another shape. */
 function isAgents({ agentId }: Entry): boolean {
   return uuid.safeParse(agentId).success;
+}
+
+function nsOf(time: string): bigint {
+  return BigInt(Date.parse(time)) * 1_000_000n;
 }
 
 function lookedAt({ sealedAt, receivedAt }: Entry): number {

@@ -34,6 +34,7 @@ class World {
     clocks: { steady: () => this.steady, wall: () => this.wall },
     gained: ({ source }, term) => this.heard.push(`gained ${source} ${term}`),
     lost: ({ source }, why) => this.heard.push(`lost ${source}: ${why}`),
+    elsewhere: ({ source }, why) => this.heard.push(`elsewhere ${source}: ${why}`),
     handOver: ({ source }) => this.heard.push(`hand over ${source}`),
     refused: ({ code }) => this.heard.push(`refused ${code}`),
     fault: (cause) => this.heard.push(`fault ${String(cause)}`),
@@ -216,7 +217,7 @@ test("it is asked to hand over once, releases at once, and takes no answer from 
   expect(world.calls.at(-1)).toEqual({ wants: [pos, erp], releases: [{ ...pos, term: 7 }] });
   await world.pass(10_000);
   expect(world.calls.at(-1)?.releases).toEqual([]);
-  expect(world.said()).toEqual([]);
+  expect(world.said()).toEqual(['elsewhere pos: the agent "house-2" has it']);
   expect(leases.termOf("acme", "erp")).toBe(7);
 });
 

@@ -9,7 +9,7 @@ import type { Leases, LeasesOptions, Place } from "./lease.ts";
 
 export interface SharingParts {
   readonly openLeases: (
-    events: Pick<LeasesOptions, "gained" | "lost" | "handOver">,
+    events: Pick<LeasesOptions, "gained" | "lost" | "elsewhere" | "handOver">,
   ) => Pick<Leases, "want" | "released" | "refusedUnder" | "stop">;
   /** See `takeOver`. */
   readonly takeOver: (place: Place, term: number, signal: AbortSignal) => Promise<TakenOver>;
@@ -61,6 +61,11 @@ export class Sharing {
     this.#leases ??= this.#parts.openLeases({
       gained: (place, term) => void this.#gained(place, term).catch(this.#parts.fault),
       lost: (place, why) => void this.#lost(place, why).catch(this.#parts.fault),
+      elsewhere: (place, why) => {
+        const standing = this.#standings.get(keyOf(place));
+        if (standing === undefined || standing.kind === "elsewhere")
+          this.#standings.set(keyOf(place), { kind: "elsewhere", why });
+      },
       handOver: (place) => void this.#part(place).catch(this.#parts.fault),
     });
     this.#leases.want(places);

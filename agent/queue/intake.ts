@@ -142,7 +142,8 @@ export function sqliteIntake(
         `a parcel of ${parcel.client}/${parcel.source} was given to ${names.client}/${names.source}`,
       );
     const version: VersionParcel | undefined = parcel.kind === "version" ? parcel : undefined;
-    const [size, mtime, ctime, fileId] = version ? toColumns(version.state) : [null, null, null, null];
+    const ended = parcel.kind === "removal" ? (parcel.endedNs ?? null) : null;
+    const [size, mtime, ctime, fileId] = version ? toColumns(version.state) : [null, ended, null, null];
     sql.parcel.run({
       captureId: parcel.captureId,
       kind: parcel.kind,

@@ -76,6 +76,7 @@ async function remove(options: CourierOptions, parcel: RemovalParcel, signal: Ab
     pathEncoded: encodePath(parcel.path),
     captureId: parcel.captureId,
     sealedAt: parcel.sealedAt,
+    ...(parcel.endedNs === undefined ? {} : { modifiedAt: modifiedAt(parcel.endedNs) }),
   };
   return await options.receiver.call({
     method: "POST",
