@@ -4,7 +4,7 @@
  * bundle that broke did not name has to ride again.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { type BundleLine, bundleLine, HEADER, PAX, ROUTE } from "@tributary/shared/protocol.ts";
+import { type BundleLine, bundleLine, PAX, ROUTE } from "@tributary/shared/protocol.ts";
 import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
 import { type Answer, problemOf } from "../identity/answer.ts";
 import type { Receiver } from "../identity/receiver.ts";
