@@ -86,7 +86,9 @@ test("a source of each kind", () => {
   ).toMatchObject({
     kind: "s3",
   });
-  expect(source("name: a\nkind: azure-blob\naccount: acc\ncontainer: exports\nsas: { file: sas }")).toMatchObject({
+  expect(
+    source("name: a\nkind: azure-blob\naccount: acc\ncontainer: exports\nsas: { file: sas }"),
+  ).toMatchObject({
     kind: "azure-blob",
   });
 });

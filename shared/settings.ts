@@ -122,7 +122,9 @@ function expectation(issue: z.core.$ZodRawIssue): string | undefined {
     case "invalid_value":
       return `expected ${alternatives(issue.values)}`;
     case "invalid_union":
-      return issue.options === undefined ? undefined : `expected ${alternatives((issue.options as unknown[]).filter((option) => option !== undefined))}`;
+      return issue.options === undefined
+        ? undefined
+        : `expected ${alternatives((issue.options as unknown[]).filter((option) => option !== undefined))}`;
     case "unrecognized_keys":
       return UNKNOWN_KEY;
     case "too_small":
@@ -180,7 +182,8 @@ function knownKeys(schema: z.ZodType, written: unknown, path: readonly PropertyK
 }
 
 function ofKind(schema: unknown, value: unknown): unknown {
-  const { discriminator, options } = (schema as { def?: { discriminator?: string; options?: unknown[] } }).def ?? {};
+  const { discriminator, options } =
+    (schema as { def?: { discriminator?: string; options?: unknown[] } }).def ?? {};
   if (discriminator === undefined) return schema;
   const kind = (value as Record<string, unknown> | undefined)?.[discriminator];
   return options?.find((option) => {
