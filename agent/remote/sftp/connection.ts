@@ -10,7 +10,7 @@ import { type HostKey, hostKeyOf, strangeHost } from "./host-key.ts";
 import type { Ssh2 } from "./library.ts";
 import { type Credentials, Login, type ReadSecret } from "./login.ts";
 import type { Waits } from "./waits.ts";
-import { closedEarly, inWords, saidInstead } from "./words.ts";
+import { addressOf, closedEarly, inWords, saidInstead } from "./words.ts";
 
 export interface Server extends Credentials {
   readonly host: string;
@@ -63,14 +63,12 @@ export function connector(
         asked = asked.filter((family) => family !== error.key.family);
       }
     }
-    throw new RemoteError("away", strangeHost(at(server), shown, server.hostKeys));
+    throw new RemoteError("away", strangeHost(addressOf(server), shown, server.hostKeys));
   };
 }
 
-const at = ({ host, port }: Server): string => `${host}:${port}`;
-
 function away(server: Server, reason: string, cause?: unknown): RemoteError {
-  return new RemoteError("away", `${at(server)}: ${reason}`, { cause });
+  return new RemoteError("away", `${addressOf(server)}: ${reason}`, { cause });
 }
 
 function attempt(

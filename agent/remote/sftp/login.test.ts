@@ -200,7 +200,12 @@ function withoutSignatures(client: object): void {
     set(next: object | undefined) {
       exchange = next;
       if (next !== undefined)
-        Object.defineProperty(next, "remoteExtInfoEnabled", { get: () => false, set: () => undefined });
+        Object.defineProperty(next, "remoteExtInfoEnabled", {
+          get: () => false,
+          set() {
+            // It is what it is.
+          },
+        });
     },
   });
 }

@@ -14,6 +14,7 @@ import type { ReadSecret } from "./login.ts";
 import { doing } from "./refused.ts";
 import { WAITS, type Waits } from "./waits.ts";
 import { requireNoLinks } from "./way.ts";
+import { addressOf } from "./words.ts";
 
 export interface SftpPlace extends Server {
   /** Absolute, or from where the login lands. */
@@ -22,7 +23,7 @@ export interface SftpPlace extends Server {
 
 export function sftpRemote(place: SftpPlace, read: ReadSecret, ssh2: Ssh2, waits: Waits = WAITS): Remote {
   const path = Buffer.from(place.path);
-  const at = `${place.host}:${place.port}`;
+  const at = addressOf(place);
   const line = new Line({ at, path, waits, connect: connector(place, read, ssh2, waits) });
 
   return {
