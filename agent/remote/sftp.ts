@@ -57,8 +57,10 @@ export type SftpSettings = z.output<typeof settings>;
 export const sftp: Kind<SftpSettings> = {
   name: "sftp",
   settings,
-  where: ({ user, host, port, path }) =>
-    `sftp://${user}@${host}${port === 22 ? "" : `:${port}`}${path.startsWith("/") ? path : path === "." ? "/~" : `/~/${path}`}`,
+  where: ({ user, host: name, port, path }) => {
+    const host = name.includes(":") ? `[${name}]` : name;
+    return `sftp://${user}@${host}${port === 22 ? "" : `:${port}`}${path.startsWith("/") ? path : path === "." ? "/~" : `/~/${path}`}`;
+  },
   address: ({ host, port }) => ({ host, port }),
   root: ({ path }) => path,
   async connect({ hostKey, ...place }, { secrets }) {
