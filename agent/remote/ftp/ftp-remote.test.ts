@@ -444,3 +444,12 @@ test("a server that answers for another name is not believed", async () => {
   await expect(remote.look(path("a "))).rejects.toThrow("another name");
   expect(remote.tells).toMatchObject({ contentIds: false, coarseMs: 2_000 });
 });
+
+test("a listing in a form that is not known is no listing, and no empty folder", async () => {
+  const { remote } = await started({
+    listing: () => ["-rw-r--r-- 1 u g 9 Nov 27 10:00 a\r\n", "-rw-r--r-- 1 u g 9 Dez 27 10:00 b\r\n"],
+  });
+  const error = await failing(listed(remote));
+  expect(error).toMatchObject({ failure: "failed" });
+  expect(error.message).toContain("Dez 27");
+});
