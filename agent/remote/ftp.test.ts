@@ -107,25 +107,13 @@ describeWithPrograms("FTP servers", [PROFTPD, "/usr/lib/proftpd/mod_tls.so"], ()
       const entries = (
         await Array.fromAsync(remote.list(Buffer.alloc(0), new AbortController().signal))
       ).flat();
-      expect(entries.map((one) => [one.kind, String(one.name)]).sort()).toEqual([
-        ["file", "plain"],
-        ["file", "z"],
-        ["refused", "a"],
+      expect(entries.map((one) => `${one.kind} ${one.name}`).sort()).toEqual([
+        "file plain",
+        "file z",
+        "refused a",
       ]);
     },
   );
-
-  test("a server that cannot prove itself is told, with its issuer; a wrong password and a missing folder, too", async () => {
-    const { remote } = await started({ settings: { ca: undefined } });
-    await expect(remote.identity()).rejects.toThrow(/not trusted.*issued by "who vouches for FTPS".*`ca`/);
-    const { remote: other } = await started({ settings: { serverName: "files.example" } });
-    await expect(other.identity()).rejects.toThrow(/files\.example.*`serverName`/);
-    const { remote: third, server } = await started({});
-    await server.setPassword("another");
-    await expect(third.identity()).rejects.toThrow(/refuses the user partner.*Check user and password/);
-    const { remote: fourth } = await started({ settings: { path: "/no/such" } });
-    await expect(fourth.identity()).rejects.toThrow(/no folder \/no\/such/);
-  });
 });
 
 test("its library is loaded when a source is connected, and not before", async () => {
