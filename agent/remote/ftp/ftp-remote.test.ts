@@ -365,12 +365,23 @@ test("a server without TLS is not given the password", async () => {
   expect(fake.commands.some((one) => /^(USER|PASS)/.test(one))).toBe(false);
 });
 
-test("never more connections than were given, and none that is idle for long", async () => {
-  const { remote, fake } = await started({ files: GOOD }, {}, { ...PATIENCE, idle: 50 });
+test("never more connections than were given", async () => {
+  const { remote, fake } = await started({ files: GOOD });
   await Promise.all(Array.from({ length: 20 }, () => read(remote, "a")));
   expect(fake.most()).toBeLessThanOrEqual(3);
+});
+
+test("none that is idle for long, and none at all when the source is closed", async () => {
+  const { remote, fake } = await started({ files: GOOD }, {}, { ...PATIENCE, idle: 50 });
+  expect(await read(remote, "a")).toBe("0123456789");
   await expect.poll(() => fake.open()).toBe(0);
   expect(await read(remote, "a")).toBe("0123456789");
+  const other = remoteOf(fake.port);
+  expect(await read(other, "a")).toBe("0123456789");
+  await other[Symbol.asyncDispose]();
+  await remote[Symbol.asyncDispose]();
+  await expect.poll(() => fake.open()).toBe(0);
+  await expect(other.look(path("a"))).rejects.toThrow("closed");
 });
 
 test("what the server closed meanwhile is no failure", async () => {
