@@ -342,6 +342,18 @@ describe("capture of a place far away", () => {
     });
   });
 
+  test("after: where the content has an id, a time that is told in another way by then keeps nothing", async () => {
+    place = fakePlace({ contentIds: true });
+    place.put("a", "one", { fileId: 7n });
+    place.put("b", "two", { fileId: 8n });
+    start({ after: { kind: "delete" } });
+    await poll(waiting).toHaveLength(2);
+    place.put("a", "one", { fileId: 7n });
+    place.put("b", "new", { fileId: 9n });
+    deliver();
+    await poll(() => [...place.files.keys()]).toEqual(["b"]);
+  });
+
   test("after: what cannot be deleted on the server is delivered once, and said", async () => {
     place.put("a", "one");
     start({ after: { kind: "delete" } });

@@ -1,7 +1,7 @@
 /** A remote in memory, for tests: does what the suite of all remotes asks, and whatever else a test has it do. */
 import { createHash } from "node:crypto";
 import type { Hands } from "../source/after.ts";
-import { fromKey, join, key, lastSegment, within } from "../source/bytes.ts";
+import { fromKey, key, lastSegment, within } from "../source/bytes.ts";
 import { sameState } from "../source/same-state.ts";
 import type { FileState, Past, Tells } from "../source/state.ts";
 import { type Entry, type Remote, RemoteError } from "./remote.ts";
@@ -158,7 +158,3 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
-
-/** What `join` makes of names, for expectations. */
-export const pathOf = (...names: readonly string[]): Buffer =>
-  names.reduce<Buffer>((path, name) => join(path, Buffer.from(name)), Buffer.alloc(0));

@@ -40,7 +40,7 @@ export function remoteSource(options: RemoteSourceOptions): Source {
   const ending = new AbortController();
   const after: After =
     remote.hands !== undefined
-      ? afterByHands(Buffer.from(options.root), remote.hands)
+      ? afterByHands(Buffer.from(options.root), remote.hands, () => remote.tells.contentIds)
       : remote.exactly !== undefined
         ? afterExactly(remote.exactly)
         : READ_ONLY;

@@ -1,7 +1,7 @@
 /** To seal: read a file once, hash it, and know that it was the same before the first and after the last byte. */
 import { createHash, hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { sameState } from "../source/same-state.ts";
+import { sameContent, sameState } from "../source/same-state.ts";
 import type { OpenFile, Source, Unseen } from "../source/source.ts";
 import type { FileState } from "../source/state.ts";
 import { type Fetch, type Fetches, KEPT_EVERY, WORTH_KEEPING } from "./fetches.ts";
@@ -122,10 +122,6 @@ export async function seal(
       await draft.discard().catch(() => undefined);
     }
   }
-}
-
-function sameContent(a: FileState, b: FileState): boolean {
-  return a.size === b.size && a.fileId !== undefined && a.fileId === b.fileId;
 }
 
 /** What was begun of the file in this state; of another state it goes. */

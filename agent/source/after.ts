@@ -7,6 +7,7 @@
 import { resolve } from "node:path";
 import { join, lastSegment, parent } from "./bytes.ts";
 import { ownName } from "./own-name.ts";
+import { sameContent } from "./same-state.ts";
 import type { FileState } from "./state.ts";
 
 /** A file as it was sealed. */
@@ -88,7 +89,11 @@ export interface Hands {
   inWords(error: unknown): string;
 }
 
-export function afterByHands(root: Buffer, hands: Hands): After {
+/** `contentIds`: see `Tells`. */
+export function afterByHands(root: Buffer, hands: Hands, contentIds = (): boolean => false): After {
+  const isStill = (found: FileState | undefined, sealed: FileState, withCtime: boolean): boolean =>
+    (contentIds() && found !== undefined && sameContent(found, sealed)) ||
+    isAsSealed(found, sealed, withCtime);
   return {
     async act(rule, seen, unique) {
       const at = join(root, seen.path);
@@ -156,7 +161,7 @@ async function carryOut(
   await place(hands, aside, target, unique);
 }
 
-function isStill(found: FileState | undefined, sealed: FileState, withCtime: boolean): boolean {
+function isAsSealed(found: FileState | undefined, sealed: FileState, withCtime: boolean): boolean {
   return (
     found !== undefined &&
     found.size === sealed.size &&
