@@ -42,10 +42,17 @@ export const libraryAsset = (kind: string): string => `libraries/${kind}.js`;
 export function packagedLibrary(kind: string): unknown {
   const filename = libraryAsset(kind);
   const module = { exports: {} };
-  compileFunction(packagedText(filename), ["module", "exports", "require"], {
+  const given = {
+    module,
+    exports: module.exports,
+    require: requireFromNode,
+    __filename: process.execPath,
+    __dirname: dirname(process.execPath),
+  };
+  compileFunction(packagedText(filename), Object.keys(given), {
     filename,
     importModuleDynamically: vm.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  })(module, module.exports, requireFromNode);
+  })(...Object.values(given));
   return module.exports;
 }
 
