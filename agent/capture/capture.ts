@@ -74,6 +74,8 @@ const SMALLEST_GAP_MS = 1_000;
 const HEALTH_MS = 15_000;
 /** How soon an acceptance by `add-folder`, another process, is noticed. */
 const ACCEPTED_MS = 2_000;
+/** On this host an action is over in an instant. */
+const AFTER_AT_ONCE = 64;
 /** Where a place far away shows nothing at all; on this host the root itself is known. */
 const EMPTY_GAP_MS = 3_600_000;
 const MOST = 10_000;
@@ -128,7 +130,8 @@ export function startCapture(parts: CaptureParts): Capture {
       })
     : undefined;
   const rule = rules.after;
-  const after = rule && new AfterActions({ ...shared, rule });
+  const after =
+    rule && new AfterActions({ ...shared, rule, parallel: rules.near ? AFTER_AT_ONCE : rules.parallel });
   const asides = new Asides({
     ...shared,
     rule,
@@ -166,7 +169,7 @@ export function startCapture(parts: CaptureParts): Capture {
       if (end.kind === "superseded") looks.path(parcel.path, 0);
       // A file that vanished while its version waited: only now is known what its vanishing means.
       if (end.kind !== "aside" && intake.seen(parcel.path)?.missed) looks.folder(parent(parcel.path), 0);
-      if (end.kind === "delivered") void after?.delivered(parcel.path);
+      if (end.kind === "delivered") after?.delivered(parcel.path);
     }
   });
   const check = (): void => {

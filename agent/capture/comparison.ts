@@ -73,7 +73,7 @@ export class Comparison {
     }
     sealer.drop(path);
     if (after === undefined) sealer.recovered(path);
-    else void after.delivered(path);
+    else after.delivered(path);
   }
 
   unseen({ path, code, reason }: Unseen): void {

@@ -354,6 +354,22 @@ describe("capture of a place far away", () => {
     await poll(() => [...place.files.keys()]).toEqual(["b"]);
   });
 
+  test("after: a server that is away then blames no file; what is delivered is taken away when it is back", async () => {
+    for (let i = 0; i < 30; i += 1) place.put(`f${i}`, "x");
+    start({ after: { kind: "delete" } });
+    await poll(waiting).toHaveLength(30);
+    place.away = "the server is away";
+    deliver();
+    await capture?.scanNow();
+    expect(queue.status.problems(99).map(({ code }) => code)).toEqual(["source-unreachable"]);
+    place.away = undefined;
+    await poll(async () => {
+      await capture?.scanNow();
+      return place.files.size;
+    }).toBe(0);
+    expect(waiting()).toEqual([]);
+  });
+
   test("after: what cannot be deleted on the server is delivered once, and said", async () => {
     place.put("a", "one");
     start({ after: { kind: "delete" } });

@@ -18,7 +18,7 @@ export function afterExactly(exactly: Exactly): After {
         if (!(error instanceof RemoteError)) throw error;
         if (error.failure === "absent") return { kind: "skipped", reason: "the object is gone" };
         if (error.failure === "changed") return CHANGED;
-        return { kind: "failed", reason: error.message };
+        return error.failure === "away" ? { kind: "away" } : { kind: "failed", reason: error.message };
       }
     },
     recover: () => Promise.resolve({ kind: "unknown" }),

@@ -38,7 +38,9 @@ export function remoteAfterRule(after: string, root: string): AfterRule | undefi
 export type AfterResult =
   | { readonly kind: "done"; readonly action: string }
   | { readonly kind: "skipped"; readonly reason: string }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "failed"; readonly reason: string }
+  /** Nothing of the place can be had now. */
+  | { readonly kind: "away" };
 
 /** A version of a path that the receiver holds by receipt. */
 export interface DeliveredFile {
@@ -89,8 +91,13 @@ export interface Hands {
   inWords(error: unknown): string;
 }
 
-/** `contentIds`: see `Tells`. */
-export function afterByHands(root: Buffer, hands: Hands, contentIds = (): boolean => false): After {
+/** `contentIds`: see `Tells`. `isAway`: of an error, whether nothing of the place can be had. */
+export function afterByHands(
+  root: Buffer,
+  hands: Hands,
+  contentIds = (): boolean => false,
+  isAway = (_error: unknown): boolean => false,
+): After {
   const isStill = (found: FileState | undefined, sealed: FileState, withCtime: boolean): boolean =>
     (contentIds() && found !== undefined && sameContent(found, sealed)) ||
     isAsSealed(found, sealed, withCtime);
@@ -104,7 +111,7 @@ export function afterByHands(root: Buffer, hands: Hands, contentIds = (): boolea
         await hands.rename(at, aside);
       } catch (error) {
         if (hands.isGone(error)) return { kind: "skipped", reason: "the file is gone" };
-        return { kind: "failed", reason: hands.inWords(error) };
+        return isAway(error) ? { kind: "away" } : { kind: "failed", reason: hands.inWords(error) };
       }
       try {
         // The rename gave it a new ctime: everything else must still be what was sealed.
@@ -116,7 +123,7 @@ export function afterByHands(root: Buffer, hands: Hands, contentIds = (): boolea
         return { kind: "done", action: rule.kind };
       } catch (error) {
         await place(hands, aside, at, unique).catch(() => undefined);
-        return { kind: "failed", reason: hands.inWords(error) };
+        return isAway(error) ? { kind: "away" } : { kind: "failed", reason: hands.inWords(error) };
       }
     },
 
