@@ -256,7 +256,6 @@ export class Looks {
     this.#scannedFrom = clocks.wall();
     const problems = new Set([...book.problems()].map(({ path }) => key(path)));
     problems.delete(key(ROOT));
-    const begun = new Set(sealer.begun().map(key));
     await health();
     this.#away = near || reachable() ? 0 : this.#away + 1;
     if (this.#away > 0) return;
@@ -265,7 +264,6 @@ export class Looks {
       if (!("reason" in found)) files += 1;
       else if (found.code === undefined && found.absent !== true) leftOut += 1;
       if (problems.size > 0) problems.delete(key(found.path));
-      if (begun.size > 0 && !("reason" in found)) begun.delete(key(found.path));
     };
     const list = (folder: Buffer): Promise<Listing> => this.#listed(folder, true, met);
     for await (const listing of walk(list, ROOT, this.#ended.signal)) {
@@ -276,7 +274,7 @@ export class Looks {
     if (this.#ended.signal.aborted) return;
     // A whole scan did not meet them: with the file its problem is gone, too.
     if (complete) for (const path of problems) sealer.recovered(fromKey(path));
-    if (complete) for (const path of begun) await sealer.giveUp(fromKey(path));
+    if (complete) sealer.giveUpOthers();
     for (const { path, code } of book.problems())
       if (path.length === 0 && code === "disk-full") book.recovered(ROOT);
     this.files = files;

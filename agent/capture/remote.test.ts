@@ -45,9 +45,9 @@ describe("capture of a place far away", () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  function open(): void {
+  function open(mostBytes = 1e9): void {
     queue = openQueue(join(home, "queue.sqlite"));
-    spool = new Spool(join(home, "spool"), 1e9, queue.status.spooled());
+    spool = new Spool(join(home, "spool"), mostBytes, queue.status.spooled(), queue.status.begun());
   }
   function start(more: Partial<CaptureRules> = {}, most = 10_000): Capture {
     const rules: CaptureRules = {
@@ -251,7 +251,67 @@ describe("capture of a place far away", () => {
     place.files.clear();
     await capture?.scanNow();
     await poll(() => queue.fetches("acme", "erp").all().length).toBe(0);
-    expect(readdirSync(spool.folder)).toEqual([]);
+    await poll(() => readdirSync(spool.folder)).toEqual([]);
+  }, 30_000);
+
+  test("what was begun of a file keeps neither its own rest nor other files out of a spool that is nearly full", async () => {
+    spool.bound(12_000_000);
+    let cut = true;
+    place.put("big", Buffer.alloc(10_000_000));
+    place.onPiece = (path, at) => {
+      if (cut && String(path) === "big" && at >= 8_000_000) throw new Error("the line was cut");
+    };
+    start();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(1);
+    place.put("other", Buffer.alloc(5_000_000));
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["other"]);
+    expect(spool.used).toBeLessThanOrEqual(12_000_000);
+    await capture?.stop(1_000);
+    queue.close();
+    open(12_000_000);
+    start();
+    await poll(() => queue.status.problems(9).map(({ code }) => code)).toEqual(["spool-full"]);
+    deliver();
+    await poll(() => queue.status.problems(9).map(({ code }) => code)).toEqual(["file-unreadable"]);
+    await capture?.stop(1_000);
+    queue.close();
+    open(12_000_000);
+    place.given = 0;
+    cut = false;
+    start();
+    await poll(waiting).toEqual(["big"]);
+    expect(place.given).toBeLessThan(3_000_000);
+  }, 30_000);
+
+  test("a server that gives more than it says is not believed at a second try either", async () => {
+    place.put("big", Buffer.alloc(6_000_000), { size: 5_000_000 });
+    start();
+    await poll(() => queue.status.problems(9).map(({ detail }) => detail)).toEqual([
+      expect.stringContaining("and gives more"),
+    ]);
+    place.given = 0;
+    await poll(() => place.given).toBeGreaterThan(0);
+    await poll(() => queue.status.problems(9).length).toBe(1);
+    expect(waiting()).toEqual([]);
+  }, 30_000);
+
+  test("what was begun of a file that is as it was sealed again is given up", async () => {
+    place.put("big", Buffer.alloc(10_000_000));
+    start();
+    await poll(waiting).toHaveLength(1);
+    const before = place.files.get("big");
+    if (before === undefined) throw new Error("no file");
+    place.put("big", Buffer.alloc(10_000_000, "x"));
+    place.onPiece = (_, at) => {
+      if (at >= 8_000_000) throw new Error("the line was cut");
+    };
+    await capture?.scanNow();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(1);
+    place.files.set("big", before);
+    await capture?.scanNow();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(0);
+    await poll(() => readdirSync(spool.folder).length).toBe(1);
   }, 30_000);
 
   test("where the content has an id, another time alone is nothing new, and nothing is read", async () => {
