@@ -395,6 +395,75 @@ describe("capture of a place far away", () => {
       expect(queue.intake("acme", "erp").seen(Buffer.from("ended"))).toBeUndefined();
     });
 
+    test("our own end is none: it is not told, and what is kept before it is not brought again", async () => {
+      place.keeps = true;
+      keep("x", [version("A", 1n), version("BB", 2n)]);
+      start({ after: { kind: "delete" } });
+      await poll(waiting).toEqual(["x", "x"]);
+      expect(deliver()).toEqual(["x=A", "x=BB"]);
+      await poll(() => place.files.get("x")?.past?.at(-1)?.deleted).toBe(true);
+      await capture?.scanNow();
+      await capture?.stop(1_000);
+      queue.close();
+      open();
+      start({ after: { kind: "delete" } });
+      await capture?.scanNow();
+      await capture?.scanNow();
+      expect(waiting()).toEqual([]);
+      const { past } = place.files.get("x") ?? {};
+      keep("x", [
+        ...((past ?? []) as One[]),
+        { ...version("C", 7n), state: { ...version("C", 7n).state, mtimeNs: 2n ** 62n } },
+      ]);
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["x"]);
+      expect(deliver()).toEqual(["x=C"]);
+    });
+
+    test("our own end of which a crash left no note is not told either", async () => {
+      place.keeps = true;
+      keep("x", [version("A", 1n)]);
+      start();
+      await poll(waiting).toEqual(["x"]);
+      deliver();
+      await capture?.stop(1_000);
+      keep("x", [version("A", 1n), end(2n)]);
+      start({ after: { kind: "delete" } });
+      await capture?.scanNow();
+      await poll(() => queue.intake("acme", "erp").seen(Buffer.from("x"))?.missed).toBe(3);
+      expect(waiting()).toEqual([]);
+    });
+
+    test("a look that lasts while others go on brings nothing twice", async () => {
+      keep("x", [version("A", 1n)]);
+      start({}, 1);
+      await poll(waiting).toEqual(["x"]);
+      keep("x", [version("A", 1n), end(2n)]);
+      place.put("a", "slow", { fileId: 50n });
+      const gate = Promise.withResolvers<void>();
+      place.onPiece = () => gate.promise;
+      // It waits for room behind the first file, with what was known of the second.
+      const scan = capture?.scanNow();
+      await poll(() => capture?.state().settling).toBe(1);
+      // Its delivery has the folder looked at beside that.
+      queue.intake("acme", "erp").missed([Buffer.from("x")], 1);
+      deliver();
+      await poll(waiting).toEqual(["-x"]);
+      gate.resolve();
+      await scan;
+      await poll(waiting).toEqual(["-x", "a"]);
+    });
+
+    test("a delivery of what was ended does not have all be listed again", async () => {
+      keep("x", [version("A", 1n), end(2n)]);
+      start();
+      await poll(waiting).toEqual(["x", "-x"]);
+      const before = place.listed;
+      deliver();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(place.listed).toBe(before);
+    });
+
     test("ends are not told where removals are not", async () => {
       keep("x", [version("A", 1n), end(2n), version("B", 3n)]);
       start({ removals: false });

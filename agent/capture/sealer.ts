@@ -6,7 +6,7 @@
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
-import { ENDED, type Intake, type Seen, type SourceBook, type VersionParcel } from "../queue/queue.ts";
+import type { Intake, Seen, SourceBook, VersionParcel } from "../queue/queue.ts";
 import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import type { Lanes } from "../seal/lanes.ts";
@@ -205,7 +205,7 @@ export class Sealer {
         try {
           const result = await seal(
             this.#parts.source,
-            { ...order, known: known?.missed === ENDED ? undefined : known?.state },
+            { ...order, known: known?.missed === 0 ? known.state : undefined },
             spool,
             {
               buffer,
