@@ -452,6 +452,9 @@ describe("capture of a place far away", () => {
       gate.resolve();
       await scan;
       await poll(waiting).toEqual(["-x", "a"]);
+      // Whatever is on its way into the queue is there then.
+      await capture?.stop(1_000);
+      expect(waiting()).toEqual(["-x", "a"]);
     });
 
     test("a delivery of what was ended does not have all be listed again", async () => {
