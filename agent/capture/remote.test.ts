@@ -168,6 +168,25 @@ describe("capture of a place far away", () => {
     await poll(waiting).toEqual(["-a"]);
   });
 
+  test("a look that was cut short is none, and the next one comes soon, whatever was planned", async () => {
+    place.put("in/a", "1");
+    place.onList = (folder) => {
+      if (folder.length > 0) place.away = "erp.example.com does not answer";
+    };
+    start({ schedule: { firstMs: () => 0, nextMs: () => 86_400_000 } });
+    await poll(() => capture?.state().reason).toBe("erp.example.com does not answer");
+    const { lastScanAt, nextScanAt } = capture?.state() ?? {};
+    expect(lastScanAt).toBeUndefined();
+    expect(nextScanAt).toBeLessThan(Date.now() + 20_000);
+    expect(queue.book("acme", "erp").lastScanAt()).toBeUndefined();
+    place.away = undefined;
+    place.onList = () => undefined;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["in/a"]);
+    await poll(() => capture?.state().nextScanAt).toBeGreaterThan(Date.now() + 80_000_000);
+  });
+
   test("another place under the same name removes nothing until it is accepted", async () => {
     place.put("a", "1");
     start();

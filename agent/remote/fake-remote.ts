@@ -27,6 +27,8 @@ export interface FakePlace {
   denied: string | undefined;
   /** What is taken away goes on to be listed: objects, with their versions. */
   keeps: boolean;
+  /** Called before each listing: may throw. */
+  onList: (folder: Buffer) => void;
   /** Listings that were asked for. */
   listed: number;
   put(path: string | Buffer, text: string | Buffer, more?: Partial<FileState>): void;
@@ -45,6 +47,7 @@ export function fakePlace(tells: Partial<Tells> = {}): FakePlace {
     given: 0,
     denied: undefined,
     keeps: false,
+    onList: () => undefined,
     listed: 0,
     put(path, text, more = {}) {
       const bytes = Buffer.from(text);
@@ -98,6 +101,7 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
     ordered: false,
     async *list(folder, signal) {
       place.listed += 1;
+      place.onList(folder);
       check(folder);
       if (!isFolder(folder)) throw new RemoteError("absent", "no such folder");
       const entries = new Map<string, Entry>();
