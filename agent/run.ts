@@ -128,7 +128,12 @@ async function live(
   const clock = new ReceiverClock();
   const bearing = (): Bearing => ({ ...identity, proxy: settings.proxy, ca });
   const receiver = new HttpReceiver({ bearing, clock, connections: CONNECTIONS, env });
-  const spool = new Spool(join(data, "spool"), settings.limits.spool, queue.status.spooled());
+  const spool = new Spool(
+    join(data, "spool"),
+    settings.limits.spool,
+    queue.status.spooled(),
+    queue.status.begun(),
+  );
   const partHasher = new PartHasher();
   const fresh = new FreshBytes();
   const sharing: Omit<SharingParts, "begin" | "end"> = {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Ended } from "../queue/outbox.ts";
-import type { Intake, SourceBook } from "../queue/queue.ts";
+import { ENDED, type Intake, type SourceBook } from "../queue/queue.ts";
 import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import { Lanes } from "../seal/lanes.ts";
@@ -140,6 +140,7 @@ export function startCapture(parts: CaptureParts): Capture {
   const ends = new Ends({
     ...shared,
     told: rules.removals,
+    taken: rule !== undefined,
     lookAgain: (path, ms) => looks.path(path, ms),
   });
   const comparison = new Comparison({
@@ -150,6 +151,7 @@ export function startCapture(parts: CaptureParts): Capture {
     after,
     asides,
     rehashMs: rules.rehashMs,
+    lookAgain: (path, ms) => looks.path(path, ms),
   });
   const looks: Looks = new Looks({
     ...shared,
@@ -168,7 +170,8 @@ export function startCapture(parts: CaptureParts): Capture {
         void parts.spool.release(parcel.spooled);
       if (end.kind === "superseded") looks.path(parcel.path, 0);
       // A file that vanished while its version waited: only now is known what its vanishing means.
-      if (end.kind !== "aside" && intake.seen(parcel.path)?.missed) looks.folder(parent(parcel.path), 0);
+      const missed = intake.seen(parcel.path)?.missed ?? 0;
+      if (end.kind !== "aside" && missed > 0 && missed !== ENDED) looks.folder(parent(parcel.path), 0);
       if (end.kind === "delivered") after?.delivered(parcel.path);
     }
   });

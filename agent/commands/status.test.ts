@@ -41,6 +41,7 @@ const status: QueueStatus = {
   deliveries: () => [],
   sources: () => [],
   spooled: () => new Set(),
+  begun: () => new Set<string>(),
 };
 
 test.for([[], ["--json"]])("what is read as a secret is in no line of it (%j)", async (words) => {

@@ -36,7 +36,8 @@ export function remoteAfterRule(after: string, root: string): AfterRule | undefi
 }
 
 export type AfterResult =
-  | { readonly kind: "done"; readonly action: string }
+  /** `kept`: as an earlier version, of which the place goes on to tell. */
+  | { readonly kind: "done"; readonly action: string; readonly kept?: boolean }
   | { readonly kind: "skipped"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string }
   /** Nothing of the place can be had now. */
