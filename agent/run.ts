@@ -188,7 +188,7 @@ async function live(
     ridesUpTo: rides,
     site: () => identity.site,
     jwks: () => identity.jwks,
-    bundles: new Bundles({ receiver: turns, headersOf, now }),
+    bundles: new Bundles({ receiver: turns, now }),
     fresh,
     bandwidth: bandwidthOf(limits, {
       now: () => performance.now(),
@@ -204,11 +204,13 @@ async function live(
     random: Math.random,
   });
   const carry: Carry = async (waiting, signal) => {
+    const { client, source } = waiting.parcel;
+    const term = sources.termOf(client, source);
     try {
       return await carryLeased(waiting, signal);
     } catch (cause) {
-      if (cause instanceof ProblemError && cause.code === "lease-lost")
-        sources.leaseLost(waiting.parcel.client, waiting.parcel.source);
+      if (cause instanceof ProblemError && cause.code === "lease-lost" && term !== undefined)
+        sources.leaseLost(client, source, term);
       throw cause;
     }
   };
@@ -335,8 +337,9 @@ async function live(
   report({ kind: "ConfigurationTaken", sources: settings.sources.map((source) => source.name) });
   queue.onPut(() => dispatcher.wake());
   queue.onEnd((ends) => {
-    for (const { parcel, end } of ends)
-      if (end.kind === "overtaken") report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+    const overtaken = ends.filter(({ end }) => end.kind === "overtaken").map(({ parcel }) => parcel);
+    for (const parcel of overtaken) report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+    dispatcher.ended(overtaken.map(({ captureId }) => captureId));
   });
   const stopped = aborted(stop);
   // What is sealed carries the receiver's time, so the receiver is heard first, if it is there.

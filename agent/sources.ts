@@ -121,9 +121,9 @@ export class Sources {
     return wanted?.shared === true ? this.#sharing.termOf({ client, source }) : undefined;
   }
 
-  /** The receiver answered `lease-lost`. */
-  leaseLost(client: string, source: string): void {
-    this.#sharing.refused({ client, source });
+  /** The receiver answered `lease-lost` to what went under this term. */
+  leaseLost(client: string, source: string, term: number): void {
+    this.#sharing.refused({ client, source }, term);
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

@@ -115,10 +115,10 @@ test("given to another: what is on its way leaves first", async () => {
 
 test("a refusal of the receiver is passed on with the term that it was for", async () => {
   sharing.want([erp]);
-  sharing.refused(erp);
+  sharing.refused(erp, 7);
   events.gained(erp, 7);
   await expect.poll(() => sharing.isHere(erp)).toBe(true);
-  sharing.refused(erp);
+  sharing.refused(erp, 7);
   expect(heard.filter((one) => one.startsWith("refused"))).toEqual(["refused erp 7"]);
 });
 

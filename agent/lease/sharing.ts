@@ -90,10 +90,8 @@ export class Sharing {
   }
 
   /** The receiver refused what left under this term. */
-  refused(place: Place): void {
-    const standing = this.#standings.get(keyOf(place));
-    if (standing?.kind === "here" || standing?.kind === "parting")
-      this.#leases?.refusedUnder(place, standing.term);
+  refused(place: Place, term: number): void {
+    this.#leases?.refusedUnder(place, term);
   }
 
   async stop(): Promise<void> {
