@@ -137,8 +137,6 @@ async function live(
         ...events,
         receiver,
         clocks: { steady: () => performance.now(), wall: Date.now },
-        // The heartbeat tells of a receiver that is away.
-        refused: () => undefined,
         fault: faultIn("the leases"),
         random: Math.random,
       }),
@@ -153,14 +151,12 @@ async function live(
         now,
         signal,
       }),
-    waits: ({ client, source }) => {
-      for (const _ of queue.takeover(client, source).waiting()) return true;
-      return false;
-    },
+    waits: ({ client, source }) => queue.waits(client, source),
     say: ({ source }, detail) => {
       report({ kind: "SourceShared", source, detail });
       dispatcher.sourceBack(source);
     },
+    warn: (text) => log.say(text),
     fault: faultIn("the leases"),
   };
   const sources: Sources = new Sources({
