@@ -350,6 +350,7 @@ async function live(
   watching.stop();
   const [hanging] = await Promise.all([sources.stop(GRACE_MS), dispatcher.stop(GRACE_MS)]);
   for (const name of hanging) log.say(`source ${name} does not answer, and is left as it is`);
+  await sources.giveBack();
   await heartbeat.stop();
   await receiver.close();
 }

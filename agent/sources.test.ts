@@ -156,6 +156,7 @@ test("a source that finds no room on the disk is told, keeps no other from its w
 describe("shared with other agents", () => {
   let events: Pick<LeasesOptions, "gained" | "lost">;
   let faults: unknown[];
+  let stopped: boolean;
   let sources: Sources;
   const shared: SourcesParts["share"] = (parts) =>
     new Sharing({
@@ -166,7 +167,9 @@ describe("shared with other agents", () => {
           want: () => undefined,
           released: () => undefined,
           refusedUnder: () => undefined,
-          stop: async () => {},
+          stop: async () => {
+            stopped = true;
+          },
         };
       },
       takeOver: () => Promise.resolve({ overtaken: 0, learned: 0 }),
@@ -186,9 +189,21 @@ describe("shared with other agents", () => {
   const here = (name: string): boolean => sources.find("acme", name) !== undefined;
   const begin = (more: Partial<SourcesParts> = {}): void => {
     faults = [];
+    stopped = false;
     sources = new Sources(partsOf({ share: shared, secrets: { read: () => Promise.resolve("p") }, ...more }));
   };
   afterEach(() => sources.stop(100));
+
+  test("what is on its way when it stops leaves under its lease, which is given back then", async () => {
+    begin();
+    await sources.take(settings("erp"), ["acme", "bell"]);
+    events.gained(place("erp"), 7);
+    await expect.poll(() => here("erp")).toBe(true);
+    await sources.stop(100);
+    expect([sources.termOf("acme", "erp"), stopped]).toEqual([7, false]);
+    await sources.giveBack();
+    expect(stopped).toBe(true);
+  });
 
   test("what waits of one that is taken out of agent.yaml does not leave without its lease, also after a start", async () => {
     begin();

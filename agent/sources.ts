@@ -185,17 +185,20 @@ export class Sources {
       if (command.source === undefined || command.source === name) void capture.scanNow();
   }
 
-  /** Names of the sources that hang: a call of theirs is on its way in the system and keeps its thread. */
+  /** Once nothing leaves any more: other agents may have what they share. */
+  async giveBack(): Promise<void> {
+    await this.#sharing.stop();
+  }
+
+  /** Names of the sources that hang: a call of theirs is on its way in the system and keeps its thread. What is on its way may leave under its lease. */
   async stop(graceMs: number): Promise<readonly string[]> {
     this.#stopped = true;
     await this.#turn;
-    const parted = this.#sharing.stop();
     clearTimeout(this.#timer);
     const all = [...this.#running.values()];
     this.#running.clear();
     const ended = await Promise.all(all.map(({ capture }) => capture.stop(graceMs)));
     for (const { opened } of all) letGo(opened);
-    await parted;
     return all.filter((_, i) => !ended[i]).map(({ name }) => name);
   }
 
