@@ -174,7 +174,7 @@ function knownKeys(schema: z.ZodType, written: unknown, path: readonly PropertyK
   let at: unknown = schema;
   let value = written;
   for (const step of path) {
-    at = descend(at, step);
+    at = descend(ofKind(unwrap(at), value), step);
     value = (value as Record<PropertyKey, unknown> | undefined)?.[step];
   }
   const shape = (ofKind(unwrap(at), value) as { shape?: Record<string, unknown> } | undefined)?.shape;
@@ -183,7 +183,7 @@ function knownKeys(schema: z.ZodType, written: unknown, path: readonly PropertyK
 
 function ofKind(schema: unknown, value: unknown): unknown {
   const { discriminator, options } =
-    (schema as { def?: { discriminator?: string; options?: unknown[] } }).def ?? {};
+    (schema as { def?: { discriminator?: string; options?: unknown[] } } | undefined)?.def ?? {};
   if (discriminator === undefined) return schema;
   const kind = (value as Record<string, unknown> | undefined)?.[discriminator];
   return options?.find((option) => {

@@ -4,16 +4,16 @@ import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Serv
 import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import * as sdk from "@azure/storage-blob";
 import { expect, onTestFinished, test } from "vitest";
 import type { FileState } from "../../source/state.ts";
-import { remoteOf } from "../azure-blob.ts";
 import { type Remote, RemoteError } from "../remote.ts";
 import { tagId } from "../tag.ts";
 import { openAccess, type Patience } from "./access.ts";
 import { exactlyFor } from "./acting.ts";
 import { Etags } from "./etags.ts";
+import * as sdk from "./library.ts";
 import { openBlob } from "./reading.ts";
+import { remoteOf } from "./remote.ts";
 import { azureBlobSettings } from "./settings.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse, url: URL) => void;

@@ -1,10 +1,15 @@
 /** What comes over a data connection: a file or a listing, as it comes, and no faster than it is taken. */
 import { PassThrough } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import { FTPError, type FTPResponse } from "basic-ftp";
-import { connectForPassiveTransfer, parseEpsvResponse, parsePasvResponse } from "basic-ftp/dist/transfer.js";
 import { RemoteError } from "../remote.ts";
 import type { Control } from "./control.ts";
+import {
+  connectForPassiveTransfer,
+  FTPError,
+  type FTPResponse,
+  parseEpsvResponse,
+  parsePasvResponse,
+} from "./library.ts";
 import type { Patience } from "./patience.ts";
 import type { Server } from "./server.ts";
 

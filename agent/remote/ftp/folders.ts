@@ -1,6 +1,7 @@
 /** Folders as the server lists them: MLSD where it has that, else LIST. */
-import { FTPError } from "basic-ftp";
+
 import { type Entry, RemoteError } from "../remote.ts";
+import { FTPError } from "./library.ts";
 import { byFacts, byListLine, type Read, readingBy } from "./listing.ts";
 import { linesOf } from "./portions.ts";
 import { type At, type Session, whole } from "./session.ts";

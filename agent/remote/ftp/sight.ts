@@ -1,11 +1,12 @@
 /** One path: what the server says of it, by the best that it has. */
-import { FTPError } from "basic-ftp";
+
 import { key, lastSegment, parent } from "../../source/bytes.ts";
 import type { FileState } from "../../source/state.ts";
 import { type Entry, RemoteError } from "../remote.ts";
 import { entryOfFacts, type Facts, instant, readFacts, sizeOf } from "./facts.ts";
 import { meaning, type Refusal } from "./failures.ts";
 import type { Folders } from "./folders.ts";
+import { FTPError } from "./library.ts";
 import type { Line } from "./line.ts";
 import { byListLine, readingBy } from "./listing.ts";
 import { linesOf } from "./portions.ts";

@@ -4,7 +4,7 @@
  * is compared after. What remains elsewhere is the moment between the look and the act; where the bucket keeps
  * versions, nothing is lost even then.
  */
-import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+
 import { besideName } from "../../source/after.ts";
 import { SLASH } from "../../source/bytes.ts";
 import { sameState } from "../../source/same-state.ts";
@@ -14,6 +14,7 @@ import type { Bucket } from "./bucket.ts";
 import { copyObject, isNotImplemented } from "./copy.ts";
 import { shown } from "./failure.ts";
 import { gone, type Head, head } from "./head.ts";
+import { DeleteObjectCommand } from "./library.ts";
 import { keyOf } from "./names.ts";
 import { quoted } from "./state.ts";
 
