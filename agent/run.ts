@@ -142,8 +142,6 @@ async function live(
         ...events,
         receiver,
         clocks: { steady: () => performance.now(), wall: Date.now },
-        // The heartbeat tells of a receiver that is away.
-        refused: () => undefined,
         fault: faultIn("the leases"),
         random: Math.random,
       }),
@@ -158,14 +156,12 @@ async function live(
         now,
         signal,
       }),
-    waits: ({ client, source }) => {
-      for (const _ of queue.takeover(client, source).waiting()) return true;
-      return false;
-    },
+    waits: ({ client, source }) => queue.waits(client, source),
     say: ({ source }, detail) => {
       report({ kind: "SourceShared", source, detail });
       dispatcher.sourceBack(source);
     },
+    warn: (text) => log.say(text),
     fault: faultIn("the leases"),
   };
   const sources: Sources = new Sources({
@@ -193,7 +189,7 @@ async function live(
     ridesUpTo: rides,
     site: () => identity.site,
     jwks: () => identity.jwks,
-    bundles: new Bundles({ receiver: turns, headersOf, now }),
+    bundles: new Bundles({ receiver: turns, now }),
     fresh,
     bandwidth: bandwidthOf(limits, {
       now: () => performance.now(),
@@ -209,11 +205,13 @@ async function live(
     random: Math.random,
   });
   const carry: Carry = async (waiting, signal) => {
+    const { client, source } = waiting.parcel;
+    const term = sources.termOf(client, source);
     try {
       return await carryLeased(waiting, signal);
     } catch (cause) {
-      if (cause instanceof ProblemError && cause.code === "lease-lost")
-        sources.leaseLost(waiting.parcel.client, waiting.parcel.source);
+      if (cause instanceof ProblemError && cause.code === "lease-lost" && term !== undefined)
+        sources.leaseLost(client, source, term);
       throw cause;
     }
   };
@@ -340,8 +338,9 @@ async function live(
   report({ kind: "ConfigurationTaken", sources: settings.sources.map((source) => source.name) });
   queue.onPut(() => dispatcher.wake());
   queue.onEnd((ends) => {
-    for (const { parcel, end } of ends)
-      if (end.kind === "overtaken") report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+    const overtaken = ends.filter(({ end }) => end.kind === "overtaken").map(({ parcel }) => parcel);
+    for (const parcel of overtaken) report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+    dispatcher.ended(overtaken.map(({ captureId }) => captureId));
   });
   const stopped = aborted(stop);
   // What is sealed carries the receiver's time, so the receiver is heard first, if it is there.
@@ -356,6 +355,7 @@ async function live(
   watching.stop();
   const [hanging] = await Promise.all([sources.stop(GRACE_MS), dispatcher.stop(GRACE_MS)]);
   for (const name of hanging) log.say(`source ${name} does not answer, and is left as it is`);
+  await sources.giveBack();
   await heartbeat.stop();
   await receiver.close();
 }
