@@ -157,8 +157,8 @@ async function live(
         signal,
       }),
     waits: ({ client, source }) => queue.waits(client, source),
-    say: ({ source }, detail) => {
-      report({ kind: "SourceShared", source, detail });
+    say: ({ client, source }, detail) => {
+      report({ kind: "SourceShared", client, source, detail });
       dispatcher.sourceBack(source);
     },
     warn: (text) => log.say(text),

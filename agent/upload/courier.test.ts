@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePath } from "@tributary/shared/path.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { PARTS } from "@tributary/shared/protocol.ts";
 import { signReceipt } from "@tributary/shared/receipt.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
@@ -107,7 +108,7 @@ const source: Source = {
   watch: () => Promise.resolve(() => Promise.resolve()),
 };
 /** Of the lease of all. */
-let term: number | undefined;
+let term: number | ProblemError | undefined;
 let onRead: (position: number) => void = () => {};
 let readSmall: ReadSmall = () => undefined;
 let fresh = new FreshBytes();
@@ -120,7 +121,10 @@ function carry(
   onRead ??= () => {};
   const run = courier({
     receiver: http,
-    headersOf: placeHeaders(() => term),
+    headersOf: placeHeaders(() => {
+      if (term instanceof ProblemError) throw term;
+      return term;
+    }),
     readSmall: (parcel) => readSmall(parcel),
     ridesUpTo: () => 65_536,
     fresh,
@@ -232,6 +236,18 @@ test("what began under one term of a lease never goes on under another", async (
   term = undefined;
   onRead = () => {};
   expect(receiver.taken).toEqual([]);
+});
+
+test("a part whose lease is lost holds no place that another client's could have", async () => {
+  const lost = new ProblemError("lease-lost", "another agent has it", { retryAfter: 5 });
+  onRead = () => {
+    term = lost;
+  };
+  const began = performance.now();
+  await expect(carry(version(Buffer.alloc(IN_PARTS_FROM + 1), "parts", false))).rejects.toBe(lost);
+  expect(performance.now() - began).toBeLessThan(4_000);
+  term = undefined;
+  onRead = () => {};
 });
 
 test("a receipt in a bundle that is another's proves nothing", async () => {

@@ -211,8 +211,8 @@ export class Dispatcher {
     const everywhere = reach === "receiver" || reach === "agent";
     if (reach === "client" || reach === "source") this.#hold(parcel, reach, problem);
     else this.#holds.ended(parcel.captureId);
-    // The receiver was asked and answered.
-    if (!everywhere && problem.status > 0) this.#outage.worked(age);
+    // The receiver was asked and answered; whose a source is the agent mostly knows by itself.
+    if (!everywhere && problem.status > 0 && code !== "lease-lost") this.#outage.worked(age);
     if (reach === "aside" || reach === "parcel") {
       const at = this.#options.now();
       const forMs = backoffMs(1, floorOf(problem), this.#options.random);
