@@ -6,6 +6,7 @@ import type { Fact } from "../facts.ts";
 import type { ParcelEnd } from "../queue/queue.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { type FakePlace, fakePlace, fakeRemote } from "../remote/fake-remote.ts";
+import { RemoteError } from "../remote/remote.ts";
 import { remoteSource } from "../remote/remote-source.ts";
 import { FreshBytes } from "../seal/fresh.ts";
 import { PartHasher } from "../seal/part-hasher.ts";
@@ -167,6 +168,24 @@ describe("capture of a place far away", () => {
     await capture?.scanNow();
     await poll(waiting).toEqual(["-a"]);
   });
+
+  test("a file at which the server falls silent each time is said to be the trouble; the others arrive", async () => {
+    place.put("poison", "x");
+    place.onPiece = (path) => {
+      if (String(path) === "poison") throw new RemoteError("away", "erp.example.com fell silent");
+    };
+    start();
+    for (let i = 0; i < 4; i += 1) {
+      place.put(`f${i}`, "y");
+      const looked = async () => {
+        await capture?.scanNow();
+        return waiting().length;
+      };
+      await expect.poll(looked, { timeout: 20_000, interval: 200 }).toBeGreaterThan(i);
+    }
+    const said = () => queue.status.problems(9).map(({ code, path }) => `${path}: ${code}`);
+    await expect.poll(said, { timeout: 40_000 }).toContain("poison: file-unreadable");
+  }, 120_000);
 
   test("a look that was cut short is none, and the next one comes soon, whatever was planned", async () => {
     place.put("in/a", "1");
