@@ -124,6 +124,7 @@ export function startCapture(parts: CaptureParts): Capture {
             ? EMPTY_GAP_MS
             : Math.max(settleTime(rules.settleMs, source.tells), SMALLEST_GAP_MS),
         rootStands: root.stands,
+        taken: rules.after !== undefined && !rules.near,
         lookAtFolder: (folder, ms) => looks.folder(folder, ms),
       })
     : undefined;

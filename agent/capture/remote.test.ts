@@ -408,6 +408,25 @@ describe("capture of a place far away", () => {
       expect(deliver()).toEqual(["x=C"]);
     });
 
+    test("a long history is brought without being asked for anew at each of its versions", async () => {
+      const all = Array.from({ length: 250 }, (_, i) =>
+        i % 7 === 6 ? end(BigInt(i + 1)) : version(`v${i}`, BigInt(i + 1)),
+      );
+      keep("x", all);
+      start();
+      await expect.poll(() => waiting().length, { timeout: 30_000 }).toBe(all.length);
+      expect(deliver()).toEqual(all.map(({ deleted, bytes }) => (deleted ? "-x" : `x=${bytes}`)));
+      expect(place.looked).toBeLessThan(10);
+      keep(
+        "x",
+        [...all.slice(0, 100), version("last", 300n)].map((one, i) =>
+          i < 100 ? one : { ...one, state: { ...one.state, mtimeNs: 9n } },
+        ),
+      );
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["x"]);
+    }, 60_000);
+
     test("a restart in the middle goes on where it was", async () => {
       keep("x", [version("A", 1n), version("BB", 2n), end(3n), version("CCC", 4n)]);
       start();
@@ -510,6 +529,25 @@ describe("capture of a place far away", () => {
       start({ removals: false });
       await poll(waiting).toEqual(["x", "x"]);
     });
+  });
+
+  test("after: what another agent took away before this one has the source is no removal", async () => {
+    for (const name of ["a", "b", "c"]) place.put(name, name);
+    start();
+    await poll(waiting).toHaveLength(3);
+    deliver();
+    await capture?.stop(1_000);
+    place.files.delete("a");
+    place.put("b", "changed");
+    place.hands = false;
+    start({ after: { kind: "delete" } });
+    await poll(waiting).toEqual(["b"]);
+    place.files.delete("b");
+    const seen = (name: string) => queue.intake("acme", "erp").seen(Buffer.from(name));
+    await capture?.scanNow();
+    await poll(() => seen("a")).toBeUndefined();
+    await poll(waiting).toEqual(["b", "-b"]);
+    expect(seen("c")).toBeDefined();
   });
 
   test("after: what cannot be deleted on the server is delivered once, and said", async () => {

@@ -38,12 +38,23 @@ export function remoteSource(options: RemoteSourceOptions): Source {
   const rules = rulesOf(options.include, options.exclude);
   const patience = new Patience(options.now ?? (() => performance.now()));
   const ending = new AbortController();
-  const after: After =
+  const acting: After =
     remote.hands !== undefined
       ? afterByHands(Buffer.from(options.root), remote.hands)
       : remote.exactly !== undefined
         ? afterExactly(remote.exactly)
         : READ_ONLY;
+  const after: After = {
+    recover: acting.recover,
+    async act(rule, file, unique) {
+      try {
+        patience.check();
+      } catch (error) {
+        return { kind: "failed", reason: wordsOf(error) };
+      }
+      return await acting.act(rule, file, unique);
+    },
+  };
 
   function leftOut(path: Buffer, folder: boolean): Unseen | undefined {
     const fault = pathFault(path);
