@@ -101,7 +101,7 @@ export function startCapture(parts: CaptureParts): Capture {
     partHasher: parts.partHasher,
     fresh: parts.fresh,
     fetches: rules.near ? undefined : parts.fetches,
-    spool: parts.spool,
+    spool: parts.spool.of(`${intake.client}/${intake.source}`),
     copy: rules.copy,
     most: parts.most ?? MOST,
     rules: () => {

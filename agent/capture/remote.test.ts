@@ -495,6 +495,8 @@ describe("capture of a place far away", () => {
       keep("x", [version("A", 1n)]);
       start({}, 1);
       await poll(waiting).toEqual(["x"]);
+      // What comes behind it was looked for.
+      await poll(() => place.looked).toBe(1);
       keep("x", [version("A", 1n), end(2n)]);
       place.put("a", "slow", { fileId: 50n });
       const gate = Promise.withResolvers<void>();

@@ -12,7 +12,7 @@ import type { FreshBytes } from "../seal/fresh.ts";
 import type { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
 import { type SealOrder, type SealResult, seal } from "../seal/seal.ts";
-import type { Spool } from "../seal/spool.ts";
+import type { Room } from "../seal/spool.ts";
 import { Agenda } from "../settle/agenda.ts";
 import {
   mayHaveChangedUnseen,
@@ -42,7 +42,7 @@ export interface SealerParts {
   readonly batch: Batch;
   readonly lanes: Lanes;
   readonly partHasher: PartHasher;
-  readonly spool: Spool;
+  readonly spool: Room;
   readonly fresh: FreshBytes;
   /** Where a half-read file is worth keeping. */
   readonly fetches: Fetches | undefined;
@@ -301,7 +301,7 @@ export class Sealer {
     this.#retry(
       at,
       "spool-full",
-      "the spool has reached its bound; it is captured when copies have left, or raise limits.spool",
+      "the spool has reached its bound, or this source its share of it; it is captured when copies have left, or raise limits.spool",
       SPOOL_RETRY_MS,
     );
   }
