@@ -207,6 +207,7 @@ export function startCapture(parts: CaptureParts): Capture {
         lastScanAt: looks.lastScanAt ?? book.lastScanAt(),
         nextScanAt: looks.nextScanAt,
         files: looks.lastScanAt === undefined ? 1 : looks.files,
+        whole: looks.whole,
         leftOut: looks.leftOut,
         settling: sealer.settling,
         scanning: looks.scanning,

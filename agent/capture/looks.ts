@@ -56,6 +56,8 @@ export class Looks {
   #scanAt = Number.POSITIVE_INFINITY;
   #scanning: Promise<void> | undefined;
   files = 0;
+  /** The last look saw all of it. */
+  whole = true;
   /** Files that the rules do not take. */
   leftOut = 0;
   lastScanAt: number | undefined;
@@ -309,6 +311,7 @@ export class Looks {
     for (const { path, code } of book.problems())
       if (path.length === 0 && code === "disk-full") book.recovered(ROOT);
     this.files = files;
+    this.whole = complete;
     this.leftOut = leftOut;
     this.lastScanAt = clocks.wall();
     book.scanFinished(this.lastScanAt, files);
