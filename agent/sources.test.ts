@@ -57,7 +57,7 @@ const share: SourcesParts["share"] = (events) => {
 
 const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
   queue,
-  spool: new Spool(join(home, "spool"), 1e9, new Set()),
+  spool: new Spool(join(home, "spool"), 1e9, new Map()),
   partHasher: new PartHasher(),
   fresh: new FreshBytes(),
   report: () => undefined,
@@ -116,7 +116,7 @@ test("a source that finds no room on the disk is told, keeps no other from its w
   const facts: Fact[] = [];
   const sources = new Sources({
     queue: full,
-    spool: new Spool(join(home, "spool"), 1e9, new Set()),
+    spool: new Spool(join(home, "spool"), 1e9, new Map()),
     partHasher: new PartHasher(),
     fresh: new FreshBytes(),
     report: (fact) => facts.push(fact),

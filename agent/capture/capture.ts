@@ -103,7 +103,7 @@ export function startCapture(parts: CaptureParts): Capture {
     partHasher: parts.partHasher,
     fresh: parts.fresh,
     fetches: rules.near ? undefined : parts.fetches,
-    spool: parts.spool,
+    spool: parts.spool.of(`${intake.client}/${intake.source}`),
     copy: rules.copy,
     most: parts.most ?? MOST,
     rules: () => {
@@ -126,6 +126,7 @@ export function startCapture(parts: CaptureParts): Capture {
             ? EMPTY_GAP_MS
             : Math.max(settleTime(rules.settleMs, source.tells), SMALLEST_GAP_MS),
         rootStands: root.stands,
+        taken: rules.after !== undefined && !rules.near,
         lookAtFolder: (folder, ms) => looks.folder(folder, ms),
       })
     : undefined;
@@ -209,6 +210,7 @@ export function startCapture(parts: CaptureParts): Capture {
         lastScanAt: looks.lastScanAt ?? book.lastScanAt(),
         nextScanAt: looks.nextScanAt,
         files: looks.lastScanAt === undefined ? 1 : looks.files,
+        whole: looks.whole,
         leftOut: looks.leftOut,
         settling: sealer.settling,
         scanning: looks.scanning,

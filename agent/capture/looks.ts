@@ -9,6 +9,7 @@ import { fromKey, key, parent, ROOT } from "../source/bytes.ts";
 import type { Found, Listing, Source } from "../source/source.ts";
 import { walk } from "../source/walk.ts";
 import type { Comparison } from "./comparison.ts";
+import { Histories } from "./histories.ts";
 import { decider } from "./removals.ts";
 import type { Schedule } from "./schedule.ts";
 import { type Clocks, LONGEST_TIMER_MS, type Sealer } from "./sealer.ts";
@@ -45,6 +46,7 @@ export class Looks {
   readonly #parts: LookParts;
   readonly #paths = new Agenda();
   readonly #folders = new Agenda();
+  readonly #histories = new Histories();
   readonly #ended = new AbortController();
   #watching: Promise<() => Promise<void>> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -54,6 +56,8 @@ export class Looks {
   #scanAt = Number.POSITIVE_INFINITY;
   #scanning: Promise<void> | undefined;
   files = 0;
+  /** The last look saw all of it. */
+  whole = true;
   /** Files that the rules do not take. */
   leftOut = 0;
   lastScanAt: number | undefined;
@@ -182,7 +186,9 @@ export class Looks {
 
   async #lookAt(path: Buffer): Promise<void> {
     const { source, sealer, intake, comparison } = this.#parts;
-    const look = await source.look(path);
+    const told = this.#histories.of(path, intake.seen(path));
+    const look = told ?? (await source.look(path));
+    if (told === undefined) this.#histories.keep(path, look, intake.seen(path));
     switch (look.kind) {
       case "file":
         return comparison.file(path, look.state, intake.seen(path), look.past);
@@ -305,6 +311,7 @@ export class Looks {
     for (const { path, code } of book.problems())
       if (path.length === 0 && code === "disk-full") book.recovered(ROOT);
     this.files = files;
+    this.whole = complete;
     this.leftOut = leftOut;
     this.lastScanAt = clocks.wall();
     book.scanFinished(this.lastScanAt, files);

@@ -6,6 +6,7 @@ import type { Fact } from "../facts.ts";
 import type { ParcelEnd } from "../queue/queue.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { type FakePlace, fakePlace, fakeRemote } from "../remote/fake-remote.ts";
+import { RemoteError } from "../remote/remote.ts";
 import { remoteSource } from "../remote/remote-source.ts";
 import { FreshBytes } from "../seal/fresh.ts";
 import { PartHasher } from "../seal/part-hasher.ts";
@@ -167,6 +168,24 @@ describe("capture of a place far away", () => {
     await capture?.scanNow();
     await poll(waiting).toEqual(["-a"]);
   });
+
+  test("a file at which the server falls silent each time is said to be the trouble; the others arrive", async () => {
+    place.put("poison", "x");
+    place.onPiece = (path) => {
+      if (String(path) === "poison") throw new RemoteError("away", "erp.example.com fell silent");
+    };
+    start();
+    for (let i = 0; i < 4; i += 1) {
+      place.put(`f${i}`, "y");
+      const looked = async () => {
+        await capture?.scanNow();
+        return waiting().length;
+      };
+      await expect.poll(looked, { timeout: 20_000, interval: 200 }).toBeGreaterThan(i);
+    }
+    const said = () => queue.status.problems(9).map(({ code, path }) => `${path}: ${code}`);
+    await expect.poll(said, { timeout: 40_000 }).toContain("poison: file-unreadable");
+  }, 120_000);
 
   test("a look that was cut short is none, and the next one comes soon, whatever was planned", async () => {
     place.put("in/a", "1");
@@ -389,6 +408,25 @@ describe("capture of a place far away", () => {
       expect(deliver()).toEqual(["x=C"]);
     });
 
+    test("a long history is brought without being asked for anew at each of its versions", async () => {
+      const all = Array.from({ length: 250 }, (_, i) =>
+        i % 7 === 6 ? end(BigInt(i + 1)) : version(`v${i}`, BigInt(i + 1)),
+      );
+      keep("x", all);
+      start();
+      await expect.poll(() => waiting().length, { timeout: 30_000 }).toBe(all.length);
+      expect(deliver()).toEqual(all.map(({ deleted, bytes }) => (deleted ? "-x" : `x=${bytes}`)));
+      expect(place.looked).toBeLessThan(10);
+      keep(
+        "x",
+        [...all.slice(0, 100), version("last", 300n)].map((one, i) =>
+          i < 100 ? one : { ...one, state: { ...one.state, mtimeNs: 9n } },
+        ),
+      );
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["x"]);
+    }, 60_000);
+
     test("a restart in the middle goes on where it was", async () => {
       keep("x", [version("A", 1n), version("BB", 2n), end(3n), version("CCC", 4n)]);
       start();
@@ -457,6 +495,8 @@ describe("capture of a place far away", () => {
       keep("x", [version("A", 1n)]);
       start({}, 1);
       await poll(waiting).toEqual(["x"]);
+      // What comes behind it was looked for.
+      await poll(() => place.looked).toBe(1);
       keep("x", [version("A", 1n), end(2n)]);
       place.put("a", "slow", { fileId: 50n });
       const gate = Promise.withResolvers<void>();
@@ -519,6 +559,25 @@ describe("capture of a place far away", () => {
       return place.files.size;
     }).toBe(0);
     expect(waiting()).toEqual([]);
+  });
+
+  test("after: what another agent took away before this one has the source is no removal", async () => {
+    for (const name of ["a", "b", "c"]) place.put(name, name);
+    start();
+    await poll(waiting).toHaveLength(3);
+    deliver();
+    await capture?.stop(1_000);
+    place.files.delete("a");
+    place.put("b", "changed");
+    place.hands = false;
+    start({ after: { kind: "delete" } });
+    await poll(waiting).toEqual(["b"]);
+    place.files.delete("b");
+    const seen = (name: string) => queue.intake("acme", "erp").seen(Buffer.from(name));
+    await capture?.scanNow();
+    await poll(() => seen("a")).toBeUndefined();
+    await poll(waiting).toEqual(["b", "-b"]);
+    expect(seen("c")).toBeDefined();
   });
 
   test("after: what cannot be deleted on the server is delivered once, and said", async () => {

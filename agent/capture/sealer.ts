@@ -12,7 +12,7 @@ import type { FreshBytes } from "../seal/fresh.ts";
 import type { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
 import { type SealOrder, type SealResult, seal } from "../seal/seal.ts";
-import type { Spool } from "../seal/spool.ts";
+import type { Room } from "../seal/spool.ts";
 import { Agenda } from "../settle/agenda.ts";
 import {
   mayHaveChangedUnseen,
@@ -42,7 +42,7 @@ export interface SealerParts {
   readonly batch: Batch;
   readonly lanes: Lanes;
   readonly partHasher: PartHasher;
-  readonly spool: Spool;
+  readonly spool: Room;
   readonly fresh: FreshBytes;
   /** Where a half-read file is worth keeping. */
   readonly fetches: Fetches | undefined;
@@ -67,6 +67,8 @@ const LONGEST_RETRY_MS = 60_000;
 const SPOOL_RETRY_MS = 1_000;
 /** What waits for a source that is away asks it for nothing: it finds out by the next look at it. */
 const AWAY_RETRY_MS = 5_000;
+/** So often a file may be the first to find its place away. */
+const OWN_FAULT = 3;
 /** A timer beyond 31 bits would fire at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -261,14 +263,24 @@ export class Sealer {
         return;
       case "away":
         this.#sealing.delete(at);
-        this.#wait(at, this.#parts.clocks.steady() + AWAY_RETRY_MS);
-        this.#away = true;
-        this.#parts.askRoot();
+        this.#placeAway(at, result.reason);
         return;
       case "stopped":
         this.#sealing.delete(at);
         return;
     }
+  }
+
+  /** One that finds the place away again and again, when others were just had, is the trouble itself. */
+  #placeAway(at: string, reason: string): void {
+    const first = !this.#away;
+    this.#away = true;
+    this.#parts.askRoot();
+    const failures = (this.#failures.get(at) ?? 0) + 1;
+    if (first && failures >= OWN_FAULT) return this.#retry(at, "file-unreadable", reason, undefined);
+    if (first) this.#failures.set(at, failures);
+    // The others are asked for before it.
+    this.#wait(at, this.#parts.clocks.steady() + (first ? 2 : 1) * AWAY_RETRY_MS);
   }
 
   /** Only how it is told is new. */
@@ -289,7 +301,7 @@ export class Sealer {
     this.#retry(
       at,
       "spool-full",
-      "the spool has reached its bound; it is captured when copies have left, or raise limits.spool",
+      "the spool has reached its bound, or this source its share of it; it is captured when copies have left, or raise limits.spool",
       SPOOL_RETRY_MS,
     );
   }

@@ -40,7 +40,7 @@ const status: QueueStatus = {
   waiting: () => [],
   deliveries: () => [],
   sources: () => [],
-  spooled: () => new Set(),
+  spooled: () => new Map(),
   begun: () => new Set<string>(),
 };
 

@@ -90,7 +90,7 @@ describe("what was set aside", () => {
     setAside(a, b);
     expect(queue.outbox.retake()).toBe(0);
     expect(askRetry(db, ({ path }) => path.toString() === "a")).toBe(1);
-    expect([...queue.status.spooled()]).toEqual(["copy-a"]);
+    expect([...queue.status.spooled().keys()]).toEqual(["copy-a"]);
     expect(taken()).toEqual([]);
     expect(queue.outbox.retake()).toBe(1);
     expect(taken()).toEqual([[a.captureId, 0]]);
@@ -161,7 +161,7 @@ describe("what was set aside", () => {
     expect(ended.slice(-2)).toEqual([`${a.captureId} overtaken`, `${b.captureId} delivered`]);
     expect(queue.outbox.retake()).toBe(0);
     expect(queue.status.depth()).toMatchObject({ depth: 1, aside: 0 });
-    expect([...queue.status.spooled()]).toEqual([]);
+    expect([...queue.status.spooled().keys()]).toEqual([]);
     expect(queue.intake("acme", "pos").standing(b.path)).toMatchObject({ current: true });
   });
 

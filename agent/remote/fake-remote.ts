@@ -27,10 +27,14 @@ export interface FakePlace {
   denied: string | undefined;
   /** What is taken away goes on to be listed: objects, with their versions. */
   keeps: boolean;
+  /** Something can be taken away. */
+  hands: boolean;
   /** Called before each listing: may throw. */
   onList: (folder: Buffer) => void;
   /** Listings that were asked for. */
   listed: number;
+  /** Paths that were asked for. */
+  looked: number;
   put(path: string | Buffer, text: string | Buffer, more?: Partial<FileState>): void;
 }
 
@@ -47,8 +51,10 @@ export function fakePlace(tells: Partial<Tells> = {}): FakePlace {
     given: 0,
     denied: undefined,
     keeps: false,
+    hands: true,
     onList: () => undefined,
     listed: 0,
+    looked: 0,
     put(path, text, more = {}) {
       const bytes = Buffer.from(text);
       clock += 1_000_000_000n;
@@ -132,6 +138,7 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
       }
     },
     async look(path) {
+      place.looked += 1;
       check(path);
       const file = place.files.get(key(path));
       const past = file?.past === undefined ? {} : { past: file.past };
@@ -165,7 +172,7 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
       check();
       return place.identity;
     },
-    ...(place.keeps ? { exactly: keeping(place) } : { hands }),
+    ...(place.keeps ? { exactly: keeping(place) } : place.hands ? { hands } : {}),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

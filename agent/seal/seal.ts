@@ -6,7 +6,7 @@ import type { OpenFile, Source, Unseen } from "../source/source.ts";
 import type { FileState } from "../source/state.ts";
 import { type Fetch, type Fetches, KEPT_EVERY, WORTH_KEEPING } from "./fetches.ts";
 import type { PartDigests, PartHasher } from "./part-hasher.ts";
-import { type Draft, diskProblem, type Spool } from "./spool.ts";
+import { type Draft, diskProblem, type Room } from "./spool.ts";
 
 export interface SealOrder {
   readonly path: Buffer;
@@ -63,7 +63,7 @@ export interface SealTools {
 export async function seal(
   source: Pick<Source, "open" | "readNow">,
   order: SealOrder,
-  spool: Spool | undefined,
+  spool: Room | undefined,
   tools: SealTools,
 ): Promise<SealResult> {
   if (spool === undefined && order.state.size <= AT_ONCE) {
@@ -132,7 +132,7 @@ export async function seal(
 function begunOf(
   { path }: SealOrder,
   state: FileState,
-  spool: Spool | undefined,
+  spool: Room | undefined,
   fetches: Fetches | undefined,
 ): Fetch | undefined {
   const begun = fetches?.get(path);
