@@ -19,6 +19,8 @@ export interface ProftpdOptions {
   readonly sessionReuse?: "free" | "required";
   /** LIST tells local time of this zone instead of UTC. */
   readonly zone?: string;
+  /** The account's user, for what permissions deny; without, who runs the tests. */
+  readonly uid?: number;
   /** Lines of proftpd.conf, for either port. */
   readonly settings?: readonly string[];
 }
@@ -82,7 +84,7 @@ async function boot(sandbox: Sandbox, options: ProftpdOptions): Promise<Proftpd>
     root,
     async setPassword(next) {
       const hash = (await sandbox.run("openssl", ["passwd", "-6", next])).trim();
-      const { uid, gid } = userInfo();
+      const { uid, gid } = options.uid === undefined ? userInfo() : { uid: options.uid, gid: options.uid };
       const line = `${proftpd.username}:${hash}:${uid}:${gid}::${root}:/bin/false\n`;
       await writeFile(join(folder, "passwd"), line, { mode: 0o600 });
     },
