@@ -25,6 +25,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/queue": ["agent/seal", "agent/source"],
   "agent/capture": ["agent/queue", "agent/seal", "agent/settle", "agent/source"],
   "agent/upload": ["agent/queue", "agent/pace", "agent/seal", "agent/source", "agent/identity"],
+  "agent/lease": ["agent/queue", "agent/source", "agent/identity"],
   "agent/report": ["agent/queue", "agent/source", "agent/identity"],
   "agent/doctor": [
     "agent/queue",
@@ -169,6 +170,7 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
 const forTests = [
+  "agent/remote/sftp/fake-server.ts",
   "agent/upload/fake-receiver.ts",
   "receiver/doors/sftp/scene.ts",
   "receiver/identity/scene.ts",

@@ -9,6 +9,9 @@ import { lowerPriority, staySmall } from "./footprint.ts";
 import { ReceiverClock } from "./identity/clock.ts";
 import { type Identity, identityChanges, requireIdentity, storeStanding } from "./identity/identity.ts";
 import { readAuthority } from "./identity/trust.ts";
+import { takeOver } from "./lease/handover.ts";
+import { Leases } from "./lease/lease.ts";
+import { Sharing, type SharingParts } from "./lease/sharing.ts";
 import { unowned } from "./owner.ts";
 import { bandwidthOf, rateAt, streamsAt } from "./pace/bandwidth.ts";
 import { lockDataFolder } from "./queue/lock.ts";
@@ -29,10 +32,11 @@ import { keepWatchdog } from "./service/watchdog.ts";
 import { Sources } from "./sources.ts";
 import { Bundles } from "./upload/bundles.ts";
 import { contentOpener, smallReader } from "./upload/content.ts";
-import { courier } from "./upload/courier.ts";
+import { type Carry, courier } from "./upload/courier.ts";
 import { Dispatcher } from "./upload/dispatch.ts";
 import { placeOf } from "./upload/ends.ts";
 import { type Bearing, HttpReceiver } from "./upload/http.ts";
+import { placeHeaders } from "./upload/place-headers.ts";
 import { reachOf } from "./upload/retry.ts";
 import { ridesUpTo } from "./upload/ride.ts";
 import { Slots } from "./upload/slots.ts";
@@ -127,7 +131,39 @@ async function live(
   const spool = new Spool(join(data, "spool"), settings.limits.spool, queue.status.spooled());
   const partHasher = new PartHasher();
   const fresh = new FreshBytes();
-  const sources = new Sources({
+  const sharing: Omit<SharingParts, "begin" | "end"> = {
+    openLeases: (events) =>
+      new Leases({
+        ...events,
+        receiver,
+        clocks: { steady: () => performance.now(), wall: Date.now },
+        // The heartbeat tells of a receiver that is away.
+        refused: () => undefined,
+        fault: faultIn("the leases"),
+        random: Math.random,
+      }),
+    takeOver: async ({ client, source }, term, signal) =>
+      await takeOver({
+        receiver,
+        place: { client, source },
+        term,
+        agentId: identity.agentId,
+        outbox: queue.outbox,
+        takeover: queue.takeover(client, source),
+        now,
+        signal,
+      }),
+    waits: ({ client, source }) => {
+      for (const _ of queue.takeover(client, source).waiting()) return true;
+      return false;
+    },
+    say: ({ source }, detail) => {
+      report({ kind: "SourceShared", source, detail });
+      dispatcher.sourceBack(source);
+    },
+    fault: faultIn("the leases"),
+  };
+  const sources: Sources = new Sources({
     queue,
     spool,
     fresh,
@@ -135,6 +171,7 @@ async function live(
     report,
     data,
     corrected: () => clock.now(),
+    share: (events) => new Sharing({ ...events, ...sharing }),
     secrets: openSecrets({ data, config, env, redactor: options.redactor, warn: (text) => log.say(text) }),
   });
   const limits = () => settings.limits;
@@ -142,14 +179,16 @@ async function live(
   const rides = (): number => ridesUpTo(receiver.roundTripMs);
   const sourceOf = (client: string, name: string) => sources.find(client, name);
   const turns = new InTurn({ receiver, random: Math.random, now });
-  const carry = courier({
+  const headersOf = placeHeaders((client, source) => sources.termOf(client, source));
+  const carryLeased = courier({
     receiver: turns,
+    headersOf,
     open: contentOpener(spool.folder, sourceOf),
     readSmall: smallReader(sourceOf),
     ridesUpTo: rides,
     site: () => identity.site,
     jwks: () => identity.jwks,
-    bundles: new Bundles({ receiver: turns, now }),
+    bundles: new Bundles({ receiver: turns, headersOf, now }),
     fresh,
     bandwidth: bandwidthOf(limits, {
       now: () => performance.now(),
@@ -164,6 +203,15 @@ async function live(
     ),
     random: Math.random,
   });
+  const carry: Carry = async (waiting, signal) => {
+    try {
+      return await carryLeased(waiting, signal);
+    } catch (cause) {
+      if (cause instanceof ProblemError && cause.code === "lease-lost")
+        sources.leaseLost(waiting.parcel.client, waiting.parcel.source);
+      throw cause;
+    }
+  };
   const dispatcher = new Dispatcher({
     outbox: queue.outbox,
     carry,

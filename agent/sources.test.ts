@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { agentSettings } from "./config.ts";
 import type { Fact } from "./facts.ts";
+import { Sharing } from "./lease/sharing.ts";
 import { openQueueFile } from "./queue/database.ts";
 import { openQueue, queueOn, type SqliteQueue } from "./queue/sqlite.ts";
 import { FreshBytes } from "./seal/fresh.ts";
@@ -41,6 +42,17 @@ function hanging(): { readonly disk: Disk; calls(): number } {
 
 const NO_SECRETS = { read: () => Promise.reject(new Error("not asked for")) };
 
+/** Nobody to share with. */
+const share: SourcesParts["share"] = (events) => {
+  const never = (): never => {
+    throw new Error("nothing is shared here");
+  };
+  return new Sharing({
+    ...events,
+    ...{ openLeases: never, takeOver: never, waits: never, say: () => undefined, fault: never },
+  });
+};
+
 const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
   queue,
   spool: new Spool(join(home, "spool"), 1e9, new Set()),
@@ -50,6 +62,7 @@ const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
   corrected: Date.now,
   data: join(home, "data"),
   secrets: NO_SECRETS,
+  share,
   ...more,
 });
 
@@ -108,6 +121,7 @@ test("a source that finds no room on the disk is told, keeps no other from its w
     corrected: Date.now,
     data: join(home, "data"),
     secrets: NO_SECRETS,
+    share,
     againMs: 20,
   });
   db.pragma(`max_page_count = ${db.pragma("page_count", { simple: true })}`);

@@ -4,7 +4,9 @@ import type { Command, SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
 import { captureRules } from "./capture/rules.ts";
 import type { AgentSettings, SourceSettings } from "./config.ts";
+import { isNear } from "./config.ts";
 import type { Report } from "./facts.ts";
+import type { Sharing, SharingParts } from "./lease/sharing.ts";
 import { type OpenSource, openSource } from "./open-source.ts";
 import { askedOnce, owned, type RealPath } from "./owner.ts";
 import type { Ended } from "./queue/outbox.ts";
@@ -33,9 +35,19 @@ export interface SourcesParts {
   /** The agent's own folder: never captured. */
   readonly data: string;
   readonly secrets: RemoteTools["secrets"];
+  /** Of sources that several agents share. */
+  readonly share: (events: Pick<SharingParts, "begin" | "end">) => Sharing;
   readonly disk?: Disk;
   /** How long a source that found no room waits. */
   readonly againMs?: number;
+}
+
+/** A source that agent.yaml names, of a client that this agent acts for. */
+interface Wanted {
+  readonly client: string;
+  readonly source: SourceSettings;
+  /** Other agents may have it, too. */
+  readonly shared: boolean;
 }
 
 interface Running {
@@ -66,6 +78,8 @@ export class Sources {
   readonly #realPath: RealPath;
   #running = new Map<string, Running>();
   #unbegun = new Map<string, Unbegun>();
+  #wanted = new Map<string, Wanted>();
+  readonly #sharing: Sharing;
   #again: NodeJS.Timeout | undefined;
   #stopped = false;
   /** One change after the other. */
@@ -74,6 +88,10 @@ export class Sources {
   constructor(parts: SourcesParts) {
     this.#parts = parts;
     this.#realPath = askedOnce((parts.disk ?? realDisk).realPath);
+    this.#sharing = parts.share({
+      begin: ({ client, source }) => void this.#inTurn(() => this.#beginShared(client, source)),
+      end: ({ client, source }) => this.#inTurn(() => this.#end(identityOf(client, source))),
+    });
     // A capture frees the copies of its own parcels; of those whose source is gone nobody else would.
     parts.queue.onEnd((ends) => {
       for (const { parcel, end } of ends)
@@ -94,7 +112,22 @@ export class Sources {
    * room on the disk it is tried again, later.
    */
   take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
-    const turn = this.#turn.then(() => this.#take(settings, clients));
+    return this.#inTurn(() => this.#take(settings, clients));
+  }
+
+  /** Under which something of a source may leave; undefined: no other agent has it. Throws `lease-lost`. */
+  termOf(client: string, source: string): number | undefined {
+    const wanted = this.#wanted.get(identityOf(client, source));
+    return wanted?.shared === true ? this.#sharing.termOf({ client, source }) : undefined;
+  }
+
+  /** The receiver answered `lease-lost`. */
+  leaseLost(client: string, source: string): void {
+    this.#sharing.refused({ client, source });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
     // What fails is the caller's to hear; the next change has its own turn.
     this.#turn = turn.catch(() => undefined);
     return turn;
@@ -118,7 +151,14 @@ export class Sources {
         ...(lastScanAt === undefined ? {} : { lastScanAt: new Date(lastScanAt).toISOString() }),
       } satisfies SourceState;
     });
-    return [...running, ...unbegun];
+    const elsewhere = [...this.#wanted].flatMap(([identity, { client, source, shared }]): SourceState[] => {
+      if (!shared || this.#running.has(identity) || this.#unbegun.has(identity)) return [];
+      const { name, kind } = source;
+      const reason = this.#sharing.why({ client, source: name });
+      // It is reached by whoever has it; here nothing says otherwise.
+      return [{ name, client, kind, reachable: true, reason, files: 0, settling: 0, problems: 0 }];
+    });
+    return [...running, ...unbegun, ...elsewhere];
   }
 
   /** What the centre asks for, out of the closed list. */
@@ -131,24 +171,37 @@ export class Sources {
   async stop(graceMs: number): Promise<readonly string[]> {
     this.#stopped = true;
     await this.#turn;
+    const parted = this.#sharing.stop();
     clearTimeout(this.#again);
     const all = [...this.#running.values()];
     this.#running.clear();
     const ended = await Promise.all(all.map(({ capture }) => capture.stop(graceMs)));
     for (const { opened } of all) letGo(opened);
+    await parted;
     return all.filter((_, i) => !ended[i]).map(({ name }) => name);
   }
 
   async #take(settings: AgentSettings, clients: readonly string[]): Promise<void> {
-    const wanted = new Map<string, { client: string; source: SourceSettings }>();
-    for (const { source, client } of await owned(settings.sources, clients, this.#parts.data, this.#realPath))
-      if (client !== undefined) wanted.set(identityOf(client, source.name), { client, source });
+    const wanted = new Map<string, Wanted>();
+    for (const { source, client } of await owned(
+      settings.sources,
+      clients,
+      this.#parts.data,
+      this.#realPath,
+    )) {
+      if (client === undefined) continue;
+      const shared = !isNear(source) && (source.lease ?? clients.length > 1);
+      wanted.set(identityOf(client, source.name), { client, source, shared });
+    }
     const over = [...this.#running].filter(([identity, { settings }]) => {
       const next = wanted.get(identity);
       return next === undefined || JSON.stringify(next.source) !== settings;
     });
     const ended = new Set(over.map(([identity]) => identity));
-    const fresh = [...wanted].filter(([identity]) => ended.has(identity) || !this.#running.has(identity));
+    const fresh = [...wanted].filter(
+      ([identity, one]) =>
+        (ended.has(identity) || !this.#running.has(identity)) && (!one.shared || this.#isHere(one)),
+    );
     const opened = await Promise.all(fresh.map(([, { source }]) => this.#open(source)));
     await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
     for (const [, { opened }] of over) letGo(opened);
@@ -158,9 +211,34 @@ export class Sources {
     for (const identity of this.#unbegun.keys()) if (!wanted.has(identity)) this.#unbegun.delete(identity);
     for (const [i, [identity, { client, source }]] of fresh.entries())
       this.#begin(identity, client, source, opened[i] as OpenSource);
+    this.#wanted = wanted;
+    this.#sharing.want(
+      [...wanted.values()].flatMap(({ client, source, shared }) =>
+        shared ? [{ client, source: source.name }] : [],
+      ),
+    );
     clearTimeout(this.#again);
     if (this.#unbegun.size > 0)
       this.#again = setTimeout(() => void this.take(settings, clients), this.#parts.againMs ?? AGAIN_MS);
+  }
+
+  #isHere({ client, source }: Wanted): boolean {
+    return this.#sharing.isHere({ client, source: source.name });
+  }
+
+  async #beginShared(client: string, name: string): Promise<void> {
+    const identity = identityOf(client, name);
+    const wanted = this.#wanted.get(identity);
+    if (wanted === undefined || this.#stopped || this.#running.has(identity) || !this.#isHere(wanted)) return;
+    this.#begin(identity, client, wanted.source, await this.#open(wanted.source));
+  }
+
+  async #end(identity: string): Promise<void> {
+    const running = this.#running.get(identity);
+    if (running === undefined) return;
+    await running.capture.stop(GRACE_MS);
+    letGo(running.opened);
+    this.#running.delete(identity);
   }
 
   /** One that finds no room says so, and keeps none of the others from its work. */

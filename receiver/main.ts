@@ -12,8 +12,10 @@ import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./
 import { enrollDoor } from "./doors/enroll.ts";
 import { heartbeatDoor } from "./doors/heartbeat.ts";
 import { installDoor } from "./doors/install.ts";
+import { leasesDoor } from "./doors/leases.ts";
 import { enrolOf } from "./fleet/enrol.ts";
 import { heartbeatOf } from "./fleet/heartbeat.ts";
+import { takeLeasesOf } from "./fleet/leases.ts";
 import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
 import { openSftpLogin } from "./identity/sftp-login.ts";
@@ -193,6 +195,7 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
     doors: [
       enrollDoor(enrolOf(fleet)),
       heartbeatDoor(gate, heartbeatOf(fleet)),
+      leasesDoor(gate, takeLeasesOf(database)),
       installDoor({ install: openInstall(site.install), atOnce: concurrent, idle }),
     ],
     webhooks: {

@@ -166,6 +166,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     jwks: keys.jwks,
     publicUrl: settings.publicUrl,
     more: parts.doors,
+    holdsLease: ledger.holds,
     suspended: async (clients) => await suspendedAmong(database, clients),
     checks: [
       () => checkLedger(database.db),

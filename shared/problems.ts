@@ -57,6 +57,7 @@ export const PROBLEMS = {
   quarantined: { status: 422, retry: true, title: "The file is in quarantine" },
   discarded: { status: 422, retry: false, title: "The file was in quarantine, and an operator discarded it" },
   "inspection-unavailable": { status: 503, retry: true, title: "The file cannot be inspected now" },
+  "lease-lost": { status: 409, retry: true, title: "Another house agent holds this source's lease" },
   "capture-conflict": { status: 409, retry: false, title: "This captureId was used with other content" },
   // bundles
   "bundle-invalid": { status: 400, retry: false, title: "The tar stream cannot be read on" },

@@ -15,12 +15,14 @@ export const HEADER = {
   contentDigest: "content-digest",
   modifiedAt: "tributary-modified-at",
   sealedAt: "tributary-sealed-at",
+  lease: "tributary-lease",
   requestId: "x-request-id",
 } as const;
 
 export const ROUTE = {
   enroll: "/v1/enroll",
   heartbeat: "/v1/heartbeat",
+  leases: "/v1/leases",
   files: "/v1/files",
   bundles: "/v1/bundles",
   uploads: "/v1/uploads",
@@ -223,6 +225,54 @@ export const heartbeatAnswer = z.object({
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswer>;
 
+/** A lease is good for `ttlSeconds` after it was last asked for, and asked for again every `renewSeconds`. `most` in one call. */
+export const LEASE = { ttlSeconds: 30, renewSeconds: 10, most: 10_000 } as const;
+
+const term = z
+  .int()
+  .positive()
+  .describe("names one holding of a lease: another at each change of holder, and always a greater one");
+
+/** One call asks for all, and renews all that is held. What is not asked for runs out; what is released is free at once. */
+export const leaseRequest = z.object({
+  wants: z
+    .array(z.object({ client: slug, source: slug }))
+    .max(LEASE.most)
+    .describe("all that it would poll"),
+  releases: z
+    .array(z.object({ client: slug, source: slug, term }))
+    .max(LEASE.most)
+    .describe("what it gives back"),
+});
+export type LeaseRequest = z.infer<typeof leaseRequest>;
+
+const leased = z.object({ client: slug, source: slug });
+
+/** How it stands with one lease that was asked for. */
+export const leaseState = z.discriminatedUnion("held", [
+  leased.extend({
+    held: z.literal(true),
+    term,
+    handOver: z.boolean().describe("another shall have it: end what is under way, then release it"),
+  }),
+  leased.extend({
+    held: z.literal(false),
+    holder: z.string().nullable().describe("the name of the agent that has it; null: nobody"),
+    refused: z
+      .enum(["client-not-allowed", "client-suspended"])
+      .optional()
+      .describe("why it cannot be had whoever has it: the code of a problem"),
+  }),
+]);
+export type LeaseState = z.infer<typeof leaseState>;
+
+export const leaseAnswer = z.object({
+  ttlSeconds: z.number().positive().describe("how long a lease is good without being asked for again"),
+  renewSeconds: z.number().positive().describe("how often to ask, at the least"),
+  leases: z.array(leaseState).describe("one for each that was asked for, in their order"),
+});
+export type LeaseAnswer = z.infer<typeof leaseAnswer>;
+
 /** `partDigests`, when given, lets the receiver answer which parts it does not need (kept for delta transfer). */
 export const uploadRequest = z.object({
   source: slug,
@@ -263,6 +313,7 @@ export const removalRequest = z.object({
   pathEncoded: pathEncoded.describe("the path, percent-encoded; slashes stay as they are"),
   captureId: captureKey.describe("an id of this removal, the same for every retry"),
   sealedAt: instant.optional().describe("when the sender decided that the file is gone"),
+  modifiedAt: instant.optional().describe("when the file vanished, where its source tells"),
 });
 export type RemovalRequest = z.infer<typeof removalRequest>;
 
@@ -277,7 +328,9 @@ export const entry = z.object({
   size: size.nullable().describe("bytes; null for a removal"),
   sha256: sha256Hex.nullable().describe("null for a removal"),
   captureId: captureKey.describe("the sender's Idempotency-Key"),
-  modifiedAt: instant.nullable().describe("when the file was last changed at the client, as the sender said"),
+  modifiedAt: instant
+    .nullable()
+    .describe("when the file was last changed at the client, or vanished there, as the sender said"),
   sealedAt: instant.nullable().describe("when the sender read it, as it said"),
   receivedAt: instant.describe("when it was committed, by the ledger's clock"),
   channel: z.string().describe("push (an agent), api (a key), sftp (an SFTP account), parts, …"),

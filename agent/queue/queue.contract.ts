@@ -360,6 +360,82 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
       expect(queue.status.problemCount()).toBe(2);
     });
 
+    describe("a source that is taken over", () => {
+      const takeover = () => queue.takeover("acme", "pos");
+      const forget = (term: number): number => [...takeover().forgetOthers(term)].length;
+      const learn = (term: number, content: string | null, ...paths: string[]): void =>
+        takeover().learn(
+          term,
+          paths.map((path) =>
+            content === null
+              ? { kind: "removal", path: Buffer.from(path) }
+              : {
+                  ...{ kind: "version", path: Buffer.from(path), sha256: sha(content), sealedAt: 8 },
+                  state: { size: content.length, mtimeNs: 1n, ctimeNs: 0n, fileId: undefined },
+                },
+          ),
+        );
+      const seen = (path: string) => intake().seen(Buffer.from(path));
+
+      test("what waits comes by path, then by age, whatever is taken or set aside, and may end meanwhile", () => {
+        const many = Array.from({ length: 2500 }, (_, i) => version(`m/${String(i).padStart(5, "0")}`));
+        const [late, early, left] = [version("b", "1"), version("b", "2"), version("set aside")];
+        put(late, ...many, early, left);
+        queue.outbox.take(9, 0);
+        queue.outbox.end(left.captureId, aside);
+        const paths: string[] = [];
+        for (const { path, captureId } of takeover().waiting()) {
+          paths.push(String(path));
+          if (paths.length % 100 === 1) queue.outbox.end(captureId, { kind: "overtaken", at: 1 });
+        }
+        expect(paths).toEqual(["b", "b", ...many.map(({ path }) => String(path))]);
+        expect([...takeover().waiting()]).toHaveLength(paths.length - 26);
+      });
+
+      test("what is learned is seen and delivered; what has a parcel stays as it was sealed", () => {
+        const [own, same] = [version("own"), version("same")];
+        put(own, same);
+        queue.outbox.end(same.captureId, delivered);
+        learn(7, "theirs", "own", "d/new");
+        learn(7, "a", "same");
+        expect(seen("own")).toEqual(seenOf(own));
+        expect(seen("same")).toEqual(seenOf(same));
+        expect(seen("d/new")).toMatchObject({ sha256: sha("theirs"), sealedAt: 8, missed: 0 });
+        expect(intake().standing(Buffer.from("d/new"))).toEqual({
+          delivered: true,
+          current: true,
+          waiting: "none",
+        });
+        learn(7, null, "own", "d/new");
+        expect([seen("own")?.sha256, seen("d/new")]).toEqual([sha("a"), undefined]);
+        expect(intake().childFolders(Buffer.alloc(0))).toEqual([]);
+      });
+
+      test("what was not learned under this term is forgotten, but for what has a parcel, or another source", () => {
+        const [own, gone, left] = [version("own"), version("d/e/gone"), version("aside")];
+        const other = version("x", "a", { source: "erp" });
+        put(own, gone, left);
+        queue.intake("acme", "erp").put([{ parcel: other, seen: seenOf(other) }]);
+        queue.outbox.end(gone.captureId, delivered);
+        queue.outbox.end(left.captureId, aside);
+        queue.outbox.end(other.captureId, delivered);
+        const paths = Array.from({ length: 2500 }, (_, i) => `d/${i}`);
+        learn(6, "theirs", ...paths.slice(0, 1200));
+        learn(7, "theirs", ...paths.slice(1200));
+        takeover().learn(7, [{ kind: "unknown", path: Buffer.from("d/3") }]);
+        expect(forget(7)).toBeGreaterThan(0);
+        expect([...intake().seenIn(Buffer.from("d"))]).toHaveLength(1301);
+        expect(seen("d/3")).toBeDefined();
+        expect([seen("d/e/gone"), seen("own")?.sha256, seen("aside")?.sha256]).toEqual([
+          undefined,
+          sha("a"),
+          sha("a"),
+        ]);
+        expect(queue.intake("acme", "erp").seen(other.path)).toEqual(seenOf(other));
+        expect([...intake().foldersSeen(Buffer.alloc(0))].map(String)).toEqual(["", "d"]);
+      });
+    });
+
     test("listeners hear of puts and ends", () => {
       const heard: string[] = [];
       queue.onPut(() => heard.push("put"));

@@ -192,6 +192,32 @@ export type ParcelEnd =
   /** It was set aside, and a younger capture of its path is delivered: there is no turn for it any more. */
   | { readonly kind: "overtaken"; readonly at: number };
 
+/** What the receiver holds as the newest of a path; `unknown`: something that no agent brought, which says nothing of the source. */
+export type Learned =
+  | {
+      readonly kind: "version";
+      readonly path: Buffer;
+      readonly state: FileState;
+      readonly sha256: string;
+      /** ms since 1970. */
+      readonly sealedAt: number;
+    }
+  | { readonly kind: "removal"; readonly path: Buffer }
+  | { readonly kind: "unknown"; readonly path: Buffer };
+
+/** For a source that several agents share, when this one takes it over; nothing of it may be captured or sent meanwhile. */
+export interface Takeover {
+  /** What waits, in the order of the paths' bytes, then of sealing; read in pages, between which what was read may end. */
+  waiting(): Iterable<Parcel>;
+  /**
+   * From now on this is what was seen, and what is delivered. What was seen here with the same bytes stays as it was seen, and a
+   * path of which there is a parcel stays altogether. Throws `disk-full`.
+   */
+  learn(term: number, all: readonly Learned[]): void;
+  /** Forgets what `learn` has not named under this term, unless there is a parcel of it; in steps, each with how many rows it has looked at. */
+  forgetOthers(term: number): Iterable<number>;
+}
+
 export interface QueueDepth {
   readonly depth: number;
   readonly bytes: number;

@@ -6,8 +6,9 @@ import { diskFull, openQueueFile, openToRead, type QueueFile } from "./database.
 import { sqliteFetches } from "./fetches.ts";
 import { sqliteIntake } from "./intake.ts";
 import { type Ended, type Retention, sqliteOutbox } from "./outbox.ts";
-import type { Intake, Outbox, SourceBook } from "./queue.ts";
+import type { Intake, Outbox, SourceBook, Takeover } from "./queue.ts";
 import { type QueueStatus, queueStatus } from "./status.ts";
+import { sqliteTakeover } from "./takeover.ts";
 
 export interface SqliteQueue {
   readonly outbox: Outbox;
@@ -16,6 +17,7 @@ export interface SqliteQueue {
   intake(client: string, source: string): Intake;
   book(client: string, source: string): SourceBook;
   fetches(client: string, source: string): Fetches;
+  takeover(client: string, source: string): Takeover;
   /** `put` brought something to send. The answer unsubscribes. */
   onPut(listener: () => void): () => void;
   /** Parcels ended, after their commit: what captures the file again, acts on it, or frees the spool. */
@@ -77,6 +79,7 @@ export function queueOn(db: QueueFile, options: QueueOptions = {}): SqliteQueue 
       }),
     book: (client, source) => sqliteBook(db, sourceId(db, client, source), words),
     fetches: (client, source) => sqliteFetches(db, sourceId(db, client, source)),
+    takeover: (client, source) => sqliteTakeover(db, sourceId(db, client, source)),
     onPut: (listener) => subscribe(puts, listener),
     onEnd: (listener) => subscribe(ends, listener),
     close: () => void db.close(),

@@ -1,10 +1,13 @@
 /** The kinds of sources away from this host. A new one is its file, and a line here. */
+import { azureBlob } from "./azure-blob.ts";
+import { ftp } from "./ftp.ts";
 import type { Kind } from "./kind.ts";
+import { s3 } from "./s3.ts";
 import type { RemoteSettings } from "./settings.ts";
 import { sftp } from "./sftp.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: each kind knows its own settings
-const ALL: readonly Kind<any>[] = [sftp];
+const ALL: readonly Kind<any>[] = [sftp, ftp, s3, azureBlob];
 
 /** What agent.yaml may say of a remote source, of each kind. */
 export const remoteSettings = ALL.map(({ settings }) => settings);

@@ -83,14 +83,14 @@ export function remoteSource(options: RemoteSourceOptions): Source {
     const folders: Buffer[] = [];
     const own: Buffer[] = [];
     let taking = false;
-    let before: Buffer | undefined;
+    let before: Entry | undefined;
     try {
       for await (const entries of portions(folder)) {
         const found: Found[] = [];
         for (const entry of entries) {
-          if (before !== undefined && Buffer.compare(before, entry.name) >= 0)
+          if (before !== undefined && !follows(before, entry))
             throw new RemoteError("failed", "its entries did not come in the order that was promised");
-          before = entry.name;
+          before = entry;
           const path = join(folder, entry.name);
           if (isOwnName(entry.name)) {
             own.push(path);
@@ -161,6 +161,12 @@ export function remoteSource(options: RemoteSourceOptions): Source {
       await remote[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Where folders are only parts of names, a file and a folder may have the same one: then the file comes first. */
+function follows(before: Entry, entry: Entry): boolean {
+  const order = Buffer.compare(before.name, entry.name);
+  return order < 0 || (order === 0 && before.kind !== "folder" && entry.kind === "folder");
 }
 
 const READ_ONLY: After = {

@@ -40,7 +40,7 @@ export interface Remote extends AsyncDisposable {
   readonly tells: Tells;
   /**
    * What is directly in one folder (empty: the whole place), in any number of portions. `ordered`: in the order of the
-   * bytes of their names; else it is sorted by whoever asked. Throws `RemoteError`; one that breaks off says nothing
+   * bytes of their names (of a file and a folder of one name, as buckets have them, the file first); else it is sorted by whoever asked. Throws `RemoteError`; one that breaks off says nothing
    * about what it did not come to.
    */
   list(folder: Buffer, signal: AbortSignal): AsyncIterable<readonly Entry[]>;

@@ -73,3 +73,15 @@ test("200,000 names need the memory of some thousands", async () => {
   expect(count).toBe(200_000);
   expect(peak).toBeLessThan(150e6);
 }, 60_000);
+
+test("a file and a folder of one name are two, the file first, wherever they lay", async () => {
+  const name = Buffer.from("a");
+  const dir: Entry = { kind: "folder", name };
+  const given = [dir, file(Buffer.from("a-b"), 1), file(name, 1), dir, file(name, 2)];
+  for (const run of [1, 2, 10])
+    expect(await all(sorted(portions(given, 1), folder, { run, frame: 1 }))).toEqual([
+      file(name, 2),
+      dir,
+      file(Buffer.from("a-b"), 1),
+    ]);
+});

@@ -2,7 +2,7 @@
  * Entries of one folder in the order of the bytes of their names, where the server gives them in any. A small folder is
  * sorted in memory; of a larger one sorted runs lie in a file until they are merged, so that a million names need no
  * more memory than some thousands. Of a name that comes twice, as a folder may give it that is changed while it is
- * listed, the later one counts.
+ * listed, the later one counts; but a file and a folder of one name are two, the file first.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, rm } from "node:fs/promises";
@@ -50,8 +50,16 @@ export async function* sorted(
 /** Of equal names the last one stays. */
 function inOrder(entries: Entry[]): Entry[] {
   // The sort is stable.
-  entries.sort((a, b) => Buffer.compare(a.name, b.name));
-  return entries.filter((entry, i) => entries[i + 1]?.name.equals(entry.name) !== true);
+  entries.sort(compare);
+  return entries.filter((entry, i) => !isSame(entries[i + 1], entry));
+}
+
+function compare(a: Entry, b: Entry): number {
+  return Buffer.compare(a.name, b.name) || Number(a.kind === "folder") - Number(b.kind === "folder");
+}
+
+function isSame(a: Entry | undefined, b: Entry): boolean {
+  return a !== undefined && compare(a, b) === 0;
 }
 
 interface Spilled {
@@ -115,7 +123,7 @@ async function* merged(runs: AsyncIterator<Entry>[], frame: number): AsyncGenera
   // The smallest at the end, where it is taken from; of equal ones the older run.
   const heads: Head[] = [];
   const before = (a: Head, b: Head): boolean => {
-    const order = Buffer.compare(a.entry.name, b.entry.name);
+    const order = compare(a.entry, b.entry);
     return order === 0 ? a.run < b.run : order < 0;
   };
   const put = (head: Head): void => {
@@ -134,7 +142,7 @@ async function* merged(runs: AsyncIterator<Entry>[], frame: number): AsyncGenera
   for (const [run, rest] of runs.entries()) await next(run, rest);
   let out: Entry[] = [];
   for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
-    if (out.at(-1)?.name.equals(head.entry.name) === true) out.pop();
+    if (isSame(out.at(-1), head.entry)) out.pop();
     else if (out.length >= frame) {
       yield out;
       out = [];

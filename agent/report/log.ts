@@ -91,6 +91,7 @@ function levelOf(fact: Fact): LogLevel {
     case "ReceiverBack":
     case "ConfigurationTaken":
     case "RootTaken":
+    case "SourceShared":
       return "info";
   }
 }
@@ -103,6 +104,7 @@ function words(fact: Fact): string {
       return `${fact.source}: looked at ${fact.files} files in ${fact.folders} folders in ${formatDuration(fact.ms)}${fact.complete ? "" : ", not at all of them"}`;
     case "WatchFailed":
       return `${fact.source}: file events do not arrive (${fact.reason}); scans find everything, later`;
+    case "SourceShared":
     case "SourceWarned":
       return `${fact.source}: ${fact.detail}`;
     case "SourceHealthChanged":

@@ -106,7 +106,8 @@ export const shareSettings = z.strictObject({
 });
 export type ShareSettings = z.output<typeof shareSettings>;
 
-function isTimeZone(name: string): boolean {
+/** As this host knows them: names of other lists would fail at the first use, and not when they are read. */
+export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     return true;

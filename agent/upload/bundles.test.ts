@@ -10,6 +10,7 @@ import type { VersionParcel } from "../queue/queue.ts";
 import { Bundles } from "./bundles.ts";
 import { FakeReceiver } from "./fake-receiver.ts";
 import { HttpReceiver } from "./http.ts";
+import { placeHeaders } from "./place-headers.ts";
 
 let authority: TestAuthority;
 let credentials: { cert: string; key: string };
@@ -80,7 +81,7 @@ describe("over the wire", () => {
       env: {},
       silenceMs: 2_000,
     });
-    bundles = new Bundles({ receiver: http, now: () => now });
+    bundles = new Bundles({ receiver: http, now: () => now, headersOf: placeHeaders(() => undefined) });
   });
   afterEach(async () => {
     await http.close();
@@ -168,7 +169,7 @@ describe("over the wire", () => {
         return http.lines(call, take);
       },
     };
-    bundles = new Bundles({ receiver: deaf, now: () => now });
+    bundles = new Bundles({ receiver: deaf, now: () => now, headersOf: placeHeaders(() => undefined) });
     expect(new Set(codes(await carryAll(bundles, many(50))))).toEqual(new Set(["receiver-unreachable"]));
     expect(asked).toBe(2);
   });
@@ -261,7 +262,7 @@ describe("a receiver that", () => {
   });
   const rides = (answer: Scripted["answer"]): readonly [Bundles, Scripted] => {
     const receiver = new Scripted(answer);
-    return [new Bundles({ receiver, now: () => now }), receiver];
+    return [new Bundles({ receiver, now: () => now, headersOf: placeHeaders(() => undefined) }), receiver];
   };
 
   test("answers for captures that nobody sent: nobody is deceived", async () => {

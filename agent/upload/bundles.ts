@@ -4,11 +4,12 @@
  * bundle that broke did not name has to ride again.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { type BundleLine, bundleLine, HEADER, PAX, ROUTE } from "@tributary/shared/protocol.ts";
+import { type BundleLine, bundleLine, PAX, ROUTE } from "@tributary/shared/protocol.ts";
 import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
 import { type Answer, problemOf } from "../identity/answer.ts";
 import type { Receiver } from "../identity/receiver.ts";
 import type { VersionParcel } from "../queue/queue.ts";
+import type { PlaceHeaders } from "./place-headers.ts";
 import { reachOf } from "./retry.ts";
 
 /** Entries and bytes of one bundle: proxies cap bodies at 100 MB, and some keep the whole of one before they pass it on. */
@@ -57,6 +58,7 @@ interface Stop {
 
 export interface BundlesOptions {
   readonly receiver: Receiver;
+  readonly headersOf: PlaceHeaders;
   readonly now: () => number;
 }
 
@@ -139,7 +141,7 @@ export class Bundles {
         {
           method: "POST",
           path: `${ROUTE.bundles}/${stop.source}`,
-          headers: { "content-type": "application/x-tar", [HEADER.client]: stop.client },
+          headers: { "content-type": "application/x-tar", ...this.#options.headersOf(stop) },
           body: () => this.#body(stop, bundle, signal),
           signal,
         },

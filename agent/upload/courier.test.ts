@@ -19,6 +19,7 @@ import { contentOpener, type ReadSmall } from "./content.ts";
 import { type Carried, courier } from "./courier.ts";
 import { FakeReceiver } from "./fake-receiver.ts";
 import { HttpReceiver } from "./http.ts";
+import { placeHeaders } from "./place-headers.ts";
 import { Slots } from "./slots.ts";
 import { RING_BYTES } from "./stream.ts";
 
@@ -112,11 +113,16 @@ let fresh = new FreshBytes();
 function carry(
   parcel: Parcel,
   signal: AbortSignal = live,
-  bundles = new Bundles({ receiver: http, now: () => performance.now() }),
+  bundles = new Bundles({
+    receiver: http,
+    now: () => performance.now(),
+    headersOf: placeHeaders(() => undefined),
+  }),
 ): Promise<Carried> {
   onRead ??= () => {};
   const run = courier({
     receiver: http,
+    headersOf: placeHeaders(() => undefined),
     readSmall: (parcel) => readSmall(parcel),
     ridesUpTo: () => 65_536,
     fresh,
@@ -208,7 +214,11 @@ test("small files that come together ride together, a large one and a removal be
     captureId: uuidv7(),
     path: Buffer.from("gone"),
   } as Parcel;
-  const bundles = new Bundles({ receiver: http, now: () => performance.now() });
+  const bundles = new Bundles({
+    receiver: http,
+    now: () => performance.now(),
+    headersOf: placeHeaders(() => undefined),
+  });
   const carried = await Promise.all([...small, large, removal].map((parcel) => carry(parcel, live, bundles)));
   for (const [i, parcel] of [...small, large, removal].entries())
     expect(carried[i]).toMatchObject({ kind: "delivered", claims: { captureId: parcel.captureId } });
@@ -223,7 +233,11 @@ test("a receipt in a bundle that is another's proves nothing", async () => {
     if (line.receipt !== undefined) receipts.push(line.receipt);
     return line.receipt === undefined ? line : { ...line, receipt: receipts[0] };
   };
-  const bundles = new Bundles({ receiver: http, now: () => performance.now() });
+  const bundles = new Bundles({
+    receiver: http,
+    now: () => performance.now(),
+    headersOf: placeHeaders(() => undefined),
+  });
   // In hand already: whoever has to be read first may come too late for the other's bundle, and go alone.
   for (const { captureId, path } of [a, b]) fresh.keep(captureId, Buffer.from(path));
   const settled = await Promise.allSettled([carry(a, live, bundles), carry(b, live, bundles)]);

@@ -82,7 +82,7 @@ async function remove(options: CourierOptions, parcel: RemovalParcel, signal: Ab
     path: ROUTE.removals,
     headers: {
       "content-type": "application/json",
-      [HEADER.client]: parcel.client,
+      ...options.headersOf(parcel),
       [HEADER.idempotencyKey]: parcel.captureId,
     },
     body: JSON.stringify(request),
@@ -154,7 +154,7 @@ async function put(
     headers: {
       "content-length": String(size),
       "content-type": "application/octet-stream",
-      [HEADER.client]: parcel.client,
+      ...options.headersOf(parcel),
       [HEADER.idempotencyKey]: parcel.captureId,
       [HEADER.reprDigest]: formatDigest(parcel.sha256),
       [HEADER.modifiedAt]: modifiedAt(mtimeNs),

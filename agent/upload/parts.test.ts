@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import type { Call } from "../identity/receiver.ts";
 import type { VersionParcel } from "../queue/queue.ts";
 import { carryInParts } from "./parts.ts";
+import { placeHeaders } from "./place-headers.ts";
 import { Slots } from "./slots.ts";
 import { RING_BYTES } from "./stream.ts";
 
@@ -96,6 +97,7 @@ test("a body that is asked for again, while the one before still reads, shares i
   await carryInParts(
     {
       receiver: { call },
+      headersOf: placeHeaders(() => undefined),
       bandwidth: { take: (wanted) => Promise.resolve(wanted) },
       underway: new Slots(1, () => undefined),
       rings: slots,

@@ -22,12 +22,14 @@ import type { Receiver } from "../identity/receiver.ts";
 import type { Bandwidth } from "../pace/bandwidth.ts";
 import type { VersionParcel } from "../queue/queue.ts";
 import { type Content, Superseded } from "./content.ts";
+import type { PlaceHeaders } from "./place-headers.ts";
 import { backoffMs } from "./retry.ts";
 import type { Slot, Slots } from "./slots.ts";
 import { bodyOf, PIECE, type Stretch } from "./stream.ts";
 
 export interface PartsOptions {
   readonly receiver: Pick<Receiver, "call">;
+  readonly headersOf: PlaceHeaders;
   readonly bandwidth: Bandwidth;
   /** Parts that were begun and not answered, of all parcels. */
   readonly underway: Slots<undefined>;
@@ -68,7 +70,7 @@ export async function carryInParts(
       return await options.receiver.call({
         method: "POST",
         path: `${ROUTE.uploads}/${upload.uploadId}/complete`,
-        headers: { [HEADER.client]: parcel.client },
+        headers: options.headersOf(parcel),
         signal,
         answerMs: COMPLETE_MS,
       });
@@ -102,7 +104,7 @@ async function create(
   const answer = await options.receiver.call({
     method: "POST",
     path: ROUTE.uploads,
-    headers: { "content-type": "application/json", [HEADER.client]: parcel.client },
+    headers: { "content-type": "application/json", ...options.headersOf(parcel) },
     body: JSON.stringify(request),
     signal,
   });
@@ -179,7 +181,7 @@ async function sendPart(
         headers: {
           "content-length": String(to - from),
           "content-type": "application/octet-stream",
-          [HEADER.client]: parcel.client,
+          ...options.headersOf(parcel),
           [HEADER.contentDigest]: formatDigest(sha256),
         },
         body: () => turn.body(stretch),

@@ -64,7 +64,12 @@ const CLIENT: readonly ProblemCode[] = [
 ];
 /** The receiver counted, and says to the second when it takes more: to ask before that would cost it a request more. */
 export const KNOWN_UNTIL: readonly ProblemCode[] = ["limit-requests", "limit-concurrent"];
-const SOURCE: readonly ProblemCode[] = ["source-not-allowed", "source-unreachable", "root-changed"];
+const SOURCE: readonly ProblemCode[] = [
+  "source-not-allowed",
+  "source-unreachable",
+  "root-changed",
+  "lease-lost",
+];
 /** Permanent for the request, but an administrator of the receiver mends them: the bytes are fine and must not be lost. */
 const MENDED_ELSEWHERE: readonly ProblemCode[] = [
   "forbidden",

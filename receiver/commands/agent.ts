@@ -85,6 +85,7 @@ export function addAgentCommands(program: Command, sites: Sites): void {
             "seen",
             "waiting",
             "problems",
+            "leases",
           ]);
       }),
     );
@@ -152,11 +153,12 @@ function viewOf({ limits, ...agent }: AgentView) {
   return { ...agent, limits: viewOfLimits(limits) };
 }
 
-function lineOf({ id, name, clients, state, host, lastSeenAt, status }: AgentView) {
+function lineOf({ id, name, clients, state, host, lastSeenAt, status, leases }: AgentView) {
   return {
     ...{ id, name, clients, state, host },
     seen: lastSeenAt,
     waiting: status === null ? null : status.queue.depth,
     problems: status === null ? null : status.problems.length,
+    leases: leases.length,
   };
 }

@@ -179,20 +179,24 @@ const JSON_BYTES = 2 ** 20;
 const JSON_PACE: Pace = { idle: 15_000, minRate: 1024, window: 15_000 };
 
 /**
- * A JSON body of at most 1 MiB, checked. Throws `json-invalid`, `request-invalid`, `body-too-large`,
+ * A JSON body of at most 1 MiB, or `most` bytes, checked. Throws `json-invalid`, `request-invalid`, `body-too-large`,
  * `content-encoding-refused`.
  */
-export async function readJson<T extends z.ZodType>(c: DoorContext, schema: T): Promise<z.output<T>> {
+export async function readJson<T extends z.ZodType>(
+  c: DoorContext,
+  schema: T,
+  most = JSON_BYTES,
+): Promise<z.output<T>> {
   const { incoming, outgoing } = c.env;
   requirePlain(incoming.headers["content-encoding"]);
   const chunks: Uint8Array[] = [];
   let total = 0;
   const tooLarge = (): ProblemError =>
-    new ProblemError("body-too-large", `a JSON body may have ${JSON_BYTES} bytes at most`);
-  if ((declaredSize(incoming) ?? 0) > JSON_BYTES) throw tooLarge();
+    new ProblemError("body-too-large", `a JSON body may have ${most} bytes at most here`);
+  if ((declaredSize(incoming) ?? 0) > most) throw tooLarge();
   for await (const chunk of readBody(incoming, outgoing, JSON_PACE).bytes) {
     total += chunk.byteLength;
-    if (total > JSON_BYTES) throw tooLarge();
+    if (total > most) throw tooLarge();
     chunks.push(Buffer.from(chunk));
   }
   let value: unknown;

@@ -17,6 +17,7 @@ import { type UnpackBounds, unpacked } from "./bundle/unpack.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { type ByteDoor, idempotencyKey, refusePieces } from "./files.ts";
 import { clientFor, identify, requireSource, whileAllowed } from "./identify.ts";
+import { underLease } from "./lease.ts";
 import { outward, type ReportProblem } from "./problem.ts";
 import { targetBytes } from "./target.ts";
 
@@ -50,7 +51,7 @@ export function bundlesDoor(door: BundlesDoor): Hono<DoorEnv> {
     );
     const client = clientFor(c, principal, "write", source);
     refusePieces(c);
-    const target = { principal, client, source, key: keyOf(c) };
+    const target = { principal, client, source, key: keyOf(c), ...underLease(c, principal) };
     return await places.hold(principal, client, async () => {
       let starved = (): void => {};
       const body = readBody(c.env.incoming, c.env.outgoing, pace, true);
@@ -211,6 +212,7 @@ const STOPS: ReadonlySet<string> = new Set<ProblemError["code"]>([
   "agent-revoked",
   "agent-forked",
   "forbidden",
+  "lease-lost",
 ]);
 
 function nameOf(entry: TarEntry): Named {

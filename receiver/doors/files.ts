@@ -10,6 +10,7 @@ import type { Ingest } from "../ingest/ingest.ts";
 import { type Pace, readBody, requirePlain } from "./body.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { clientFor, identify, requireSource, whileAllowed } from "./identify.ts";
+import { underLease } from "./lease.ts";
 import { targetBytes } from "./target.ts";
 import type { UploadPlaces } from "./upload-places.ts";
 
@@ -35,6 +36,7 @@ export function filesDoor(door: ByteDoor & { readonly ingest: Ingest }): Hono<Do
       modifiedAt: timeOf(c, HEADER.modifiedAt),
       sealedAt: timeOf(c, HEADER.sealedAt),
       channel: principal.kind === "agent" ? "push" : "api",
+      ...underLease(c, principal),
     };
     const sha256 = digestOf(c, HEADER.reprDigest, principal.kind === "agent");
     return await places.hold(principal, client, async () => {

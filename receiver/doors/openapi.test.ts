@@ -11,6 +11,7 @@ import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { enrolOf } from "../fleet/enrol.ts";
 import { heartbeatOf } from "../fleet/heartbeat.ts";
+import { takeLeasesOf } from "../fleet/leases.ts";
 import { invite } from "../identity/invitations.ts";
 import { idleHeartbeat, RECEIVER, testHost } from "../identity/scene.ts";
 import { openInstall } from "../install/install.ts";
@@ -22,6 +23,7 @@ import { type Answer, type Rig, startRig } from "../rig.ts";
 import { enrollDoor } from "./enroll.ts";
 import { heartbeatDoor } from "./heartbeat.ts";
 import { installDoor } from "./install.ts";
+import { leasesDoor } from "./leases.ts";
 
 let rig: Rig;
 let folder: string;
@@ -34,6 +36,7 @@ beforeAll(async () => {
       return [
         enrollDoor(enrolOf(fleet)),
         heartbeatDoor(gate, heartbeatOf(fleet)),
+        leasesDoor(gate, takeLeasesOf(database)),
         installDoor({ install: openInstall([folder]), atOnce: 2, idle: 400 }),
       ];
     },
@@ -139,6 +142,11 @@ const CALLS: Readonly<Record<string, () => Promise<Answer>>> = {
     rig.gate.add(id, { publicKey: x });
     const body = JSON.stringify(idleHeartbeat(String(json["nonce"])));
     return await rig.ask("POST", "/v1/heartbeat", { authorization: `Bearer ${id}` }, body);
+  },
+  leases: async () => {
+    const wants = ["acme", "other"].map((client) => ({ client, source: "pos" }));
+    const body = JSON.stringify({ wants, releases: [] });
+    return await rig.ask("POST", "/v1/leases", { authorization: "Bearer agent" }, body);
   },
   getJwks: async () => await rig.ask("GET", "/.well-known/jwks.json"),
   getOpenapi: async () => await rig.ask("GET", "/openapi.json"),

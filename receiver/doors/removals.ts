@@ -7,6 +7,7 @@ import type { Ingest } from "../ingest/ingest.ts";
 import { readJson } from "./body.ts";
 import type { DoorEnv } from "./door.ts";
 import { clientFor, identify } from "./identify.ts";
+import { termOf } from "./lease.ts";
 
 export function removalsDoor(door: { readonly gate: Gate; readonly ingest: Ingest }): Hono<DoorEnv> {
   return new Hono<DoorEnv>().post(ROUTE.removals, async (c) => {
@@ -16,7 +17,7 @@ export function removalsDoor(door: { readonly gate: Gate; readonly ingest: Inges
     clientFor(c, principal, "remove", request.source);
     requirePath(decodePath(request.pathEncoded));
     const channel = principal.kind === "agent" ? "push" : "api";
-    const answer = await door.ingest.removal(principal, client, request, channel);
+    const answer = await door.ingest.removal(principal, client, request, channel, termOf(c, principal));
     return c.json(answer, answer.status === "removed" ? 201 : 200);
   });
 }

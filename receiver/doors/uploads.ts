@@ -9,6 +9,7 @@ import { readBody, readJson } from "./body.ts";
 import type { DoorContext, DoorEnv } from "./door.ts";
 import { type ByteDoor, digestOf, requirePlainBody } from "./files.ts";
 import { clientFor, identify, whileAllowed } from "./identify.ts";
+import { termOf } from "./lease.ts";
 
 export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hono<DoorEnv> {
   const { gate, uploads, places, pace } = door;
@@ -19,7 +20,7 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
       const request = await readJson(c, uploadRequest);
       clientFor(c, principal, "write", request.source);
       requirePath(decodePath(request.pathEncoded));
-      const created = await uploads.create(principal, client, request);
+      const created = await uploads.create(principal, client, request, termOf(c, principal));
       return c.json(created, "uploadId" in created || created.status === "created" ? 201 : 200);
     })
     .get(`${ROUTE.uploads}/:id`, async (c) => {
@@ -44,11 +45,12 @@ export function uploadsDoor(door: ByteDoor & { readonly uploads: Uploads }): Hon
     .post(`${ROUTE.uploads}/:id/complete`, async (c) => {
       const principal = await identify(gate, c);
       const { id, client } = await uploadOf(uploads, c, principal);
+      const lease = termOf(c, principal);
       // The whole may be read back: as much work as a file that comes in.
       return await places.hold(principal, client, async () => {
         const nothingToCut = (): void => {};
         const answer = await whileAllowed(gate, principal, [client], nothingToCut, (stillAllowed) =>
-          uploads.complete(principal, id, stillAllowed),
+          uploads.complete(principal, id, stillAllowed, lease),
         );
         return c.json(answer, answer.status === "created" ? 201 : 200);
       });

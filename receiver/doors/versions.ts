@@ -13,13 +13,15 @@ import {
   ROUTE,
 } from "@tributary/shared/protocol.ts";
 import { Hono } from "hono";
-import type { Gate, Principal } from "../identity/principal.ts";
+import { clientOf, type Gate, type Principal } from "../identity/principal.ts";
 import type { Lake } from "../lake/lake.ts";
-import type { History } from "../ledger/ledger.ts";
+import { lostLease } from "../ledger/leases.ts";
+import type { History, Holding, Scope } from "../ledger/ledger.ts";
 import { formatCursor, parseCursor } from "../tail/cursor.ts";
 import { wantedOf } from "./content.ts";
 import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { identify, whileAllowed } from "./identify.ts";
+import { termOf } from "./lease.ts";
 import { scopeOf, sees } from "./scope.ts";
 import { queryBytes, queryText } from "./target.ts";
 
@@ -28,6 +30,7 @@ export interface VersionsDoor {
   readonly history: History;
   readonly lake: Pick<Lake, "read">;
   readonly suspended: (clients: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly holdsLease: (lease: Holding) => Promise<boolean>;
 }
 
 export function versionsDoor(door: VersionsDoor): Hono<DoorEnv> {
@@ -53,11 +56,13 @@ export function versionsDoor(door: VersionsDoor): Hono<DoorEnv> {
   );
 }
 
-async function page({ gate, history }: VersionsDoor, c: DoorContext): Promise<EntryPage> {
-  const principal = await identify(gate, c);
+async function page(door: VersionsDoor, c: DoorContext): Promise<EntryPage> {
+  const { history } = door;
+  const principal = await identify(door.gate, c);
   const { query } = c.env.target;
   const client = queryText(query, "client") ?? header(c, HEADER.client);
-  const scope = scopeOf(principal, client, queryText(query, "source"));
+  const source = queryText(query, "source");
+  const scope = (await leasedScope(door, c, principal, client, source)) ?? scopeOf(principal, client, source);
   const path = queryBytes(query, "path");
   const asOf = queryText(query, "asOf");
   if (asOf !== undefined && !instant.safeParse(asOf).success)
@@ -70,12 +75,34 @@ async function page({ gate, history }: VersionsDoor, c: DoorContext): Promise<En
     ...(asOf === undefined ? {} : { asOf }),
     ...(cursor === undefined ? {} : { after: parseCursor(cursor, now) }),
     latest: flagOf(query, "latest"),
+    removals: flagOf(query, "removals"),
     limit: limitOf(query),
   });
   return {
     entries: [...found.entries],
     cursor: found.next === undefined ? null : formatCursor({ epoch: now.epoch, seq: found.next }),
   };
+}
+
+/**
+ * Who holds the lease of a source sees its whole history, whoever brought it: to go on where the holder before stopped.
+ * Undefined: the request names no lease. Throws `lease-lost`, `request-invalid`.
+ */
+async function leasedScope(
+  door: VersionsDoor,
+  c: DoorContext,
+  principal: Principal,
+  named: string | undefined,
+  source: string | undefined,
+): Promise<Scope | undefined> {
+  const term = termOf(c, principal);
+  if (term === undefined) return undefined;
+  const client = clientOf(principal, named);
+  if (source === undefined)
+    throw new ProblemError("request-invalid", "a lease is of one source: name it, as ?source=");
+  if (!(await door.holdsLease({ client, source, agentId: principal.id, term })))
+    throw new ProblemError("lease-lost", lostLease({ client, source }));
+  return { clients: [client], source };
 }
 
 /** Throws `not-found` also for what exists and is another's: no answer tells the difference. */

@@ -28,16 +28,28 @@ export interface AgentView {
   readonly limits: BearerLimits;
   /** Brought on this UTC day. */
   readonly dayBytes: number;
+  /** Of the sources that it polls for all that share them. */
+  readonly leases: readonly AgentLease[];
+}
+
+/** `until`: when it ends unless it is renewed, RFC 3339. */
+export interface AgentLease {
+  readonly client: string;
+  readonly source: string;
+  readonly term: number;
+  readonly until: string;
 }
 
 /** All agents, oldest first. */
-export async function listAgents(db: Database): Promise<readonly AgentView[]> {
-  const [agents, links] = await named(() =>
+export async function listAgents(db: Database, now = Date.now()): Promise<readonly AgentView[]> {
+  const [agents, links, held] = await named(() =>
     Promise.all([
       db.selectFrom("agents").selectAll().orderBy("created_at").orderBy("id").execute(),
       db.selectFrom("agent_clients").selectAll().orderBy("client").execute(),
+      runningLeases(db, now).execute(),
     ]),
   );
+  const leases = Map.groupBy(held, (lease) => lease.agent_id);
   const clients = Map.groupBy(links, (link) => link.agent_id);
   const bearers = await bearerStates(db, "all");
   return agents.map((row) =>
@@ -45,12 +57,23 @@ export async function listAgents(db: Database): Promise<readonly AgentView[]> {
       row,
       (clients.get(row.id) ?? []).map((link) => link.client),
       bearers.get(row.id),
+      leases.get(row.id) ?? [],
     ),
   );
 }
 
+function runningLeases(db: Database, now: number) {
+  return db
+    .selectFrom("leases")
+    .selectAll()
+    .where("agent_id", "is not", null)
+    .where("until", ">", now)
+    .orderBy("client")
+    .orderBy("source");
+}
+
 /** Undefined when there is no such agent. */
-export async function getAgent(db: Database, id: string): Promise<AgentView | undefined> {
+export async function getAgent(db: Database, id: string, now = Date.now()): Promise<AgentView | undefined> {
   const row = await named(() => db.selectFrom("agents").selectAll().where("id", "=", id).executeTakeFirst());
   if (!row) return undefined;
   const links = await named(() =>
@@ -60,6 +83,7 @@ export async function getAgent(db: Database, id: string): Promise<AgentView | un
     row,
     links.map((link) => link.client),
     (await bearerStates(db, [id])).get(id),
+    await named(() => runningLeases(db, now).where("agent_id", "=", id).execute()),
   );
 }
 
@@ -86,6 +110,7 @@ function viewOf(
   row: Tables["agents"],
   clients: readonly string[],
   bearer: BearerState | undefined,
+  leases: readonly Tables["leases"][],
 ): AgentView {
   const { id, name, state, host, platform, version, last_seen_at } = row;
   return {
@@ -95,5 +120,9 @@ function viewOf(
     status: parseStatus(row.status),
     limits: bearer?.limits ?? NO_LIMITS,
     dayBytes: bearer?.dayBytes ?? 0,
+    leases: leases.map(({ client, source, term, until }) => ({
+      ...{ client, source, term },
+      until: new Date(until).toISOString(),
+    })),
   };
 }

@@ -3,7 +3,8 @@ import { displayPath, percentDecode } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { DeliveryAnswer } from "@tributary/shared/protocol.ts";
 import type { Principal } from "../identity/principal.ts";
-import type { Bearer, Capture, Outcome } from "../ledger/ledger.ts";
+import { lostLease } from "../ledger/leases.ts";
+import type { Bearer, Capture, Ledger, Outcome } from "../ledger/ledger.ts";
 import type { Fact } from "./facts.ts";
 
 /** Until somebody has looked at it. */
@@ -75,9 +76,29 @@ export function quarantinedFact(
   return { kind: "Quarantined", id, client, source, pathEncoded, finding };
 }
 
-/** What the ledger may tell this principal of others' content: nothing, unless it may read. */
-export function bearerOf(principal: Principal): Bearer {
-  return { id: principal.id, seesAll: principal.kind !== "agent" && principal.acts.has("read") };
+/**
+ * What the ledger may tell this principal of others' content: nothing, unless it may read, as the holder of a source's
+ * lease may. Whether it holds that is asked before anything is told.
+ */
+export function bearerOf(principal: Principal, lease: number | undefined): Bearer {
+  const reads = principal.kind === "agent" ? lease !== undefined : principal.acts.has("read");
+  return { id: principal.id, seesAll: reads };
+}
+
+/**
+ * Before bytes are taken for nothing: the commit asks again, and it alone decides. What is known already is answered
+ * without it. Throws `lease-lost`.
+ */
+export async function requireLease(
+  ledger: Pick<Ledger, "holds">,
+  place: { readonly client: string; readonly source: string },
+  principal: Principal,
+  term: number | undefined,
+): Promise<void> {
+  if (term === undefined) return;
+  const { client, source } = place;
+  if (await ledger.holds({ client, source, agentId: principal.id, term })) return;
+  throw new ProblemError("lease-lost", lostLease(place));
 }
 
 /** Anything but a named problem that the lake throws is the lake's failure; nothing was recorded then. */

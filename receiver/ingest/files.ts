@@ -10,7 +10,7 @@ import type { Principal } from "../identity/principal.ts";
 import { objectKey, utcDay } from "../lake/key.ts";
 import type { Lake, StagedFile } from "../lake/lake.ts";
 import type { Ledger, Outcome, VersionCapture } from "../ledger/ledger.ts";
-import { answerOf, bearerOf, lakeProblem, quarantinedFact } from "./answer.ts";
+import { answerOf, bearerOf, lakeProblem, quarantinedFact, requireLease } from "./answer.ts";
 import type { Committer } from "./committer.ts";
 import type { Report } from "./facts.ts";
 import type { Body, Delivery, Ingest, SmallFile, StillAllowed } from "./ingest.ts";
@@ -20,7 +20,7 @@ import type { Claim, Room } from "./room.ts";
 
 export interface FilesParts {
   readonly lake: Pick<Lake, "stage" | "publish" | "remove">;
-  readonly ledger: Pick<Ledger, "known" | "unchanged">;
+  readonly ledger: Pick<Ledger, "known" | "unchanged" | "holds">;
   readonly committer: Committer;
   readonly room: Room;
   readonly inspecting: Inspecting;
@@ -47,6 +47,7 @@ export class Files implements Ingest {
     const from = performance.now();
     const early = await this.#early(delivery, body);
     if (early !== undefined) return this.#tell(delivery.channel, early, from);
+    await requireLease(this.#parts.ledger, delivery, delivery.principal, delivery.lease);
     await this.#parts.inspecting.ready(body.size);
     return await this.#claiming(delivery, body.size, async (claim) => {
       const arrived = this.#arrived(delivery, await this.#stage(body, claim.arrived));
@@ -75,7 +76,7 @@ export class Files implements Ingest {
       }),
     );
     const captures = all.map(({ arrived }) => arrived.capture);
-    const looks = Promise.all([ledger.known(captures), ledger.unchanged(captures)]);
+    const looks = Promise.all([ledger.known(captures), ledger.unchanged(captures), this.#lostLeases(files)]);
     // Those that are refused for what they declare do not wait for it.
     looks.catch(() => {});
     return await Promise.all(
@@ -84,8 +85,9 @@ export class Files implements Ingest {
         try {
           return await this.#consuming(arrived, async () => {
             requireDigest({ sha256 }, staged);
-            const [known, unchanged] = await looks;
+            const [known, unchanged, lost] = await looks;
             const before = known[i] && (await this.#before(known[i]));
+            if (before === undefined && lost[i] !== undefined) throw lost[i];
             const answer =
               before ??
               (await this.#claiming(delivery, staged.size, async (claim) => {
@@ -124,9 +126,10 @@ export class Files implements Ingest {
     client: string,
     request: RemovalRequest,
     channel: string,
+    lease?: number,
   ): Promise<DeliveryAnswer> {
     const from = performance.now();
-    const bearer = bearerOf(principal);
+    const bearer = bearerOf(principal, lease);
     const outcome = await this.#parts.committer.commit({
       kind: "removal",
       client,
@@ -135,8 +138,10 @@ export class Files implements Ingest {
       captureId: request.captureId,
       versionId: this.#parts.uuid(),
       sealedAt: request.sealedAt ?? null,
+      modifiedAt: request.modifiedAt ?? null,
       channel,
       bearer,
+      ...(lease === undefined ? {} : { lease }),
       // An agent removes what it saw vanish in a source that is its own to look at.
       hearsOfNothing: principal.kind === "agent" || bearer.seesAll,
     });
@@ -163,6 +168,27 @@ export class Files implements Ingest {
     ]);
     if (known === undefined || (sha256 === null && known.kind !== "refused")) return undefined;
     return await this.#before(known);
+  }
+
+  /** Of each, why it cannot come under its lease; one look for all of one source. */
+  async #lostLeases(files: readonly SmallFile[]): Promise<readonly (ProblemError | undefined)[]> {
+    const looks = new Map<string, Promise<ProblemError | undefined>>();
+    return await Promise.all(
+      files.map(({ delivery: { client, source, principal, lease } }) => {
+        const key = JSON.stringify([client, source, principal.id, lease]);
+        const look =
+          looks.get(key) ??
+          requireLease(this.#parts.ledger, { client, source }, principal, lease).then(
+            () => undefined,
+            (problem: unknown) => {
+              if (problem instanceof ProblemError && problem.code === "lease-lost") return problem;
+              throw problem;
+            },
+          );
+        looks.set(key, look);
+        return look;
+      }),
+    );
   }
 
   /** The answer to a captureId that came before; throws when it came with other content. */
@@ -195,7 +221,7 @@ export class Files implements Ingest {
   }
 
   #arrived(delivery: Delivery, staged: StagedFile): Arrived {
-    const { client, source, pathEncoded, captureId, sealedAt, modifiedAt, channel } = delivery;
+    const { client, source, pathEncoded, captureId, sealedAt, modifiedAt, channel, lease } = delivery;
     return {
       delivery,
       staged,
@@ -203,10 +229,11 @@ export class Files implements Ingest {
         kind: "version",
         ...{ client, source, pathEncoded, captureId, sealedAt, modifiedAt, channel },
         versionId: this.#parts.uuid(),
-        bearer: bearerOf(delivery.principal),
+        bearer: bearerOf(delivery.principal, lease),
         size: staged.size,
         sha256: staged.sha256,
         key: null,
+        ...(lease === undefined ? {} : { lease }),
       },
     };
   }

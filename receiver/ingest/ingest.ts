@@ -24,6 +24,8 @@ export interface Delivery {
   readonly sealedAt: string | null;
   /** How it came: "push" (an agent's PUT), "api", "parts", … */
   readonly channel: string;
+  /** The term of the principal's lease of the source, where it brings it under one. */
+  readonly lease?: number;
 }
 
 /** A body with what was declared of it. Undefined: not declared. */
@@ -67,12 +69,18 @@ export interface Ingest {
     client: string,
     request: RemovalRequest,
     channel: string,
+    lease?: number,
   ): Promise<DeliveryAnswer>;
 }
 
 /** The same for large files in parts. Only the principal that created an upload sees it. */
 export interface Uploads {
-  create(principal: Principal, client: string, request: UploadRequest): Promise<UploadCreated>;
+  create(
+    principal: Principal,
+    client: string,
+    request: UploadRequest,
+    lease?: number,
+  ): Promise<UploadCreated>;
   state(principal: Principal, uploadId: string): Promise<UploadState>;
   /** Whose file it is. Throws `upload-unknown`. */
   clientOf(principal: Principal, uploadId: string): Promise<string>;
@@ -83,6 +91,11 @@ export interface Uploads {
     body: Body,
     stillAllowed: StillAllowed,
   ): Promise<PartAnswer>;
-  complete(principal: Principal, uploadId: string, stillAllowed: StillAllowed): Promise<DeliveryAnswer>;
+  complete(
+    principal: Principal,
+    uploadId: string,
+    stillAllowed: StillAllowed,
+    lease?: number,
+  ): Promise<DeliveryAnswer>;
   abort(principal: Principal, uploadId: string): Promise<void>;
 }

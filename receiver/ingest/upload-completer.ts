@@ -10,7 +10,7 @@ import type { Principal } from "../identity/principal.ts";
 import { isInQuarantine, releasedKey } from "../lake/key.ts";
 import type { Lake, PartLake } from "../lake/lake.ts";
 import type { Ledger, Outcome, VersionCapture } from "../ledger/ledger.ts";
-import { answerOf, bearerOf, quarantinedFact, rejectLake } from "./answer.ts";
+import { answerOf, bearerOf, quarantinedFact, rejectLake, requireLease } from "./answer.ts";
 import type { Committer } from "./committer.ts";
 import type { StillAllowed } from "./ingest.ts";
 import type { Inspecting } from "./inspecting.ts";
@@ -20,7 +20,7 @@ import { clear, removeSpare, type SpareParts } from "./upload-spare.ts";
 
 export interface CompleterParts extends SpareParts {
   readonly lake: Pick<Lake, "read" | "copy" | "remove"> & Pick<PartLake, "complete" | "abort">;
-  readonly ledger: Pick<Ledger, "known">;
+  readonly ledger: Pick<Ledger, "known" | "holds">;
   readonly committer: Committer;
   readonly rows: UploadRows;
   readonly inspecting: Inspecting;
@@ -36,21 +36,32 @@ export class Completer {
     this.#parts = parts;
   }
 
-  async complete(principal: Principal, row: UploadRow, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
+  async complete(
+    principal: Principal,
+    row: UploadRow,
+    stillAllowed: StillAllowed,
+    term?: number,
+  ): Promise<DeliveryAnswer> {
     const begun = this.#completing.get(row.id);
     if (begun) return await begun;
-    const completing = this.#complete(principal, row, stillAllowed).finally(() =>
+    const completing = this.#complete(principal, row, stillAllowed, term).finally(() =>
       this.#completing.delete(row.id),
     );
     this.#completing.set(row.id, completing);
     return await completing;
   }
 
-  async #complete(principal: Principal, row: UploadRow, stillAllowed: StillAllowed): Promise<DeliveryAnswer> {
-    const { rows, report, uuid } = this.#parts;
+  async #complete(
+    principal: Principal,
+    row: UploadRow,
+    stillAllowed: StillAllowed,
+    term: number | undefined,
+  ): Promise<DeliveryAnswer> {
+    const { rows, report, uuid, ledger } = this.#parts;
     const from = performance.now();
     const before = await this.#committedBefore(row);
     if (before) return before;
+    await requireLease(ledger, row, principal, term);
     if (row.state === "aborted" || row.state === "done") throw closed(row);
     if (mustBegin(this.#parts.inspecting, row)) {
       if (await rows.abort(row.id)) await clear(this.#parts, row);
@@ -61,7 +72,7 @@ export class Completer {
     if (!(await rows.lease(row.id, lease))) return await this.#taken(row);
     const renewing = setInterval(() => void rows.renew(row.id, lease).catch(() => {}), LEASE_MS / 3);
     try {
-      const outcome = await this.#assemble(principal, row, lease, stillAllowed);
+      const outcome = await this.#assemble(principal, row, lease, stillAllowed, term);
       if (outcome.kind === "refused") answerOf(outcome);
       if (await rows.leave(row.id, lease, "done")) await removeSpare(this.#parts, row);
       if (outcome.kind === "held" && outcome.id === row.version_id)
@@ -92,6 +103,7 @@ export class Completer {
     row: UploadRow,
     lease: string,
     stillAllowed: StillAllowed,
+    term: number | undefined,
   ): Promise<Outcome> {
     const { lake, committer, rows } = this.#parts;
     const stored = await rows.parts(row.id);
@@ -100,7 +112,8 @@ export class Completer {
     // Never name an object that the sweep may have taken for spare meanwhile.
     if (!(await rows.renew(row.id, lease))) throw closed((await rows.find(row.id)) ?? row);
     stillAllowed();
-    return await committer.commit({ ...captureOf(row, bearerOf(principal).seesAll), ...found });
+    const capture = captureOf(row, bearerOf(principal, term).seesAll);
+    return await committer.commit({ ...capture, ...found, ...(term === undefined ? {} : { lease: term }) });
   }
 
   /** The key under which the object may be named now, and why it is held where that is still in quarantine. */

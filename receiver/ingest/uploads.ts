@@ -17,7 +17,7 @@ import type { Principal } from "../identity/principal.ts";
 import { objectKey, utcDay } from "../lake/key.ts";
 import type { Lake, PartLake } from "../lake/lake.ts";
 import type { Ledger, VersionCapture } from "../ledger/ledger.ts";
-import { answerOf, bearerOf, rejectLake } from "./answer.ts";
+import { answerOf, bearerOf, rejectLake, requireLease } from "./answer.ts";
 import type { Body, StillAllowed, Uploads } from "./ingest.ts";
 import { Turns } from "./turns.ts";
 import { closed, mustBegin, partCount, partUpload, requireSameContent } from "./upload.ts";
@@ -28,7 +28,7 @@ import { clear } from "./upload-spare.ts";
 
 export interface UploadsParts extends PartTakerParts, CompleterParts {
   readonly lake: Pick<Lake, "read" | "copy" | "remove"> & PartLake;
-  readonly ledger: Pick<Ledger, "known" | "unchanged">;
+  readonly ledger: Pick<Ledger, "known" | "unchanged" | "holds">;
   readonly now: () => number;
   /** Age in ms after which an untouched upload may be swept. */
   readonly abandonedAfter: number;
@@ -48,7 +48,12 @@ export class PartUploads implements Uploads {
     this.#completer = new Completer(parts);
   }
 
-  async create(principal: Principal, client: string, request: UploadRequest): Promise<UploadCreated> {
+  async create(
+    principal: Principal,
+    client: string,
+    request: UploadRequest,
+    lease?: number,
+  ): Promise<UploadCreated> {
     requirePath(decodePath(request.pathEncoded));
     const partSize = partSizeFor(request.size);
     if (partSize === undefined)
@@ -57,7 +62,10 @@ export class PartUploads implements Uploads {
         `10,000 parts of the largest size cannot hold ${request.size} bytes`,
       );
     const turn = `${principal.id} ${client} ${request.captureId}`;
-    return await this.#turns.take(turn, async () => await this.#create(principal, client, request, partSize));
+    return await this.#turns.take(
+      turn,
+      async () => await this.#create(principal, client, request, partSize, lease),
+    );
   }
 
   async #create(
@@ -65,6 +73,7 @@ export class PartUploads implements Uploads {
     client: string,
     request: UploadRequest,
     partSize: number,
+    lease: number | undefined,
   ): Promise<UploadCreated> {
     const { ledger, committer, rows, room, inspecting, lake, uuid, now } = this.#parts;
     const versionId = uuid();
@@ -77,11 +86,12 @@ export class PartUploads implements Uploads {
       versionId,
       sealedAt: request.sealedAt ?? null,
       channel: CHANNEL,
-      bearer: bearerOf(principal),
+      bearer: bearerOf(principal, lease),
       size: request.size,
       sha256: request.sha256,
       modifiedAt: request.modifiedAt ?? null,
       key: null,
+      ...(lease === undefined ? {} : { lease }),
     };
     const [known] = await ledger.known([capture]);
     if (known !== undefined && known.kind !== "needs-bytes") {
@@ -89,6 +99,7 @@ export class PartUploads implements Uploads {
       await committer.settled(answer.versionId);
       return answer;
     }
+    await requireLease(ledger, capture, principal, lease);
     if ((await ledger.unchanged([capture]))[0] === true) {
       const outcome = await committer.commit(capture);
       if (outcome.kind !== "needs-bytes") return answerOf(outcome);
@@ -156,8 +167,10 @@ export class PartUploads implements Uploads {
     principal: Principal,
     uploadId: string,
     stillAllowed: StillAllowed,
+    lease?: number,
   ): Promise<DeliveryAnswer> {
-    return await this.#completer.complete(principal, await this.#own(principal, uploadId), stillAllowed);
+    const row = await this.#own(principal, uploadId);
+    return await this.#completer.complete(principal, row, stillAllowed, lease);
   }
 
   async abort(principal: Principal, uploadId: string): Promise<void> {

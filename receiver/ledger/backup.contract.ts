@@ -145,6 +145,14 @@ export function backupContract(
         .execute();
       await database.db.insertInto("agent_clients").values({ agent_id: "agent-1", client: "acme" }).execute();
       await database.db
+        .insertInto("leases")
+        .values({ client: "acme", source: "pos", agent_id: null, term: 2 ** 41, until: 5 })
+        .execute();
+      await database.db
+        .insertInto("lease_wants")
+        .values({ agent_id: "agent-1", heard_at: 2 ** 41, wants: '[["acme","pos"]]' })
+        .execute();
+      await database.db
         .insertInto("upload_parts")
         .values([1, 2, 10].map((number) => ({ upload_id: "u", number, size: 1, sha256: "s", tag: "t" })))
         .execute();

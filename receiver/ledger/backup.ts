@@ -39,6 +39,8 @@ export const TABLE_KEYS = {
   quarantined: ["id"],
   agents: ["id"],
   agent_clients: ["agent_id", "client"],
+  leases: ["client", "source"],
+  lease_wants: ["agent_id"],
   invitations: ["secret_hash"],
   api_keys: ["id"],
   sftp_accounts: ["id"],

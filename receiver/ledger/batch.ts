@@ -7,6 +7,7 @@ import { sql } from "kysely";
 import { chunks, rows } from "./chunks.ts";
 import type { Writer } from "./database.ts";
 import { claimsOf, pathHash } from "./entry.ts";
+import { type LeaseRow, leasesOf } from "./leases.ts";
 import type { Capture, InQuarantine } from "./ledger.ts";
 import { type Newer, newerThan } from "./newer.ts";
 import type { Database, Tables } from "./schema.ts";
@@ -49,6 +50,8 @@ export interface Batch {
   readonly clients: ReadonlyMap<string, ClientRow>;
   readonly usage: Map<string, UsageRow>;
   readonly bearers: Map<string, BearerRow>;
+  /** Of the sources of what comes under a lease, by `leaseRef`. */
+  readonly leases: ReadonlyMap<string, LeaseRow>;
 }
 
 const SEPARATOR = "\u0000";
@@ -70,6 +73,7 @@ export async function lookUp(trx: Writer, captures: readonly Capture[]): Promise
     clients: new Map<string, ClientRow>(),
     usage: new Map<string, UsageRow>(),
     bearers: new Map<string, BearerRow>(),
+    leases: await leasesOf(trx, captures),
   };
   for (const chunk of chunks(captures)) {
     const ids = chunk.map((c) => [c.client, c.captureId]);

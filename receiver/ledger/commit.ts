@@ -21,6 +21,7 @@ import { committing, type LedgerDatabase, named } from "./database.ts";
 import { conflict, equals, type Quotas, sameCapture } from "./decide.ts";
 import { Draft, type Path, repeated } from "./draft.ts";
 import { manifestLineOf, pathHash } from "./entry.ts";
+import { holds } from "./leases.ts";
 import type { Capture, Committed, Comparing, Ledger, Naming, Outcome, SignReceipt } from "./ledger.ts";
 
 const NO_BOUNDS: Quotas = { stored: null, day: null, file: null };
@@ -31,6 +32,7 @@ export function createLedger(database: LedgerDatabase, quotas: Quotas = NO_BOUND
     commit: (captures, sign) => commit(database, captures, sign, quotas),
     known: (captures) => named(() => known(database, captures)),
     unchanged: (captures) => named(() => unchanged(database, captures)),
+    holds: (lease) => named(() => holds(database.db, lease)),
   };
 }
 

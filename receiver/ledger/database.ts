@@ -50,17 +50,38 @@ export async function committing<T>(
   database: Pick<LedgerDatabase, "db" | "clock">,
   work: (trx: Writer, turn: Turn) => Promise<T>,
 ): Promise<T> {
-  return await writing(database.db, async (trx) => {
+  return await locking(database, (trx, site) =>
+    work(trx, { lastSeq: site.last_seq, now: Math.max(site.clock, site.last_commit_at + 1) }),
+  );
+}
+
+/**
+ * For what must not change while a commit decides, and is no entry. `clock`: the database's time as it is, ms since
+ * 1970; it may have jumped.
+ */
+export async function betweenCommits<T>(
+  database: Pick<LedgerDatabase, "db" | "clock">,
+  work: (trx: Writer, clock: number) => Promise<T>,
+): Promise<T> {
+  return await locking(database, (trx, site) => work(trx, site.clock));
+}
+
+/** Under the lock on the site's row. */
+async function locking<T>(
+  { db, clock }: Pick<LedgerDatabase, "db" | "clock">,
+  work: (
+    trx: Writer,
+    site: Pick<Tables["site"], "last_seq" | "last_commit_at"> & { readonly clock: number },
+  ) => Promise<T>,
+): Promise<T> {
+  return await writing(db, async (trx) => {
     const site = await trx
       .updateTable("site")
       .set((eb) => ({ last_seq: eb.ref("last_seq") }))
       .where("id", "=", 1)
-      .returning(["last_seq", "last_commit_at", database.clock.as("clock")])
+      .returning(["last_seq", "last_commit_at", clock.as("clock")])
       .executeTakeFirstOrThrow();
-    return await work(trx, {
-      lastSeq: site.last_seq,
-      now: Math.max(Math.floor(site.clock), site.last_commit_at + 1),
-    });
+    return await work(trx, { ...site, clock: Math.floor(site.clock) });
   });
 }
 

@@ -10,6 +10,7 @@ import {
   standingOf,
   type UsageRow,
 } from "./batch.ts";
+import { isHeld, type LeaseRow, lostLease } from "./leases.ts";
 import type { Capture, InQuarantine, VersionCapture } from "./ledger.ts";
 import type { Newer } from "./newer.ts";
 
@@ -32,6 +33,8 @@ export interface Situation {
   readonly usage: UsageRow | undefined;
   /** Who brings it: its own limits and what it brought, undefined when there is neither. */
   readonly bearer: BearerRow | undefined;
+  /** Of its source; looked up where the capture comes under one. */
+  readonly lease: LeaseRow | undefined;
   readonly defaults: Quotas;
   /** Time of the commit, ms. */
   readonly now: number;
@@ -65,6 +68,12 @@ export function decide(capture: Capture, hash: string, situation: Situation): De
     return { kind: "refused", code: "not-found", detail: `${capture.versionId} is not in quarantine` };
   if (held !== undefined && release === undefined)
     return sameCapture(held, again) ? standingOf(held) : conflict(capture);
+  // What is known already changes nothing; anything else of an agent that was paused, and lost its lease meanwhile, would.
+  if (
+    capture.lease !== undefined &&
+    !isHeld(situation.lease, { agentId: capture.bearer.id, term: capture.lease })
+  )
+    return { kind: "refused", code: "lease-lost", detail: lostLease(capture) };
   if (client === undefined)
     return {
       kind: "refused",

@@ -5,6 +5,7 @@ import { chunks } from "./chunks.ts";
 import type { Turn, Writer } from "./database.ts";
 import { type Decision, decide, type Quotas } from "./decide.ts";
 import { claimsOf, type EntryRow, entryOf, instantOf } from "./entry.ts";
+import { leaseRef } from "./leases.ts";
 import type { Capture, Outcome, Release, SignReceipt, VersionCapture } from "./ledger.ts";
 import { type Later, tellHeld } from "./newer.ts";
 import { putBearers, putHeads, putUsage } from "./put.ts";
@@ -59,6 +60,7 @@ export class Draft {
       head: this.#batch.heads.get(ref),
       usage: this.#batch.usage.get(capture.client),
       bearer: this.#batch.bearers.get(capture.bearer.id),
+      lease: this.#batch.leases.get(leaseRef(capture)),
       defaults: this.#quotas,
       now: this.#turn.now,
     });
@@ -144,7 +146,7 @@ export class Draft {
       path_hash: hash,
       ...content,
       capture_id: capture.captureId,
-      modified_at: capture.kind === "version" ? capture.modifiedAt : null,
+      modified_at: capture.modifiedAt,
       sealed_at: capture.sealedAt,
       received_at: this.#turn.now,
       channel: capture.channel,

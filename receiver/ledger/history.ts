@@ -69,26 +69,56 @@ function scoped(db: Database, { clients, source, broughtBy }: Scope): Select {
 function select(db: Database, query: HistoryQuery): Select {
   const { pathEncoded } = query;
   const asOf = query.asOf === undefined ? undefined : timeOf(query.asOf);
+  const ofSource = pathEncoded === undefined && asOf === undefined ? newestOfSource(db, query) : undefined;
+  if (ofSource !== undefined) return ofSource;
   let rows = scoped(db, query)
     .where("e.seq", ">", query.after ?? 0)
     .limit(query.limit + 1);
   if (pathEncoded !== undefined) rows = rows.where("e.path_hash", "=", pathHash(pathEncoded));
   if (asOf !== undefined) rows = rows.where("e.received_at", "<=", asOf);
-  return query.latest ? newest(rows, asOf) : rows;
+  return query.latest ? newest(query.removals === true ? rows : versions(rows), asOf) : rows;
+}
+
+const versions = (rows: Select): Select => rows.where("e.kind", "=", "version");
+
+/**
+ * The newest entries of one source: a page costs what it holds, however many entries its client has. Undefined when that
+ * is not what is asked for.
+ */
+function newestOfSource(db: Database, query: HistoryQuery): Select | undefined {
+  const { clients, source, broughtBy, latest, after, limit } = query;
+  if (latest !== true || clients === "all" || clients.length !== 1 || source === undefined) return undefined;
+  let rows: Select = db
+    .selectFrom("heads as h")
+    .innerJoin("entries as e", "e.seq", "h.seq")
+    .selectAll("e")
+    .where("h.client", "=", clients[0] as string)
+    .where("h.source", "=", source)
+    .where("h.seq", ">", after ?? 0)
+    .orderBy("h.seq")
+    .limit(limit + 1) as unknown as Select;
+  if (broughtBy !== undefined) rows = rows.where("e.bearer", "=", broughtBy);
+  return query.removals === true ? rows : versions(rows);
 }
 
 /**
- * The newest entry of each path, where it is a version. Newest means by commit time, then seq: the same as by seq,
+ * The newest entry of each path. Newest means by commit time, then seq: the same as by seq,
  * except for entries that `rebuild --merge` had to number anew.
  */
 function newest(rows: Select, asOf: number | undefined): Select {
-  const versions = rows.where("e.kind", "=", "version");
   if (asOf === undefined) {
-    return versions.where((eb) =>
-      eb.exists(eb.selectFrom("heads as h").select("h.seq").whereRef("h.seq", "=", "e.seq")),
+    return rows.where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom("heads as h")
+          .select("h.seq")
+          .whereRef("h.client", "=", "e.client")
+          .whereRef("h.source", "=", "e.source")
+          .whereRef("h.seq", "=", "e.seq"),
+      ),
     );
   }
-  return versions.where((eb) =>
+  return rows.where((eb) =>
     eb.not(
       eb.exists(
         eb

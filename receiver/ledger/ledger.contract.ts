@@ -16,7 +16,7 @@ import { claimsOf } from "./entry.ts";
 import { createHistory } from "./history.ts";
 import type { Capture, HistoryQuery, Outcome } from "./ledger.ts";
 import { bearerStates, writeBearerLimits } from "./limits.ts";
-import { again, digest, removal, sign, version, word } from "./samples.ts";
+import { again, agent, digest, removal, sign, version, word } from "./samples.ts";
 import { createCoverage, createSegments } from "./segments.ts";
 
 /** A new, empty ledger; every `open` is one more connection to it, closed when the test has finished. */
@@ -47,6 +47,89 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
     (await createHistory(database.db).page({ ...acme, limit: 1000, ...query })).entries;
   const ids = async (query: Partial<HistoryQuery> = {}): Promise<string[]> =>
     (await list(query)).map((entry) => entry.versionId);
+
+  describe("a capture under a lease", () => {
+    const lease = async (agentId: string | null, term: number): Promise<void> => {
+      const row = { client: "acme", source: "pos", agent_id: agentId, term, until: 0 };
+      await writing(database.db, async (trx) => {
+        await trx.deleteFrom("leases").execute();
+        await trx.insertInto("leases").values(row).execute();
+      });
+    };
+
+    test("is committed while its bearer has that term, however long it has run out", async () => {
+      await lease(agent.id, 7);
+      expect(await words(version("f", "A", { lease: 7 }), removal("f", { lease: 7 }))).toEqual([
+        "committed",
+        "committed",
+      ]);
+    });
+
+    test("is refused once another has it, or its bearer again, or nobody: whatever it would come to", async () => {
+      const first = version("f", "A", { lease: 7 });
+      await lease(agent.id, 7);
+      await words(first);
+      for (const [holder, term] of [
+        ["another", 8],
+        ["another", 7],
+        [agent.id, 9],
+        [null, 7],
+      ] as const) {
+        await lease(holder, term);
+        // A new version, equal bytes, a removal, a removal of nothing; but what is known has its receipt.
+        const late = [
+          version("f", "B", { lease: 7 }),
+          version("f", "A", { lease: 7, key: null }),
+          removal("f", { lease: 7 }),
+          removal("none", { lease: 7 }),
+          again(first),
+        ];
+        expect(await words(...late)).toEqual([...Array(4).fill("lease-lost"), "repeated"]);
+      }
+      expect(await list()).toHaveLength(1);
+      await lease("another", 8);
+      expect(await words(version("f", "B"), version("f", "C", { source: "erp", lease: 8 }))).toEqual([
+        "committed",
+        "lease-lost",
+      ]);
+      const ledger = createLedger(database);
+      const asked = { client: "acme", source: "pos", agentId: "another" };
+      expect([await ledger.holds({ ...asked, term: 8 }), await ledger.holds({ ...asked, term: 7 })]).toEqual([
+        true,
+        false,
+      ]);
+    });
+  });
+
+  test("the newest entries of one source come in pages, removals among them where they are asked for", async () => {
+    const captures = Array.from({ length: 30 }, (_, i) => version(`f${i}`, "A"));
+    await commit([...captures, version("x", "A", { source: "erp" })]);
+    await commit([version("f3", "B"), removal("f4"), removal("none"), version("f5", "A", { source: "erp" })]);
+    const walk = async (query: Partial<HistoryQuery>): Promise<string[]> => {
+      const found: string[] = [];
+      for (let after: number | undefined = 0; after !== undefined; ) {
+        const page = await createHistory(database.db).page({
+          ...acme,
+          source: "pos",
+          latest: true,
+          after,
+          ...query,
+          limit: 7,
+        });
+        found.push(...page.entries.map(({ kind, pathEncoded }) => `${kind} ${pathEncoded}`));
+        after = page.next;
+      }
+      return found;
+    };
+    const rest = captures
+      .map(({ pathEncoded }) => `version ${pathEncoded}`)
+      .filter((line) => !/f[34]$/.test(line));
+    expect(await walk({})).toEqual([...rest, "version f3"]);
+    expect(await walk({ removals: true })).toEqual([...rest, "version f3", "removal f4"]);
+    expect(await walk({ removals: true, broughtBy: "nobody" })).toEqual([]);
+    expect(await walk({ removals: true, pathEncoded: "f4" })).toEqual(["removal f4"]);
+    expect(await walk({ removals: true, asOf: "2100-01-01T00:00:00Z" })).toHaveLength(30);
+  });
 
   describe("commit", () => {
     test("a version is an entry with a receipt that says the same", async () => {

@@ -25,8 +25,12 @@ interface CaptureBase {
   readonly versionId: string;
   /** RFC 3339 as the sender said. */
   readonly sealedAt: string | null;
+  /** RFC 3339: when the file was last changed, or vanished, as the sender said. */
+  readonly modifiedAt: string | null;
   readonly channel: string;
   readonly bearer: Bearer;
+  /** The term of its bearer's lease of the source, where it brings it under one: it must have that at the commit. */
+  readonly lease?: number;
 }
 
 /** A version whose bytes are durable in the lake at `key`, or (`key: null`) known to equal the newest version. */
@@ -34,7 +38,6 @@ export interface VersionCapture extends CaptureBase {
   readonly kind: "version";
   readonly size: number;
   readonly sha256: string;
-  readonly modifiedAt: string | null;
   readonly key: string | null;
   /** What inspection found: its bytes lie in quarantine at `key`, and no entry is made of them. */
   readonly finding?: string;
@@ -114,6 +117,16 @@ export interface Ledger {
   known(captures: readonly Naming[]): Promise<readonly (Outcome | undefined)[]>;
   /** Of each, whether the newest entry of its path is a version of these bytes that its bearer may know of. */
   unchanged(captures: readonly Comparing[]): Promise<readonly boolean[]>;
+  /** Whether nobody has taken the lease over: what the commit asks again. */
+  holds(lease: Holding): Promise<boolean>;
+}
+
+/** A lease as its holder names it. */
+export interface Holding {
+  readonly client: string;
+  readonly source: string;
+  readonly agentId: string;
+  readonly term: number;
 }
 
 export interface Naming extends Pick<Capture, "client" | "source" | "pathEncoded" | "captureId"> {
@@ -149,6 +162,8 @@ export interface HistoryQuery extends Scope {
   readonly asOf?: string;
   /** Only the newest entry of each path (as of `asOf`), and only where that is a version. */
   readonly latest?: boolean;
+  /** With `latest`: also where it is a removal. */
+  readonly removals?: boolean;
   /** Only entries with a higher seq: every page is a keyset on the commit order. */
   readonly after?: number;
   readonly limit: number;

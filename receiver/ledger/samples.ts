@@ -52,6 +52,7 @@ export function removal(pathEncoded: string, more: Partial<RemovalCapture> = {})
     captureId: uuidv7(),
     versionId: uuidv7(),
     sealedAt: null,
+    modifiedAt: null,
     channel: "push",
     bearer: agent,
     hearsOfNothing: true,

@@ -136,6 +136,8 @@ export interface Tables {
     status: string | null;
   };
   agent_clients: { agent_id: string; client: string };
+  leases: { client: string; source: string; agent_id: string | null; term: number; until: number };
+  lease_wants: { agent_id: string; heard_at: number; wants: string };
   invitations: {
     secret_hash: string;
     name: string | null;

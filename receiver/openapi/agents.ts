@@ -4,6 +4,8 @@ import {
   enrollRequest,
   heartbeatAnswer,
   heartbeatRequest,
+  leaseAnswer,
+  leaseRequest,
   ROUTE,
 } from "@tributary/shared/protocol.ts";
 import { json } from "./content.ts";
@@ -59,4 +61,28 @@ const heartbeat: Operation = {
   problems: ["json-invalid", "body-too-large", "length-mismatch", "content-encoding-refused", "forbidden"],
 };
 
-export const AGENTS: readonly Operation[] = [enroll, heartbeat];
+const leases: Operation = {
+  id: "leases",
+  group: "Agents",
+  method: "POST",
+  path: ROUTE.leases,
+  summary: "Share the polling of sources",
+  description: [
+    "Agents that act for the same clients poll each source once: who holds its lease does. One call asks for all sources that an agent would poll and renews those that it holds. `term` goes with all that it brings, as `Tributary-Lease`.",
+    "The receiver shares evenly: `handOver` asks a holder that has more than its part to end what is under way and release the lease. One that is not renewed for `ttlSeconds` goes to whoever asks.",
+  ],
+  access: { kind: "agent" },
+  parameters: [],
+  body: { description: "What it would poll, and what it gives back.", content: json(leaseRequest) },
+  answers: [
+    {
+      status: 200,
+      description: "How it stands with each.",
+      content: json(leaseAnswer),
+      headers: ["cache-control"],
+    },
+  ],
+  problems: ["json-invalid", "body-too-large", "length-mismatch", "content-encoding-refused", "forbidden"],
+};
+
+export const AGENTS: readonly Operation[] = [enroll, heartbeat, leases];

@@ -93,6 +93,12 @@ export const MODIFIED_AT = header(
 );
 export const SEALED_AT = header(HEADER.sealedAt, instant, "When the sender read it.");
 
+export const LEASE_TERM = header(
+  HEADER.lease,
+  z.int().positive(),
+  "The term of your lease of the source (agents alone have one): once another agent has taken it over, `lease-lost`.",
+);
+
 export const EXPECT = header(
   "expect",
   z.literal("100-continue"),
@@ -128,6 +134,11 @@ export const Q_LATEST = query(
   "latest",
   z.enum(["true", "false"]),
   "`true`: the newest version of each path that is not removed.",
+);
+export const Q_REMOVALS = query(
+  "removals",
+  z.enum(["true", "false"]),
+  "`true`, with `latest`: the newest entry of each path, also where it is a removal.",
 );
 export const LAST_EVENT_ID = header(
   "last-event-id",

@@ -29,14 +29,16 @@ const listVersions: Operation = {
   summary: "The history, in pages",
   description: [
     "Entries in the ledger's order, every filter as you like. Ask again with `cursor` until it is `null`. `kind` is `version` or `removal`; more kinds may come, so skip those that you do not know.",
+    "An agent that holds the lease of a source reads its whole history, whoever brought it, with `Tributary-Lease`, `client` and `source`.",
   ],
   access: READ,
   parameters: [
     ...[parameters.Q_CLIENT, parameters.Q_SOURCE, parameters.Q_PATH, parameters.Q_AS_OF, parameters.Q_LATEST],
-    ...[parameters.Q_LIMIT, parameters.Q_CURSOR, parameters.CLIENT],
+    ...[parameters.Q_REMOVALS, parameters.Q_LIMIT, parameters.Q_CURSOR, parameters.CLIENT],
+    parameters.LEASE_TERM,
   ],
   answers: [{ status: 200, description: "A page.", content: json(entryPage) }],
-  problems: [...MAY_NOT, "cursor-invalid", "cursor-gone", "path-invalid"],
+  problems: [...MAY_NOT, "client-required", "lease-lost", "cursor-invalid", "cursor-gone", "path-invalid"],
 };
 
 const getVersion: Operation = {

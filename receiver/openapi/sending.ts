@@ -15,7 +15,7 @@ import { json } from "./content.ts";
 import type { Content, Operation } from "./operation.ts";
 import * as parameters from "./parameters.ts";
 
-const { CLIENT, IDEMPOTENCY_KEY, MODIFIED_AT, SEALED_AT, SOURCE, UPLOAD_ID } = parameters;
+const { CLIENT, IDEMPOTENCY_KEY, LEASE_TERM, MODIFIED_AT, SEALED_AT, SOURCE, UPLOAD_ID } = parameters;
 
 const BYTES: readonly Content[] = [{ kind: "bytes", type: "application/octet-stream" }];
 
@@ -31,6 +31,7 @@ const JSON_BODY: readonly ProblemCode[] = [
 const ROOM: readonly ProblemCode[] = ["quota-file", "quota-day", "quota-stored", "disk-reserve"];
 const COMMIT: readonly ProblemCode[] = [
   "capture-conflict",
+  "lease-lost",
   "lake-unavailable",
   "quarantined",
   "discarded",
@@ -68,6 +69,7 @@ const putFile: Operation = {
     SOURCE,
     parameters.FILE_PATH,
     ...[CLIENT, IDEMPOTENCY_KEY, parameters.REPR_DIGEST, MODIFIED_AT, SEALED_AT, parameters.EXPECT],
+    LEASE_TERM,
   ],
   body: { description: "The file, as it is; `Content-Encoding` is refused.", content: BYTES },
   answers: [created(), unchanged],
@@ -87,7 +89,9 @@ const bundle = (id: string, method: "POST" | "PUT", summary: string): Operation 
     "The answer begins before the tar has ended: a line for each entry as it becomes durable, `bundleEnd` as the last. An answer without that line was cut: what it did not name is to be sent again.",
   ],
   access: { kind: "credentials", scope: "write" },
-  parameters: [SOURCE, CLIENT, IDEMPOTENCY_KEY, parameters.CONTENT_ENCODING, parameters.EXPECT],
+  parameters: [
+    ...[SOURCE, CLIENT, IDEMPOTENCY_KEY, parameters.CONTENT_ENCODING, LEASE_TERM, parameters.EXPECT],
+  ],
   body: {
     description: "The tar stream.",
     content: ["application/x-tar", "application/gzip", "application/zstd", "application/octet-stream"].map(
@@ -123,7 +127,7 @@ const postRemoval: Operation = {
   summary: "Say that a file vanished",
   description: ["Adds a removal to the history. Nothing in the lake is deleted."],
   access: { kind: "credentials", scope: "remove" },
-  parameters: [CLIENT],
+  parameters: [CLIENT, LEASE_TERM],
   body: { description: "Which file, and the id of this sighting.", content: json(removalRequest) },
   answers: [
     { status: 201, description: "The removal is in the ledger.", content: json(deliveryAnswer) },
@@ -133,7 +137,15 @@ const postRemoval: Operation = {
       content: json(deliveryAnswer),
     },
   ],
-  problems: [...WHO, ...JSON_BODY, "path-invalid", "capture-conflict", "disk-reserve", "lake-unavailable"],
+  problems: [
+    ...WHO,
+    ...JSON_BODY,
+    "path-invalid",
+    "capture-conflict",
+    "lease-lost",
+    "disk-reserve",
+    "lake-unavailable",
+  ],
 };
 
 const createUpload: Operation = {
@@ -146,7 +158,7 @@ const createUpload: Operation = {
     "For files of any size. The answer says the part size; all parts but the last have it. The same create again gives the same upload.",
   ],
   access: { kind: "credentials", scope: "write" },
-  parameters: [CLIENT],
+  parameters: [CLIENT, LEASE_TERM],
   body: {
     description: "The file, with its whole SHA-256 and its capture's id.",
     content: json(uploadRequest),
@@ -215,7 +227,7 @@ const completeUpload: Operation = {
     "Once all parts are there. The whole SHA-256 is the receiver's own finding; where it differs from the declared one, nothing is recorded and the upload is over. Complete again gives the same answer.",
   ],
   access: { kind: "credentials", scope: "write" },
-  parameters: [UPLOAD_ID, CLIENT],
+  parameters: [UPLOAD_ID, CLIENT, LEASE_TERM],
   answers: [created(), unchanged],
   problems: [
     ...[...WHO, ...ROOM, ...COMMIT],

@@ -10,7 +10,7 @@ import { type HostKey, hostKeyOf, strangeHost } from "./host-key.ts";
 import type { Ssh2 } from "./library.ts";
 import { type Credentials, Login, type ReadSecret } from "./login.ts";
 import type { Patience } from "./patience.ts";
-import { closedEarly, inWords, strange } from "./words.ts";
+import { closedEarly, inWords, saidInstead } from "./words.ts";
 
 export interface Server extends Credentials {
   readonly host: string;
@@ -108,16 +108,20 @@ function attempt(
   socket.once("connect", () => {
     stage = "handshake";
     clearTimeout(timer);
-    timer = late(patience.login, () => `it took the connection${strange(said)} and did not let anybody in`);
+    timer = late(
+      patience.login,
+      () => `it took the connection${saidInstead(said)} and did not let anybody in`,
+    );
   });
   socket.once("data", (bytes) => {
     said = bytes.toString("latin1", 0, 200);
   });
   client.on("error", (error) => fail(reasonOf(error)));
-  client.on("close", () => fail(away(server, closedEarly(stage, said, login))));
-  client.on("handshake", ({ serverHostKey }) => {
+  client.on("close", () => fail(away(server, closedEarly(stage, said, server.user))));
+  // It comes again whenever keys are exchanged anew.
+  client.once("handshake", () => {
     stage = "login";
-    if (serverHostKey !== "ssh-rsa") preferSha2(client);
+    if (!server.legacy) preferSha2(client);
   });
   client.on("change password", () => {
     login.expired();
@@ -154,8 +158,9 @@ function attempt(
     if (/no matching host key format/.test(error.message)) return new NoSuchKey(inWords(error));
     if (error.level === "client-authentication") return away(server, login.failure(), error);
     if (error.message === "Connection lost before handshake")
-      return away(server, closedEarly("handshake", said, login), error);
-    return away(server, inWords(error), error);
+      return away(server, closedEarly("handshake", said, server.user), error);
+    const so = stage === "login" ? ` (during the login of user ${server.user})` : "";
+    return away(server, `${inWords(error)}${so}`, error);
   }
 
   function opened(channel: ClientChannel): void {

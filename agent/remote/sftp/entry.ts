@@ -6,7 +6,7 @@ import type { Entry } from "../remote.ts";
 const KINDS = 0o170000;
 const [FOLDER, FILE, LINK, FIFO, SOCKET] = [0o040000, 0o100000, 0o120000, 0o010000, 0o140000];
 
-export const LINKED = "a link: links are not followed";
+const LINKED = "a link: links are not followed";
 
 /** What it is; undefined: the server does not say. */
 export function kindOf({ permissions }: Attributes): "file" | "folder" | "link" | "other" | undefined {

@@ -45,9 +45,10 @@ export const file = (size: number, more: Attributes = {}): Attributes => ({
   modified: 1_700_000_000,
   ...more,
 });
-/** What byte of a file is where. */
+const PATTERN = Buffer.from(Array.from({ length: 251 * 40_000 }, (_, i) => i % 251));
+/** What byte of a file is where; no more than 9 MB at once. */
 export const contentAt = (offset: number, length: number): Buffer =>
-  Buffer.from(Array.from({ length }, (_, i) => (offset + i) % 251));
+  PATTERN.subarray(offset % 251, (offset % 251) + length);
 
 export const status = (id: number, code: number, words = ""): Buffer =>
   packet(ANSWER.status, [id, code, Buffer.from(words), Buffer.from("en")]);
@@ -90,6 +91,7 @@ export async function fakeServer(options: FakeOptions = {}): Promise<Fake> {
   const connections = new Set<SshClient>();
   const server = new ssh2.Server({ hostKeys: [...keys] }, (client) => {
     connections.add(client);
+    (client as unknown as { setNoDelay(on: boolean): void }).setNoDelay(true);
     client.on("error", () => undefined);
     client.on("close", () => connections.delete(client));
     client.on("authentication", (context) => {

@@ -34,7 +34,7 @@ export function sftpHands(line: Line): Hands {
         const handle = await doing("read", path, session.open(path, OPEN.read));
         try {
           const hash = createHash("sha256");
-          const { size = 0 } = await session.fstat(handle);
+          const { size = 0 } = await doing("read", path, session.fstat(handle));
           const pieces = reading(session, handle, 0, size);
           for (;;) {
             const { done, value } = await doing("read", path, pieces.next());

@@ -47,7 +47,7 @@ export class Line {
   }
 
   async hold(): Promise<Hold> {
-    if (this.#closed) throw new RemoteError("away", `${this.#options.at}: the source is closed`);
+    if (this.#closed) throw this.#over();
     clearTimeout(this.#idle);
     this.#holds += 1;
     let held = true;
@@ -81,6 +81,10 @@ export class Line {
     this.#end();
   }
 
+  #over(): RemoteError {
+    return new RemoteError("away", `${this.#options.at}: the source is closed`);
+  }
+
   #end(): void {
     clearTimeout(this.#idle);
     const current = this.#current;
@@ -100,20 +104,22 @@ export class Line {
   async #open(endBy: (end: () => void) => void, forget: () => void): Promise<Open> {
     const { at, path, patience, connect } = this.#options;
     const connection = await connect();
+    if (this.#closed) {
+      connection.end();
+      throw this.#over();
+    }
     const session = new Session(connection.channel, at, patience);
-    endBy(() => {
-      session.fail(new RemoteError("away", `${at}: the connection is closed`));
+    endBy(() => session.fail(new RemoteError("away", `${at}: the connection is closed`)));
+    void connection.over.then((reason) => session.fail(reason));
+    void session.over.then(() => {
+      forget();
       connection.end();
     });
-    void connection.over.then((reason) => {
-      forget();
-      session.fail(reason);
-    });
+    await session.greet();
     try {
-      await session.greet();
       return { session, root: await rootOf(session, path) };
     } catch (error) {
-      connection.end();
+      session.fail(error as RemoteError);
       throw error;
     }
   }
@@ -130,7 +136,7 @@ export async function rootOf(session: Session, path: Buffer): Promise<Buffer> {
 
 /** `error` of something that was to be done with the root itself. */
 export function rootAway(error: unknown): unknown {
-  if (!(error instanceof RemoteError) || error.failure === "away") return error;
+  if (!(error instanceof RemoteError) || !["absent", "denied"].includes(error.failure)) return error;
   return new RemoteError("away", `${error.message}: check \`path\`, and what the account may see`, {
     cause: error,
   });

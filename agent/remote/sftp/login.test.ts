@@ -277,3 +277,20 @@ test("nothing listens; a name that nobody knows", async () => {
   await using unknown = await fake.remote({ host: "no-such-host.invalid" });
   expect(await refusal(unknown.identity())).toMatch(/no-such-host\.invalid:\d+: .*name/);
 });
+
+test("a server that breaks off the login says why", async () => {
+  await using server = await fakeServer({
+    login(context) {
+      if (context.method === "none") context.reject(["password"]);
+      else for (const one of server.connections) breakOff(one);
+    },
+  });
+  await using remote = await server.remote();
+  expect(await refusal(remote.identity())).toMatch(/TOO_MANY_CONNECTIONS \(during the login of user u\)/);
+});
+
+/** ssh2 sends no words of its own with it. */
+function breakOff(client: object): void {
+  const { _protocol: protocol } = client as { _protocol: { disconnect(reason: number): void } };
+  protocol.disconnect(12);
+}

@@ -2,7 +2,6 @@
  * How a user proves who he is: by a private key, by a password, by both where the server wants both. The server says
  * first what it takes, so that nothing is tried in vain: many servers lock accounts after some failures.
  */
-import { ProblemError } from "@tributary/shared/problems.ts";
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import { nameOf, type SecretReference } from "../../secret/reference.ts";
 import type { Ssh2 } from "./library.ts";
@@ -54,10 +53,12 @@ export class Login {
       return;
     }
     this.#tried.push(method);
-    this.#authentication(method).then(answer, (error: unknown) => {
-      this.#wrong = error instanceof ProblemError ? error.message : String((error as Error).message);
-      answer(false);
-    });
+    this.#authentication(method)
+      .then(answer)
+      .catch((error: Error) => {
+        this.#wrong = error.message;
+        answer(false);
+      });
   };
 
   #nextMethod(): Method | undefined {
@@ -75,7 +76,11 @@ export class Login {
     const { user, password, legacy } = this.#credentials;
     if (method === "publickey") {
       const key = await this.#key();
-      return { type: method, username: user, key: legacy ? key : withoutSha1(key) };
+      return {
+        type: method,
+        username: user,
+        key: legacy ? key : withoutSha1(key, (why) => (this.#wrong = why)),
+      };
     }
     const secret = await this.#read(password as SecretReference);
     if (method === "password") return { type: method, username: user, password: secret };
@@ -114,7 +119,8 @@ export class Login {
   failure(): string {
     const { user, password, privateKey } = this.#credentials;
     if (this.#wrong !== undefined) return `user ${user} cannot log in: ${this.#wrong}`;
-    const takes = this.#takes.join(", ") || "nothing";
+    if (this.#takes.length === 0) return `user ${user} is not let in`;
+    const takes = this.#takes.join(", ");
     if (this.#tried.length === 0) {
       const given = [privateKey && "a private key", password && "a password"].filter(Boolean).join(" and ");
       return `the server takes only ${takes} of user ${user}, and ${given} is what is given here`;

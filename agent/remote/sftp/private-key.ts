@@ -35,15 +35,17 @@ function isEncrypted(text: string): boolean {
   return bytes.length > at + 8 && bytes.toString("latin1", at + 4, at + 8) !== "none";
 }
 
+const SHA1 =
+  "the server takes signatures of RSA keys only with SHA-1, which is not safe: use an Ed25519 key, or set `legacy: true` if its administrator agrees";
+
 /** ssh2 signs with SHA-1 where a server does not say what else it takes. */
-export function withoutSha1(key: ParsedKey): ParsedKey {
+export function withoutSha1(key: ParsedKey, refused: (why: string) => void): ParsedKey {
   const sign = key.sign.bind(key);
   key.sign = (data, algorithm) => {
-    if (key.type === "ssh-rsa" && !/^sha(256|512)$/.test(String(algorithm)))
-      return new Error(
-        "the server takes signatures of RSA keys only with SHA-1, which is not safe: use an Ed25519 key, or set `legacy: true`",
-      ) as never;
-    return sign(data, algorithm);
+    if (key.type !== "ssh-rsa" || /^sha(256|512)$/.test(String(algorithm))) return sign(data, algorithm);
+    refused(SHA1);
+    // What the library does itself; its types do not say so.
+    return new Error(SHA1) as never;
   };
   return key;
 }

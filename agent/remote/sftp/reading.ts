@@ -38,12 +38,13 @@ export async function* reading(
 
   const asked: Promise<Piece>[] = [];
   let next = from;
-  let beyond = 0;
+  let told = size;
+  let beyond = false;
   for (;;) {
     // One more than its size tells: whether it ends there is asked at the same time.
-    while (asked.length * length < AHEAD && (next < size || beyond === 0)) {
-      const wanted = next < size ? Math.min(length, size - next) : length;
-      if (next >= size) beyond += 1;
+    while (asked.length * length < AHEAD && (next < told || !beyond)) {
+      const wanted = next < told ? Math.min(length, told - next) : length;
+      beyond = next >= told;
       const one = piece(next, wanted);
       // It may fail after this reading was given up.
       one.catch(() => undefined);
@@ -51,8 +52,12 @@ export async function* reading(
       next += wanted;
     }
     const { bytes, ended } = await (asked.shift() as Promise<Piece>);
-    if (asked.length === 0 && next > size) beyond = 0;
     yield* bytes;
     if (ended) return;
+    // It has more than was told, and nobody knows how much.
+    if (asked.length === 0 && beyond) {
+      told = next * 2;
+      beyond = false;
+    }
   }
 }

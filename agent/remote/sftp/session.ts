@@ -31,6 +31,7 @@ export class Session {
   readonly #waiting = new Map<number, Waiting>();
   readonly #watch: NodeJS.Timeout;
   readonly #greeting = Promise.withResolvers<ReadonlySet<string>>();
+  readonly #over = Promise.withResolvers<RemoteError>();
   #greeted = false;
   #heard = performance.now();
   #id = 0;
@@ -65,8 +66,9 @@ export class Session {
     return Math.max(4096, most);
   }
 
-  get over(): RemoteError | undefined {
-    return this.#failed;
+  /** Resolves once nothing can be asked any more, with the reason. */
+  get over(): Promise<RemoteError> {
+    return this.#over.promise;
   }
 
   /** Nothing is answered any more. */
@@ -77,7 +79,7 @@ export class Session {
     this.#greeting.reject(error);
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
-    this.#channel.destroy();
+    this.#over.resolve(error);
   }
 
   /** Throws Refused with what the server says, and RemoteError when no answer can come. */
@@ -181,7 +183,7 @@ export class Session {
     } catch (error) {
       if (!(error instanceof MalformedPacket)) throw error;
       const said = this.#greeted ? "" : `, but ${JSON.stringify(chunk.toString("latin1", 0, 100))}`;
-      this.fail(this.#broken(`${error.message}${said}`));
+      this.#broken(`${error.message}${said}`);
     }
   }
 
@@ -218,7 +220,10 @@ export class Session {
     return new RemoteError("away", `${this.#at}: ${reason}`);
   }
 
+  /** Nothing that comes is believed any more. */
   #broken(what: string): RemoteError {
-    return this.#away(`what comes from there is no SFTP: ${what}`);
+    const error = this.#away(`what comes from there is no SFTP: ${what}`);
+    this.fail(error);
+    return error;
   }
 }

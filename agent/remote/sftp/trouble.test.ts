@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { REQUEST, STATUS } from "@tributary/shared/sftp/words.ts";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { type Entry, type Remote, RemoteError, type RemoteFailure } from "../remote.ts";
 import {
   attributes,
@@ -301,8 +301,14 @@ test("many at once are asked over one connection", async () => {
   expect(server.connections.size).toBe(1);
 });
 
+interface Line extends Disposable {
+  readonly port: number;
+  hold(): void;
+  cut(): void;
+}
+
 /** Between both, and forwards until it is told to keep everything. */
-async function line(port: number): Promise<{ readonly port: number; hold(): void; cut(): void }> {
+async function line(port: number): Promise<Line> {
   const sockets: Socket[] = [];
   const server = createServer((near) => {
     const far = connect(port, "127.0.0.1");
@@ -311,15 +317,19 @@ async function line(port: number): Promise<{ readonly port: number; hold(): void
     sockets.push(near, far);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  const cut = (): void => sockets.forEach((socket) => socket.destroy());
-  onTestFinished(() => {
-    cut();
-    server.close();
-  });
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
+    [Symbol.dispose]() {
+      cut();
+      server.close();
+    },
     port: (server.address() as { port: number }).port,
     cut,
-    hold: () => sockets.forEach((socket) => socket.unpipe().pause()),
+    hold() {
+      for (const socket of sockets) socket.unpipe().pause();
+    },
   };
 }
 
@@ -329,7 +339,7 @@ const SLOW: FakeOptions = {
 
 test("a line that is dead and does not say so", async () => {
   await using server = await fakeServer(SLOW);
-  const between = await line(server.port);
+  using between = await line(server.port);
   await using remote = await server.remote({ port: between.port }, { keepalive: 100 });
   const reading = (async () => {
     await using opened = await remote.open(Buffer.from("f"), {} as never);
@@ -340,7 +350,7 @@ test("a line that is dead and does not say so", async () => {
 
 test("a line that is cut in the middle of a file", async () => {
   await using server = await fakeServer(SLOW);
-  const between = await line(server.port);
+  using between = await line(server.port);
   await using remote = await server.remote({ port: between.port });
   let got = 0;
   const reading = (async () => {
@@ -353,4 +363,13 @@ test("a line that is cut in the middle of a file", async () => {
   expect(await failing(reading, "away")).toContain(`127.0.0.1:${between.port}: `);
   expect(got).toBeLessThan(50_000_000);
   expect((await remote.look(Buffer.from("f")))?.kind).toBe("file");
+});
+
+test("a source that is closed while it connects leaves no connection behind", async () => {
+  await using server = await fakeServer();
+  const remote = await server.remote();
+  const asked = remote.identity();
+  await remote[Symbol.asyncDispose]();
+  expect(await failing(asked, "away")).toContain("the source is closed");
+  await expect.poll(() => server.connections.size).toBe(0);
 });

@@ -1,5 +1,4 @@
 /** What went wrong with a connection, in words for whoever runs the agent. */
-import type { Login } from "./login.ts";
 
 const CODES: Readonly<Record<string, string>> = {
   ENOTFOUND: "this name is not known: check `host`, and the name server of this host",
@@ -31,14 +30,15 @@ export function inWords(error: Error): string {
 export function closedEarly(
   stage: "connect" | "handshake" | "login" | "open",
   said: string,
-  login: Login,
+  user: string,
 ): string {
   if (stage === "open") return "the server closed the connection";
-  if (stage === "login") return `the server closed the connection during the login; ${login.failure()}`;
-  return `the server closed the connection at once${strange(said)}: it may have too many, take none from this host for now, or be no SFTP server`;
+  if (stage === "login")
+    return `the server closed the connection during the login of user ${user}: it may not let the account in, or have too many connections`;
+  return `the server closed the connection at once${saidInstead(said)}: it may have too many, take none from this host for now, or be no SFTP server`;
 }
 
 /** What is no greeting of SSH; some servers say in it why nobody is let in. */
-export function strange(said: string): string {
+export function saidInstead(said: string): string {
   return said.startsWith("SSH-") || said === "" ? "" : `, and said ${JSON.stringify(said.trim())}`;
 }

@@ -15,6 +15,8 @@ export interface BundleTarget {
   readonly source: string;
   /** The request's Idempotency-Key: entries without a captureId of their own get one that follows from it and their path. */
   readonly key: string | undefined;
+  /** The term of the principal's lease of the source. */
+  readonly lease?: number;
 }
 
 export interface NamedEntry {
@@ -46,6 +48,7 @@ export function deliveryOf(entry: TarEntry, target: BundleTarget): NamedEntry {
       modifiedAt: modifiedAt(entry.mtimeNs),
       sealedAt: record(entry, PAX.sealedAt, instant) ?? null,
       channel: "bundle",
+      ...(target.lease === undefined ? {} : { lease: target.lease }),
     },
   };
 }

@@ -74,7 +74,7 @@ export function sftpDoor(door: SftpDoor): (visitor: Visitor) => () => void {
       view: {
         client,
         ...(account.principal.source === undefined ? {} : { source: account.principal.source }),
-        bearer: bearerOf(account.principal),
+        bearer: bearerOf(account.principal, undefined),
       },
       stillAllowed: () => {
         if (fallen !== undefined) throw fallen;

@@ -1,0 +1,18 @@
+/** What every call about a parcel says of its place: whose it is, and under which lease it is brought. */
+import { HEADER } from "@tributary/shared/protocol.ts";
+import type { Parcel } from "../queue/queue.ts";
+
+export type PlaceHeaders = (place: Pick<Parcel, "client" | "source">) => Readonly<Record<string, string>>;
+
+/** The term under which something of a source may leave; undefined: it is nobody's but this agent's. Throws `lease-lost` while another has it. */
+export type TermOf = (client: string, source: string) => number | undefined;
+
+export function placeHeaders(termOf: TermOf): PlaceHeaders {
+  return ({ client, source }) => {
+    const term = termOf(client, source);
+    return {
+      [HEADER.client]: client,
+      ...(term === undefined ? {} : { [HEADER.lease]: String(term) }),
+    };
+  };
+}

@@ -1,0 +1,22 @@
+-- Which agent polls which source of a client, among those that share the work: one row for each that was ever wanted, kept for good.
+-- term is another at each change of holder, and only grows: a commit under another term is refused. 0: nobody had it yet.
+-- agent_id NULL: nobody has it. until: ms at which it ends unless it is renewed; of one that nobody has, when that began.
+CREATE TABLE leases (
+  client   TEXT COLLATE "C"    NOT NULL,
+  source   TEXT COLLATE "C"    NOT NULL,
+  agent_id TEXT COLLATE "C",
+  term     BIGINT  NOT NULL,
+  until    BIGINT  NOT NULL,
+  PRIMARY KEY (client, source)
+);
+
+-- What each agent asked for last, as a JSON array of [client, source], and when.
+CREATE TABLE lease_wants (
+  agent_id TEXT COLLATE "C" PRIMARY KEY,
+  heard_at BIGINT  NOT NULL,
+  wants    TEXT    NOT NULL
+);
+
+-- The newest entries of one source in commit order, page by page, however many entries its client has elsewhere.
+CREATE INDEX heads_by_source ON heads (client, source, seq);
+DROP INDEX heads_by_seq;
