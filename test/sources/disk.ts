@@ -9,7 +9,7 @@ export const NOBODY = 65_534;
 
 export type OnDisk = Pick<Yard, "write" | "rename" | "remove" | "paths" | "modified" | "deny" | "closed">;
 
-/** `root` is NOBODY's, and so are the folders below it; what lies in them is root's, and may be read. */
+/** `root` is NOBODY's, and so is all below it. */
 export async function onDisk(root: string): Promise<OnDisk> {
   await chown(root, NOBODY, NOBODY);
   const at = (path: string | Buffer): Buffer => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path)]);
@@ -27,6 +27,7 @@ export async function onDisk(root: string): Promise<OnDisk> {
       const name = Buffer.from(path);
       if (lastSegment(name).length < name.length) await makeFolder(parent(name));
       await writeFile(at(path), bytes);
+      await chown(at(path), NOBODY, NOBODY);
     },
     async rename(from, to) {
       await makeFolder(parent(Buffer.from(to)));

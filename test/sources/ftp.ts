@@ -36,6 +36,7 @@ export async function ftpYard(own: string): Promise<Yard & { readonly root: stri
         password = crypto.randomUUID();
         await ftp.setPassword(password);
         await ftp.dropConnections();
+        await writeFile(file, password, { mode: 0o600 });
       },
     },
     received: () => undefined,

@@ -38,6 +38,7 @@ export async function sftpYard(own: string): Promise<Yard & { readonly root: str
         password = crypto.randomUUID();
         await sshd.setPassword(password);
         await sshd.dropConnections();
+        await writeFile(file, password, { mode: 0o600 });
       },
     },
     received: () => line.bytes.down,

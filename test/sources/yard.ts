@@ -40,6 +40,6 @@ export interface Yard {
 export interface Login {
   /** As it is now: whatever shows it is wrong. */
   secret(): string;
-  /** The place takes another one from now on, and has nobody in who came with the one of before. */
+  /** The place takes another one from now on, and has nobody in who came with the one of before. The host's file is changed, too. */
   change(): Promise<void>;
 }
