@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -69,6 +69,8 @@ async function boot(sandbox: Sandbox, options: ProftpdOptions): Promise<Proftpd>
   const authority = await makeTestAuthority("who vouches for FTPS");
   const { cert, key } = await authority.issue(["127.0.0.1", "localhost"]);
   const config = join(folder, "proftpd.conf");
+  // Another user passes through, to what is served.
+  await chmod(folder, 0o711);
   await mkdir(root);
   await writeFile(join(folder, "cert.pem"), cert);
   await writeFile(join(folder, "key.pem"), key, { mode: 0o600 });

@@ -55,7 +55,7 @@ export const bytesOf = (size: number): Buffer => randomBytes(size);
 const CLIENT = "demo";
 /** As soon as may be. */
 const EVERY = "2s";
-const patient = { withinMs: 60_000, everyMs: 250 };
+const patient = { withinMs: Number(process.env.PATIENCE ?? 60_000), everyMs: 250 };
 
 /** `make` is given the host's folder. */
 export async function stageWith<Of extends Yard>(
