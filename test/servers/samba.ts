@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { chmod, mkdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -11,11 +11,6 @@ import { createSandbox, freePorts, type Sandbox, untilReady } from "./sandbox.ts
 export const SMBD = "/usr/sbin/smbd";
 /** What mounts a share, too. */
 export const sambaPrograms = [SMBD, "smbpasswd", "rclone", "fusermount3"];
-
-export interface SambaOptions {
-  /** Lines of smb.conf, for the share. */
-  readonly settings?: readonly string[];
-}
 
 export interface Mount {
   /** The share as a folder of this machine. */
@@ -52,10 +47,10 @@ export interface Samba {
 }
 
 /** A real SMB server on loopback, with one share and one user. Only root can run it. */
-export async function startSamba(options: SambaOptions = {}): Promise<Samba> {
+export async function startSamba(): Promise<Samba> {
   const sandbox = await createSandbox("samba");
   try {
-    return await boot(sandbox, options);
+    return await boot(sandbox);
   } catch (error) {
     const words = await sandbox.lastWords("smbd");
     await sandbox.stop();
@@ -63,16 +58,14 @@ export async function startSamba(options: SambaOptions = {}): Promise<Samba> {
   }
 }
 
-async function boot(sandbox: Sandbox, { settings = [] }: SambaOptions): Promise<Samba> {
+async function boot(sandbox: Sandbox): Promise<Samba> {
   const folder = sandbox.folder;
   const root = join(folder, "root");
   const config = join(folder, "smb.conf");
   const [port] = (await freePorts(1)) as [number];
   const password = crypto.randomUUID();
-  // Another user, as `force user` makes one, passes through.
-  await chmod(folder, 0o711);
   for (const name of ["root", "private", "run"]) await mkdir(join(folder, name));
-  await writeFile(config, configuration(folder, port, settings));
+  await writeFile(config, configuration(folder, port));
   await setPassword(config, password);
 
   let running: ChildProcess | undefined;
@@ -179,7 +172,7 @@ async function setPassword(config: string, password: string): Promise<void> {
   if (child.exitCode !== 0) throw new Error(`smbpasswd: ${Buffer.concat(said)}`);
 }
 
-function configuration(folder: string, port: number, settings: readonly string[]): string {
+function configuration(folder: string, port: number): string {
   return `[global]
 server role = standalone server
 smb ports = ${port}
@@ -201,7 +194,6 @@ printcap name = /dev/null
 [files]
 path = ${folder}/root
 read only = no
-${settings.join("\n")}
 `;
 }
 

@@ -7,7 +7,10 @@ import type { Yard } from "./yard.ts";
 /** The account: somebody whom permissions bind, which they do not bind root. */
 export const NOBODY = 65_534;
 
-export type OnDisk = Pick<Yard, "write" | "rename" | "remove" | "paths" | "modified" | "deny" | "closed">;
+export type OnDisk = Pick<
+  Yard,
+  "owner" | "write" | "rename" | "remove" | "paths" | "modified" | "deny" | "closed"
+>;
 
 /** `root` is NOBODY's, and so is all below it. */
 export async function onDisk(root: string): Promise<OnDisk> {
@@ -23,6 +26,7 @@ export async function onDisk(root: string): Promise<OnDisk> {
     if (made) await chown(at(folder), NOBODY, NOBODY);
   }
   return {
+    owner: NOBODY,
     async write(path, bytes) {
       const name = Buffer.from(path);
       if (lastSegment(name).length < name.length) await makeFolder(parent(name));

@@ -1,4 +1,7 @@
-/** Samba, as this host has mounted it. */
+/**
+ * Samba, as this host has mounted it, for root: no permission binds the account. (The client that mounts it here shows a
+ * name that it was refused to change as changed.)
+ */
 import { join } from "node:path";
 import { type Mount, type Samba, startSamba } from "../servers/samba.ts";
 import { onDisk } from "./disk.ts";
@@ -11,7 +14,7 @@ export interface ShareYard extends Yard {
 }
 
 export async function shareYard(): Promise<ShareYard> {
-  const samba = await startSamba({ settings: ["force user = nobody"] });
+  const samba = await startSamba();
   const mount = await samba.mount();
   return {
     kind: "share",

@@ -9,7 +9,7 @@ import { sambaPrograms } from "../servers/samba.ts";
 import { describeWithPrograms } from "../servers/servers.ts";
 import { SSHD } from "../servers/sshd.ts";
 import { clockOf, faketimeMissing } from "../site/faketime.ts";
-import { run, until } from "../site/process.ts";
+import { run } from "../site/process.ts";
 import { azureYard } from "./azure.ts";
 import { ftpYard } from "./ftp.ts";
 import { type S3Yard, s3Yard } from "./s3.ts";
@@ -149,7 +149,7 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
     );
     try {
       const waiting = async (): Promise<boolean> => (await stage.status()).queue.depth === 4;
-      await until("all wait", waiting, { withinMs: 60_000, everyMs: 500 });
+      await stage.until("all wait", waiting);
       expect(await yard.paths("taken")).toEqual(["1.csv", "sub/2.csv"]);
       expect(await yard.paths("moved")).toEqual(["1.csv", "sub/2.csv"]);
     } finally {
@@ -157,57 +157,60 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
     }
     const entries = [...(await stage.arrived("taken", files)), ...(await stage.arrived("moved", files))];
     expect(entries).toHaveLength(4);
-    const patient = { withinMs: 60_000, everyMs: 250 };
-    await until("taken", async () => (await yard.paths("taken")).length === 0, patient);
+    await stage.until("taken", async () => (await yard.paths("taken")).length === 0);
     const moved = ["done/1.csv", "done/sub/2.csv"];
-    await until("moved", async () => String(await yard.paths("moved")) === String(moved), patient);
+    await stage.until("moved", async () => String(await yard.paths("moved")) === String(moved));
     await stage.well("taken");
     await stage.well("moved");
   });
 
-  test("a delete that is refused: delivered once, said, and the others go on", one, async () => {
-    const { yard } = stage;
-    const files: Files = { "1.csv": bytesOf(100), "2.csv": bytesOf(200) };
-    await put(stage, "closed", files);
-    await put(stage, "open", files);
-    const closed = await yard.closed("closed");
-    stage.sources(
-      { name: "closed", after: "delete", ...yard.source("closed"), ...closed.settings },
-      { name: "open", after: "delete", ...yard.source("open") },
-    );
-    await stage.arrived("closed", files);
-    await until("what may go is gone", async () => (await yard.paths("open")).length === 0, {
-      withinMs: 60_000,
-    });
-    const why = await stage.problem(
-      "closed",
-      ({ path, code }) => path === "2.csv" && code === "after-failed",
-    );
-    said(yard, "refused delete", why.detail);
-    expect(await yard.paths("closed")).toEqual(["1.csv", "2.csv"]);
-    await closed.open();
-    await until("gone in the end", async () => (await yard.paths("closed")).length === 0, {
-      withinMs: 90_000,
-    });
-    await stage.well("closed");
-    expect(await stage.entries("closed")).toHaveLength(2);
-  });
+  test.runIf(has.remote)(
+    "a delete that is refused: delivered once, said, and the others go on",
+    one,
+    async () => {
+      const { yard } = stage;
+      const files: Files = { "1.csv": bytesOf(100), "2.csv": bytesOf(200) };
+      await put(stage, "closed", files);
+      await put(stage, "open", files);
+      const closed = await yard.closed("closed");
+      stage.sources(
+        { name: "closed", after: "delete", ...yard.source("closed"), ...closed.settings },
+        { name: "open", after: "delete", ...yard.source("open") },
+      );
+      await stage.arrived("closed", files);
+      await stage.until("what may go is gone", async () => (await yard.paths("open")).length === 0);
+      const why = await stage.problem(
+        "closed",
+        ({ path, code }) => path === "2.csv" && code === "after-failed",
+      );
+      said(yard, "refused delete", why.detail);
+      expect(await yard.paths("closed")).toEqual(["1.csv", "2.csv"]);
+      await closed.open();
+      await stage.until("gone in the end", async () => (await yard.paths("closed")).length === 0);
+      await stage.well("closed");
+      expect(await stage.entries("closed")).toHaveLength(2);
+    },
+  );
 
-  test("one file may not be read: it is said, the others arrive; then it may", one, async () => {
-    const { yard } = stage;
-    const files: Files = { "1.csv": bytesOf(100), "no.csv": bytesOf(150), "z.csv": bytesOf(200) };
-    await put(stage, "denied", files);
-    const allow = await yard.deny("denied/no.csv");
-    stage.sources({ name: "denied", ...yard.source("denied") });
-    const { "no.csv": denied, ...others } = files;
-    await stage.arrived("denied", others);
-    const why = await stage.problem("denied", ({ path }) => path === "no.csv");
-    said(yard, "unreadable", `${why.code}: ${why.detail}`);
-    expect(why.code).toBe("file-unreadable");
-    await allow();
-    expect(await stage.arrived("denied", { "no.csv": denied as Buffer })).toHaveLength(3);
-    await stage.well("denied");
-  });
+  test.runIf(has.remote)(
+    "one file may not be read: it is said, the others arrive; then it may",
+    one,
+    async () => {
+      const { yard } = stage;
+      const files: Files = { "1.csv": bytesOf(100), "no.csv": bytesOf(150), "z.csv": bytesOf(200) };
+      await put(stage, "denied", files);
+      const allow = await yard.deny("denied/no.csv");
+      stage.sources({ name: "denied", ...yard.source("denied") });
+      const { "no.csv": denied, ...others } = files;
+      await stage.arrived("denied", others);
+      const why = await stage.problem("denied", ({ path }) => path === "no.csv");
+      said(yard, "unreadable", `${why.code}: ${why.detail}`);
+      expect(why.code).toBe("file-unreadable");
+      await allow();
+      expect(await stage.arrived("denied", { "no.csv": denied as Buffer })).toHaveLength(3);
+      await stage.well("denied");
+    },
+  );
 
   // A share is a folder here: what leaves is read where it lies, and goes on by its parts.
   test.runIf(has.remote)("a large file that is cut in its middle goes on where it was", one, async () => {
@@ -216,9 +219,10 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
     await put(stage, "large", { "large.bin": bytes });
     const source = { name: "large", ...yard.source("large") };
     stage.sources({ ...source, bandwidth: "15MB/s" });
-    const kept = await until("a part of it is kept", () => keptOf(agent.data) > 0 && keptOf(agent.data), {
-      withinMs: 60_000,
-    });
+    const kept = await stage.until(
+      "a part of it is kept",
+      () => keptOf(agent.data) > 0 && keptOf(agent.data),
+    );
     await stage.agentRuns().kill();
     expect(await stage.entries("large")).toEqual([]);
     expect(kept).toBeLessThan(bytes.length);
@@ -439,9 +443,7 @@ describe.runIf(isRoot)("sources", { concurrent: true }, () => {
       said(yard, "unmounted", `${why.code}: ${why.detail}`);
       await put(stage, "mounted", { "3.csv": bytesOf(300) });
       await stage.well("mounted");
-      await until("the third", async () => (await stage.entries("mounted")).length === 3, {
-        withinMs: 60_000,
-      });
+      await stage.until("the third", async () => (await stage.entries("mounted")).length === 3);
       expect((await stage.entries("mounted")).map(({ kind }) => kind)).toEqual([
         "version",
         "version",
@@ -458,7 +460,7 @@ describe.runIf(isRoot)("sources", { concurrent: true }, () => {
         { name: "hung", ...yard.source("hung") },
         { name: "near", path: near, every: undefined, settle: "200ms", rescan: "2s" },
       );
-      await until("the first", async () => (await stage.entries("hung")).length === 1, { withinMs: 60_000 });
+      await stage.until("the first", async () => (await stage.entries("hung")).length === 1);
       await yard.mount.freeze();
       try {
         const why = await stage.problem("hung", unreachable);
@@ -470,7 +472,7 @@ describe.runIf(isRoot)("sources", { concurrent: true }, () => {
         await yard.mount.thaw();
       }
       await put(stage, "hung", { "2.csv": bytesOf(100) });
-      await until("the second", async () => (await stage.entries("hung")).length === 2, { withinMs: 60_000 });
+      await stage.until("the second", async () => (await stage.entries("hung")).length === 2);
       await stage.well("hung");
     });
   });

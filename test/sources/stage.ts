@@ -42,6 +42,8 @@ export interface Stage {
   /** Resolves once nothing is wrong with a source. */
   well(source: string): Promise<void>;
   command(...args: string[]): Promise<Ran>;
+  /** Waits for a condition; what both sides said is in the error. */
+  until<T>(what: string, condition: () => Promise<T | undefined | false> | T | undefined | false): Promise<T>;
   end(): Promise<void>;
 }
 
@@ -55,7 +57,7 @@ export const bytesOf = (size: number): Buffer => randomBytes(size);
 const CLIENT = "demo";
 /** As soon as may be. */
 const EVERY = "2s";
-const patient = { withinMs: Number(process.env.PATIENCE ?? 60_000), everyMs: 250 };
+const patient = { withinMs: Number(process.env.PATIENCE ?? 90_000), everyMs: 500 };
 
 /** `make` is given the host's folder. */
 export async function stageWith<Of extends Yard>(
@@ -90,26 +92,20 @@ export async function stageWith<Of extends Yard>(
       if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`);
       return (body as { entries: Entry[] }).entries;
     },
+    async until(what, condition) {
+      return await until(what, condition, patient).catch(async (cause: Error) => {
+        const { stdout } = await command("status");
+        throw new Error(`${cause.message}\n${stdout}\n${running.stderr().slice(-3000)}`);
+      });
+    },
     async arrived(source, files) {
       const wanted = Object.entries(files);
-      return await until(
-        `${source} arrives`,
-        async () => {
-          const entries = await stage.entries(source);
-          const newest = new Map(entries.map((entry) => [entry.pathEncoded, entry.sha256]));
-          const here = ([path, bytes]: readonly [string, Buffer | null]): boolean =>
-            newest.get(encoded(path)) === (bytes === null ? null : sha256(bytes));
-          return wanted.every(here) && entries;
-        },
-        patient,
-      ).catch(async (cause: Error) => {
-        const entries = (await stage.entries(source)).map(
-          (entry) => `${entry.kind} ${entry.pathEncoded} ${entry.size}`,
-        );
-        const { stdout } = await command("status");
-        throw new Error(
-          `${cause.message}\n${entries.join("\n")}\n${stdout}\n${running.stderr().slice(-3000)}`,
-        );
+      return await stage.until(`${source} arrives`, async () => {
+        const entries = await stage.entries(source);
+        const newest = new Map(entries.map((entry) => [entry.pathEncoded, entry.sha256]));
+        const here = ([path, bytes]: readonly [string, Buffer | null]): boolean =>
+          newest.get(encoded(path)) === (bytes === null ? null : sha256(bytes));
+        return wanted.every(here) && entries;
       });
     },
     async status() {
@@ -117,31 +113,14 @@ export async function stageWith<Of extends Yard>(
       if (code !== 0) throw new Error(stderr);
       return JSON.parse(stdout) as Status;
     },
-    async problem(source, fits) {
-      let last: readonly Problem[] = [];
-      return await until(
-        `a problem of ${source}`,
-        async () => {
-          last = (await stage.status()).problems;
-          return last.find((one) => one.source === source && fits(one));
-        },
-        { ...patient, everyMs: 500 },
-      ).catch((cause: Error) => {
-        throw new Error(`${cause.message}\n${JSON.stringify(last)}\n${running.stderr().slice(-3000)}`);
-      });
-    },
+    problem: (source, fits) =>
+      stage.until(`a problem of ${source}`, async () =>
+        (await stage.status()).problems.find((one) => one.source === source && fits(one)),
+      ),
     async well(source) {
-      let last: readonly Problem[] = [];
-      await until(
-        `${source} is well`,
-        async () => {
-          last = (await stage.status()).problems.filter((one) => one.source === source);
-          return last.length === 0;
-        },
-        { ...patient, withinMs: 90_000, everyMs: 500 },
-      ).catch((cause: Error) => {
-        throw new Error(`${cause.message}\n${JSON.stringify(last)}\n${running.stderr().slice(-3000)}`);
-      });
+      await stage.until(`${source} is well`, async () =>
+        (await stage.status()).problems.every((one) => one.source !== source),
+      );
     },
     async end() {
       await running.stop();

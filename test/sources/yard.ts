@@ -10,6 +10,8 @@ export type Back = () => Promise<void>;
 export interface Yard {
   /** `kind:` in agent.yaml. */
   readonly kind: "sftp" | "ftp" | "share" | "s3" | "azure-blob";
+  /** Whose its files and folders have to be, where they lie in a folder of this machine. */
+  readonly owner?: number;
   /** Names may be any bytes; else they are UTF-8. */
   readonly anyBytes: boolean;
   /** What agent.yaml says of a source that is this folder of the place, name and schedule aside. */
