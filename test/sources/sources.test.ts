@@ -97,7 +97,8 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
       expect(entries.map(({ kind }) => kind)).toEqual(entries.map(() => "version"));
       expect(entries).toHaveLength(4);
       await stage.well("away");
-      expect(stage.agentRuns().stderr()).not.toMatch(/away\/.*unreadable|away\/.*removal/);
+      const lines = stage.agentRuns().stderr().split("\n");
+      expect(lines.filter((line) => /"away".*(file-unreadable|RemovalSealed)/.test(line))).toEqual([]);
     },
   );
 
@@ -140,28 +141,26 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
   test("after: delete and after: move, once the receipt is here and not before", one, async () => {
     const { yard } = stage;
     const files: Files = { "1.csv": bytesOf(100), "sub/2.csv": bytesOf(200) };
-    await put(stage, "taken", files);
-    await put(stage, "moved", files);
+    // To move needs a link or a copy, and what mounts shares here can do neither in one step.
+    const sources = has.remote ? { taken: "delete", moved: "move:done" } : { taken: "delete" };
+    const names = Object.keys(sources);
+    for (const name of names) await put(stage, name, files);
     await stage.receiverStops();
-    stage.sources(
-      { name: "taken", after: "delete", ...yard.source("taken") },
-      { name: "moved", after: "move:done", ...yard.source("moved") },
-    );
     try {
-      const waiting = async (): Promise<boolean> => (await stage.status()).queue.depth === 4;
-      await stage.until("all wait", waiting);
-      expect(await yard.paths("taken")).toEqual(["1.csv", "sub/2.csv"]);
-      expect(await yard.paths("moved")).toEqual(["1.csv", "sub/2.csv"]);
+      stage.sources(
+        ...Object.entries(sources).map(([name, after]) => ({ name, after, ...yard.source(name) })),
+      );
+      const depth = 2 * names.length;
+      await stage.until("all wait", async () => (await stage.status()).queue.depth === depth);
+      for (const name of names) expect(await yard.paths(name)).toEqual(["1.csv", "sub/2.csv"]);
     } finally {
       await stage.receiverRuns();
     }
-    const entries = [...(await stage.arrived("taken", files)), ...(await stage.arrived("moved", files))];
-    expect(entries).toHaveLength(4);
+    for (const name of names) expect(await stage.arrived(name, files)).toHaveLength(2);
     await stage.until("taken", async () => (await yard.paths("taken")).length === 0);
-    const moved = ["done/1.csv", "done/sub/2.csv"];
+    const moved = has.remote ? ["done/1.csv", "done/sub/2.csv"] : [];
     await stage.until("moved", async () => String(await yard.paths("moved")) === String(moved));
-    await stage.well("taken");
-    await stage.well("moved");
+    for (const name of names) await stage.well(name);
   });
 
   test.runIf(has.remote)(
