@@ -17,7 +17,8 @@ import { PartHasher } from "../agent/seal/part-hasher.ts";
 import { Spool } from "../agent/seal/spool.ts";
 import type { FileState } from "../agent/source/state.ts";
 
-const [mode, home = "", count = 0] = [process.argv[2], process.argv[3], Number(process.argv[4])];
+const [mode, home = ""] = process.argv.slice(2);
+const count = Number(process.argv[4]);
 /** Has no divisor in common with a round number: every file comes once, and none where it belongs. */
 const STRIDE = 7919;
 const PORTION = 1000;

@@ -137,7 +137,7 @@ export async function stageWith<Of extends Yard>(
 export function nameOf(path: string): Buffer {
   return path.startsWith("\0") ? Buffer.from(path.slice(1), "latin1") : Buffer.from(path);
 }
-export const encoded = (path: string): string => encodePath(nameOf(path));
+const encoded = (path: string): string => encodePath(nameOf(path));
 
 /** Every byte of these entries lies in the lake as the ledger says; none repeats the one before it. */
 export async function sound(site: Site, entries: readonly Entry[]): Promise<void> {
