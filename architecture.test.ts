@@ -163,9 +163,12 @@ const technologies: Readonly<Record<string, readonly string[]>> = {
   "receiver/webhooks/ways.ts": ["receiver/webhooks/https.ts"],
 };
 
-/** Package of npm -> the only files that may import more than its types: it has to be loaded at the right moment. */
+/** Package of npm -> the only files, or rooms, that may import more than its types: it has to be loaded at the right moment. */
 const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
   ssh2: ["agent/remote/sftp/library.ts", "receiver/doors/sftp/library.ts"],
+  "basic-ftp": ["agent/remote/ftp/library.ts"],
+  "@aws-sdk/client-s3": ["agent/remote/s3/library.ts", "receiver/lake"],
+  "@azure/storage-blob": ["agent/remote/azure-blob/library.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
@@ -202,7 +205,10 @@ function violations(sources: Sources): string[] {
     const room = roomOf(path);
     const allowed = room === "shared" ? [] : rooms[room];
     if (allowed === undefined) return [`${path}: the room ${room} is not in architecture.test.ts`];
-    const early = valuesOf(path, text).filter((name) => !(atTheirMoment[name] ?? [path]).includes(path));
+    const early = valuesOf(path, text).filter((name) => {
+      const owners = atTheirMoment[name] ?? [path];
+      return !owners.includes(path) && !owners.includes(room);
+    });
     if (early.length > 0)
       return early.map((name) => `${path} imports ${name}: ask ${atTheirMoment[name]?.join(" or ")}`);
     return importsOf(path, text)
@@ -268,14 +274,36 @@ function importsOf(path: string, text: string): string[] {
   ];
 }
 
-/** Packages of which more than types is imported; by `import()` too, where a type is not told from a value. */
-function valuesOf(path: string, text: string): string[] {
+/** Files that run when this one is loaded, without what `import()` loads later. */
+function loadedWith(sources: Sources, path: string, seen = new Set<string>()): ReadonlySet<string> {
+  const text = sources.get(path);
+  if (text === undefined || seen.has(path)) return seen;
+  seen.add(path);
+  for (const specifier of fixedOf(path, text)) {
+    const target = fileOf(path, specifier);
+    if (target !== undefined) loadedWith(sources, target, seen);
+  }
+  return seen;
+}
+
+/** What is imported or re-exported at once, and is more than types. */
+function fixedOf(path: string, text: string): string[] {
   const { module } = parseSync(path, text);
-  const fixed = module.staticImports
+  const imported = module.staticImports
     .filter(({ entries }) => entries.length === 0 || entries.some(({ isType }) => !isType))
     .map(({ moduleRequest }) => moduleRequest.value);
+  const exported = module.staticExports.flatMap(({ entries }) =>
+    entries.flatMap(({ isType, moduleRequest }) =>
+      isType || moduleRequest == null ? [] : [moduleRequest.value],
+    ),
+  );
+  return [...imported, ...exported];
+}
+
+/** Packages of which more than types is imported; by `import()` too, where a type is not told from a value. */
+function valuesOf(path: string, text: string): string[] {
   const loose = [...text.matchAll(/\bawait import\(\s*["'`]([^"'`]+)/g)].map(([, name]) => name ?? "");
-  return [...fixed, ...loose].map((name) => name.split("/")[0] ?? "");
+  return [...fixedOf(path, text), ...loose].map((name) => /^(@[^/]+\/)?[^/]*/.exec(name)?.[0] ?? "");
 }
 
 function readSources(): Sources {
@@ -299,6 +327,16 @@ describe("the house", () => {
   test.for(Object.entries(atLeast))("the scan sees %s", ([top, count]) => {
     const seen = [...sources.keys()].filter((path) => path.startsWith(`${top}/`) && !isTest(path));
     expect(seen.length).toBeGreaterThanOrEqual(count);
+  });
+
+  test("an agent that runs has loaded no library of a kind of sources", () => {
+    const libraries = (path: string) =>
+      [...loadedWith(sources, path)].filter((file) => /^agent\/remote\/[^/]+\/library\.ts$/.test(file));
+    expect(libraries("agent/main.ts")).toEqual([]);
+    expect(libraries("agent/run.ts")).toEqual([]);
+    // The scan sees them where they are loaded, and sees the kinds.
+    expect(libraries("agent/remote/s3/remote.ts")).toEqual(["agent/remote/s3/library.ts"]);
+    expect(loadedWith(sources, "agent/run.ts")).toContain("agent/remote/s3.ts");
   });
 
   test("the arrows have no circle", () => {
@@ -356,6 +394,8 @@ describe("the guard itself", () => {
       "receiver/doors/sftp/a.ts",
       `import keys from "ssh2/lib/protocol/keyParser.js";`,
     ],
+    ["the same re-exported", "agent/remote/sftp/a.ts", `export { Client } from "ssh2";`],
+    ["a package with an owner", "agent/remote/s3/a.ts", `import { S3Client } from "@aws-sdk/client-s3";`],
     ["a fake in service", "receiver/main.ts", `import "./lake/memory.ts";`],
   ])("sees %s", ([, path, text]) => {
     expect(one(path, text)).toHaveLength(1);

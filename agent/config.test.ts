@@ -53,3 +53,61 @@ test("relative paths begin at the folder of agent.yaml, whatever the working fol
   expect(tls.ca).toBe(join(tmpdir(), "company.pem"));
   rmSync(dir, { recursive: true });
 });
+
+const source = (yaml: string) => {
+  const dir = mkdtempSync(join(tmpdir(), "tributary-config-"));
+  const file = join(dir, "agent.yaml");
+  writeFileSync(file, `sources:\n  - ${yaml.trim().replaceAll("\n", "\n    ")}\n`);
+  try {
+    return loadAgentSettings(file).sources[0];
+  } catch (error) {
+    return (error as Error).message.replaceAll(file, "f");
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+};
+
+test("a source of each kind", () => {
+  expect(source("name: a\nkind: share\npath: /mnt/erp\nevery: 1m")).toMatchObject({
+    kind: "share",
+    settle: 10_000,
+  });
+  expect(
+    source(
+      "name: a\nkind: sftp\nhost: h\nuser: u\npassword: { secret: erp }\ncron: '30 2 * * *'\ntimeZone: Europe/Berlin",
+    ),
+  ).toMatchObject({ kind: "sftp", port: 22, settle: 2_000 });
+  expect(source("name: a\nkind: ftp\nhost: h\nca: company.pem")).toMatchObject({
+    kind: "ftp",
+    ca: expect.stringMatching(/^\/.*company\.pem$/),
+  });
+  expect(
+    source("name: a\nkind: s3\nbucket: b\naccessKeyId: id\nsecretAccessKey: { env: KEY }"),
+  ).toMatchObject({
+    kind: "s3",
+  });
+  expect(
+    source("name: a\nkind: azure-blob\naccount: acc\ncontainer: exports\nsas: { file: sas }"),
+  ).toMatchObject({
+    kind: "azure-blob",
+  });
+});
+
+test.for([
+  ["name: a\nkind: gopher", /^f:3:5: sources.0.kind: expected .*folder, share, sftp, ftp, s3 or azure-blob$/],
+  ["name: a\nkind: sftp\nhost: h\nuser: u\npassword: hunter2", /secret set NAME/],
+  ["name: a\nkind: share\npath: /x\nevery: 1m\ncron: '* * * * *'", /^f:6:5: sources.0.cron: beside `every`/],
+  ["name: a\nkind: share\npath: /x\ncron: '61 * * * *'", /^f:5:5: sources.0.cron: expected five fields/],
+  ["name: a\nkind: share\npath: /x\ncron: '0 0 30 2 *'", /^f:5:5: sources.0.cron: there is no such time/],
+  ["name: a\nkind: share\npath: /x\ntimeZone: Europe/Berlin", /^f:5:5: sources.0.timeZone: without `cron`/],
+  [
+    "name: a\nkind: share\npath: /x\ncron: '* * * * *'\ntimeZone: Berlin",
+    /^f:6:5: sources.0.timeZone: expected the name/,
+  ],
+  ["name: a\npath: /x\nevery: 1m", /^f:4:5: unknown key "every"; expected one of .*rescan/],
+  ["name: a\nkind: sftp\nuser: u\npassword: { secret: x }", /^f:2:5: sources.0.host: is missing/],
+] as const)("%s: refused with its line", ([yaml, words]) => {
+  const said = source(yaml);
+  expect(said).toMatch(words);
+  expect(said).not.toContain("hunter2");
+});

@@ -2,7 +2,7 @@
 import { dirname, resolve } from "node:path";
 import { byteRate, byteSize, loadSettings } from "@tributary/shared/settings.ts";
 import { z } from "zod";
-import { type RemoteSourceSettings, remoteSettings } from "./remote/kinds.ts";
+import { kindNamed, type RemoteSourceSettings, remoteSettings } from "./remote/kinds.ts";
 import { cronFault } from "./source/cron.ts";
 import { type FolderSettings, folderSettings, type ShareSettings, shareSettings } from "./source/settings.ts";
 
@@ -113,6 +113,15 @@ export function loadAgentSettings(file: string, required = false): AgentSettings
   return placed(loadSettings(file, agentSettings.superRefine(uniqueNames), !required), file);
 }
 
+function placedRemote(source: RemoteSourceSettings, base: string): RemoteSourceSettings {
+  const keys: readonly string[] = kindNamed(source.kind)?.paths ?? [];
+  const all = Object.entries(source).map(([key, value]) => [
+    key,
+    keys.includes(key) && typeof value === "string" ? resolve(base, value) : (value as unknown),
+  ]);
+  return Object.fromEntries(all) as RemoteSourceSettings;
+}
+
 /** Relative paths begin at the folder of agent.yaml: a service and an administrator's shell stand in different ones. */
 export function placed(settings: AgentSettings, file: string): AgentSettings {
   const base = dirname(resolve(file));
@@ -120,7 +129,7 @@ export function placed(settings: AgentSettings, file: string): AgentSettings {
   return {
     ...settings,
     sources: sources.map((source) =>
-      isNear(source) ? { ...source, path: resolve(base, source.path) } : source,
+      isNear(source) ? { ...source, path: resolve(base, source.path) } : placedRemote(source, base),
     ),
     tls: tls.ca === undefined ? tls : { ...tls, ca: resolve(base, tls.ca) },
   };

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { type Away, startEveryKind } from "@tributary/test/servers/every-kind.ts";
 import { makeSite } from "@tributary/test/site/site.ts";
 import { cpuSeconds, residentMiB } from "./idle.ts";
 
@@ -25,7 +26,9 @@ export async function packaged({ dir }: { readonly dir: string }): Promise<strin
     ["--version", program, ["--version"]],
     ["--help", program, ["--help"]],
   ]);
-  const { resident, processor } = await atRest(program);
+  const away = await startEveryKind("one.csv", "a,b\n");
+  const rest = [await atRest(program, []), await atRest(program, away)] as const;
+  for (const one of away) await one.stop();
   rmSync(dist, { recursive: true });
   return `### The package
 
@@ -35,9 +38,17 @@ ${sizes}. A start, median of ${STARTS} in turn:
 |---|---|---|
 ${rows.join("\n")}
 
-At rest, as its unit runs it: ${resident.toFixed(0)} MiB resident, ${processor.toFixed(1)} % of one core over ${SECONDS} s.
+At rest, as its unit runs it, over ${SECONDS} s: ${restful(rest[0])}; with a source of every kind, too: ${restful(rest[1])}.
 `;
 }
+
+interface Rest {
+  readonly resident: number;
+  readonly processor: number;
+}
+
+const restful = ({ resident, processor }: Rest): string =>
+  `${resident.toFixed(0)} MiB resident, ${processor.toFixed(1)} % of one core`;
 
 type Start = readonly [name: string, program: string, words: readonly string[]];
 
@@ -56,8 +67,8 @@ function starts(contenders: readonly Start[]): string[] {
   );
 }
 
-/** An agent with one folder and nothing to send, with the environment of its unit. */
-async function atRest(program: string): Promise<{ readonly resident: number; readonly processor: number }> {
+/** An agent with one folder, what lies away from its host, and nothing more to send, with the environment of its unit. */
+async function atRest(program: string, away: readonly Away[]): Promise<Rest> {
   const site = await makeSite();
   const receiver = await site.serve();
   try {
@@ -70,10 +81,14 @@ async function atRest(program: string): Promise<{ readonly resident: number; rea
       input: code,
       stdio: ["pipe", "ignore", "ignore"],
     });
-    execFileSync(program, ["add-folder", folder, "--name", "files", "--data", data], { stdio: "ignore" });
+    const sources = away.map(({ kind, source }) => ({ name: kind, settle: "0s", ...source }));
+    writeFileSync(
+      join(data, "agent.yaml"),
+      JSON.stringify({ sources: [{ name: "files", path: folder }, ...sources] }),
+    );
     const agent = spawn(program, ["run", "--data", data], {
       stdio: "ignore",
-      env: { ...process.env, MALLOC_ARENA_MAX: "2" },
+      env: Object.assign({ ...process.env, MALLOC_ARENA_MAX: "2" }, ...away.map((one) => one.env)),
     });
     const pid = agent.pid as number;
     await pause(15_000);

@@ -1,8 +1,8 @@
 /** One JavaScript file per program, with everything that it imports. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
-import { CRYPTO_ASSET } from "../shared/packaged.ts";
+import { CRYPTO_ASSET, libraryAsset } from "../shared/packaged.ts";
 import type { Side } from "./targets.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -26,6 +26,13 @@ const FOLDERS: Readonly<Record<Side, Readonly<Record<string, string>>>> = {
   },
 };
 
+/** A kind of sources whose library is large has a file of this name: what it exports is an asset of its own. */
+const LIBRARY = "library.ts";
+const KINDS = "agent/remote";
+
+const libraryKinds = (): readonly string[] =>
+  readdirSync(join(ROOT, KINDS)).filter((kind) => existsSync(join(ROOT, KINDS, kind, LIBRARY)));
+
 /** `version`: what the program calls itself; it stands in package.json too. */
 export async function bundle(side: Side, version: string, threads: string): Promise<Bundle> {
   const texts = new Map<string, string>();
@@ -35,6 +42,13 @@ export async function bundle(side: Side, version: string, threads: string): Prom
   if (side === "receiver")
     for (const thread of ["follower-worker", "publisher-worker"])
       texts.set(`${thread}.js`, (await compile({ file: `receiver/lake/${thread}.ts` }, version)).text);
+  const libraries: string[] = [];
+  if (side === "agent")
+    for (const kind of libraryKinds()) {
+      const { text, inputs } = await compile({ file: join(KINDS, kind, LIBRARY) }, version);
+      texts.set(libraryAsset(kind), text);
+      libraries.push(...inputs);
+    }
   if (side === "agent")
     texts.set("agent.service", readFileSync(join(ROOT, "installers/linux/agent.service"), "utf8"));
   // The number of threads is set before anything asks for one, which is when it is read. Scripts and inventories ask
@@ -44,11 +58,11 @@ process.env.UV_THREADPOOL_SIZE ??= ${JSON.stringify(threads)};
 if (process.argv.length === 3 && process.argv[2] === "--version") console.log(${JSON.stringify(version)});
 else require("./${side}/main.ts").main();
 `;
-  const { text, inputs } = await compile({ contents }, version);
+  const { text, inputs } = await compile({ contents }, version, [LIBRARY_PLUGIN]);
   // What went in by other ways: SQLite as a library, nan into the native crypto.
   const besides = ["better-sqlite3", ...(side === "receiver" ? ["nan"] : [])];
   const folders = besides.map((name) => `node_modules/${name}/package.json`);
-  return { text, texts, licences: licencesOf([...inputs, ...folders]) };
+  return { text, texts, licences: licencesOf([...inputs, ...libraries, ...folders]) };
 }
 
 type Entry = { readonly file: string } | { readonly contents: string };
@@ -57,6 +71,7 @@ type Entry = { readonly file: string } | { readonly contents: string };
 export async function compile(
   entry: Entry,
   version: string,
+  plugins: readonly Plugin[] = [],
 ): Promise<{ readonly text: string; readonly inputs: readonly string[] }> {
   const { outputFiles, metafile } = await build({
     ...("file" in entry
@@ -74,7 +89,7 @@ export async function compile(
     legalComments: "none",
     // Paths of the checkout are asked for only where the program is not packaged.
     logOverride: { "empty-import-meta": "silent" },
-    plugins: [versionPlugin(version), CRYPTO_PLUGIN, ARROW_PLUGIN],
+    plugins: [versionPlugin(version), CRYPTO_PLUGIN, ARROW_PLUGIN, ...plugins],
     // `pg` and ssh2 ask for them and go without.
     external: ["pg-native", "pg-cloudflare", "cpu-features"],
   });
@@ -110,6 +125,24 @@ function versionPlugin(version: string): Plugin {
     },
   };
 }
+
+/** Node reads and checks the whole text of a program at each start: what most agents never use is no part of it. */
+const LIBRARY_PLUGIN: Plugin = {
+  name: "libraries of kinds of sources",
+  setup(build) {
+    build.onResolve({ filter: /\/library\.ts$/ }, ({ path, resolveDir }) => {
+      const folder = dirname(join(resolveDir, path));
+      return dirname(folder) === join(ROOT, KINDS)
+        ? { path: basename(folder), namespace: "library" }
+        : undefined;
+    });
+    build.onLoad({ filter: /.*/, namespace: "library" }, ({ path }) => ({
+      contents: `module.exports = require("./shared/packaged.ts").packagedLibrary(${JSON.stringify(path)});`,
+      resolveDir: ROOT,
+      loader: "js",
+    }));
+  },
+};
 
 /** Where ssh2 would load its native crypto from a file beside itself, it gets the asset's. */
 const CRYPTO_PLUGIN: Plugin = {

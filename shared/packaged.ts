@@ -18,6 +18,7 @@ import {
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { getAsset, getAssetKeys, getRawAsset, isSea } from "node:sea";
+import { compileFunction, constants as vm } from "node:vm";
 import { ProblemError } from "./problems.ts";
 
 /** Whether this is an installed program, one file with everything in it, and not a checkout. */
@@ -32,6 +33,35 @@ export function packagedTexts(folder: string): readonly { readonly name: string;
     .filter((key) => key.startsWith(folder))
     .sort()
     .map((key) => ({ name: key.slice(folder.length), text: packagedText(key) }));
+}
+
+/** The name of the asset that holds the library of one kind of sources: CommonJS, with all that it needs. */
+export const libraryAsset = (kind: string): string => `libraries/${kind}.js`;
+
+/** What such a library exports. Read when it is asked for: a program without a source of the kind does not pay for its text. */
+export function packagedLibrary(kind: string): unknown {
+  const filename = libraryAsset(kind);
+  const module = { exports: {} };
+  const given = {
+    module,
+    exports: module.exports,
+    require: requireFromNode,
+    __filename: process.execPath,
+    __dirname: dirname(process.execPath),
+  };
+  compileFunction(packagedText(filename), Object.keys(given), {
+    filename,
+    importModuleDynamically: vm.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  })(...Object.values(given));
+  return module.exports;
+}
+
+/** Nothing that lies on the host is taken for a part of the program. */
+function requireFromNode(name: string): unknown {
+  const found: unknown = process.getBuiltinModule(name);
+  if (found === undefined)
+    throw Object.assign(new Error(`${name} is no module of Node's`), { code: "MODULE_NOT_FOUND" });
+  return found;
 }
 
 /** The name of the asset that holds SQLite. */

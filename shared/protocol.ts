@@ -181,6 +181,7 @@ export const sourceState = z.object({
   files: size,
   settling: size,
   lastScanAt: instant.optional(),
+  nextScanAt: instant.optional(),
   problems: size,
 });
 

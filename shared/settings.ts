@@ -76,7 +76,7 @@ export function parseSettings<T extends z.ZodType>(text: string, file: string, s
   const lines = flatten(parsed.error.issues).map((issue) => {
     const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
     const path = unknown === undefined ? issue.path : [...issue.path, unknown];
-    const known = unknown === undefined ? "" : knownKeys(schema, issue.path);
+    const known = unknown === undefined ? "" : knownKeys(schema, document.toJS(), issue.path);
     // A schema with words of its own for it knows why the key must not be repeated.
     const ours = unknown !== undefined && issue.message === UNKNOWN_KEY;
     const what = ours ? `unknown key "${unknown}"${known}` : issue.message;
@@ -122,7 +122,9 @@ function expectation(issue: z.core.$ZodRawIssue): string | undefined {
     case "invalid_value":
       return `expected ${alternatives(issue.values)}`;
     case "invalid_union":
-      return issue.options === undefined ? undefined : `expected ${alternatives(issue.options as string[])}`;
+      return issue.options === undefined
+        ? undefined
+        : `expected ${alternatives((issue.options as unknown[]).filter((option) => option !== undefined))}`;
     case "unrecognized_keys":
       return UNKNOWN_KEY;
     case "too_small":
@@ -167,11 +169,27 @@ function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly Pro
   return (document.contents as Node)?.range?.[0] ?? 0;
 }
 
-function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string {
+/** What may stand where an unknown key stands; of several kinds that of the one that was written. */
+function knownKeys(schema: z.ZodType, written: unknown, path: readonly PropertyKey[]): string {
   let at: unknown = schema;
-  for (const step of path) at = descend(at, step);
-  const shape = (unwrap(at) as { shape?: Record<string, unknown> } | undefined)?.shape;
+  let value = written;
+  for (const step of path) {
+    at = descend(ofKind(unwrap(at), value), step);
+    value = (value as Record<PropertyKey, unknown> | undefined)?.[step];
+  }
+  const shape = (ofKind(unwrap(at), value) as { shape?: Record<string, unknown> } | undefined)?.shape;
   return shape ? `; expected one of ${Object.keys(shape).join(", ")}` : "";
+}
+
+function ofKind(schema: unknown, value: unknown): unknown {
+  const { discriminator, options } =
+    (schema as { def?: { discriminator?: string; options?: unknown[] } } | undefined)?.def ?? {};
+  if (discriminator === undefined) return schema;
+  const kind = (value as Record<string, unknown> | undefined)?.[discriminator];
+  return options?.find((option) => {
+    const field = (option as { shape?: Record<string, unknown> }).shape?.[discriminator];
+    return (field as { _zod?: { values?: Set<unknown> } } | undefined)?._zod?.values?.has(kind) === true;
+  });
 }
 
 function unwrap(schema: unknown): unknown {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Ended } from "../queue/outbox.ts";
-import type { Intake, SourceBook } from "../queue/queue.ts";
+import { ENDED, type Intake, type SourceBook } from "../queue/queue.ts";
 import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import { Lanes } from "../seal/lanes.ts";
@@ -25,6 +25,7 @@ import { Removals } from "./removals.ts";
 import { Root } from "./root.ts";
 import type { CaptureRules } from "./rules.ts";
 import { type Clocks, Sealer } from "./sealer.ts";
+import { whyNothing } from "./standing.ts";
 
 export interface CaptureParts {
   readonly source: Source;
@@ -49,6 +50,7 @@ export interface CaptureParts {
 /** What heartbeat and status say of a source; `lastScanAt` in ms. */
 export interface CaptureState {
   readonly reachable: boolean;
+  /** Why it cannot be reached, or why nothing comes of it all the same; see `whyNothing`. */
   readonly reason: string | undefined;
   readonly files: number;
   readonly settling: number;
@@ -72,6 +74,8 @@ const SMALLEST_GAP_MS = 1_000;
 const HEALTH_MS = 15_000;
 /** How soon an acceptance by `add-folder`, another process, is noticed. */
 const ACCEPTED_MS = 2_000;
+/** On this host an action is over in an instant. */
+const AFTER_AT_ONCE = 64;
 /** Where a place far away shows nothing at all; on this host the root itself is known. */
 const EMPTY_GAP_MS = 3_600_000;
 const MOST = 10_000;
@@ -126,7 +130,8 @@ export function startCapture(parts: CaptureParts): Capture {
       })
     : undefined;
   const rule = rules.after;
-  const after = rule && new AfterActions({ ...shared, rule });
+  const after =
+    rule && new AfterActions({ ...shared, rule, parallel: rules.near ? AFTER_AT_ONCE : rules.parallel });
   const asides = new Asides({
     ...shared,
     rule,
@@ -135,6 +140,7 @@ export function startCapture(parts: CaptureParts): Capture {
   const ends = new Ends({
     ...shared,
     told: rules.removals,
+    taken: rule !== undefined,
     lookAgain: (path, ms) => looks.path(path, ms),
   });
   const comparison = new Comparison({
@@ -145,6 +151,7 @@ export function startCapture(parts: CaptureParts): Capture {
     after,
     asides,
     rehashMs: rules.rehashMs,
+    lookAgain: (path, ms) => looks.path(path, ms),
   });
   const looks: Looks = new Looks({
     ...shared,
@@ -163,8 +170,9 @@ export function startCapture(parts: CaptureParts): Capture {
         void parts.spool.release(parcel.spooled);
       if (end.kind === "superseded") looks.path(parcel.path, 0);
       // A file that vanished while its version waited: only now is known what its vanishing means.
-      if (end.kind !== "aside" && intake.seen(parcel.path)?.missed) looks.folder(parent(parcel.path), 0);
-      if (end.kind === "delivered") void after?.delivered(parcel.path);
+      const missed = intake.seen(parcel.path)?.missed ?? 0;
+      if (end.kind !== "aside" && missed > 0 && missed !== ENDED) looks.folder(parent(parcel.path), 0);
+      if (end.kind === "delivered") after?.delivered(parcel.path);
     }
   });
   const check = (): void => {
@@ -196,7 +204,15 @@ export function startCapture(parts: CaptureParts): Capture {
     health: () => root.check(),
     state: () => ({
       reachable: root.reason === undefined,
-      reason: root.reason,
+      reason: whyNothing({
+        away: root.reason,
+        lastScanAt: looks.lastScanAt ?? book.lastScanAt(),
+        nextScanAt: looks.nextScanAt,
+        files: looks.lastScanAt === undefined ? 1 : looks.files,
+        leftOut: looks.leftOut,
+        settling: sealer.settling,
+        scanning: looks.scanning,
+      }),
       files: looks.files,
       settling: sealer.settling,
       lastScanAt: looks.lastScanAt,

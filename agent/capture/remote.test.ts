@@ -45,9 +45,9 @@ describe("capture of a place far away", () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  function open(): void {
+  function open(mostBytes = 1e9): void {
     queue = openQueue(join(home, "queue.sqlite"));
-    spool = new Spool(join(home, "spool"), 1e9, queue.status.spooled());
+    spool = new Spool(join(home, "spool"), mostBytes, queue.status.spooled(), queue.status.begun());
   }
   function start(more: Partial<CaptureRules> = {}, most = 10_000): Capture {
     const rules: CaptureRules = {
@@ -168,6 +168,25 @@ describe("capture of a place far away", () => {
     await poll(waiting).toEqual(["-a"]);
   });
 
+  test("a look that was cut short is none, and the next one comes soon, whatever was planned", async () => {
+    place.put("in/a", "1");
+    place.onList = (folder) => {
+      if (folder.length > 0) place.away = "erp.example.com does not answer";
+    };
+    start({ schedule: { firstMs: () => 0, nextMs: () => 86_400_000 } });
+    await poll(() => capture?.state().reason).toBe("erp.example.com does not answer");
+    const { lastScanAt, nextScanAt } = capture?.state() ?? {};
+    expect(lastScanAt).toBeUndefined();
+    expect(nextScanAt).toBeLessThan(Date.now() + 20_000);
+    expect(queue.book("acme", "erp").lastScanAt()).toBeUndefined();
+    place.away = undefined;
+    place.onList = () => undefined;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["in/a"]);
+    await poll(() => capture?.state().nextScanAt).toBeGreaterThan(Date.now() + 80_000_000);
+  });
+
   test("another place under the same name removes nothing until it is accepted", async () => {
     place.put("a", "1");
     start();
@@ -251,7 +270,67 @@ describe("capture of a place far away", () => {
     place.files.clear();
     await capture?.scanNow();
     await poll(() => queue.fetches("acme", "erp").all().length).toBe(0);
-    expect(readdirSync(spool.folder)).toEqual([]);
+    await poll(() => readdirSync(spool.folder)).toEqual([]);
+  }, 30_000);
+
+  test("what was begun of a file keeps neither its own rest nor other files out of a spool that is nearly full", async () => {
+    spool.bound(12_000_000);
+    let cut = true;
+    place.put("big", Buffer.alloc(10_000_000));
+    place.onPiece = (path, at) => {
+      if (cut && String(path) === "big" && at >= 8_000_000) throw new Error("the line was cut");
+    };
+    start();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(1);
+    place.put("other", Buffer.alloc(5_000_000));
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["other"]);
+    expect(spool.used).toBeLessThanOrEqual(12_000_000);
+    await capture?.stop(1_000);
+    queue.close();
+    open(12_000_000);
+    start();
+    await poll(() => queue.status.problems(9).map(({ code }) => code)).toEqual(["spool-full"]);
+    deliver();
+    await poll(() => queue.status.problems(9).map(({ code }) => code)).toEqual(["file-unreadable"]);
+    await capture?.stop(1_000);
+    queue.close();
+    open(12_000_000);
+    place.given = 0;
+    cut = false;
+    start();
+    await poll(waiting).toEqual(["big"]);
+    expect(place.given).toBeLessThan(3_000_000);
+  }, 30_000);
+
+  test("a server that gives more than it says is not believed at a second try either", async () => {
+    place.put("big", Buffer.alloc(6_000_000), { size: 5_000_000 });
+    start();
+    await poll(() => queue.status.problems(9).map(({ detail }) => detail)).toEqual([
+      expect.stringContaining("and gives more"),
+    ]);
+    place.given = 0;
+    await poll(() => place.given).toBeGreaterThan(0);
+    await poll(() => queue.status.problems(9).length).toBe(1);
+    expect(waiting()).toEqual([]);
+  }, 30_000);
+
+  test("what was begun of a file that is as it was sealed again is given up", async () => {
+    place.put("big", Buffer.alloc(10_000_000));
+    start();
+    await poll(waiting).toHaveLength(1);
+    const before = place.files.get("big");
+    if (before === undefined) throw new Error("no file");
+    place.put("big", Buffer.alloc(10_000_000, "x"));
+    place.onPiece = (_, at) => {
+      if (at >= 8_000_000) throw new Error("the line was cut");
+    };
+    await capture?.scanNow();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(1);
+    place.files.set("big", before);
+    await capture?.scanNow();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(0);
+    await poll(() => readdirSync(spool.folder).length).toBe(1);
   }, 30_000);
 
   test("where the content has an id, another time alone is nothing new, and nothing is read", async () => {
@@ -335,11 +414,111 @@ describe("capture of a place far away", () => {
       expect(queue.intake("acme", "erp").seen(Buffer.from("ended"))).toBeUndefined();
     });
 
+    test("our own end is none: it is not told, and what is kept before it is not brought again", async () => {
+      place.keeps = true;
+      keep("x", [version("A", 1n), version("BB", 2n)]);
+      start({ after: { kind: "delete" } });
+      await poll(waiting).toEqual(["x", "x"]);
+      expect(deliver()).toEqual(["x=A", "x=BB"]);
+      await poll(() => place.files.get("x")?.past?.at(-1)?.deleted).toBe(true);
+      await capture?.scanNow();
+      await capture?.stop(1_000);
+      queue.close();
+      open();
+      start({ after: { kind: "delete" } });
+      await capture?.scanNow();
+      await capture?.scanNow();
+      expect(waiting()).toEqual([]);
+      const { past } = place.files.get("x") ?? {};
+      keep("x", [
+        ...((past ?? []) as One[]),
+        { ...version("C", 7n), state: { ...version("C", 7n).state, mtimeNs: 2n ** 62n } },
+      ]);
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["x"]);
+      expect(deliver()).toEqual(["x=C"]);
+    });
+
+    test("our own end of which a crash left no note is not told either", async () => {
+      place.keeps = true;
+      keep("x", [version("A", 1n)]);
+      start();
+      await poll(waiting).toEqual(["x"]);
+      deliver();
+      await capture?.stop(1_000);
+      keep("x", [version("A", 1n), end(2n)]);
+      start({ after: { kind: "delete" } });
+      await capture?.scanNow();
+      await poll(() => queue.intake("acme", "erp").seen(Buffer.from("x"))?.missed).toBe(3);
+      expect(waiting()).toEqual([]);
+    });
+
+    test("a look that lasts while others go on brings nothing twice", async () => {
+      keep("x", [version("A", 1n)]);
+      start({}, 1);
+      await poll(waiting).toEqual(["x"]);
+      keep("x", [version("A", 1n), end(2n)]);
+      place.put("a", "slow", { fileId: 50n });
+      const gate = Promise.withResolvers<void>();
+      place.onPiece = () => gate.promise;
+      // It waits for room behind the first file, with what was known of the second.
+      const scan = capture?.scanNow();
+      await poll(() => capture?.state().settling).toBe(1);
+      // Its delivery has the folder looked at beside that.
+      queue.intake("acme", "erp").missed([Buffer.from("x")], 1);
+      deliver();
+      await poll(waiting).toEqual(["-x"]);
+      gate.resolve();
+      await scan;
+      await poll(waiting).toEqual(["-x", "a"]);
+      // Whatever is on its way into the queue is there then.
+      await capture?.stop(1_000);
+      expect(waiting()).toEqual(["-x", "a"]);
+    });
+
+    test("a delivery of what was ended does not have all be listed again", async () => {
+      keep("x", [version("A", 1n), end(2n)]);
+      start();
+      await poll(waiting).toEqual(["x", "-x"]);
+      const before = place.listed;
+      deliver();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(place.listed).toBe(before);
+    });
+
     test("ends are not told where removals are not", async () => {
       keep("x", [version("A", 1n), end(2n), version("B", 3n)]);
       start({ removals: false });
       await poll(waiting).toEqual(["x", "x"]);
     });
+  });
+
+  test("after: where the content has an id, a time that is told in another way by then keeps nothing", async () => {
+    place = fakePlace({ contentIds: true });
+    place.put("a", "one", { fileId: 7n });
+    place.put("b", "two", { fileId: 8n });
+    start({ after: { kind: "delete" } });
+    await poll(waiting).toHaveLength(2);
+    place.put("a", "one", { fileId: 7n });
+    place.put("b", "new", { fileId: 9n });
+    deliver();
+    await poll(() => [...place.files.keys()]).toEqual(["b"]);
+  });
+
+  test("after: a server that is away then blames no file; what is delivered is taken away when it is back", async () => {
+    for (let i = 0; i < 30; i += 1) place.put(`f${i}`, "x");
+    start({ after: { kind: "delete" } });
+    await poll(waiting).toHaveLength(30);
+    place.away = "the server is away";
+    deliver();
+    await capture?.scanNow();
+    expect(queue.status.problems(99).map(({ code }) => code)).toEqual(["source-unreachable"]);
+    place.away = undefined;
+    await poll(async () => {
+      await capture?.scanNow();
+      return place.files.size;
+    }).toBe(0);
+    expect(waiting()).toEqual([]);
   });
 
   test("after: what cannot be deleted on the server is delivered once, and said", async () => {

@@ -148,6 +148,7 @@ export class Removals {
 export function removalOf(
   { intake, makeUuid, clocks }: Pick<RemovalParts, "intake" | "makeUuid" | "clocks">,
   path: Buffer,
+  endedNs?: bigint,
 ): RemovalParcel {
   return {
     kind: "removal",
@@ -156,6 +157,7 @@ export function removalOf(
     source: intake.source,
     path,
     sealedAt: new Date(clocks.corrected()).toISOString(),
+    ...(endedNs === undefined ? {} : { endedNs }),
   };
 }
 

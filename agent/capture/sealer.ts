@@ -6,7 +6,7 @@
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
-import { ENDED, type Intake, type Seen, type SourceBook, type VersionParcel } from "../queue/queue.ts";
+import type { Intake, Seen, SourceBook, VersionParcel } from "../queue/queue.ts";
 import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import type { Lanes } from "../seal/lanes.ts";
@@ -124,18 +124,18 @@ export class Sealer {
     else this.#forget(at);
   }
 
-  /** Files that were half read, and are still to become whole. */
-  begun(): Buffer[] {
-    return this.#parts.fetches?.all().map(({ path }) => path) ?? [];
+  /** After a look at everything: what was half read and is not waited for will not become whole any more. */
+  giveUpOthers(): void {
+    for (const { path } of this.#parts.fetches?.all() ?? [])
+      if (!this.#settling.has(key(path)) && !this.#sealing.has(key(path))) this.#giveUp(path);
   }
 
-  /** It will not become whole any more. */
-  async giveUp(path: Buffer): Promise<void> {
+  #giveUp(path: Buffer): void {
     const { fetches, spool } = this.#parts;
-    const fetch = this.#sealing.has(key(path)) ? undefined : fetches?.get(path);
+    const fetch = fetches?.get(path);
     if (fetch === undefined) return;
     fetches?.forget(path);
-    await spool.release(fetch.spooled);
+    void spool.release(fetch.spooled);
   }
 
   stop(): void {
@@ -205,7 +205,7 @@ export class Sealer {
         try {
           const result = await seal(
             this.#parts.source,
-            { ...order, known: known?.missed === ENDED ? undefined : known?.state },
+            { ...order, known: known?.missed === 0 ? known.state : undefined },
             spool,
             {
               buffer,
@@ -218,7 +218,9 @@ export class Sealer {
         } catch (error) {
           this.#sealing.delete(at);
           if ((error as { code?: unknown }).code !== "disk-full") throw error;
-          this.#retry(at, "disk-full", (error as Error).message, SPOOL_RETRY_MS * 2);
+          // From far away it begins anew each time: not every two seconds.
+          const afterMs = this.#parts.fetches === undefined ? SPOOL_RETRY_MS * 2 : undefined;
+          this.#retry(at, "disk-full", (error as Error).message, afterMs);
         }
       },
     });
@@ -244,6 +246,7 @@ export class Sealer {
       case "gone":
         this.#sealing.delete(at);
         this.#forget(at);
+        this.#giveUp(order.path);
         this.#parts.lookAgain(order.path, 0);
         return;
       case "unseen":
@@ -326,7 +329,11 @@ export class Sealer {
     const moved = this.#sealing.get(at) === true || this.#more.has(at);
     this.#sealing.delete(at);
     this.#forget(at);
-    if (!stored) return;
+    if (!stored) {
+      // Another capture of this source may follow in this process: nothing would ever free it.
+      if (parcel?.spooled !== undefined) await spool.release(parcel.spooled);
+      return;
+    }
     this.recovered(path);
     if (parcel !== undefined)
       report({

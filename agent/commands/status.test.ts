@@ -41,6 +41,7 @@ const status: QueueStatus = {
   deliveries: () => [],
   sources: () => [],
   spooled: () => new Set(),
+  begun: () => new Set<string>(),
 };
 
 test.for([[], ["--json"]])("what is read as a secret is in no line of it (%j)", async (words) => {
@@ -55,6 +56,7 @@ test.for([[], ["--json"]])("what is read as a secret is in no line of it (%j)", 
       delivered: 0,
       bytes: 0,
       held: [],
+      sources: [],
       slowed: [],
       refused: "hunter2-hunter2",
     },

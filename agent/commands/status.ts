@@ -3,12 +3,13 @@ import { displayPath } from "@tributary/shared/path.ts";
 import { printable, result } from "@tributary/shared/terminal.ts";
 import { formatBytes, formatDuration } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
-import { loadAgentSettings } from "../config.ts";
+import { loadAgentSettings, type SourceSettings } from "../config.ts";
 import { requireIdentity } from "../identity/identity.ts";
 import { whereOf } from "../open-source.ts";
 import type { QueueStatus } from "../queue/status.ts";
 import { readLive } from "../report/live.ts";
 import type { Redactor } from "../secret/redactor.ts";
+import { nextTime } from "../source/cron.ts";
 import { learnSecrets } from "./known-secrets.ts";
 import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 import type { ReadQueue } from "./receipt.ts";
@@ -63,12 +64,15 @@ export function addStatus(
         since: new Date(since).toISOString(),
       })),
       ...stateOf(status),
-      configured: configured.map((source) => ({
-        name: source.name,
-        client: source.client ?? (clients.length === 1 ? clients[0] : undefined),
-        kind: source.kind,
-        path: whereOf(source),
-      })),
+      configured: configured.map((source) => {
+        const client = source.client ?? (clients.length === 1 ? clients[0] : undefined);
+        const said = live?.sources.find((one) => one.name === source.name && one.client === client);
+        return {
+          ...{ name: source.name, client, kind: source.kind, path: whereOf(source) },
+          times: timesOf(source, Date.now()),
+          nothing: said?.reason ?? null,
+        };
+      }),
     }));
     const said = redacted(report, redactor);
     if (options.json) result(JSON.stringify(said));
@@ -81,6 +85,15 @@ function redacted<T>(report: T, { redact }: Redactor): T {
   return JSON.parse(JSON.stringify(report), (_key, value) =>
     typeof value === "string" ? redact(value) : value,
   );
+}
+
+function timesOf(source: SourceSettings, now: number): string | null {
+  if (source.kind === "folder" || source.cron === undefined) return null;
+  const next = nextTime(source.cron, source.timeZone, now);
+  if (next === undefined) return null;
+  const zone = source.timeZone;
+  const at = new Date(next).toLocaleString("sv", zone === undefined ? {} : { timeZone: zone });
+  return `next at ${at}${zone === undefined ? "" : ` ${zone}`}`;
 }
 
 function stateOf(status: QueueStatus) {
@@ -147,6 +160,10 @@ type StatusReport = ReturnType<typeof stateOf> & {
     readonly kind: string;
     /** A folder, or where it lies elsewhere. */
     readonly path: string;
+    /** When it is looked through, where that is not by events. */
+    readonly times: string | null;
+    /** Why nothing comes of it, as the running agent last said. */
+    readonly nothing: string | null;
   }[];
 };
 
@@ -167,12 +184,13 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   yield `waiting   ${depth === 0 ? "nothing" : `${depth} (${formatBytes(bytes)})${oldest}`}`;
   if (aside > 0)
     yield `set aside ${aside}: each with its reason below; when that is gone: tributary-agent retry`;
-  for (const { name, client, path } of report.configured) {
+  for (const { name, client, path, times, nothing } of report.configured) {
     const seen = report.sources.find((source) => source.name === name && source.client === client);
     const scan = seen?.lastScanAt
       ? `${seen.files} files, looked at ${ago(seen.lastScanAt)}`
       : "not looked at yet";
-    yield `source    ${name}: ${printable(path)} (${scan})`;
+    yield `source    ${name}: ${printable(path)} (${scan}${times === null ? "" : `; ${times}`})`;
+    if (nothing !== null) yield `          ${printable(nothing)}`;
   }
   for (const { source, path, status, receivedAt } of report.deliveries)
     yield `delivered ${source}/${printable(path)} (${status}, ${ago(receivedAt)})`;

@@ -7,7 +7,7 @@ import type { Entry } from "@tributary/shared/protocol.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Call } from "../identity/receiver.ts";
-import type { RemovalParcel, VersionParcel } from "../queue/queue.ts";
+import { ENDED, type RemovalParcel, type VersionParcel } from "../queue/queue.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { overtakes, takeOver } from "./handover.ts";
 
@@ -135,6 +135,24 @@ test("what another brought is as if it had been seen here, to the byte of its na
   expect(await go()).toEqual({ overtaken: 0, learned: 11 });
 });
 
+test("an end that the source keeps is known, for what comes behind it", async () => {
+  holds("ended", "x", 5);
+  holds("ended", null, 6, { modifiedAt: at(5) });
+  holds("gone", null, 6);
+  await go();
+  expect(seen("ended")).toMatchObject({
+    state: { size: 0, mtimeNs: BigInt(Date.parse(at(5))) * 1_000_000n, ctimeNs: 0n, fileId: undefined },
+    missed: ENDED,
+  });
+  expect(seen("gone")).toBeUndefined();
+  // One that was seen here is known by its own id.
+  const state = { size: 0, mtimeNs: 9n, ctimeNs: 0n, fileId: 7n };
+  const own = { path: Buffer.from("ended"), state, sha256: sha("x"), sealedAt: 5, missed: ENDED };
+  queue.intake("acme", "pos").put([{ parcel: undefined, seen: own, ended: true }]);
+  await go();
+  expect(seen("ended")).toEqual(own);
+});
+
 test("its own rows: of the same bytes they stay, of others they are replaced, without an entry they go", async () => {
   for (const name of ["same", "other", "removed", "d/never", "d/e/never"]) deliver(seal(name, name, 1));
   holds("same", "same", 1, { agentId: ME });
@@ -247,6 +265,30 @@ test("it ends when the lease is lost, told by the receiver or here, and forgets 
   await expect(other).rejects.toMatchObject({ code: "lease-lost" });
   await go();
   expect(seen("kept")).toBeUndefined();
+});
+
+test("a page that the receiver refuses for now is asked for again, and not all from the beginning", async () => {
+  for (let i = 0; i < 9; i += 1) holds(`p${i}`, "x", 1);
+  const call = receiver.call;
+  let asked = 0;
+  receiver.call = async (request) => {
+    asked += 1;
+    if (asked % 2 === 0) throw new ProblemError("limit-requests", "too many requests", { retryAfter: 0.001 });
+    return await call(request);
+  };
+  try {
+    expect(await go()).toEqual({ overtaken: 0, learned: 9 });
+    expect(calls).toHaveLength(3);
+    asked = 0;
+    receiver.call = () => {
+      asked += 1;
+      return Promise.reject(new ProblemError("limit-requests", "too many", { retryAfter: 0.001 }));
+    };
+    await expect(go()).rejects.toMatchObject({ code: "limit-requests" });
+    expect(asked).toBe(5);
+  } finally {
+    receiver.call = call;
+  }
 });
 
 test("only another agent's look that was no earlier counts", () => {

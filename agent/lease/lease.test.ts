@@ -34,6 +34,7 @@ class World {
     clocks: { steady: () => this.steady, wall: () => this.wall },
     gained: ({ source }, term) => this.heard.push(`gained ${source} ${term}`),
     lost: ({ source }, why) => this.heard.push(`lost ${source}: ${why}`),
+    elsewhere: ({ source }, why) => this.heard.push(`elsewhere ${source}: ${why}`),
     handOver: ({ source }) => this.heard.push(`hand over ${source}`),
     refused: ({ code }) => this.heard.push(`refused ${code}`),
     fault: (cause) => this.heard.push(`fault ${String(cause)}`),
@@ -178,6 +179,18 @@ test("what another has is said, and so is why a client's sources are nobody's", 
   expect(world.said()).toEqual(["gained pos 9"]);
 });
 
+test("who has it is said again to whoever asks for it anew", async () => {
+  world.answer = ({ wants }) => wants.map((place) => ({ ...place, held: false, holder: "house-2" }));
+  for (const wants of [[pos], [], [pos]]) {
+    leases.want(wants);
+    await world.pass(300);
+  }
+  expect(world.said()).toEqual([
+    'elsewhere pos: the agent "house-2" has it',
+    'elsewhere pos: the agent "house-2" has it',
+  ]);
+});
+
 test("one that went and came back meanwhile is another", async () => {
   leases.want([pos]);
   await world.pass(150);
@@ -216,7 +229,7 @@ test("it is asked to hand over once, releases at once, and takes no answer from 
   expect(world.calls.at(-1)).toEqual({ wants: [pos, erp], releases: [{ ...pos, term: 7 }] });
   await world.pass(10_000);
   expect(world.calls.at(-1)?.releases).toEqual([]);
-  expect(world.said()).toEqual([]);
+  expect(world.said()).toEqual(['elsewhere pos: the agent "house-2" has it']);
   expect(leases.termOf("acme", "erp")).toBe(7);
 });
 

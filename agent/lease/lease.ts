@@ -29,6 +29,8 @@ export interface LeasesOptions {
   readonly gained: (place: Place, term: number) => void;
   /** It may not be polled any more, and nothing more of it leaves. */
   readonly lost: (place: Place, why: string) => void;
+  /** Another has it, or this agent may not: told whenever why is new. */
+  readonly elsewhere: (place: Place, why: string) => void;
   /** Others shall have it: what is under way may end; then `released`. Said once for each time. */
   readonly handOver: (place: Place) => void;
   /** A call failed; it is made again. */
@@ -75,6 +77,8 @@ export class Leases {
   #cancelLook: () => void = () => {};
   #again = false;
   #failure: string | undefined;
+  /** Why each that is not held is not, as it was last told. */
+  readonly #told = new Map<string, string>();
 
   constructor(options: LeasesOptions) {
     this.#options = options;
@@ -94,6 +98,7 @@ export class Leases {
     if (same) return;
     this.#wants = wants;
     for (const [key, held] of this.#held) if (!wants.has(key)) this.#giveBack(key, held);
+    for (const key of this.#told.keys()) if (!wants.has(key)) this.#told.delete(key);
     this.#soon(GATHER_MS);
   }
 
@@ -242,9 +247,13 @@ export class Leases {
     if (place === undefined || this.#releases.has(key)) return;
     const before = this.#held.get(key);
     if (!state.held) {
-      if (before !== undefined) this.#lose(key, whyNot(state));
+      const why = whyNot(state);
+      if (before !== undefined) this.#lose(key, why);
+      else if (this.#told.get(key) !== why) this.#options.elsewhere(place, why);
+      this.#told.set(key, why);
       return;
     }
+    this.#told.delete(key);
     const { term, handOver } = state;
     const now = { place, term, asked, ttlMs, handingOver: handOver };
     if (this.#leftMs(now) <= 0) return;

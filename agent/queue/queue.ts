@@ -31,6 +31,8 @@ export interface VersionParcel extends ParcelBase {
 
 export interface RemovalParcel extends ParcelBase {
   readonly kind: "removal";
+  /** When it vanished, ns since 1970, where the source itself tells. */
+  readonly endedNs?: bigint | undefined;
 }
 
 export type Parcel = VersionParcel | RemovalParcel;
@@ -202,7 +204,8 @@ export type Learned =
       /** ms since 1970. */
       readonly sealedAt: number;
     }
-  | { readonly kind: "removal"; readonly path: Buffer }
+  /** `endedNs`: the source keeps its end among its versions, and this was it. */
+  | { readonly kind: "removal"; readonly path: Buffer; readonly endedNs?: bigint }
   | { readonly kind: "unknown"; readonly path: Buffer };
 
 /** For a source that several agents share, when this one takes it over; nothing of it may be captured or sent meanwhile. */

@@ -71,7 +71,8 @@ export function toParcel(row: ParcelRow): Parcel {
     path: row.path,
     sealedAt: row.sealed_at,
   };
-  if (row.kind === "removal") return { kind: "removal", ...base };
+  if (row.kind === "removal")
+    return { kind: "removal", ...base, ...(row.mtime_ns === null ? {} : { endedNs: row.mtime_ns }) };
   return {
     kind: "version",
     ...base,

@@ -63,8 +63,10 @@ export interface QueueStatus {
   /** Newest first; `before` a seq, for pages. */
   deliveries(limit: number, before?: number): Delivery[];
   sources(): SourceRecord[];
-  /** Copies in the spool that a parcel still needs, or that are still to become whole. */
+  /** Copies in the spool that a parcel still needs. */
   spooled(): Set<string>;
+  /** Copies in the spool that are still to become whole. */
+  begun(): Set<string>;
 }
 
 interface ProblemRow {
@@ -115,11 +117,8 @@ export function queueStatus(db: QueueFile): QueueStatus {
   const sources = db.prepare<[], SourceRecord>(
     `SELECT client, name AS source, root_id AS rootId, last_scan_at AS lastScanAt, files FROM sources ORDER BY client, name`,
   );
-  const spooled = db
-    .prepare<[], string>(
-      "SELECT spooled FROM parcels WHERE spooled IS NOT NULL UNION SELECT spooled FROM fetches",
-    )
-    .pluck();
+  const spooled = db.prepare<[], string>("SELECT spooled FROM parcels WHERE spooled IS NOT NULL").pluck();
+  const begun = db.prepare<[], string>("SELECT spooled FROM fetches").pluck();
 
   return {
     depth() {
@@ -140,5 +139,6 @@ export function queueStatus(db: QueueFile): QueueStatus {
     deliveries: (limit, before = Number.MAX_SAFE_INTEGER) => deliveries.all(before, limit),
     sources: () => sources.all(),
     spooled: () => new Set(spooled.all()),
+    begun: () => new Set(begun.all()),
   };
 }

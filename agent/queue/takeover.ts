@@ -4,7 +4,7 @@
  */
 import { join } from "../source/bytes.ts";
 import { diskFull, type QueueFile } from "./database.ts";
-import type { Learned, Takeover } from "./queue.ts";
+import { ENDED, type Learned, type Takeover } from "./queue.ts";
 import { type ParcelRow, split, toColumns, toParcel } from "./rows.ts";
 
 const STEP = 1000;
@@ -49,6 +49,16 @@ function statements(db: QueueFile, sourceId: number) {
          sealed_at = CASE WHEN sha256 = excluded.sha256 THEN sealed_at ELSE excluded.sealed_at END,
          sha256 = excluded.sha256, missed = 0, delivered = 2, learned = excluded.learned`,
     ),
+    // An end that was seen here stays as it was: its own id says more.
+    learnEnd: db.prepare(
+      `INSERT INTO seen (folder_id, name, size, mtime_ns, ctime_ns, sha256, sealed_at, missed, delivered, learned)
+       VALUES (@folder, @name, 0, @ended, 0, zeroblob(32), @sealedAt, ${ENDED}, 2, @term)
+       ON CONFLICT (folder_id, name) DO UPDATE SET
+         size = CASE WHEN missed = ${ENDED} THEN size ELSE 0 END,
+         mtime_ns = CASE WHEN missed = ${ENDED} THEN mtime_ns ELSE excluded.mtime_ns END,
+         file_id = CASE WHEN missed = ${ENDED} THEN file_id END,
+         missed = ${ENDED}, delivered = 2, learned = excluded.learned`,
+    ),
     forget: db.prepare(`DELETE FROM seen WHERE ${row}`),
     dropFolder: db.prepare(
       "DELETE FROM folders WHERE id = ? AND NOT EXISTS (SELECT 1 FROM seen WHERE folder_id = folders.id)",
@@ -72,6 +82,12 @@ export function sqliteTakeover(db: QueueFile, sourceId: number): Takeover {
     // What was sealed here and has not left stands above what the receiver holds: the file is compared with that.
     if (what.kind === "unknown" || sql.anyParcel.get({ path }) === 1) {
       if (id !== undefined) sql.keep.run({ term, folder: id, name });
+      return;
+    }
+    if (what.kind === "removal" && what.endedNs !== undefined) {
+      const ended = BigInt.asIntN(64, what.endedNs);
+      const sealedAt = Number(what.endedNs / 1_000_000n);
+      sql.learnEnd.run({ folder: id ?? sql.newFolder.get(folder), name, term, ended, sealedAt });
       return;
     }
     if (what.kind === "removal") {

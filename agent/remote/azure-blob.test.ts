@@ -10,7 +10,8 @@ import { makeAzureToken, startImds } from "@tributary/test/servers/imds.ts";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openAccess, PATIENCE } from "./azure-blob/access.ts";
 import { type IdentityCredential, managedIdentity } from "./azure-blob/managed-identity.ts";
-import { azureBlob, remoteOf } from "./azure-blob.ts";
+import { remoteOf } from "./azure-blob/remote.ts";
+import { azureBlob } from "./azure-blob.ts";
 import { remoteContract, type Yard } from "./remote.contract.ts";
 import { type Entry, type Remote, RemoteError } from "./remote.ts";
 import { remoteSource } from "./remote-source.ts";
@@ -385,7 +386,13 @@ test("a managed identity reads over TLS, with a token that is asked for anew whe
     },
   };
   const secrets = { read: () => Promise.reject(new Error("no secret is needed")) };
-  const access = openAccess(await import("@azure/storage-blob"), settings, { secrets }, PATIENCE, identity);
+  const access = openAccess(
+    await import("./azure-blob/library.ts"),
+    settings,
+    { secrets },
+    PATIENCE,
+    identity,
+  );
   const remote = remoteOf(access, "");
   expect(await read(remote, "x")).toBe("bytes");
   await listed(remote);

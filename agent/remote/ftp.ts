@@ -6,6 +6,7 @@ import type { Kind } from "./kind.ts";
 export const ftp: Kind<FtpSettings> = {
   name: "ftp",
   settings: ftpSettings,
+  paths: ["ca"],
   where: (settings) => {
     const { host, port } = addressOf(settings);
     const name = host.includes(":") ? `[${host}]` : host;

@@ -23,6 +23,8 @@ export interface Kind<Settings> {
   /** `kind:` in agent.yaml. */
   readonly name: string;
   readonly settings: z.ZodType<Settings>;
+  /** Keys that hold a path on this host; a relative one begins at the folder of agent.yaml. */
+  readonly paths?: readonly (keyof Settings & string)[];
   /** Where it is, for people: `sftp://host/folder`; no secrets. */
   where(settings: Settings): string;
   address(settings: Settings): Address | undefined;

@@ -32,7 +32,12 @@ export class Patience {
 
   /** Throws while the place is left alone. */
   check(): void {
-    if (this.#away !== undefined && this.#now() < this.#until) throw this.#away;
+    if (this.#away !== undefined && this.isAway()) throw this.#away;
+  }
+
+  /** It is left alone. */
+  isAway(): boolean {
+    return this.#away !== undefined && this.#now() < this.#until;
   }
 
   worked(): void {

@@ -38,12 +38,16 @@ export function remoteSource(options: RemoteSourceOptions): Source {
   const rules = rulesOf(options.include, options.exclude);
   const patience = new Patience(options.now ?? (() => performance.now()));
   const ending = new AbortController();
-  const after: After =
+  const acting: After =
     remote.hands !== undefined
-      ? afterByHands(Buffer.from(options.root), remote.hands)
+      ? afterByHands(Buffer.from(options.root), remote.hands, () => remote.tells.contentIds, isAway)
       : remote.exactly !== undefined
         ? afterExactly(remote.exactly)
         : READ_ONLY;
+  const after: After = {
+    ...acting,
+    act: async (...asked) => (patience.isAway() ? { kind: "away" } : await acting.act(...asked)),
+  };
 
   function leftOut(path: Buffer, folder: boolean): Unseen | undefined {
     const fault = pathFault(path);
@@ -167,6 +171,10 @@ export function remoteSource(options: RemoteSourceOptions): Source {
 function follows(before: Entry, entry: Entry): boolean {
   const order = Buffer.compare(before.name, entry.name);
   return order < 0 || (order === 0 && before.kind !== "folder" && entry.kind === "folder");
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof RemoteError && error.failure === "away";
 }
 
 const READ_ONLY: After = {

@@ -82,10 +82,10 @@ export function remoteContract(kind: string, open: () => Promise<Yard>): void {
       await yard.write(path("list/b/deep.csv"), Buffer.from("1"));
       await yard.write(path("list/b.csv"), Buffer.alloc(0));
       const found = await listed("list");
-      expect(found.map((entry) => [entry.kind, String(entry.name)]).sort()).toEqual([
-        ["file", "a.csv"],
-        ["file", "b.csv"],
-        ["folder", "b"],
+      expect(found.map((entry) => `${entry.kind} ${entry.name}`).sort()).toEqual([
+        "file a.csv",
+        "file b.csv",
+        "folder b",
       ]);
       const a = found.find(({ name }) => String(name) === "a.csv");
       if (a?.kind !== "file") throw new Error("no file");

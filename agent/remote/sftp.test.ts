@@ -182,6 +182,23 @@ describe("OpenSSH", () => {
     expect(done).toMatchObject({ kind: "failed", reason: expect.stringContaining("Permission denied") });
   });
 
+  test("a server that knows only what is not safe is refused in words, and taken when that is asked for", async () => {
+    await using place = await served({
+      settings: [
+        "KexAlgorithms diffie-hellman-group14-sha1",
+        "HostKeyAlgorithms ssh-rsa",
+        "MACs hmac-sha1",
+        "Ciphers aes128-cbc",
+      ],
+    });
+    await using safe = await connected(place.sshd);
+    const { failure, message } = await failing(safe.identity());
+    expect(failure).toBe("away");
+    expect(message).toMatch(/knows no key exchange algorithm that is safe.*`legacy: true`/);
+    await using legacy = await connected(place.sshd, { legacy: true });
+    expect(await legacy.identity()).toContain("sftp://");
+  });
+
   test.runIf(isRoot)("in a chroot, from where the login lands", async () => {
     await using place = await served({ chroot: true, start: "/in" });
     await mkdir(`${place.sshd.root}/in/b`, { recursive: true });

@@ -15,12 +15,12 @@ const fingerprint = z
 const settings = z
   .strictObject({
     ...remoteFields,
-    kind: z.literal("sftp"),
+    kind: z.literal("sftp").describe("A folder on an SFTP server."),
     host: z
       .string()
       .regex(/^[^\s/@]+$/, "expected the name or the address of a host, without a user, a port or a path")
       .describe("The server."),
-    port: z.int().min(1).max(65_535).default(22),
+    port: z.int().min(1).max(65_535).default(22).describe("Where it listens."),
     user: z.string().min(1).describe("Who logs in."),
     password: secretReference.optional().describe("Where the user's password is."),
     privateKey: secretReference
@@ -57,8 +57,10 @@ export type SftpSettings = z.output<typeof settings>;
 export const sftp: Kind<SftpSettings> = {
   name: "sftp",
   settings,
-  where: ({ user, host, port, path }) =>
-    `sftp://${user}@${host}${port === 22 ? "" : `:${port}`}${path.startsWith("/") ? path : path === "." ? "/~" : `/~/${path}`}`,
+  where: ({ user, host: name, port, path }) => {
+    const host = name.includes(":") ? `[${name}]` : name;
+    return `sftp://${user}@${host}${port === 22 ? "" : `:${port}`}${path.startsWith("/") ? path : path === "." ? "/~" : `/~/${path}`}`;
+  },
   address: ({ host, port }) => ({ host, port }),
   root: ({ path }) => path,
   async connect({ hostKey, ...place }, { secrets }) {

@@ -17,6 +17,7 @@ const state = {
   trouble: null,
   refused: null,
   held: [],
+  sources: [],
   slowed: [],
   skewMs: 120,
   delivered: 0,

@@ -30,6 +30,11 @@ const live = z.object({
     .array(z.object({ client: z.string(), detail: z.string(), since: z.number(), atOnce: z.number() }))
     .readonly()
     .default([]),
+  /** Sources of which nothing comes, and why. */
+  sources: z
+    .array(z.object({ client: z.string(), name: z.string(), reason: z.string() }))
+    .readonly()
+    .default([]),
   skewMs: z.number(),
   delivered: z.number(),
   bytes: z.number(),

@@ -79,6 +79,7 @@ test("in no file of the data folder: live.json, and the queue's words of problem
       bytes: 0,
     },
     held: [{ client: "acme", source: null, code: "busy", detail: text, since: 0, until: 0 }],
+    sources: [],
     slowed: [{ client: "acme", detail: text, since: 0, atOnce: 1 }],
   });
   expect(readFileSync(join(dir, "live.json"), "utf8").match(/\[secret\]/g)).toHaveLength(4);

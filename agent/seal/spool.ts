@@ -1,10 +1,11 @@
 /**
  * The spool: copies of sealed versions, so that none is lost while the receiver is away. Bounded; a copy is durable
- * (file and folder fsynced) before its parcel is put, and goes when its parcel ends. Names are ours, never the client's.
+ * (file and folder fsynced) before its parcel is put, and goes when its parcel ends. One that was begun and rests, until
+ * it is gone on with, keeps nobody out: it goes when its room is needed. Names are ours, never the client's.
  */
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { open, rm, stat } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 
@@ -16,6 +17,8 @@ export interface Draft {
   commit(size: number): Promise<void>;
   /** Not whole yet, and kept all the same: what was written is durable. */
   keep(): Promise<void>;
+  /** Nobody writes it any more, for now; so many bytes of it are there. */
+  rest(bytes: number): void;
   discard(): Promise<void>;
 }
 
@@ -24,15 +27,23 @@ export class Spool {
   #most: number;
   #used = 0;
   readonly #sizes = new Map<string, number>();
+  /** Begun, and gone on with by nobody now; who rests longest goes first. */
+  readonly #resting = new Set<string>();
 
-  /** `keep` names the copies that parcels still need; everything else here is the leftover of a crash and goes. */
-  constructor(folder: string, mostBytes: number, keep: ReadonlySet<string>) {
+  /** `keep` names the copies that parcels still need, `begun` those that are not whole yet; everything else here is the leftover of a crash and goes. */
+  constructor(
+    folder: string,
+    mostBytes: number,
+    keep: ReadonlySet<string>,
+    begun: ReadonlySet<string> = new Set(),
+  ) {
     this.folder = folder;
     this.#most = mostBytes;
     mkdirSync(folder, { recursive: true });
     for (const name of readdirSync(folder)) {
-      if (!keep.has(name)) rmSync(join(folder, name), { force: true });
+      if (!keep.has(name) && !begun.has(name)) rmSync(join(folder, name), { force: true });
       else this.#count(name, statSync(join(folder, name)).size);
+      if (begun.has(name) && !keep.has(name)) this.#resting.add(name);
     }
   }
 
@@ -51,18 +62,21 @@ export class Spool {
 
   /** Whether a copy of this size has room now. */
   fits(size: number): boolean {
-    return this.#used === 0 || this.#used + size <= this.#most;
+    let busy = this.#used;
+    for (const name of this.#resting) busy -= this.#sizes.get(name) ?? 0;
+    return busy === 0 || busy + size <= this.#most;
   }
 
   /**
    * Undefined when the bound would be passed: wait until parcels have left. One copy always has room, however large.
-   * `begun`: the name of one that was kept, to go on with.
+   * `begun`: the name of one that rests, to go on with.
    */
   draft(size: number, begun?: string): Draft | undefined {
+    if (!this.fits(size)) return undefined;
     if (begun !== undefined) this.#forget(begun);
-    if (!this.fits(size)) {
-      if (begun !== undefined) this.#count(begun, 0);
-      return undefined;
+    for (const name of this.#resting) {
+      if (this.#used + size <= this.#most) break;
+      void this.release(name);
     }
     const name = begun ?? randomUUID();
     const file = join(this.folder, name);
@@ -84,6 +98,11 @@ export class Spool {
           throw diskProblem(error);
         }
       },
+      rest: (bytes) => {
+        this.#forget(name);
+        this.#count(name, bytes);
+        this.#resting.add(name);
+      },
       discard: () => this.release(name),
     };
   }
@@ -94,11 +113,9 @@ export class Spool {
     await rm(join(this.folder, name), { force: true }).catch(() => undefined);
   }
 
-  async has(name: string): Promise<boolean> {
-    return await stat(join(this.folder, name)).then(
-      () => true,
-      () => false,
-    );
+  /** Whether this copy is here, and nobody writes it. */
+  rests(name: string): boolean {
+    return this.#resting.has(name);
   }
 
   #count(name: string, size: number): void {
@@ -109,6 +126,7 @@ export class Spool {
   #forget(name: string): void {
     this.#used -= this.#sizes.get(name) ?? 0;
     this.#sizes.delete(name);
+    this.#resting.delete(name);
   }
 }
 

@@ -7,6 +7,7 @@
 import { resolve } from "node:path";
 import { join, lastSegment, parent } from "./bytes.ts";
 import { ownName } from "./own-name.ts";
+import { sameContent } from "./same-state.ts";
 import type { FileState } from "./state.ts";
 
 /** A file as it was sealed. */
@@ -35,9 +36,12 @@ export function remoteAfterRule(after: string, root: string): AfterRule | undefi
 }
 
 export type AfterResult =
-  | { readonly kind: "done"; readonly action: string }
+  /** `kept`: as an earlier version, of which the place goes on to tell. */
+  | { readonly kind: "done"; readonly action: string; readonly kept?: boolean }
   | { readonly kind: "skipped"; readonly reason: string }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "failed"; readonly reason: string }
+  /** Nothing of the place can be had now. */
+  | { readonly kind: "away" };
 
 /** A version of a path that the receiver holds by receipt. */
 export interface DeliveredFile {
@@ -88,7 +92,16 @@ export interface Hands {
   inWords(error: unknown): string;
 }
 
-export function afterByHands(root: Buffer, hands: Hands): After {
+/** `contentIds`: see `Tells`. `isAway`: of an error, whether nothing of the place can be had. */
+export function afterByHands(
+  root: Buffer,
+  hands: Hands,
+  contentIds = (): boolean => false,
+  isAway = (_error: unknown): boolean => false,
+): After {
+  const isStill = (found: FileState | undefined, sealed: FileState, withCtime: boolean): boolean =>
+    (contentIds() && found !== undefined && sameContent(found, sealed)) ||
+    isAsSealed(found, sealed, withCtime);
   return {
     async act(rule, seen, unique) {
       const at = join(root, seen.path);
@@ -99,7 +112,7 @@ export function afterByHands(root: Buffer, hands: Hands): After {
         await hands.rename(at, aside);
       } catch (error) {
         if (hands.isGone(error)) return { kind: "skipped", reason: "the file is gone" };
-        return { kind: "failed", reason: hands.inWords(error) };
+        return isAway(error) ? { kind: "away" } : { kind: "failed", reason: hands.inWords(error) };
       }
       try {
         // The rename gave it a new ctime: everything else must still be what was sealed.
@@ -111,7 +124,7 @@ export function afterByHands(root: Buffer, hands: Hands): After {
         return { kind: "done", action: rule.kind };
       } catch (error) {
         await place(hands, aside, at, unique).catch(() => undefined);
-        return { kind: "failed", reason: hands.inWords(error) };
+        return isAway(error) ? { kind: "away" } : { kind: "failed", reason: hands.inWords(error) };
       }
     },
 
@@ -156,7 +169,7 @@ async function carryOut(
   await place(hands, aside, target, unique);
 }
 
-function isStill(found: FileState | undefined, sealed: FileState, withCtime: boolean): boolean {
+function isAsSealed(found: FileState | undefined, sealed: FileState, withCtime: boolean): boolean {
   return (
     found !== undefined &&
     found.size === sealed.size &&

@@ -106,6 +106,8 @@ const source: Source = {
     ),
   watch: () => Promise.resolve(() => Promise.resolve()),
 };
+/** Of the lease of all. */
+let term: number | undefined;
 let onRead: (position: number) => void = () => {};
 let readSmall: ReadSmall = () => undefined;
 let fresh = new FreshBytes();
@@ -113,16 +115,12 @@ let fresh = new FreshBytes();
 function carry(
   parcel: Parcel,
   signal: AbortSignal = live,
-  bundles = new Bundles({
-    receiver: http,
-    now: () => performance.now(),
-    headersOf: placeHeaders(() => undefined),
-  }),
+  bundles = new Bundles({ receiver: http, now: () => performance.now() }),
 ): Promise<Carried> {
   onRead ??= () => {};
   const run = courier({
     receiver: http,
-    headersOf: placeHeaders(() => undefined),
+    headersOf: placeHeaders(() => term),
     readSmall: (parcel) => readSmall(parcel),
     ridesUpTo: () => 65_536,
     fresh,
@@ -214,16 +212,26 @@ test("small files that come together ride together, a large one and a removal be
     captureId: uuidv7(),
     path: Buffer.from("gone"),
   } as Parcel;
-  const bundles = new Bundles({
-    receiver: http,
-    now: () => performance.now(),
-    headersOf: placeHeaders(() => undefined),
-  });
+  const bundles = new Bundles({ receiver: http, now: () => performance.now() });
   const carried = await Promise.all([...small, large, removal].map((parcel) => carry(parcel, live, bundles)));
   for (const [i, parcel] of [...small, large, removal].entries())
     expect(carried[i]).toMatchObject({ kind: "delivered", claims: { captureId: parcel.captureId } });
   expect(receiver.bundles.map(({ length }) => length)).toEqual([50]);
   expect(receiver.requests).toHaveLength(3);
+});
+
+test("what began under one term of a lease never goes on under another", async () => {
+  const sizes = [60_000, IN_PARTS_FROM + 1];
+  for (const parcel of sizes.map((size) => version(Buffer.alloc(size), `${size}`, false))) {
+    term = 7;
+    onRead = () => {
+      term = 9;
+    };
+    await expect(carry(parcel)).rejects.toMatchObject({ code: "lease-lost" });
+  }
+  term = undefined;
+  onRead = () => {};
+  expect(receiver.taken).toEqual([]);
 });
 
 test("a receipt in a bundle that is another's proves nothing", async () => {
@@ -233,11 +241,7 @@ test("a receipt in a bundle that is another's proves nothing", async () => {
     if (line.receipt !== undefined) receipts.push(line.receipt);
     return line.receipt === undefined ? line : { ...line, receipt: receipts[0] };
   };
-  const bundles = new Bundles({
-    receiver: http,
-    now: () => performance.now(),
-    headersOf: placeHeaders(() => undefined),
-  });
+  const bundles = new Bundles({ receiver: http, now: () => performance.now() });
   // In hand already: whoever has to be read first may come too late for the other's bundle, and go alone.
   for (const { captureId, path } of [a, b]) fresh.keep(captureId, Buffer.from(path));
   const settled = await Promise.allSettled([carry(a, live, bundles), carry(b, live, bundles)]);

@@ -73,6 +73,13 @@ export class Dispatcher {
     this.wake();
   }
 
+  /** They ended otherwise: what was taken of them and not begun stays here. */
+  ended(captureIds: readonly string[]): void {
+    const over = new Set(captureIds);
+    this.#ready = this.#ready.filter(({ parcel }) => !over.has(parcel.captureId));
+    for (const captureId of captureIds) this.#holds.ended(captureId);
+  }
+
   /** Clients and sources of which nothing goes now. */
   held(): readonly Held[] {
     return this.#holds.list();

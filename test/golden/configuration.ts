@@ -23,9 +23,12 @@ export function configurationTable(schema: z.ZodType): string {
 function keysOf(schema: Schema, prefix: string): Row[] {
   const { inner } = unwrap(schema);
   if (inner.def.type === "array") return keysOf(inner.def.element, `${prefix}[]`);
-  if (inner.def.type === "union")
-    return alternatives(inner).flatMap((option: Schema) => keysOf(option, prefix));
-  if (inner.def.type !== "object") return [];
+  if (inner.def.type === "union") {
+    const options = alternatives(inner);
+    if (inner.def.discriminator === undefined) return options.flatMap((option) => keysOf(option, prefix));
+    return ofKinds(options, inner.def.discriminator as string, prefix);
+  }
+  if (inner.def.type !== "object" || isReference(inner)) return [];
   const seen = new Set<string>();
   return Object.entries(inner.def.shape as Record<string, Schema>).flatMap(([name, field]) => {
     const key = prefix === "" ? name : `${prefix}.${name}`;
@@ -41,6 +44,45 @@ function keysOf(schema: Schema, prefix: string): Row[] {
     };
     return [row, ...below];
   });
+}
+
+/** Keys that all alternatives share stand once and first; the others say which have them. */
+function ofKinds(options: readonly Schema[], discriminator: string, prefix: string): Row[] {
+  const found = new Map<string, { readonly row: Row; readonly kinds: string[] }>();
+  const kinds: string[] = [];
+  const texts: string[] = [];
+  for (const option of options) {
+    const shape = unwrap(option).inner.def.shape as Record<string, Schema>;
+    const { inner, text } = unwrap(shape[discriminator]);
+    const kind = String(inner.def.values[0]);
+    kinds.push(kind);
+    texts.push(`${kind}: ${text ?? ""}`);
+    for (const row of keysOf(option, prefix)) {
+      if (row.key === `${prefix}.${discriminator}`) continue;
+      const before = found.get(JSON.stringify(row));
+      if (before === undefined) found.set(JSON.stringify(row), { row, kinds: [kind] });
+      else before.kinds.push(kind);
+    }
+  }
+  const first = unwrap((unwrap(options[0]).inner.def.shape as Record<string, Schema>)[discriminator]);
+  const all = [...found.values()];
+  return [
+    {
+      key: `${prefix}.${discriminator}`,
+      kind: kinds.map((kind) => `\`${kind}\``).join(", "),
+      fallback: first.optional ? `\`"${kinds[0]}"\`` : "required",
+      text: texts.map((text) => text.replace(/\.$/, "")).join("; "),
+    },
+    ...all.filter((one) => one.kinds.length === kinds.length).map(({ row }) => row),
+    ...all
+      .filter((one) => one.kinds.length < kinds.length)
+      .map(({ row, kinds }) => ({ ...row, text: `(${kinds.join(", ")}) ${row.text}` })),
+  ];
+}
+
+/** How a secret is named: one of three keys. */
+function isReference(object: Schema): boolean {
+  return Object.keys(object.def.shape as object).join() === "secret,env,file";
 }
 
 const alternatives = (union: Schema): Schema[] =>
@@ -84,7 +126,7 @@ function kindOf(schema: Schema): string {
     case "array":
       return "list";
     case "object":
-      return "section";
+      return isReference(inner) ? "a secret: `{ secret }`, `{ env }` or `{ file }`" : "section";
     case "union": {
       const kinds = (inner.def.options as Schema[]).map(kindOf);
       return [...new Set(kinds)].join(" or ");

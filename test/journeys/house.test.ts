@@ -80,7 +80,7 @@ describeWithPrograms("house agents", [SSHD], () => {
     return new Map(agents.map(({ name, leases }) => [name, leases]));
   }
   const counts = async (): Promise<number[]> =>
-    [...(await holding()).values()].map(({ length }) => length).sort();
+    [...(await holding()).values()].map(({ length }) => length).sort((a, b) => a - b);
   const words = (): string =>
     [...houses].map(([name, { running }]) => `${name}: ${running.stderr().slice(-3000)}`).join("\n");
 

@@ -1,8 +1,8 @@
 /** One container, by whichever credential is valid now. Everything that is asked of it goes through here. */
-import type * as Azure from "@azure/storage-blob";
 import type { RemoteTools } from "../kind.ts";
 import { RemoteError } from "../remote.ts";
 import { type Asked, type Credential, failureOf, isRefusal } from "./failure.ts";
+import type * as Azure from "./library.ts";
 import { listText, type Permit } from "./list-request.ts";
 import { type IdentityCredential, managedIdentity } from "./managed-identity.ts";
 import { urlOf } from "./names.ts";

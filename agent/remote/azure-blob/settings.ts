@@ -30,7 +30,7 @@ const endpoint = z
 /** Exactly one way to be let in. */
 export const azureBlobSettings = z
   .strictObject({
-    kind: z.literal("azure-blob"),
+    kind: z.literal("azure-blob").describe("A container of Azure Blob Storage."),
     ...remoteFields,
     account: z
       .string()

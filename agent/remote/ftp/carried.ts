@@ -1,10 +1,15 @@
 /** What comes over a data connection: a file or a listing, as it comes, and no faster than it is taken. */
 import { PassThrough } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import { FTPError, type FTPResponse } from "basic-ftp";
-import { connectForPassiveTransfer, parseEpsvResponse, parsePasvResponse } from "basic-ftp/dist/transfer.js";
 import { RemoteError } from "../remote.ts";
 import type { Control } from "./control.ts";
+import {
+  connectForPassiveTransfer,
+  FTPError,
+  type FTPResponse,
+  parseEpsvResponse,
+  parsePasvResponse,
+} from "./library.ts";
 import type { Patience } from "./patience.ts";
 import type { Server } from "./server.ts";
 
@@ -170,22 +175,22 @@ async function restarted(control: Control, server: Server, from: number): Promis
   }
 }
 
-/** `seen`: bytes so far; undefined while it is we who let the other wait. */
+const LOOKS = 10;
+
+/**
+ * `seen`: bytes so far; undefined while it is we who let the other wait. Counted in looks and not in time: neither a clock
+ * that jumps nor a host that slept makes a server silent.
+ */
 function watchFor(silentMs: number, seen: () => number | undefined, onSilence: () => void): NodeJS.Timeout {
-  let last = -1;
-  let since = Date.now();
-  const watch = setInterval(
-    () => {
-      const now = seen();
-      if (now === undefined || now !== last) {
-        last = now ?? -1;
-        since = Date.now();
-      } else if (Date.now() - since >= silentMs) {
-        clearInterval(watch);
-        onSilence();
-      }
-    },
-    Math.max(10, silentMs / 10),
-  );
+  let last: number | undefined;
+  let same = 0;
+  const watch = setInterval(() => {
+    const now = seen();
+    same = now !== undefined && now === last ? same + 1 : 0;
+    last = now;
+    if (same < LOOKS) return;
+    clearInterval(watch);
+    onSilence();
+  }, silentMs / LOOKS);
   return watch;
 }

@@ -7,7 +7,7 @@ import {
   type PeerCertificate,
   type TLSSocket,
 } from "node:tls";
-import { FTPContext, type FTPResponse } from "basic-ftp";
+import { FTPContext, type FTPResponse } from "./library.ts";
 
 /** A line that is cut between two packets would be taken for two: "213 12" and "3456" for a size of 12. */
 export class Control extends FTPContext {

@@ -1,7 +1,8 @@
 /** Folders as the server lists them: MLSD where it has that, else LIST. */
-import { FTPError } from "basic-ftp";
+
 import { type Entry, RemoteError } from "../remote.ts";
-import { byFacts, byListLine, type Read, readPortion } from "./listing.ts";
+import { FTPError } from "./library.ts";
+import { byFacts, byListLine, type Read, readingBy } from "./listing.ts";
 import { linesOf } from "./portions.ts";
 import { type At, type Session, whole } from "./session.ts";
 import { readable } from "./spelling.ts";
@@ -42,21 +43,20 @@ async function* listed(
 ): AsyncGenerator<readonly Entry[], void, undefined> {
   const options = { enter: (line: Parameters<typeof whole>[0]) => whole(line, at) };
   const pieces = session.carry(() => command, signal === undefined ? options : { ...options, signal });
-  let strange: string | undefined;
+  const reading = readingBy(read);
   try {
-    for await (const lines of linesOf(pieces)) {
-      const portion = readPortion(lines, read);
-      strange ??= portion.strange;
-      yield portion.entries;
-    }
+    for await (const lines of linesOf(pieces)) yield reading.take(lines);
+    const last = reading.end();
+    if (last.length > 0) yield last;
   } catch (error) {
     // Of a folder that could be entered: some servers call an empty one so.
     if (error instanceof FTPError && /no files? (were )?(found|match)/i.test(error.message)) return;
     throw error;
   }
+  const strange = reading.strange();
   if (strange !== undefined)
     throw new RemoteError(
       "failed",
-      `${session.where} lists ${at.path.length === 0 ? "the folder of the source" : at.path} with a line that is not understood: "${readable(strange)}". What was understood is captured, and nothing counts as removed. It is either a name with a line break in it, which FTP cannot tell, or a form of listing that is not supported: let the server offer MLSD`,
+      `${session.where} lists ${at.path.length === 0 ? "the folder of the source" : at.path} with a line that is not understood: "${readable(strange)}". Nothing of that folder counts as removed. Its form of listing is not supported: let the server offer MLSD, or list in English`,
     );
 }

@@ -7,7 +7,9 @@ import type { Entry, Remote, RemoteError } from "../remote.ts";
 import { type FakeFtp, type FakeOptions, SILENCE, startFakeFtp } from "./fake-server.ts";
 import { type FtpPlace, ftpRemote } from "./ftp-remote.ts";
 
-const PATIENCE = { connect: 2_000, silent: 400, idle: 60_000 };
+const PATIENCE = { connect: 10_000, silent: 10_000, idle: 60_000 };
+/** For who is waited for in vain. */
+const SHORT = { ...PATIENCE, silent: 400 };
 const NOW = Date.parse("2026-11-27T12:00:00Z");
 
 async function started(
@@ -132,16 +134,20 @@ test("a data connection that is cut at half fails, and says so, with and without
 });
 
 test("data that end well before a 226 that never comes are not the file: the last of them is kept back", async () => {
-  const { remote } = await started({
-    files: GOOD,
-    on: {
-      RETR: async (_, session) => {
-        session.control.write("150 here\r\n");
-        (await session.data()).end("0123456789");
-        return SILENCE;
+  const { remote } = await started(
+    {
+      files: GOOD,
+      on: {
+        RETR: async (_, session) => {
+          session.control.write("150 here\r\n");
+          (await session.data()).end("0123456789");
+          return SILENCE;
+        },
       },
     },
-  });
+    {},
+    SHORT,
+  );
   const into: Buffer[] = [];
   expect(await failing(read(remote, "a", 0, into))).toMatchObject({ failure: "away" });
   expect(into).toEqual([]);
@@ -186,19 +192,27 @@ test("421 in the middle: away, for a minute; and the next one is asked on a new 
 });
 
 test("an answer that never comes: away, after a while; the others go on", async () => {
-  const { remote } = await started({
-    files: GOOD,
-    on: { SIZE: (argument) => (argument === "/a" ? SILENCE : undefined) },
-  });
+  const { remote } = await started(
+    {
+      files: GOOD,
+      on: { SIZE: (argument) => (argument === "/a" ? SILENCE : undefined) },
+    },
+    {},
+    SHORT,
+  );
   expect(await failing(remote.look(path("a")))).toMatchObject({ failure: "away" });
   expect(await read(remote, "b")).toBe("b");
 });
 
 test("data that never come: away, after a while", async () => {
-  const { remote } = await started({
-    files: GOOD,
-    on: { RETR: () => "150 soon" },
-  });
+  const { remote } = await started(
+    {
+      files: GOOD,
+      on: { RETR: () => "150 soon" },
+    },
+    {},
+    SHORT,
+  );
   const error = await failing(read(remote, "a"));
   expect(error.failure).toBe("away");
   expect(error.message).toContain("not a byte");
@@ -206,11 +220,11 @@ test("data that never come: away, after a while", async () => {
 
 test("who takes what comes slowly is not taken for a server that is silent", async () => {
   const big = "x".repeat(20_000_000);
-  const { remote } = await started({ files: { "/big": big } });
+  const { remote } = await started({ files: { "/big": big } }, {}, SHORT);
   await using file = await remote.open(path("big"), await stateOf(remote, "big"));
   let length = 0;
   for await (const piece of file.bytes(0)) {
-    if (length === 0) await new Promise((resolve) => setTimeout(resolve, 3 * PATIENCE.silent));
+    if (length === 0) await new Promise((resolve) => setTimeout(resolve, 3 * SHORT.silent));
     length += piece.length;
   }
   expect(length).toBe(big.length);
@@ -365,12 +379,23 @@ test("a server without TLS is not given the password", async () => {
   expect(fake.commands.some((one) => /^(USER|PASS)/.test(one))).toBe(false);
 });
 
-test("never more connections than were given, and none that is idle for long", async () => {
-  const { remote, fake } = await started({ files: GOOD }, {}, { ...PATIENCE, idle: 50 });
+test("never more connections than were given", async () => {
+  const { remote, fake } = await started({ files: GOOD });
   await Promise.all(Array.from({ length: 20 }, () => read(remote, "a")));
   expect(fake.most()).toBeLessThanOrEqual(3);
+});
+
+test("none that is idle for long, and none at all when the source is closed", async () => {
+  const { remote, fake } = await started({ files: GOOD }, {}, { ...PATIENCE, idle: 50 });
+  expect(await read(remote, "a")).toBe("0123456789");
   await expect.poll(() => fake.open()).toBe(0);
   expect(await read(remote, "a")).toBe("0123456789");
+  const other = remoteOf(fake.port);
+  expect(await read(other, "a")).toBe("0123456789");
+  await other[Symbol.asyncDispose]();
+  await remote[Symbol.asyncDispose]();
+  await expect.poll(() => fake.open()).toBe(0);
+  await expect(other.look(path("a"))).rejects.toThrow("closed");
 });
 
 test("what the server closed meanwhile is no failure", async () => {
@@ -443,4 +468,13 @@ test("a server that answers for another name is not believed", async () => {
   expect((await stateOf(remote, "a")).size).toBe(1);
   await expect(remote.look(path("a "))).rejects.toThrow("another name");
   expect(remote.tells).toMatchObject({ contentIds: false, coarseMs: 2_000 });
+});
+
+test("a listing in a form that is not known is no listing, and no empty folder", async () => {
+  const { remote } = await started({
+    listing: () => ["-rw-r--r-- 1 u g 9 Nov 27 10:00 a\r\n", "-rw-r--r-- 1 u g 9 Dez 27 10:00 b\r\n"],
+  });
+  const error = await failing(listed(remote));
+  expect(error).toMatchObject({ failure: "failed" });
+  expect(error.message).toContain("Dez 27");
 });

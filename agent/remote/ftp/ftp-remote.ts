@@ -1,9 +1,10 @@
 /** An FTP server as a `Remote`. Everything that needs the library hangs on this file, which is loaded when a source needs it. */
-import { FTPError } from "basic-ftp";
+
 import type { FileState, Tells } from "../../source/state.ts";
 import type { RemoteTools } from "../kind.ts";
 import { type Remote, RemoteError, type RemoteFile } from "../remote.ts";
 import { listing } from "./folders.ts";
+import { FTPError } from "./library.ts";
 import type { Patience } from "./patience.ts";
 import { serverHands } from "./server-hands.ts";
 import { below, newSession, whole } from "./session.ts";

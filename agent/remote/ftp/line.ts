@@ -1,9 +1,10 @@
 /** One connection to the server, logged in: it does one thing at a time. */
-import { FTPError, type FTPResponse } from "basic-ftp";
+
 import { RemoteError } from "../remote.ts";
 import { type Carried, carried } from "./carried.ts";
 import { Control, NotProven } from "./control.ts";
 import { aboutAll, reasonOf } from "./failures.ts";
+import { FTPError, type FTPResponse } from "./library.ts";
 import { loggedIn, type Target, whereOf } from "./login.ts";
 import type { Server } from "./server.ts";
 import { readable } from "./spelling.ts";

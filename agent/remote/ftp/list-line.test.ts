@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readListLine } from "./list-line.ts";
-import { byListLine, readPortion } from "./listing.ts";
+import { byListLine, readingBy } from "./listing.ts";
 
 const DAY = 86_400_000;
 const NOW = Date.parse("2026-11-27T12:00:00Z");
@@ -62,16 +62,28 @@ describe("a line of LIST", () => {
   ])("%s", ([line, expected]) => expect(read(line)).toEqual(expected));
 
   test("a name in bytes stays in bytes, and a line that was two files is not one", () => {
-    const line = byListLine(NOW);
     const f = "-rw-r--r-- 1 u g 9 Nov 27 18:25";
-    const [entry] = readPortion([`${f} f\xfcr`], line).entries;
+    const reading = (...portions: string[][]) => {
+      const all = readingBy(byListLine(NOW));
+      const entries = portions.flatMap((lines) => all.take(lines));
+      return { entries: [...entries, ...all.end()], strange: all.strange() };
+    };
+    const [entry] = reading([`${f} f\xfcr`]).entries;
     expect(entry).toMatchObject({ kind: "file", name: Buffer.from([0x66, 0xfc, 0x72]) });
-    expect(readPortion([`${f} n\nl`], line)).toMatchObject({
-      entries: [{ kind: "refused" }],
-      strange: undefined,
-    });
-    expect(readPortion([`${f} n\n${f} m`], line)).toMatchObject({ entries: [], strange: `${f} n\n${f} m` });
-    expect(readPortion([`${f} a/b`], line).entries).toMatchObject([{ kind: "refused" }]);
+    expect(reading([`${f} n\nl`])).toMatchObject({ entries: [{ kind: "refused" }], strange: undefined });
+    expect(reading([`${f} n\n${f} m`])).toMatchObject({ entries: [], strange: `${f} n\n${f} m` });
+    expect(reading([`${f} a/b`]).entries).toMatchObject([{ kind: "refused" }]);
+    // CR LF in a name, at the edge of a portion too: it is refused, and is no file of a shorter name.
+    for (const portions of [[[`${f} a`, "b", `${f} c`]], [[`${f} a`], ["b"], [`${f} c`]]])
+      expect(reading(...portions)).toMatchObject({
+        entries: [
+          { kind: "refused", name: Buffer.from("a") },
+          { kind: "file", name: Buffer.from("c") },
+        ],
+        strange: undefined,
+      });
+    expect(reading([`${f} a`], [`-rw-r--r-- 1 u g 9 Okt 27 18:25 b`]).strange).toContain("Okt");
+    expect(reading(["ls: trouble", `${f} a`]).strange).toBe("ls: trouble");
   });
 });
 

@@ -2,7 +2,7 @@
 import type { Entry } from "../remote.ts";
 import { entryOfFacts, notOneName, readFacts } from "./facts.ts";
 import { type ListLine, readListLine } from "./list-line.ts";
-import { unsayable } from "./spelling.ts";
+import { readable, unsayable } from "./spelling.ts";
 
 /** "skip": it is of no file; undefined: it is not understood. */
 export type Read = (line: string) => Entry | "skip" | undefined;
@@ -35,27 +35,52 @@ function entryOfLine({ kind, name, size, listedMs }: ListLine): Entry {
   return { kind: "file", name: bytes, state: { size, mtimeNs, ctimeNs: 0n, fileId: undefined } };
 }
 
-export interface Portion {
-  readonly entries: readonly Entry[];
+/** A listing that is being read. The newest entry is held back until the line after it has come. */
+export interface Reading {
+  take(lines: readonly string[]): readonly Entry[];
+  end(): readonly Entry[];
   /** The first line that could not be read: something is there that is not among the entries. */
-  readonly strange: string | undefined;
+  strange(): string | undefined;
 }
 
-export function readPortion(lines: readonly string[], read: Read): Portion {
-  const entries: Entry[] = [];
+/** How a line of any listing begins, whether it is understood or not. */
+const BEGINS = /^ *[-a-zA-Z][-rwxsStTlL]{9}|^\d{2,4}[-/.]\d\d[-/.]|^\+|^[\w.-]+=/;
+
+export function readingBy(read: Read): Reading {
+  let held: Entry | undefined;
   let strange: string | undefined;
-  for (const line of lines) {
-    const entry = read(line);
-    // Two lines that were taken for one with an LF in its name would hide a file.
-    const two =
-      typeof entry === "object" && line.includes("\n") && line.split("\n").slice(1).some(isEntry(read));
-    if (entry === undefined || two) strange ??= line;
-    else if (entry !== "skip") entries.push(entry);
-  }
-  return { entries, strange };
+  return {
+    take(lines) {
+      const entries: Entry[] = [];
+      for (const line of lines) {
+        const entry = read(line);
+        // Two lines that were taken for one with an LF in its name would hide a file.
+        if (typeof entry === "object" && holdsAnother(line, read)) strange ??= line;
+        else if (typeof entry === "object") {
+          if (held !== undefined) entries.push(held);
+          held = entry;
+        } else if (entry === undefined) {
+          // The rest of a name with CR LF in it: what came before is no file that could be asked for.
+          if (held !== undefined && !BEGINS.test(line)) held = broken(held, line);
+          else strange ??= line;
+        }
+      }
+      return entries;
+    },
+    end: () => (held === undefined ? [] : [held]),
+    strange: () => strange,
+  };
 }
 
-const isEntry =
-  (read: Read) =>
-  (part: string): boolean =>
-    typeof read(part) === "object";
+const holdsAnother = (line: string, read: Read): boolean =>
+  line.includes("\n") &&
+  line
+    .split("\n")
+    .slice(1)
+    .some((part) => typeof read(part) === "object");
+
+/** Under the name that its line told: should there be a file of that name, it does not count as removed. */
+function broken({ name }: Entry, line: string): Entry {
+  const reason = `its line in the server's listing is followed by "${readable(line)}", which is none: a name with a line break, which FTP cannot tell`;
+  return { kind: "refused", name, reason };
+}

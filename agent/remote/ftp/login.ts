@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
-import { FTPError } from "basic-ftp";
 import { RemoteError } from "../remote.ts";
 import type { Control } from "./control.ts";
 import { aboutAll, crowded, reasonOf, tooMany } from "./failures.ts";
+import { FTPError } from "./library.ts";
 import type { Patience } from "./patience.ts";
 import { featuresOf, type Server } from "./server.ts";
 import { folderOf, readable, typed } from "./spelling.ts";

@@ -1,9 +1,9 @@
 /** `after:` on the server, one step each. FTP overwrites without asking: so whoever renames looks first. */
 import { createHash } from "node:crypto";
-import { FTPError } from "basic-ftp";
 import type { Hands } from "../../source/after.ts";
 import { parent } from "../../source/bytes.ts";
 import { RemoteError } from "../remote.ts";
+import { FTPError } from "./library.ts";
 import { anywhere, type Session, whole } from "./session.ts";
 import type { Sight } from "./sight.ts";
 

@@ -1,6 +1,7 @@
 /** What this server can do: it says so in FEAT (RFC 2389), and by what it refuses. */
-import { FTPError } from "basic-ftp";
+
 import type { Control } from "./control.ts";
+import { FTPError } from "./library.ts";
 
 export interface Features {
   readonly mlsd: boolean;

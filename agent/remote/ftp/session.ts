@@ -1,7 +1,8 @@
 /** The connections of one source, and whatever is asked over them. What was closed while nobody used it is no failure. */
-import { FTPError } from "basic-ftp";
+
 import { RemoteError } from "../remote.ts";
 import { type Refusal, refused } from "./failures.ts";
+import { FTPError } from "./library.ts";
 import { type Line, lost, openLine } from "./line.ts";
 import { type Target, whereOf } from "./login.ts";
 import { newPool } from "./pool.ts";

@@ -8,7 +8,7 @@ const plain = (what: string) => z.string().regex(/^[^\0\r\n]+$/, `expected ${wha
 
 export const ftpSettings = z.strictObject({
   ...remoteFields,
-  kind: z.literal("ftp"),
+  kind: z.literal("ftp").describe("A folder on an FTP or FTPS server."),
   host: z
     .string()
     .regex(/^[^\s/@]+$/, "expected the name or the address of a server, without ftp://")

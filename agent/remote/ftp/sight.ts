@@ -1,13 +1,14 @@
 /** One path: what the server says of it, by the best that it has. */
-import { FTPError } from "basic-ftp";
+
 import { key, lastSegment, parent } from "../../source/bytes.ts";
 import type { FileState } from "../../source/state.ts";
 import { type Entry, RemoteError } from "../remote.ts";
 import { entryOfFacts, type Facts, instant, readFacts, sizeOf } from "./facts.ts";
 import { meaning, type Refusal } from "./failures.ts";
 import type { Folders } from "./folders.ts";
+import { FTPError } from "./library.ts";
 import type { Line } from "./line.ts";
-import { byListLine, readPortion } from "./listing.ts";
+import { byListLine, readingBy } from "./listing.ts";
 import { linesOf } from "./portions.ts";
 import { type At, anywhere, type Session, whole } from "./session.ts";
 import { sharedLooks } from "./shared-looks.ts";
@@ -93,18 +94,18 @@ export function sightOf(session: Session, folders: Folders, zone: string, now: (
     if (!/^[\w./\x80-\xfe-]+$/.test(path)) return undefined;
     const found: Entry[] = [];
     try {
-      const read = byListLine(now());
-      const pieces = session.carry(() => `LIST ${path}`);
-      for await (const lines of linesOf(pieces)) {
-        // Some answer with the path that they were given.
-        const short = lines.map((line) =>
-          line.endsWith(` ${path}`) ? line.slice(0, -path.length) + nameIn(path) : line,
+      const reading = readingBy(byListLine(now()));
+      // Some answer with the path that they were given.
+      for await (const lines of linesOf(session.carry(() => `LIST ${path}`)))
+        found.push(
+          ...reading.take(
+            lines.map((line) =>
+              line.endsWith(` ${path}`) ? line.slice(0, -path.length) + nameIn(path) : line,
+            ),
+          ),
         );
-        const { entries, strange } = readPortion(short, read);
-        if (strange !== undefined) return undefined;
-        found.push(...entries);
-        if (found.length > 1) return undefined;
-      }
+      found.push(...reading.end());
+      if (found.length !== 1 || reading.strange() !== undefined) return undefined;
     } catch (error) {
       if (!(error instanceof FTPError)) throw error;
       return undefined;

@@ -1,13 +1,14 @@
 /** One bucket and the client that asks it. Credentials are read when they are needed, and once more when they are refused. */
+
+import type { RemoteTools } from "../kind.ts";
+import { RemoteError } from "../remote.ts";
+import { type About, answerOf, refusesCredentials, refusesSilently, remoteError } from "./failure.ts";
 import {
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
   S3Client,
   type S3ClientConfig,
-} from "@aws-sdk/client-s3";
-import type { RemoteTools } from "../kind.ts";
-import { RemoteError } from "../remote.ts";
-import { type About, answerOf, refusesCredentials, refusesSilently, remoteError } from "./failure.ts";
+} from "./library.ts";
 import type { S3Settings } from "./settings.ts";
 
 /** ms without a byte, after which a server counts as gone; slow readers are slower than this only below 1 KB/s. */

@@ -1,4 +1,9 @@
 /** A copy inside the bucket, made by the server itself: of exactly this content, and where the server can, over nothing. */
+
+import { RemoteError } from "../remote.ts";
+import type { Bucket } from "./bucket.ts";
+import { answerOf } from "./failure.ts";
+import type { Head } from "./head.ts";
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -8,11 +13,7 @@ import {
   GetObjectCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
-} from "@aws-sdk/client-s3";
-import { RemoteError } from "../remote.ts";
-import type { Bucket } from "./bucket.ts";
-import { answerOf } from "./failure.ts";
-import type { Head } from "./head.ts";
+} from "./library.ts";
 import { quoted } from "./state.ts";
 
 /** CopyObject takes at most 5 GB. */

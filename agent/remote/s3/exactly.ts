@@ -1,10 +1,12 @@
 /**
- * `after:` in a bucket. The server compares where it can (Amazon and newer Cephs delete only what still has this
- * ETag; others take the condition and ignore it); that it can is not relied on: the object is looked at before, and a copy is compared after. What remains
- * elsewhere is the moment between the look and the act; where the bucket keeps versions, nothing is lost even then.
+ * `after:` in a bucket. The server compares where it can (Amazon and newer Cephs delete only what still has this ETag;
+ * others take the condition and ignore it); that it can is not relied on: the object is looked at before, and a copy
+ * is compared after. What remains elsewhere is the moment between the look and the act; where the bucket keeps
+ * versions, nothing is lost even then.
  */
-import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+
 import { besideName } from "../../source/after.ts";
+import { SLASH } from "../../source/bytes.ts";
 import { sameState } from "../../source/same-state.ts";
 import type { FileState } from "../../source/state.ts";
 import { type Exactly, RemoteError } from "../remote.ts";
@@ -12,6 +14,7 @@ import type { Bucket } from "./bucket.ts";
 import { copyObject, isNotImplemented } from "./copy.ts";
 import { shown } from "./failure.ts";
 import { gone, type Head, head } from "./head.ts";
+import { DeleteObjectCommand } from "./library.ts";
 import { keyOf } from "./names.ts";
 import { quoted } from "./state.ts";
 
@@ -28,10 +31,10 @@ export function exactlyIn(
     return sameState(now.state, state) ? now : undefined;
   }
 
-  async function isFree(key: string): Promise<boolean> {
-    if ((await head(bucket, key, false)) !== undefined) return false;
-    await bucket.any(bucket.prefix);
-    return true;
+  async function at(key: string): Promise<Head | undefined> {
+    const there = await head(bucket, key, false);
+    if (there === undefined) await bucket.any(bucket.prefix);
+    return there;
   }
 
   /** Without an id: where versions are kept this adds an end, and takes nothing away. */
@@ -47,6 +50,8 @@ export function exactlyIn(
   }
 
   return {
+    keeps: versioned,
+
     async remove(path, state) {
       const key = keyFor(bucket.prefix, path);
       const now = await still(key, state);
@@ -59,9 +64,13 @@ export function exactlyIn(
       const key = keyFor(bucket.prefix, path);
       const now = await still(key, state);
       if (now === undefined) return false;
-      const whole = to.at(0) === 0x2f ? to.subarray(1) : to;
-      for (const target of [whole, besideName(whole, unique)].map((one) => keyFor("", one))) {
-        if (!(await isFree(target))) continue;
+      const whole = to.at(0) === SLASH ? to.subarray(1) : to;
+      for (const target of [keyFor("", whole), besideKey(whole, unique)]) {
+        const there = await at(target);
+        // A try that was cut short after the copy: these very bytes are there.
+        if (there !== undefined && there.tag.etag === now.tag.etag && target !== key)
+          return await finish(key, now, state, undefined);
+        if (there !== undefined) continue;
         try {
           await copyObject(bucket, key, now, target, pieces);
         } catch (error) {
@@ -70,27 +79,43 @@ export function exactlyIn(
           if ((await still(key, state)) === undefined) return false;
           continue;
         }
-        return await finish(key, now, state, target);
+        const copy = await at(target);
+        if (copy?.state.size !== state.size)
+          throw new RemoteError(
+            "failed",
+            `the copy ${shown(target)} is not what was copied; the original stays`,
+          );
+        return await finish(key, now, state, { target, copy });
       }
       throw new RemoteError("failed", `${shown(whole.toString())} is taken, and the name beside it too`);
     },
   };
 
-  /** The copy stays only where the original goes. */
-  async function finish(key: string, now: Head, state: FileState, target: string): Promise<boolean> {
-    const copy = await head(bucket, target, false);
-    if (copy === undefined || copy.state.size !== state.size)
-      throw new RemoteError("failed", `the copy ${shown(target)} is not what was copied; the original stays`);
+  /** The copy that was made stays only where the original goes. */
+  async function finish(
+    key: string,
+    now: Head,
+    state: FileState,
+    made: { readonly target: string; readonly copy: Head } | undefined,
+  ): Promise<boolean> {
+    const undo = async (): Promise<void> => {
+      if (made !== undefined) await drop(made.target, made.copy);
+    };
     try {
       const isStill = (await still(key, state)) !== undefined;
       if (isStill) await drop(key, now);
-      else await drop(target, copy);
+      else await undo();
       return isStill;
     } catch (error) {
-      await drop(target, copy).catch(() => undefined);
+      await undo().catch(() => undefined);
       throw error;
     }
   }
+}
+
+/** Keys may be longer than names of files: what is shortened in the middle of a character is not shortened. */
+function besideKey(whole: Buffer, unique: string): string {
+  return keyOf("", besideName(whole, unique)) ?? `${keyFor("", whole)}~${unique}`;
 }
 
 /** Keys are UTF-8, so what is none was never listed. */

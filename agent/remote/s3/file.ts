@@ -1,10 +1,10 @@
 /** An object that is being read: exactly the content that was listed, counted, since the SDK does not count. */
 import type { Readable } from "node:stream";
-import { GetObjectCommand, type GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import { RemoteError, type RemoteFile } from "../remote.ts";
 import type { Bucket } from "./bucket.ts";
 import { answerOf, shown } from "./failure.ts";
 import { gone, head } from "./head.ts";
+import { GetObjectCommand, type GetObjectCommandOutput } from "./library.ts";
 import { type Known, quoted } from "./state.ts";
 
 export function openObject(bucket: Bucket, key: string, { state, tag }: Known): RemoteFile {

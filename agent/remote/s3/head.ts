@@ -1,8 +1,9 @@
 /** What a bucket says of one object. */
-import { HeadObjectCommand, type HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+
 import { RemoteError } from "../remote.ts";
 import type { Bucket } from "./bucket.ts";
 import { shown } from "./failure.ts";
+import { HeadObjectCommand, type HeadObjectCommandOutput } from "./library.ts";
 import { archived, type Known, known } from "./state.ts";
 
 export interface Head extends Known {

@@ -523,6 +523,28 @@ describe("after a receipt", () => {
     expect(names(etags)).toEqual(["to/a=other", "to/a~u=e"]);
   });
 
+  test("a move that was cut short after its copy is ended, and makes no second one", async () => {
+    const { etags, answer } = yard(() => {}, false);
+    etags.set("to/a", "e");
+    const { remote } = await serve(answer);
+    const state = await firstState(remote);
+    expect(await remote.exactly?.move(Buffer.from("a"), state, Buffer.from("to/a"), "u")).toBe(true);
+    expect(names(etags)).toEqual(["to/a=e"]);
+    // To where it is already, it is no copy of itself.
+    expect(await remote.exactly?.move(Buffer.from("to/a"), state, Buffer.from("/to/a"), "u")).toBe(true);
+    expect(names(etags)).toEqual(["to/a~u=e"]);
+  });
+
+  test("a long name whose second one would end within a character", async () => {
+    const { etags, answer } = yard(() => {}, true);
+    const long = `to/${"é".repeat(127)}`;
+    etags.set(long, "other");
+    const { remote } = await serve(answer);
+    const state = await firstState(remote);
+    expect(await remote.exactly?.move(Buffer.from("a"), state, Buffer.from(long), "u")).toBe(true);
+    expect(names(etags)).toEqual([`${long}=other`, `${long}~u=e`]);
+  });
+
   test("where the original may not be removed, no copy is left", async () => {
     const { etags, answer } = yard(() => {}, true);
     const { remote } = await serve((request, response) => {

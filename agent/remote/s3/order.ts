@@ -3,11 +3,9 @@
  * `b/`, though `b` comes before `b.csv`. Here everything comes in the order of names. Only a folder whose name is the
  * beginning of the last name so far can be late, and for these few is asked at the end of each page but the last.
  */
-import { key } from "../../source/bytes.ts";
+import { key, SLASH } from "../../source/bytes.ts";
 import type { Entry } from "../remote.ts";
 import { folderOf, type Listed, type Portion } from "./names.ts";
-
-const SLASH = 0x2f;
 
 /** `hasFolder`: whether something lies below this name. */
 export async function* inNameOrder(

@@ -1,7 +1,8 @@
 /** What a bucket without versions has in a folder, page by page, in the order of its keys. */
-import { type _Object, ListObjectsV2Command } from "@aws-sdk/client-s3";
+
 import { RemoteError } from "../remote.ts";
 import { type Bucket, requireListing } from "./bucket.ts";
+import { type _Object, ListObjectsV2Command } from "./library.ts";
 import { decodeKey, type Listed, listedFile, listedFolder, type Portion } from "./names.ts";
 import { archived, known, type Tags } from "./state.ts";
 

@@ -1,5 +1,5 @@
 /** A bucket as a remote. Every look lists everything: what is written late, with whatever time, is found. */
-import { GetBucketVersioningCommand } from "@aws-sdk/client-s3";
+
 import { lastSegment } from "../../source/bytes.ts";
 import type { RemoteTools } from "../kind.ts";
 import { type Remote, RemoteError } from "../remote.ts";
@@ -7,6 +7,7 @@ import { openBucket, type S3Options } from "./bucket.ts";
 import { exactlyIn } from "./exactly.ts";
 import { openObject } from "./file.ts";
 import { gone, head } from "./head.ts";
+import { GetBucketVersioningCommand } from "./library.ts";
 import { keyOf, namelessOnce } from "./names.ts";
 import { inNameOrder } from "./order.ts";
 import { objectPages } from "./pages.ts";

@@ -2,8 +2,9 @@
  * A listing of versions has versions and ends in one row, newest first; the SDK makes two lists of it, and times of
  * whole seconds do not put them together again. So the row is read off the answer before the SDK reads it.
  */
-import type { DeleteMarkerEntry, ListObjectVersionsCommand, ObjectVersion } from "@aws-sdk/client-s3";
+
 import { RemoteError } from "../remote.ts";
+import type { DeleteMarkerEntry, ListObjectVersionsCommand, ObjectVersion } from "./library.ts";
 
 type Kind = "Version" | "DeleteMarker";
 

@@ -2,10 +2,11 @@
  * What a bucket that keeps versions has in a folder: each key with all its versions and ends. A key's versions come
  * one after the other, newest first, over pages too; only one key's are held.
  */
-import { ListObjectVersionsCommand } from "@aws-sdk/client-s3";
+
 import type { Past } from "../../source/state.ts";
 import type { Entry } from "../remote.ts";
 import { type Bucket, requireListing } from "./bucket.ts";
+import { ListObjectVersionsCommand } from "./library.ts";
 import { decodeKey, type Listed, listedFile, listedFolder, type Portion } from "./names.ts";
 import { nextOf, orderOf } from "./pages.ts";
 import { inDocumentOrder, keepsOrder, type Row } from "./sequence.ts";

@@ -9,8 +9,8 @@ import { algorithms, FAMILIES, type Family } from "./algorithms.ts";
 import { type HostKey, hostKeyOf, strangeHost } from "./host-key.ts";
 import type { Ssh2 } from "./library.ts";
 import { type Credentials, Login, type ReadSecret } from "./login.ts";
-import type { Patience } from "./patience.ts";
-import { closedEarly, inWords, saidInstead } from "./words.ts";
+import type { Waits } from "./waits.ts";
+import { addressOf, closedEarly, inWords, saidInstead } from "./words.ts";
 
 export interface Server extends Credentials {
   readonly host: string;
@@ -42,7 +42,7 @@ export function connector(
   server: Server,
   read: ReadSecret,
   ssh2: Ssh2,
-  patience: Patience,
+  waits: Waits,
 ): () => Promise<Connection> {
   const all = Object.keys(FAMILIES) as Family[];
   let families = all;
@@ -52,7 +52,7 @@ export function connector(
     families = all;
     while (asked.length > 0) {
       try {
-        const connection = await attempt(server, asked, read, ssh2, patience);
+        const connection = await attempt(server, asked, read, ssh2, waits);
         families = asked;
         return connection;
       } catch (error) {
@@ -63,14 +63,12 @@ export function connector(
         asked = asked.filter((family) => family !== error.key.family);
       }
     }
-    throw new RemoteError("away", strangeHost(at(server), shown, server.hostKeys));
+    throw new RemoteError("away", strangeHost(addressOf(server), shown, server.hostKeys));
   };
 }
 
-const at = ({ host, port }: Server): string => `${host}:${port}`;
-
 function away(server: Server, reason: string, cause?: unknown): RemoteError {
-  return new RemoteError("away", `${at(server)}: ${reason}`, { cause });
+  return new RemoteError("away", `${addressOf(server)}: ${reason}`, { cause });
 }
 
 function attempt(
@@ -78,7 +76,7 @@ function attempt(
   families: readonly Family[],
   read: ReadSecret,
   ssh2: Ssh2,
-  patience: Patience,
+  waits: Waits,
 ): Promise<Connection> {
   const { promise, resolve, reject } = Promise.withResolvers<Connection>();
   const over = Promise.withResolvers<RemoteError>();
@@ -100,18 +98,12 @@ function attempt(
       () => fail(away(server, `${what()} within ${ms / 1000} s; try again later, or ask its administrator`)),
       ms,
     );
-  let timer = late(
-    patience.connect,
-    () => "no connection (a firewall may be on the way, or the host is down)",
-  );
+  let timer = late(waits.connect, () => "no connection (a firewall may be on the way, or the host is down)");
 
   socket.once("connect", () => {
     stage = "handshake";
     clearTimeout(timer);
-    timer = late(
-      patience.login,
-      () => `it took the connection${saidInstead(said)} and did not let anybody in`,
-    );
+    timer = late(waits.login, () => `it took the connection${saidInstead(said)} and did not let anybody in`);
   });
   socket.once("data", (bytes) => {
     said = bytes.toString("latin1", 0, 200);
@@ -141,7 +133,7 @@ function attempt(
     sock: socket,
     username: server.user,
     readyTimeout: 0,
-    keepaliveInterval: patience.keepalive,
+    keepaliveInterval: waits.keepalive,
     keepaliveCountMax: 2,
     algorithms: algorithms(families, server.legacy),
     hostVerifier: (key: Buffer) => {
@@ -180,7 +172,7 @@ function attempt(
       ),
     );
     channel.stderr.resume();
-    socket.on("data", heard(client));
+    socket.on("data", heard(client, waits.keepalive / 8));
     resolve({
       channel,
       over: over.promise,
@@ -196,11 +188,11 @@ function attempt(
 }
 
 /** Whatever comes is a sign of life: an answer to a keepalive may wait behind much that was asked for. */
-function heard(client: object): () => void {
+function heard(client: object, every: number): () => void {
   let last = 0;
   return () => {
     const now = performance.now();
-    if (now - last < 1_000) return;
+    if (now - last < every) return;
     last = now;
     (client as { _resetKA?: () => void })._resetKA?.();
   };

@@ -11,9 +11,9 @@ import { hostKeyOf } from "./host-key.ts";
 import { loadSsh2 } from "./library.ts";
 import type { ReadSecret } from "./login.ts";
 import { Packets } from "./packets.ts";
-import { PATIENCE, type Patience } from "./patience.ts";
 import { type SftpPlace, sftpRemote } from "./place.ts";
 import { type Field, packet } from "./requests.ts";
+import { WAITS, type Waits } from "./waits.ts";
 
 export interface Asked {
   readonly type: number;
@@ -30,6 +30,8 @@ export type Said = Buffer | undefined;
 export interface FakeOptions {
   readonly hostKeys?: readonly string[];
   login?(context: AuthContext): void;
+  /** Before anything is said. */
+  met?(client: SshClient): void;
   /** Path -> attributes; `/` is there. */
   readonly files?: Readonly<Record<string, Attributes>>;
   /** In place of what the fake says by itself. */
@@ -82,7 +84,7 @@ export interface Fake extends AsyncDisposable {
   /** All that was asked. */
   readonly asked: readonly Asked[];
   /** By user u with a password that is right, unless `settings` have others. */
-  remote(settings?: Partial<SftpPlace>, patience?: Partial<Patience>, read?: ReadSecret): Promise<Remote>;
+  remote(settings?: Partial<SftpPlace>, waits?: Partial<Waits>, read?: ReadSecret): Promise<Remote>;
 }
 
 export async function fakeServer(options: FakeOptions = {}): Promise<Fake> {
@@ -90,6 +92,7 @@ export async function fakeServer(options: FakeOptions = {}): Promise<Fake> {
   const asked: Asked[] = [];
   const connections = new Set<SshClient>();
   const server = new ssh2.Server({ hostKeys: [...keys] }, (client) => {
+    options.met?.(client);
     connections.add(client);
     (client as unknown as { setNoDelay(on: boolean): void }).setNoDelay(true);
     client.on("error", () => undefined);
@@ -112,11 +115,11 @@ export async function fakeServer(options: FakeOptions = {}): Promise<Fake> {
     fingerprints,
     connections,
     asked,
-    async remote(settings = {}, patience = {}, read = () => Promise.resolve("right")) {
+    async remote(settings = {}, waits = {}, read = () => Promise.resolve("right")) {
       const place = { host: "127.0.0.1", port, user: "u", hostKeys: fingerprints, path: "/", legacy: false };
       return sftpRemote({ ...place, password: { secret: "password" }, ...settings }, read, await loadSsh2(), {
-        ...PATIENCE,
-        ...patience,
+        ...WAITS,
+        ...waits,
       });
     },
     async [Symbol.asyncDispose]() {

@@ -4,9 +4,9 @@
  */
 import { RemoteError } from "../remote.ts";
 import type { Connection } from "./connection.ts";
-import type { Patience } from "./patience.ts";
 import { doing } from "./refused.ts";
 import { Session } from "./session.ts";
+import type { Waits } from "./waits.ts";
 
 /** A session, and where the source's root is in it. */
 export interface Open {
@@ -26,7 +26,7 @@ export interface LineOptions {
   readonly at: string;
   /** As agent.yaml has it. */
   readonly path: Buffer;
-  readonly patience: Patience;
+  readonly waits: Waits;
   connect(): Promise<Connection>;
 }
 
@@ -56,7 +56,7 @@ export class Line {
       held = false;
       this.#holds -= 1;
       if (this.#holds === 0 && this.#current !== undefined)
-        this.#idle = setTimeout(() => this.#end(), this.#options.patience.idle).unref();
+        this.#idle = setTimeout(() => this.#end(), this.#options.waits.idle).unref();
     };
     try {
       this.#current ??= this.#connect();
@@ -102,13 +102,13 @@ export class Line {
   }
 
   async #open(endBy: (end: () => void) => void, forget: () => void): Promise<Open> {
-    const { at, path, patience, connect } = this.#options;
+    const { at, path, waits, connect } = this.#options;
     const connection = await connect();
     if (this.#closed) {
       connection.end();
       throw this.#over();
     }
-    const session = new Session(connection.channel, at, patience);
+    const session = new Session(connection.channel, at, waits);
     endBy(() => session.fail(new RemoteError("away", `${at}: the connection is closed`)));
     void connection.over.then((reason) => session.fail(reason));
     void session.over.then(() => {

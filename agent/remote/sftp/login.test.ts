@@ -180,6 +180,36 @@ test.each([
   expect(message).not.toContain(text.slice(40, 60));
 });
 
+test("an RSA key where the server does not say which signatures it takes", async () => {
+  const { text, publicKey } = keyPair("-t", "rsa", "-b", "2048", "-N", "");
+  await using server = await fakeServer({ login: takesKey(publicKey), met: withoutSignatures });
+  await using remote = await server.remote(
+    { password: undefined, privateKey: { secret: "key" } },
+    {},
+    secretsOf({ key: text }),
+  );
+  expect(await remote.identity()).toContain("sftp://");
+});
+
+/** ssh2's own server says it to everybody (RFC 8308). */
+function withoutSignatures(client: object): void {
+  const { _protocol: protocol } = client as { _protocol: object };
+  let exchange: object | undefined;
+  Object.defineProperty(protocol, "_kex", {
+    get: () => exchange,
+    set(next: object | undefined) {
+      exchange = next;
+      if (next !== undefined)
+        Object.defineProperty(next, "remoteExtInfoEnabled", {
+          get: () => false,
+          set() {
+            // It is what it is.
+          },
+        });
+    },
+  });
+}
+
 test("a public key in place of a private one", async () => {
   const { publicKey } = keyPair("-t", "ed25519", "-N", "");
   await using server = await fakeServer({ login: takesKey(publicKey) });
@@ -237,9 +267,14 @@ test("another host key than the pinned one: nobody logs in", async () => {
 
 test("the pinned host key need not be the one that the server shows first", async () => {
   const keys = [hostKey("ecdsa"), hostKey("rsa")];
-  await using server = await fakeServer({ hostKeys: keys });
-  await using remote = await server.remote({ hostKeys: [fingerprintOf(keys[1] as string)] });
+  let met = 0;
+  await using server = await fakeServer({ hostKeys: keys, met: () => (met += 1) });
+  await using remote = await server.remote({ hostKeys: [fingerprintOf(keys[1] as string)] }, { idle: 1 });
   expect(await remote.identity()).toContain("sftp://");
+  expect(met).toBe(2);
+  await expect.poll(() => server.connections.size).toBe(0);
+  expect(await remote.identity()).toContain("sftp://");
+  expect(met).toBe(3);
 });
 
 test.each([

@@ -11,24 +11,20 @@ import type { Ssh2 } from "./library.ts";
 import { Line, rootAway, rootOf } from "./line.ts";
 import { listing } from "./listing.ts";
 import type { ReadSecret } from "./login.ts";
-import { PATIENCE, type Patience } from "./patience.ts";
 import { doing } from "./refused.ts";
+import { WAITS, type Waits } from "./waits.ts";
 import { requireNoLinks } from "./way.ts";
+import { addressOf } from "./words.ts";
 
 export interface SftpPlace extends Server {
   /** Absolute, or from where the login lands. */
   readonly path: string;
 }
 
-export function sftpRemote(
-  place: SftpPlace,
-  read: ReadSecret,
-  ssh2: Ssh2,
-  patience: Patience = PATIENCE,
-): Remote {
+export function sftpRemote(place: SftpPlace, read: ReadSecret, ssh2: Ssh2, waits: Waits = WAITS): Remote {
   const path = Buffer.from(place.path);
-  const at = `${place.host}:${place.port}`;
-  const line = new Line({ at, path, patience, connect: connector(place, read, ssh2, patience) });
+  const at = addressOf(place);
+  const line = new Line({ at, path, waits, connect: connector(place, read, ssh2, waits) });
 
   return {
     tells: { hostTimes: false, coarseMs: COARSE_MS, contentIds: false },

@@ -6,9 +6,9 @@ import { REQUEST, STATUS } from "@tributary/shared/sftp/words.ts";
 import { RemoteError } from "../remote.ts";
 import { type Answer, readAnswer, readVersion } from "./answers.ts";
 import { Packets } from "./packets.ts";
-import type { Patience } from "./patience.ts";
 import { Refused } from "./refused.ts";
 import { type Field, packet } from "./requests.ts";
+import type { Waits } from "./waits.ts";
 
 /** What nearly all servers give at once. */
 const USUAL_READ = 32 * 1024;
@@ -26,7 +26,7 @@ type Of<K extends Kind> = Extract<Answer, { readonly kind: K }>;
 export class Session {
   readonly #channel: Duplex;
   readonly #at: string;
-  readonly #patience: Patience;
+  readonly #waits: Waits;
   readonly #packets = new Packets();
   readonly #waiting = new Map<number, Waiting>();
   readonly #watch: NodeJS.Timeout;
@@ -40,11 +40,11 @@ export class Session {
   readLength = USUAL_READ;
 
   /** `at`: what the server is called in messages. */
-  constructor(channel: Duplex, at: string, patience: Patience) {
+  constructor(channel: Duplex, at: string, waits: Waits) {
     this.#channel = channel;
     this.#at = at;
-    this.#patience = patience;
-    this.#watch = setInterval(() => this.#look(), patience.silence / 10).unref();
+    this.#waits = waits;
+    this.#watch = setInterval(() => this.#look(), waits.silence / 10).unref();
     this.#greeting.promise.catch(() => undefined);
     channel.on("data", (chunk: Buffer) => this.#take(chunk));
     channel.on("error", (error) => this.fail(this.#away(error.message)));
@@ -208,7 +208,7 @@ export class Session {
     const since = first?.since ?? (this.#greeted ? undefined : this.#heard);
     if (since === undefined) return;
     const silent = now - Math.max(since, this.#heard);
-    if (silent > this.#patience.silence || now - since > this.#patience.answer)
+    if (silent > this.#waits.silence || now - since > this.#waits.answer)
       this.fail(
         this.#away(
           `no answer for ${Math.round((now - since) / 1000)} s: the server hangs, or the line is dead`,

@@ -245,6 +245,18 @@ test("a link on the way is not followed, though the server's real paths know not
   expect((await read(remote, "d/f")).length).toBe(5);
 });
 
+test("a link on the way is not followed, though the server's looks know nothing of links", async () => {
+  await using server = await fakeServer({
+    files: { "/l": FOLDER, "/l/f": file(5) },
+    answer: ({ type, id, path }, itself) =>
+      type === REQUEST.realpath && path === "/l" ? names(id, [["/elsewhere", {}]]) : itself(),
+  });
+  await using remote = await server.remote();
+  expect(await failing(listed(remote, "l"), "absent")).toContain("links are not followed");
+  expect(await failing(read(remote, "l/f"), "absent")).toContain("links are not followed");
+  expect(await remote.look(Buffer.from("l/f"))).toBeUndefined();
+});
+
 test("a root that is not there is no empty one", async () => {
   await using server = await fakeServer();
   await using remote = await server.remote({ path: "/gone" });
@@ -283,6 +295,17 @@ test("what answers is no SFTP", async () => {
   expect(await failing(remote.identity(), "away")).toContain("what comes from there is no SFTP");
 });
 
+test("a name that is taken is not renamed over, though the server would", async () => {
+  await using server = await fakeServer({
+    files: { "/a": file(1), "/b": file(2) },
+    answer: ({ type, id }, itself) => (type === REQUEST.rename ? status(id, STATUS.ok) : itself()),
+  });
+  await using remote = await server.remote();
+  expect(await remote.hands?.place(Buffer.from("/a"), Buffer.from("/b"))).toBe(false);
+  expect(server.asked.some(({ type }) => type === REQUEST.rename)).toBe(false);
+  expect(await remote.hands?.place(Buffer.from("/a"), Buffer.from("/c"))).toBe(true);
+});
+
 test("a connection that nobody uses is closed, and made again when it is needed", async () => {
   await using server = await fakeServer({ files: { "/f": file(1) } });
   await using remote = await server.remote({}, { idle: 100 });
@@ -308,11 +331,18 @@ interface Line extends Disposable {
 }
 
 /** Between both, and forwards until it is told to keep everything. */
-async function line(port: number): Promise<Line> {
+async function line(port: number, delay = 0): Promise<Line> {
   const sockets: Socket[] = [];
   const server = createServer((near) => {
     const far = connect(port, "127.0.0.1");
-    near.pipe(far).pipe(near);
+    near.pipe(far);
+    if (delay === 0) far.pipe(near);
+    else
+      far.on("data", (bytes) => {
+        near.write(bytes);
+        far.pause();
+        setTimeout(() => far.resume(), delay);
+      });
     for (const socket of [near, far]) socket.on("error", () => undefined);
     sockets.push(near, far);
   }).listen(0, "127.0.0.1");
@@ -346,6 +376,13 @@ test("a line that is dead and does not say so", async () => {
     for await (const _ of opened.bytes(0)) between.hold();
   })();
   expect(await failing(reading, "away")).toContain("the connection is dead");
+});
+
+test("a slow line is not taken for a dead one: signs of life wait behind what was asked for", async () => {
+  await using server = await fakeServer({ files: { "/f": file(2_500_000) } });
+  using between = await line(server.port, 50);
+  await using remote = await server.remote({ port: between.port }, { keepalive: 100 });
+  expect((await read(remote, "f")).length).toBe(2_500_000);
 });
 
 test("a line that is cut in the middle of a file", async () => {

@@ -1,5 +1,10 @@
 /** What went wrong with a connection, in words for whoever runs the agent. */
 
+/** What a server is called; an address of IPv6 has colons of its own. */
+export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 const CODES: Readonly<Record<string, string>> = {
   ENOTFOUND: "this name is not known: check `host`, and the name server of this host",
   EAI_AGAIN: "the name server of this host does not answer",

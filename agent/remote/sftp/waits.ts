@@ -1,5 +1,5 @@
 /** How long is waited for what, in ms. */
-export interface Patience {
+export interface Waits {
   /** For the server's host to take a connection. */
   readonly connect: number;
   /** From then until files can be asked for: some servers take their time over a login. */
@@ -14,7 +14,7 @@ export interface Patience {
   readonly idle: number;
 }
 
-export const PATIENCE: Patience = {
+export const WAITS: Waits = {
   connect: 20_000,
   login: 30_000,
   keepalive: 8_000,
