@@ -277,7 +277,10 @@ export class Sealer {
     this.#away = true;
     this.#parts.askRoot();
     const failures = (this.#failures.get(at) ?? 0) + 1;
-    if (first && failures >= OWN_FAULT) return this.#retry(at, "file-unreadable", reason, undefined);
+    if (first && failures >= OWN_FAULT) {
+      this.#retry(at, "file-unreadable", reason, undefined);
+      return;
+    }
     if (first) this.#failures.set(at, failures);
     // The others are asked for before it.
     this.#wait(at, this.#parts.clocks.steady() + (first ? 2 : 1) * AWAY_RETRY_MS);

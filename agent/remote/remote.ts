@@ -45,7 +45,7 @@ export interface Remote extends AsyncDisposable {
    */
   list(folder: Buffer, signal: AbortSignal): AsyncIterable<readonly Entry[]>;
   readonly ordered: boolean;
-  /** One path; undefined: it is not there. */
+  /** One path; undefined: it is not there, and the place keeps nothing of it. */
   look(path: Buffer): Promise<Entry | undefined>;
   /** The file in this state, where the place keeps several; else as it is now. */
   open(path: Buffer, state: FileState): Promise<RemoteFile>;

@@ -283,7 +283,8 @@ describeWithS3("s3", (server) => {
       expect(gone.map((one) => one.kind === "file" && one.past?.map(({ deleted }) => deleted))).toEqual([
         [false, true],
       ]);
-      expect(await remote.look(Buffer.from("f/gone/x"))).toBeUndefined();
+      expect(await remote.look(Buffer.from("f/gone/x"))).toEqual(gone[0]);
+      expect(await remote.look(Buffer.from("f/gone/never"))).toBeUndefined();
       expect(await remote.look(Buffer.from("f/k"))).toEqual(k);
       // As it is now: it is gone, and nothing that it was is taken for it.
       const now = { size: 0, mtimeNs: 0n, ctimeNs: 0n, fileId: undefined };

@@ -89,7 +89,8 @@ export function connectS3(
       }
       if (all) {
         const chain = await chainOf(bucket, key);
-        if (chain[0]?.end === false) return entryOf(name, chain, bucket, tags);
+        // At its end, too: what was before it is brought on without a listing of all.
+        if (chain.some(({ end }) => !end)) return entryOf(name, chain, bucket, tags);
       } else {
         const now = await head(bucket, key, false);
         if (now?.archived !== undefined) return { kind: "refused", name, reason: now.archived };
