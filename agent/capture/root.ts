@@ -77,7 +77,7 @@ export class Root {
     const recorded = book.rootId();
     if (recorded !== undefined && recorded !== health.rootId) {
       this.#recordedBefore = true;
-      const reason = `it is not the place that it was (${recorded} before, ${health.rootId} now): files are captured, but nothing is removed until ${accept}`;
+      const reason = `it is not the place that it was (${recorded} before, ${health.rootId} now). Is a share or a disk not mounted there? Files are captured, but nothing is removed until the one of before is back, or, if this one is right, until ${accept}`;
       book.problem(ROOT, "root-changed", reason, clocks.wall());
       if (!this.#changed) report({ kind: "RootChanged", source: source.name, detail: reason });
       this.#changed = true;

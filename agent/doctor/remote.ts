@@ -25,7 +25,7 @@ export async function* checkRemote(
   if (address !== undefined) {
     const dns = await checkDns(address.host);
     if (dns.level === "fail") return yield { ...dns, check };
-    const tcp = await checkTcp(kind.where(settings), address);
+    const tcp = await checkTcp("its server", address);
     if (tcp.level === "fail") return yield { ...tcp, check };
   }
   const warnings: Finding[] = [];

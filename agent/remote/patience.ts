@@ -6,6 +6,8 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { RemoteError } from "./remote.ts";
 
 const [FIRST_MS, LONGEST_MS] = [5_000, 60_000];
+/** However long a place asks to be left alone. */
+const MOST_SAID_MS = 600_000;
 
 export class Patience {
   /** ms of a clock that never jumps. */
@@ -51,7 +53,7 @@ export class Patience {
     const error = cause instanceof ProblemError ? new RemoteError("away", cause.message, { cause }) : cause;
     if (!(error instanceof RemoteError) || error.failure !== "away") return error;
     const waitMs = Math.max(
-      (error.retryAfter ?? 0) * 1000,
+      Math.min(MOST_SAID_MS, (error.retryAfter ?? 0) * 1000),
       Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#times),
     );
     // What many find out at one moment counts once.

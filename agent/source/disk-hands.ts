@@ -35,7 +35,10 @@ export const diskHands: Hands = {
     return hash.digest("hex");
   },
   isGone,
-  inWords,
+  inWords: (error) =>
+    /^(EACCES|EPERM)$/.test(errorCode(error))
+      ? `the system does not permit it (${errorCode(error)}): let the agent's account write to the folder, or choose after: keep`
+      : inWords(error),
 };
 
 async function makeFolders(folder: Buffer, mode: number): Promise<void> {

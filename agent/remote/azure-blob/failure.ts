@@ -125,11 +125,11 @@ function unreachable(code: string, { where, host }: Context): RemoteError {
       case "EAI_AGAIN":
         return `${host} cannot be resolved now: does this host reach its name server?`;
       case "ECONNREFUSED":
-        return `${host} refuses connections`;
+        return `${host} refuses connections: is the endpoint right, and does the firewall let this host out?`;
       default:
         return /CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)
           ? `the certificate of ${host} is not trusted (${code}): does something on the way open connections? NODE_EXTRA_CA_CERTS names further authorities`
-          : `${host} cannot be reached${code === "" ? "" : ` (${code})`}`;
+          : `${host} cannot be reached${code === "" ? "" : ` (${code})`}: does the firewall let this host out to it?`;
     }
   })();
   return new RemoteError("away", `${where}: ${why}`);

@@ -21,7 +21,8 @@ export function sftpHands(line: Line): Hands {
         const entry = entryOf(lastSegment(path), await doing("look at", path, session.lstat(path)));
         return entry.kind === "file" ? entry.state : undefined;
       }),
-    rename: (from, to) => line.use(({ session }) => doing("rename", from, session.rename(from, to))),
+    rename: (from, to) =>
+      line.use(({ session }) => doing("take away (by renaming it first)", from, session.rename(from, to))),
     place: (from, to) => line.use(({ session }) => placed(session, from, to)),
     remove: (path) => line.use(({ session }) => doing("remove", path, session.remove(path))),
     makeFolders: (folder, like) =>
