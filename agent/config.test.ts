@@ -104,6 +104,11 @@ test.for([
     "name: a\nkind: share\npath: /x\ncron: '* * * * *'\ntimeZone: Berlin",
     /^f:6:5: sources.0.timeZone: expected the name/,
   ],
+  ["name: a\npath: /x\nafter: move:/x/.", /^f:4:5: sources.0.after: files would be moved to where they are/],
+  [
+    "name: a\nkind: s3\nbucket: b-b\nprefix: pos\nregion: eu-west-1\nafter: move:/pos",
+    /^f:7:5: sources.0.after: files would be moved to where they are/,
+  ],
   ["name: a\npath: /x\nevery: 1m", /^f:4:5: unknown key "every"; expected one of .*rescan/],
   ["name: a\nkind: sftp\nuser: u\npassword: { secret: x }", /^f:2:5: sources.0.host: is missing/],
 ] as const)("%s: refused with its line", ([yaml, words]) => {

@@ -3,7 +3,9 @@ import { dirname, resolve } from "node:path";
 import { byteRate, byteSize, loadSettings } from "@tributary/shared/settings.ts";
 import { z } from "zod";
 import { kindNamed, type RemoteSourceSettings, remoteSettings } from "./remote/kinds.ts";
+import { afterRule, remoteAfterRule } from "./source/after.ts";
 import { cronFault } from "./source/cron.ts";
+import { movesNowhere } from "./source/moved.ts";
 import { type FolderSettings, folderSettings, type ShareSettings, shareSettings } from "./source/settings.ts";
 
 /** Whether this host sees its files as a folder. */
@@ -24,6 +26,8 @@ const sourceSettings = z
 
 /** What its keys say together. */
 function* faultsOf(source: SourceSettings): Generator<{ readonly key: string; readonly message: string }> {
+  if (isOnItself(source))
+    yield { key: "after", message: "files would be moved to where they are; expected another folder" };
   if (source.kind === "folder") return;
   const { every, cron, timeZone } = source;
   if (every !== undefined && cron !== undefined)
@@ -32,6 +36,13 @@ function* faultsOf(source: SourceSettings): Generator<{ readonly key: string; re
     yield { key: "timeZone", message: "without `cron` it has no meaning" };
   const fault = cron === undefined ? undefined : cronFault(cron);
   if (fault !== undefined) yield { key: "cron", message: fault };
+}
+
+function isOnItself(source: SourceSettings): boolean {
+  const root = isNear(source) ? resolve(source.path) : (kindNamed(source.kind)?.root(source) ?? "");
+  const rule = isNear(source) ? afterRule(source.after, root) : remoteAfterRule(source.after, root);
+  if (rule?.kind !== "move") return false;
+  return isNear(source) ? rule.to === root : movesNowhere(root, rule.to);
 }
 
 const DAY = "(mon|tue|wed|thu|fri|sat|sun)";

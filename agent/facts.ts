@@ -11,7 +11,12 @@ export type Fact =
       readonly complete: boolean;
     }
   /** It is shared with other agents: whether it is looked through here. */
-  | { readonly kind: "SourceShared"; readonly source: string; readonly detail: string }
+  | {
+      readonly kind: "SourceShared";
+      readonly client: string;
+      readonly source: string;
+      readonly detail: string;
+    }
   /** Something that its administrator should know, such as a server without encryption. */
   | { readonly kind: "SourceWarned"; readonly source: string; readonly detail: string }
   | { readonly kind: "WatchFailed"; readonly source: string; readonly reason: string }

@@ -10,9 +10,9 @@ import type { RemoteTools } from "./remote/kind.ts";
 import { kindNamed } from "./remote/kinds.ts";
 import { remoteSource } from "./remote/remote-source.ts";
 import { type AfterRule, afterRule, remoteAfterRule } from "./source/after.ts";
-import { within } from "./source/bytes.ts";
 import type { Disk } from "./source/disk.ts";
 import { folderSource } from "./source/folder.ts";
+import { movedBelow } from "./source/moved.ts";
 import { paced } from "./source/paced.ts";
 import type { Source } from "./source/source.ts";
 
@@ -79,13 +79,6 @@ async function openRemote(
   const folder = join(data, "listings");
   const ignored = after?.kind === "move" ? movedBelow(root, after.to) : [];
   return { source: remoteSource({ name, remote, root, include, exclude, ignored, folder }), after };
-}
-
-/** Where files are moved to, below the root that they come from. */
-function movedBelow(root: string, to: string): Buffer[] {
-  const [from, target] = [root, to].map((path) => Buffer.from(path.replace(/\/+$/, "")));
-  if (from === undefined || target === undefined || !within(target, from) || target.equals(from)) return [];
-  return [from.length === 0 ? target : target.subarray(from.length + 1)];
 }
 
 function paceOf(rate: number): ReturnType<typeof bandwidthOf> {

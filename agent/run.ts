@@ -128,7 +128,12 @@ async function live(
   const clock = new ReceiverClock();
   const bearing = (): Bearing => ({ ...identity, proxy: settings.proxy, ca });
   const receiver = new HttpReceiver({ bearing, clock, connections: CONNECTIONS, env });
-  const spool = new Spool(join(data, "spool"), settings.limits.spool, queue.status.spooled());
+  const spool = new Spool(
+    join(data, "spool"),
+    settings.limits.spool,
+    queue.status.spooled(),
+    queue.status.begun(),
+  );
   const partHasher = new PartHasher();
   const fresh = new FreshBytes();
   const sharing: Omit<SharingParts, "begin" | "end"> = {
@@ -137,8 +142,6 @@ async function live(
         ...events,
         receiver,
         clocks: { steady: () => performance.now(), wall: Date.now },
-        // The heartbeat tells of a receiver that is away.
-        refused: () => undefined,
         fault: faultIn("the leases"),
         random: Math.random,
       }),
@@ -153,14 +156,12 @@ async function live(
         now,
         signal,
       }),
-    waits: ({ client, source }) => {
-      for (const _ of queue.takeover(client, source).waiting()) return true;
-      return false;
-    },
-    say: ({ source }, detail) => {
-      report({ kind: "SourceShared", source, detail });
+    waits: ({ client, source }) => queue.waits(client, source),
+    say: ({ client, source }, detail) => {
+      report({ kind: "SourceShared", client, source, detail });
       dispatcher.sourceBack(source);
     },
+    warn: (text) => log.say(text),
     fault: faultIn("the leases"),
   };
   const sources: Sources = new Sources({
@@ -188,7 +189,7 @@ async function live(
     ridesUpTo: rides,
     site: () => identity.site,
     jwks: () => identity.jwks,
-    bundles: new Bundles({ receiver: turns, headersOf, now }),
+    bundles: new Bundles({ receiver: turns, now }),
     fresh,
     bandwidth: bandwidthOf(limits, {
       now: () => performance.now(),
@@ -204,11 +205,13 @@ async function live(
     random: Math.random,
   });
   const carry: Carry = async (waiting, signal) => {
+    const { client, source } = waiting.parcel;
+    const term = sources.termOf(client, source);
     try {
       return await carryLeased(waiting, signal);
     } catch (cause) {
-      if (cause instanceof ProblemError && cause.code === "lease-lost")
-        sources.leaseLost(waiting.parcel.client, waiting.parcel.source);
+      if (cause instanceof ProblemError && cause.code === "lease-lost" && term !== undefined)
+        sources.leaseLost(client, source, term);
       throw cause;
     }
   };
@@ -335,8 +338,9 @@ async function live(
   report({ kind: "ConfigurationTaken", sources: settings.sources.map((source) => source.name) });
   queue.onPut(() => dispatcher.wake());
   queue.onEnd((ends) => {
-    for (const { parcel, end } of ends)
-      if (end.kind === "overtaken") report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+    const overtaken = ends.filter(({ end }) => end.kind === "overtaken").map(({ parcel }) => parcel);
+    for (const parcel of overtaken) report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+    dispatcher.ended(overtaken.map(({ captureId }) => captureId));
   });
   const stopped = aborted(stop);
   // What is sealed carries the receiver's time, so the receiver is heard first, if it is there.
@@ -351,6 +355,7 @@ async function live(
   watching.stop();
   const [hanging] = await Promise.all([sources.stop(GRACE_MS), dispatcher.stop(GRACE_MS)]);
   for (const name of hanging) log.say(`source ${name} does not answer, and is left as it is`);
+  await sources.giveBack();
   await heartbeat.stop();
   await receiver.close();
 }

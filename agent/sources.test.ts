@@ -1,9 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { agentSettings } from "./config.ts";
 import type { Fact } from "./facts.ts";
+import type { LeasesOptions } from "./lease/lease.ts";
 import { Sharing } from "./lease/sharing.ts";
 import { openQueueFile } from "./queue/database.ts";
 import { openQueue, queueOn, type SqliteQueue } from "./queue/sqlite.ts";
@@ -49,13 +51,13 @@ const share: SourcesParts["share"] = (events) => {
   };
   return new Sharing({
     ...events,
-    ...{ openLeases: never, takeOver: never, waits: never, say: () => undefined, fault: never },
+    ...{ openLeases: never, takeOver: never, waits: never, say: () => undefined, warn: never, fault: never },
   });
 };
 
 const partsOf = (more: Partial<SourcesParts> = {}): SourcesParts => ({
   queue,
-  spool: new Spool(join(home, "spool"), 1e9, new Set()),
+  spool: new Spool(join(home, "spool"), 1e9, new Map()),
   partHasher: new PartHasher(),
   fresh: new FreshBytes(),
   report: () => undefined,
@@ -114,7 +116,7 @@ test("a source that finds no room on the disk is told, keeps no other from its w
   const facts: Fact[] = [];
   const sources = new Sources({
     queue: full,
-    spool: new Spool(join(home, "spool"), 1e9, new Set()),
+    spool: new Spool(join(home, "spool"), 1e9, new Map()),
     partHasher: new PartHasher(),
     fresh: new FreshBytes(),
     report: (fact) => facts.push(fact),
@@ -148,4 +150,132 @@ test("a source that finds no room on the disk is told, keeps no other from its w
   await vi.waitFor(() => expect(states()).toEqual(["well true", `${name} true`]), 10_000);
   await sources.stop(200);
   full.close();
+});
+
+/** Sources that others may have too, of a kind whose server nobody asks: leases as the test gives and takes them. */
+describe("shared with other agents", () => {
+  let events: Pick<LeasesOptions, "gained" | "lost">;
+  let faults: unknown[];
+  let stopped: boolean;
+  let sources: Sources;
+  const shared: SourcesParts["share"] = (parts) =>
+    new Sharing({
+      ...parts,
+      openLeases: (given) => {
+        events = given;
+        return {
+          want: () => undefined,
+          released: () => undefined,
+          refusedUnder: () => undefined,
+          stop: async () => {
+            stopped = true;
+          },
+        };
+      },
+      takeOver: () => Promise.resolve({ overtaken: 0, learned: 0 }),
+      waits: () => false,
+      say: () => undefined,
+      warn: () => undefined,
+      fault: (cause) => faults.push(cause),
+    });
+  const settings = (...names: string[]) =>
+    agentSettings.parse({
+      sources: names.map((name) => ({
+        ...{ name, client: "acme", kind: "sftp", host: "127.0.0.1", port: 9, user: "u", path: "/out" },
+        ...{ password: { env: "P" }, hostKey: [`SHA256:${"A".repeat(43)}`] },
+      })),
+    });
+  const place = (source: string) => ({ client: "acme", source });
+  const here = (name: string): boolean => sources.find("acme", name) !== undefined;
+  const begin = (more: Partial<SourcesParts> = {}): void => {
+    faults = [];
+    stopped = false;
+    sources = new Sources(partsOf({ share: shared, secrets: { read: () => Promise.resolve("p") }, ...more }));
+  };
+  afterEach(() => sources.stop(100));
+
+  test("what is on its way when it stops leaves under its lease, which is given back then", async () => {
+    begin();
+    await sources.take(settings("erp"), ["acme", "bell"]);
+    events.gained(place("erp"), 7);
+    await expect.poll(() => here("erp")).toBe(true);
+    await sources.stop(100);
+    expect([sources.termOf("acme", "erp"), stopped]).toEqual([7, false]);
+    await sources.giveBack();
+    expect(stopped).toBe(true);
+  });
+
+  test("what waits of one that is taken out of agent.yaml does not leave without its lease, also after a start", async () => {
+    begin();
+    await sources.take(settings("erp"), ["acme", "bell"]);
+    events.gained(place("erp"), 7);
+    await expect.poll(() => here("erp")).toBe(true);
+    expect(sources.termOf("acme", "erp")).toBe(7);
+    await sources.take(settings(), ["acme", "bell"]);
+    const refused = expect.objectContaining({ code: "lease-lost" });
+    expect(() => sources.termOf("acme", "erp")).toThrow(refused);
+    queue.close();
+    queue = openQueue(join(home, "queue.sqlite"));
+    begin();
+    await sources.take(settings(), ["acme", "bell"]);
+    expect(() => sources.termOf("acme", "erp")).toThrow(refused);
+    expect(sources.termOf("acme", "never shared")).toBeUndefined();
+    // No other agent has it: it may leave as it is, also when it is gone from the file then.
+    const { sources: own } = settings("erp");
+    await sources.take({ ...settings(), sources: own.map((one) => ({ ...one, lease: false })) as never }, [
+      "acme",
+    ]);
+    expect(sources.termOf("acme", "erp")).toBeUndefined();
+    await sources.take(settings(), ["acme"]);
+    expect(sources.termOf("acme", "erp")).toBeUndefined();
+  });
+
+  test("an agent that acts for a second client shares from then on: what ran without a lease ends until there is one", async () => {
+    begin();
+    await sources.take(settings("erp"), ["acme"]);
+    expect(here("erp")).toBe(true);
+    await sources.take(settings("erp"), ["acme", "bell"]);
+    expect(here("erp")).toBe(false);
+    events.gained(place("erp"), 7);
+    await expect.poll(() => here("erp")).toBe(true);
+    await sources.take(settings("erp"), ["acme"]);
+    expect(here("erp")).toBe(true);
+    expect(sources.termOf("acme", "erp")).toBeUndefined();
+  });
+
+  test("one that cannot be begun is told, and ends nothing else", async () => {
+    begin({
+      queue: {
+        ...queue,
+        intake(client, source) {
+          if (source === "erp") throw new TypeError("a fault of ours");
+          return queue.intake(client, source);
+        },
+      },
+    });
+    await sources.take(settings("erp", "pos"), ["acme", "bell"]);
+    events.gained(place("erp"), 7);
+    events.gained(place("pos"), 8);
+    await expect.poll(() => here("pos")).toBe(true);
+    expect(faults).toEqual([new TypeError("a fault of ours")]);
+  });
+
+  test("one that found no room is begun when there is room", async () => {
+    let full = true;
+    begin({
+      againMs: 20,
+      queue: {
+        ...queue,
+        intake(client, source) {
+          if (full) throw new ProblemError("disk-full", "no room");
+          return queue.intake(client, source);
+        },
+      },
+    });
+    await sources.take(settings("erp"), ["acme", "bell"]);
+    events.gained(place("erp"), 7);
+    await expect.poll(() => sources.states()[0]?.reason).toContain("no room");
+    full = false;
+    await expect.poll(() => here("erp")).toBe(true);
+  });
 });

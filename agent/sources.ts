@@ -11,6 +11,7 @@ import { type OpenSource, openSource } from "./open-source.ts";
 import { askedOnce, owned, type RealPath } from "./owner.ts";
 import type { Ended } from "./queue/outbox.ts";
 import type { Intake, SourceBook } from "./queue/queue.ts";
+import type { Shared } from "./queue/shared.ts";
 import type { RemoteTools } from "./remote/kind.ts";
 import type { Fetches } from "./seal/fetches.ts";
 import type { FreshBytes } from "./seal/fresh.ts";
@@ -25,6 +26,7 @@ export interface SourcesParts {
     book(client: string, source: string): SourceBook;
     fetches(client: string, source: string): Fetches;
     onEnd(listener: (ends: readonly Ended[]) => void): () => void;
+    readonly shared: Shared;
   };
   readonly spool: Spool;
   readonly fresh: FreshBytes;
@@ -78,9 +80,14 @@ export class Sources {
   readonly #realPath: RealPath;
   #running = new Map<string, Running>();
   #unbegun = new Map<string, Unbegun>();
+  /** To be ended, all of them in the next turn: where a server hangs each takes a while. */
+  #ending = new Set<string>();
+  /** Being stopped: they hear no more of their parcels. */
+  readonly #stopping = new Set<Capture>();
   #wanted = new Map<string, Wanted>();
   readonly #sharing: Sharing;
-  #again: NodeJS.Timeout | undefined;
+  #again: { readonly settings: AgentSettings; readonly clients: readonly string[] } | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   /** One change after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -89,14 +96,17 @@ export class Sources {
     this.#parts = parts;
     this.#realPath = askedOnce((parts.disk ?? realDisk).realPath);
     this.#sharing = parts.share({
-      begin: ({ client, source }) => void this.#inTurn(() => this.#beginShared(client, source)),
-      end: ({ client, source }) => this.#inTurn(() => this.#end(identityOf(client, source))),
+      begin: ({ client, source }) => this.#inTurn(() => this.#beginShared(client, source)),
+      end: ({ client, source }) => {
+        this.#ending.add(identityOf(client, source));
+        return this.#inTurn(() => this.#endAll());
+      },
     });
     // A capture frees the copies of its own parcels; of those whose source is gone nobody else would.
     parts.queue.onEnd((ends) => {
       for (const { parcel, end } of ends)
         if (parcel.kind === "version" && parcel.spooled !== undefined && end.kind !== "aside")
-          if (!this.#running.has(identityOf(parcel.client, parcel.source)))
+          if (!this.#isCapturing(identityOf(parcel.client, parcel.source)))
             void parts.spool.release(parcel.spooled);
     });
   }
@@ -118,12 +128,19 @@ export class Sources {
   /** Under which something of a source may leave; undefined: no other agent has it. Throws `lease-lost`. */
   termOf(client: string, source: string): number | undefined {
     const wanted = this.#wanted.get(identityOf(client, source));
-    return wanted?.shared === true ? this.#sharing.termOf({ client, source }) : undefined;
+    if (wanted?.shared === true) return this.#sharing.termOf({ client, source });
+    if (wanted === undefined && this.#parts.queue.shared.has(client, source))
+      throw new ProblemError(
+        "lease-lost",
+        "this agent does not look through it any more, and others may have brought what is newer: what waits of it leaves when it is in agent.yaml again",
+        { retryAfter: AGAIN_MS / 1000 },
+      );
+    return undefined;
   }
 
-  /** The receiver answered `lease-lost`. */
-  leaseLost(client: string, source: string): void {
-    this.#sharing.refused({ client, source });
+  /** The receiver answered `lease-lost` to what went under this term. */
+  leaseLost(client: string, source: string, term: number): void {
+    this.#sharing.refused({ client, source }, term);
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -168,17 +185,20 @@ export class Sources {
       if (command.source === undefined || command.source === name) void capture.scanNow();
   }
 
-  /** Names of the sources that hang: a call of theirs is on its way in the system and keeps its thread. */
+  /** Once nothing leaves any more: other agents may have what they share. */
+  async giveBack(): Promise<void> {
+    await this.#sharing.stop();
+  }
+
+  /** Names of the sources that hang: a call of theirs is on its way in the system and keeps its thread. What is on its way may leave under its lease. */
   async stop(graceMs: number): Promise<readonly string[]> {
     this.#stopped = true;
     await this.#turn;
-    const parted = this.#sharing.stop();
-    clearTimeout(this.#again);
+    clearTimeout(this.#timer);
     const all = [...this.#running.values()];
     this.#running.clear();
     const ended = await Promise.all(all.map(({ capture }) => capture.stop(graceMs)));
     for (const { opened } of all) letGo(opened);
-    await parted;
     return all.filter((_, i) => !ended[i]).map(({ name }) => name);
   }
 
@@ -196,7 +216,7 @@ export class Sources {
     }
     const over = [...this.#running].filter(([identity, { settings }]) => {
       const next = wanted.get(identity);
-      return next === undefined || JSON.stringify(next.source) !== settings;
+      return next === undefined || textOf(next) !== settings;
     });
     const ended = new Set(over.map(([identity]) => identity));
     const fresh = [...wanted].filter(
@@ -204,23 +224,33 @@ export class Sources {
         (ended.has(identity) || !this.#running.has(identity)) && (!one.shared || this.#isHere(one)),
     );
     const opened = await Promise.all(fresh.map(([, { source }]) => this.#open(source)));
-    await Promise.all(over.map(([, { capture }]) => capture.stop(GRACE_MS)));
-    for (const [, { opened }] of over) letGo(opened);
+    await Promise.all(over.map(([, running]) => this.#end(running)));
     if (this.#stopped) return;
     // From here on nothing is waited for: what is on its way finds a source that changed, and not one that is gone.
     for (const [identity] of over) this.#running.delete(identity);
     for (const identity of this.#unbegun.keys()) if (!wanted.has(identity)) this.#unbegun.delete(identity);
-    for (const [i, [identity, { client, source }]] of fresh.entries())
-      this.#begin(identity, client, source, opened[i] as OpenSource);
+    for (const [i, [identity, one]] of fresh.entries()) this.#begin(identity, one, opened[i] as OpenSource);
     this.#wanted = wanted;
+    for (const { client, source, shared } of wanted.values())
+      this.#parts.queue.shared.set(client, source.name, shared);
     this.#sharing.want(
       [...wanted.values()].flatMap(({ client, source, shared }) =>
         shared ? [{ client, source: source.name }] : [],
       ),
     );
-    clearTimeout(this.#again);
-    if (this.#unbegun.size > 0)
-      this.#again = setTimeout(() => void this.take(settings, clients), this.#parts.againMs ?? AGAIN_MS);
+    this.#again = { settings, clients };
+    this.#beginAgain();
+  }
+
+  /** What found no room is tried again, later. */
+  #beginAgain(): void {
+    clearTimeout(this.#timer);
+    const again = this.#again;
+    if (this.#unbegun.size === 0 || again === undefined || this.#stopped) return;
+    this.#timer = setTimeout(
+      () => void this.take(again.settings, again.clients),
+      this.#parts.againMs ?? AGAIN_MS,
+    );
   }
 
   #isHere({ client, source }: Wanted): boolean {
@@ -231,23 +261,43 @@ export class Sources {
     const identity = identityOf(client, name);
     const wanted = this.#wanted.get(identity);
     if (wanted === undefined || this.#stopped || this.#running.has(identity) || !this.#isHere(wanted)) return;
-    this.#begin(identity, client, wanted.source, await this.#open(wanted.source));
+    this.#begin(identity, wanted, await this.#open(wanted.source));
+    this.#beginAgain();
   }
 
-  async #end(identity: string): Promise<void> {
+  /** Those that are here again by now were ended before: what is begun is begun in a later turn. */
+  async #endAll(): Promise<void> {
+    const ending = [...this.#ending];
+    this.#ending.clear();
+    await Promise.all(
+      ending.map(async (identity) => {
+        const running = this.#running.get(identity);
+        if (running !== undefined) await this.#end(running);
+        this.#running.delete(identity);
+        this.#unbegun.delete(identity);
+      }),
+    );
+  }
+
+  async #end({ capture, opened }: Running): Promise<void> {
+    this.#stopping.add(capture);
+    await capture.stop(GRACE_MS);
+    this.#stopping.delete(capture);
+    letGo(opened);
+  }
+
+  #isCapturing(identity: string): boolean {
     const running = this.#running.get(identity);
-    if (running === undefined) return;
-    await running.capture.stop(GRACE_MS);
-    letGo(running.opened);
-    this.#running.delete(identity);
+    return running !== undefined && !this.#stopping.has(running.capture);
   }
 
   /** One that finds no room says so, and keeps none of the others from its work. */
-  #begin(identity: string, client: string, source: SourceSettings, opened: OpenSource): void {
+  #begin(identity: string, wanted: Wanted, opened: OpenSource): void {
     const { report } = this.#parts;
+    const { client, source } = wanted;
     const { name, kind } = source;
     try {
-      this.#running.set(identity, this.#start(client, source, opened));
+      this.#running.set(identity, this.#start(wanted, opened));
       if (this.#unbegun.delete(identity))
         report({ kind: "SourceHealthChanged", source: name, healthy: true, reason: "" });
     } catch (cause) {
@@ -273,8 +323,9 @@ export class Sources {
     });
   }
 
-  #start(client: string, settings: SourceSettings, opened: OpenSource): Running {
+  #start(wanted: Wanted, opened: OpenSource): Running {
     const { queue, spool, fresh, partHasher, report, corrected } = this.#parts;
+    const { client, source: settings } = wanted;
     const { name, kind } = settings;
     const { source, after } = opened;
     const capture = startCapture({
@@ -286,7 +337,7 @@ export class Sources {
       onEnd: queue.onEnd,
       ...{ spool, fresh, partHasher, report, corrected },
     });
-    return { client, name, kind, settings: JSON.stringify(settings), source, capture, opened };
+    return { client, name, kind, settings: textOf(wanted), source, capture, opened };
   }
 }
 
@@ -295,4 +346,5 @@ function letGo(opened: OpenSource): void {
   void opened[Symbol.asyncDispose]().catch(() => undefined);
 }
 
+const textOf = ({ source, shared }: Wanted): string => JSON.stringify([source, shared]);
 const identityOf = (client: string, name: string): string => `${client}/${name}`;

@@ -1,7 +1,7 @@
 /** `after:` for one source: each delivered file once, its failures visible and tried again at the next scan. */
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
-import type { Intake, Seen, SourceBook } from "../queue/queue.ts";
+import { ENDED, type Intake, type Seen, type SourceBook } from "../queue/queue.ts";
 import { mayHaveChangedUnseen } from "../settle/settle.ts";
 import type { AfterRule } from "../source/after.ts";
 import { fromKey, key, parent } from "../source/bytes.ts";
@@ -56,8 +56,8 @@ export class AfterActions {
     if (!standing.current || standing.waiting !== "none") return;
     const seen = this.#parts.intake.seen(path);
     // What a coarse clock may have hidden is read once more first.
-    if (seen === undefined || mayHaveChangedUnseen(this.#parts.source.tells, seen.state, seen.sealedAt))
-      return;
+    if (seen === undefined || seen.missed === ENDED) return;
+    if (mayHaveChangedUnseen(this.#parts.source.tells, seen.state, seen.sealedAt)) return;
     // Noted before it is touched: if this process ends in between, what is missing then was our own doing.
     if (!this.#noted(() => this.#parts.intake.missed([path], TAKEN_BY_US))) return;
     const folder = key(parent(path));
@@ -93,7 +93,7 @@ export class AfterActions {
         return;
       case "done":
         // Without room it stays noted as taken, and the next scan forgets it.
-        this.#noted(() => intake.forget(path));
+        this.#noted(() => (result.kept ? this.#ended(seen) : intake.forget(path)));
         book.recovered(path);
         return report({ kind: "AfterActionDone", source: source.name, path, action: result.action });
       case "skipped":
@@ -117,6 +117,13 @@ export class AfterActions {
           `it is delivered, but "after: ${rule.kind}" failed: ${result.reason}; it is tried again`,
         );
     }
+  }
+
+  /** Its place tells of it still, among the versions that it keeps: forgotten, it would be brought anew. */
+  #ended(seen: Seen): void {
+    const { intake, clocks } = this.#parts;
+    const ended = { ...seen, sealedAt: clocks.wall(), missed: ENDED };
+    intake.put([{ parcel: undefined, seen: ended, ended: true }]);
   }
 
   /** False when there was no room for it. */

@@ -54,7 +54,7 @@ describe("capture of a folder", () => {
     root = join(home, "root");
     mkdirSync(root);
     queue = openQueue(join(home, "queue.sqlite"));
-    spool = new Spool(join(home, "spool"), 1e9, new Set());
+    spool = new Spool(join(home, "spool"), 1e9, new Map());
     facts = [];
   });
   afterEach(async () => {
@@ -338,7 +338,7 @@ describe("capture of a folder", () => {
   });
 
   test("a full spool is visible, waits, and goes on when copies have left", async () => {
-    spool = new Spool(join(home, "spool"), 5, new Set());
+    spool = new Spool(join(home, "spool"), 5, new Map());
     write("a", "1234");
     const capture = start({ capture: "copy" });
     await until(() => expect(waiting()).toEqual(["a"]));
@@ -350,7 +350,7 @@ describe("capture of a folder", () => {
   });
 
   test("a spool that is full goes on when its bound is raised, without a restart", async () => {
-    spool = new Spool(join(home, "spool"), 5, new Set());
+    spool = new Spool(join(home, "spool"), 5, new Map());
     write("a", "1234");
     start({ capture: "copy" });
     await until(() => expect(waiting()).toEqual(["a"]));
@@ -367,7 +367,7 @@ describe("capture of a folder", () => {
     deliver();
     await first.stop(10_000);
     running.length = 0;
-    spool = new Spool(join(home, "spool"), 5, new Set());
+    spool = new Spool(join(home, "spool"), 5, new Map());
     const names = Array.from({ length: 8 }, (_, i) => `new/${i}`);
     for (const name of names) write(name, "1234");
     start({ capture: "copy" }, undefined, undefined, 3);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type MakeUuid, uuidv7 } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
 import type { Ended } from "../queue/outbox.ts";
-import type { Intake, SourceBook } from "../queue/queue.ts";
+import { ENDED, type Intake, type SourceBook } from "../queue/queue.ts";
 import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import { Lanes } from "../seal/lanes.ts";
@@ -103,7 +103,7 @@ export function startCapture(parts: CaptureParts): Capture {
     partHasher: parts.partHasher,
     fresh: parts.fresh,
     fetches: rules.near ? undefined : parts.fetches,
-    spool: parts.spool,
+    spool: parts.spool.of(`${intake.client}/${intake.source}`),
     copy: rules.copy,
     most: parts.most ?? MOST,
     rules: () => {
@@ -126,6 +126,7 @@ export function startCapture(parts: CaptureParts): Capture {
             ? EMPTY_GAP_MS
             : Math.max(settleTime(rules.settleMs, source.tells), SMALLEST_GAP_MS),
         rootStands: root.stands,
+        taken: rules.after !== undefined && !rules.near,
         lookAtFolder: (folder, ms) => looks.folder(folder, ms),
       })
     : undefined;
@@ -140,6 +141,7 @@ export function startCapture(parts: CaptureParts): Capture {
   const ends = new Ends({
     ...shared,
     told: rules.removals,
+    taken: rule !== undefined,
     lookAgain: (path, ms) => looks.path(path, ms),
   });
   const comparison = new Comparison({
@@ -150,6 +152,7 @@ export function startCapture(parts: CaptureParts): Capture {
     after,
     asides,
     rehashMs: rules.rehashMs,
+    lookAgain: (path, ms) => looks.path(path, ms),
   });
   const looks: Looks = new Looks({
     ...shared,
@@ -168,7 +171,8 @@ export function startCapture(parts: CaptureParts): Capture {
         void parts.spool.release(parcel.spooled);
       if (end.kind === "superseded") looks.path(parcel.path, 0);
       // A file that vanished while its version waited: only now is known what its vanishing means.
-      if (end.kind !== "aside" && intake.seen(parcel.path)?.missed) looks.folder(parent(parcel.path), 0);
+      const missed = intake.seen(parcel.path)?.missed ?? 0;
+      if (end.kind !== "aside" && missed > 0 && missed !== ENDED) looks.folder(parent(parcel.path), 0);
       if (end.kind === "delivered") after?.delivered(parcel.path);
     }
   });
@@ -206,6 +210,7 @@ export function startCapture(parts: CaptureParts): Capture {
         lastScanAt: looks.lastScanAt ?? book.lastScanAt(),
         nextScanAt: looks.nextScanAt,
         files: looks.lastScanAt === undefined ? 1 : looks.files,
+        whole: looks.whole,
         leftOut: looks.leftOut,
         settling: sealer.settling,
         scanning: looks.scanning,

@@ -9,7 +9,7 @@ import type { FileState, Past } from "../source/state.ts";
 import type { AfterActions } from "./after-actions.ts";
 import type { Asides } from "./asides.ts";
 import type { Ends } from "./ends.ts";
-import { nextOf } from "./past.ts";
+import { isBrought, nextOf } from "./past.ts";
 import type { Removals } from "./removals.ts";
 import type { Clocks, Sealer } from "./sealer.ts";
 
@@ -25,6 +25,7 @@ export interface ComparisonParts {
   readonly report: Report;
   readonly clocks: Clocks;
   readonly rehashMs: number | undefined;
+  readonly lookAgain: (path: Buffer, ms: number) => void;
 }
 
 export interface FolderLook {
@@ -45,7 +46,8 @@ export class Comparison {
   async folder(folder: Buffer, look: FolderLook): Promise<Listing> {
     const { source, intake, removals, after, asides, clocks } = this.#parts;
     const beside = new Beside(intake, folder, clocks.steady());
-    const listing = await source.list(folder, (found) => this.#found(found, beside, look));
+    const began = clocks.wall();
+    const listing = await source.list(folder, (found) => this.#found(found, beside, look, began));
     if (look.ended.aborted) return listing;
     if (listing.unlisted !== undefined) this.unseen(listing.unlisted);
     const lost = beside.end(listing.folders);
@@ -83,7 +85,12 @@ export class Comparison {
       report({ kind: "FileHeldBack", source: source.name, path, code, detail: reason });
   }
 
-  async #found(found: readonly Found[], beside: Beside, { ended, patient, met }: FolderLook): Promise<void> {
+  async #found(
+    found: readonly Found[],
+    beside: Beside,
+    { ended, patient, met }: FolderLook,
+    began: number,
+  ): Promise<void> {
     const { sealer, removals } = this.#parts;
     for (const one of found) {
       if (patient && sealer.full) await sealer.room();
@@ -91,9 +98,18 @@ export class Comparison {
       met?.(one);
       const seen = beside.meet(one);
       if ("reason" in one) this.unseen(one);
-      else this.file(one.path, one.state, seen, one.past);
+      else if (one.past === undefined || isBrought(one.past, seen))
+        this.file(one.path, one.state, seen, one.past);
+      else this.#bringOn(one.path, one.state, one.past, began);
       removals?.met(one);
     }
+  }
+
+  /** What was brought since this look began may be younger than what was listed: it would be brought twice. */
+  #bringOn(path: Buffer, state: FileState, past: Past, began: number): void {
+    const seen = this.#parts.intake.seen(path);
+    if (seen !== undefined && seen.sealedAt >= began) this.#parts.lookAgain(path, 0);
+    else this.file(path, state, seen, past);
   }
 
   #mounted(listing: Listing): void {

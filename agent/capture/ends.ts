@@ -6,7 +6,7 @@ import { key } from "../source/bytes.ts";
 import type { Source } from "../source/source.ts";
 import type { FileState } from "../source/state.ts";
 import type { Batch } from "./batch.ts";
-import { removalOf } from "./removals.ts";
+import { removalOf, TAKEN_BY_US } from "./removals.ts";
 import type { Clocks } from "./sealer.ts";
 
 export interface EndsParts {
@@ -18,6 +18,8 @@ export interface EndsParts {
   readonly makeUuid: MakeUuid;
   /** Whether removals are reported at all. */
   readonly told: boolean;
+  /** Files are taken away once they are delivered, by this agent or another one that has the source. */
+  readonly taken: boolean;
   readonly lookAgain: (path: Buffer, ms: number) => void;
 }
 
@@ -32,13 +34,14 @@ export class Ends {
 
   /** `seen`: the version before it, which is sealed. */
   async end(path: Buffer, state: FileState, seen: Seen): Promise<void> {
-    const { intake, batch, report, source, clocks, told, lookAgain } = this.#parts;
+    const { intake, batch, report, source, clocks, told, taken, lookAgain } = this.#parts;
     const at = key(path);
     if (this.#ending.has(at)) return;
     this.#ending.add(at);
     const standing = intake.standing(path);
     const holds = standing.delivered || standing.waiting === "spooled" || standing.waiting === "in-place";
-    const parcel = told && holds ? removalOf(this.#parts, path, state.mtimeNs) : undefined;
+    const ours = seen.missed === TAKEN_BY_US || (taken && standing.current);
+    const parcel = told && holds && !ours ? removalOf(this.#parts, path, state.mtimeNs) : undefined;
     const ended = { ...seen, state, sealedAt: clocks.wall(), missed: ENDED };
     const stored = await batch.put({ parcel, seen: ended, ended: true });
     this.#ending.delete(at);

@@ -9,6 +9,7 @@ import { fromKey, key, parent, ROOT } from "../source/bytes.ts";
 import type { Found, Listing, Source } from "../source/source.ts";
 import { walk } from "../source/walk.ts";
 import type { Comparison } from "./comparison.ts";
+import { Histories } from "./histories.ts";
 import { decider } from "./removals.ts";
 import type { Schedule } from "./schedule.ts";
 import { type Clocks, LONGEST_TIMER_MS, type Sealer } from "./sealer.ts";
@@ -38,11 +39,14 @@ const MOST_HINTS = 10_000;
 const HINTED_SCAN_MS = 2_000;
 /** A place that could not be reached is tried again soon at first, and never more rarely than this. */
 const [AWAY_FIRST_MS, AWAY_LONGEST_MS] = [15_000, 300_000];
+/** A host that slept, or whose clock was set, is late by no more than this. */
+const TICK_MS = 60_000;
 
 export class Looks {
   readonly #parts: LookParts;
   readonly #paths = new Agenda();
   readonly #folders = new Agenda();
+  readonly #histories = new Histories();
   readonly #ended = new AbortController();
   #watching: Promise<() => Promise<void>> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -52,18 +56,21 @@ export class Looks {
   #scanAt = Number.POSITIVE_INFINITY;
   #scanning: Promise<void> | undefined;
   files = 0;
+  /** The last look saw all of it. */
+  whole = true;
   /** Files that the rules do not take. */
   leftOut = 0;
   lastScanAt: number | undefined;
   /** ms since 1970; undefined: none is asked for yet. */
   nextScanAt: number | undefined;
-  /** When the last one began, ms since 1970. */
-  #scannedFrom: number | undefined;
+  /** When the last one began, or ended in another run, ms since 1970; without any, when this run did. */
+  #scannedFrom: number;
   /** In vain, one after the other. */
   #away = 0;
 
   constructor(parts: LookParts) {
     this.#parts = parts;
+    this.#scannedFrom = parts.book.lastScanAt() ?? parts.clocks.wall();
   }
 
   begin(): void {
@@ -179,7 +186,9 @@ export class Looks {
 
   async #lookAt(path: Buffer): Promise<void> {
     const { source, sealer, intake, comparison } = this.#parts;
-    const look = await source.look(path);
+    const told = this.#histories.of(path, intake.seen(path));
+    const look = told ?? (await source.look(path));
+    if (told === undefined) this.#histories.keep(path, look, intake.seen(path));
     switch (look.kind) {
       case "file":
         return comparison.file(path, look.state, intake.seen(path), look.past);
@@ -219,10 +228,24 @@ export class Looks {
     const { clocks } = this.#parts;
     const at = clocks.steady() + ms;
     if (at >= this.#scanAt || this.#ended.signal.aborted) return;
-    clearTimeout(this.#scanTimer);
     this.#scanAt = at;
+    this.#armScan();
+  }
+
+  #armScan(): void {
+    const { clocks } = this.#parts;
+    const ms = Math.max(0, this.#scanAt - clocks.steady());
     this.nextScanAt = clocks.wall() + ms;
-    this.#scanTimer = setTimeout(() => void this.#scan(), Math.min(ms, LONGEST_TIMER_MS));
+    clearTimeout(this.#scanTimer);
+    this.#scanTimer = setTimeout(() => this.#tick(), Math.min(Math.ceil(ms), TICK_MS));
+  }
+
+  #tick(): void {
+    const { clocks, schedule } = this.#parts;
+    if (clocks.steady() >= this.#scanAt) return void this.#scan();
+    // A time of day may have come sooner than it seemed.
+    this.#scanWithin(schedule.nextMs(this.#scannedFrom, clocks.wall()));
+    this.#armScan();
   }
 
   async #scan(): Promise<void> {
@@ -245,7 +268,7 @@ export class Looks {
   #restMs(): number {
     const { schedule, clocks } = this.#parts;
     const now = clocks.wall();
-    const planned = schedule.nextMs(this.#scannedFrom ?? now, now);
+    const planned = schedule.nextMs(this.#scannedFrom, now);
     if (this.#away === 0) return planned;
     return Math.min(planned, AWAY_LONGEST_MS, AWAY_FIRST_MS * 2 ** (this.#away - 1));
   }
@@ -256,30 +279,39 @@ export class Looks {
     this.#scannedFrom = clocks.wall();
     const problems = new Set([...book.problems()].map(({ path }) => key(path)));
     problems.delete(key(ROOT));
-    const begun = new Set(sealer.begun().map(key));
     await health();
-    this.#away = near || reachable() ? 0 : this.#away + 1;
-    if (this.#away > 0) return;
-    let [files, leftOut, folders, complete] = [0, 0, 0, true];
+    if (!near && !reachable()) {
+      this.#away += 1;
+      return;
+    }
+    let [files, leftOut, folders, complete, cut] = [0, 0, 0, true, false];
     const met = (found: Found): void => {
       if (!("reason" in found)) files += 1;
       else if (found.code === undefined && found.absent !== true) leftOut += 1;
       if (problems.size > 0) problems.delete(key(found.path));
-      if (begun.size > 0 && !("reason" in found)) begun.delete(key(found.path));
     };
     const list = (folder: Buffer): Promise<Listing> => this.#listed(folder, true, met);
     for await (const listing of walk(list, ROOT, this.#ended.signal)) {
       folders += 1;
       complete &&= listing.complete;
+      cut ||= !near && !listing.complete && listing.unlisted === undefined;
       for (const path of [listing.folder, ...(listing.own ?? [])]) problems.delete(key(path));
     }
     if (this.#ended.signal.aborted) return;
+    if (cut) {
+      // It went away in between: that was no look at everything, and the next one comes soon.
+      this.#away += 1;
+      await health();
+      return;
+    }
+    this.#away = 0;
     // A whole scan did not meet them: with the file its problem is gone, too.
     if (complete) for (const path of problems) sealer.recovered(fromKey(path));
-    if (complete) for (const path of begun) await sealer.giveUp(fromKey(path));
+    if (complete) sealer.giveUpOthers();
     for (const { path, code } of book.problems())
       if (path.length === 0 && code === "disk-full") book.recovered(ROOT);
     this.files = files;
+    this.whole = complete;
     this.leftOut = leftOut;
     this.lastScanAt = clocks.wall();
     book.scanFinished(this.lastScanAt, files);

@@ -35,6 +35,13 @@ describe("the next of the versions that a source keeps", () => {
     expect(nextOf(past, seen(state(4), ENDED))).toBeUndefined();
   });
 
+  test("an end behind an end is none", () => {
+    const past = [version(1), end(2), end(3), version(4)];
+    expect(nextOf(past, seen(state(2), ENDED))).toEqual(version(4));
+    expect(nextOf(past.slice(0, 3), seen(state(2), ENDED))).toBeUndefined();
+    expect(nextOf(past.slice(0, 3), seen(state(1), ENDED))).toBeUndefined();
+  });
+
   test("where the last that was brought is kept no more, time tells what is younger", () => {
     expect(nextOf([version(5), version(6)], seen(state(4)))).toEqual(version(5));
     expect(nextOf([version(2), version(6)], seen(state(4)))).toEqual(version(6));
@@ -64,7 +71,12 @@ describe("the next of the versions that a source keeps", () => {
             }
           }
           const last = all.findLastIndex(({ before }) => before);
-          expect(brought).toEqual(first === -1 || first > last ? [] : kept.slice(first, last + 1));
+          const told = kept.filter(
+            ({ deleted }, i) => !deleted || (i > first && kept[i - 1]?.deleted === false),
+          );
+          expect(brought).toEqual(
+            first === -1 || first > last ? [] : told.filter(({ state }) => state.size <= last + 1),
+          );
         },
       ),
     );

@@ -6,6 +6,7 @@ import type { Fact } from "../facts.ts";
 import type { ParcelEnd } from "../queue/queue.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { type FakePlace, fakePlace, fakeRemote } from "../remote/fake-remote.ts";
+import { RemoteError } from "../remote/remote.ts";
 import { remoteSource } from "../remote/remote-source.ts";
 import { FreshBytes } from "../seal/fresh.ts";
 import { PartHasher } from "../seal/part-hasher.ts";
@@ -45,9 +46,9 @@ describe("capture of a place far away", () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  function open(): void {
+  function open(mostBytes = 1e9): void {
     queue = openQueue(join(home, "queue.sqlite"));
-    spool = new Spool(join(home, "spool"), 1e9, queue.status.spooled());
+    spool = new Spool(join(home, "spool"), mostBytes, queue.status.spooled(), queue.status.begun());
   }
   function start(more: Partial<CaptureRules> = {}, most = 10_000): Capture {
     const rules: CaptureRules = {
@@ -168,6 +169,43 @@ describe("capture of a place far away", () => {
     await poll(waiting).toEqual(["-a"]);
   });
 
+  test("a file at which the server falls silent each time is said to be the trouble; the others arrive", async () => {
+    place.put("poison", "x");
+    place.onPiece = (path) => {
+      if (String(path) === "poison") throw new RemoteError("away", "erp.example.com fell silent");
+    };
+    start();
+    for (let i = 0; i < 4; i += 1) {
+      place.put(`f${i}`, "y");
+      const looked = async () => {
+        await capture?.scanNow();
+        return waiting().length;
+      };
+      await expect.poll(looked, { timeout: 20_000, interval: 200 }).toBeGreaterThan(i);
+    }
+    const said = () => queue.status.problems(9).map(({ code, path }) => `${path}: ${code}`);
+    await expect.poll(said, { timeout: 40_000 }).toContain("poison: file-unreadable");
+  }, 120_000);
+
+  test("a look that was cut short is none, and the next one comes soon, whatever was planned", async () => {
+    place.put("in/a", "1");
+    place.onList = (folder) => {
+      if (folder.length > 0) place.away = "erp.example.com does not answer";
+    };
+    start({ schedule: { firstMs: () => 0, nextMs: () => 86_400_000 } });
+    await poll(() => capture?.state().reason).toBe("erp.example.com does not answer");
+    const { lastScanAt, nextScanAt } = capture?.state() ?? {};
+    expect(lastScanAt).toBeUndefined();
+    expect(nextScanAt).toBeLessThan(Date.now() + 20_000);
+    expect(queue.book("acme", "erp").lastScanAt()).toBeUndefined();
+    place.away = undefined;
+    place.onList = () => undefined;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["in/a"]);
+    await poll(() => capture?.state().nextScanAt).toBeGreaterThan(Date.now() + 80_000_000);
+  });
+
   test("another place under the same name removes nothing until it is accepted", async () => {
     place.put("a", "1");
     start();
@@ -251,7 +289,67 @@ describe("capture of a place far away", () => {
     place.files.clear();
     await capture?.scanNow();
     await poll(() => queue.fetches("acme", "erp").all().length).toBe(0);
-    expect(readdirSync(spool.folder)).toEqual([]);
+    await poll(() => readdirSync(spool.folder)).toEqual([]);
+  }, 30_000);
+
+  test("what was begun of a file keeps neither its own rest nor other files out of a spool that is nearly full", async () => {
+    spool.bound(12_000_000);
+    let cut = true;
+    place.put("big", Buffer.alloc(10_000_000));
+    place.onPiece = (path, at) => {
+      if (cut && String(path) === "big" && at >= 8_000_000) throw new Error("the line was cut");
+    };
+    start();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(1);
+    place.put("other", Buffer.alloc(5_000_000));
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["other"]);
+    expect(spool.used).toBeLessThanOrEqual(12_000_000);
+    await capture?.stop(1_000);
+    queue.close();
+    open(12_000_000);
+    start();
+    await poll(() => queue.status.problems(9).map(({ code }) => code)).toEqual(["spool-full"]);
+    deliver();
+    await poll(() => queue.status.problems(9).map(({ code }) => code)).toEqual(["file-unreadable"]);
+    await capture?.stop(1_000);
+    queue.close();
+    open(12_000_000);
+    place.given = 0;
+    cut = false;
+    start();
+    await poll(waiting).toEqual(["big"]);
+    expect(place.given).toBeLessThan(3_000_000);
+  }, 30_000);
+
+  test("a server that gives more than it says is not believed at a second try either", async () => {
+    place.put("big", Buffer.alloc(6_000_000), { size: 5_000_000 });
+    start();
+    await poll(() => queue.status.problems(9).map(({ detail }) => detail)).toEqual([
+      expect.stringContaining("and gives more"),
+    ]);
+    place.given = 0;
+    await poll(() => place.given).toBeGreaterThan(0);
+    await poll(() => queue.status.problems(9).length).toBe(1);
+    expect(waiting()).toEqual([]);
+  }, 30_000);
+
+  test("what was begun of a file that is as it was sealed again is given up", async () => {
+    place.put("big", Buffer.alloc(10_000_000));
+    start();
+    await poll(waiting).toHaveLength(1);
+    const before = place.files.get("big");
+    if (before === undefined) throw new Error("no file");
+    place.put("big", Buffer.alloc(10_000_000, "x"));
+    place.onPiece = (_, at) => {
+      if (at >= 8_000_000) throw new Error("the line was cut");
+    };
+    await capture?.scanNow();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(1);
+    place.files.set("big", before);
+    await capture?.scanNow();
+    await poll(() => queue.fetches("acme", "erp").all().length).toBe(0);
+    await poll(() => readdirSync(spool.folder).length).toBe(1);
   }, 30_000);
 
   test("where the content has an id, another time alone is nothing new, and nothing is read", async () => {
@@ -310,6 +408,25 @@ describe("capture of a place far away", () => {
       expect(deliver()).toEqual(["x=C"]);
     });
 
+    test("a long history is brought without being asked for anew at each of its versions", async () => {
+      const all = Array.from({ length: 250 }, (_, i) =>
+        i % 7 === 6 ? end(BigInt(i + 1)) : version(`v${i}`, BigInt(i + 1)),
+      );
+      keep("x", all);
+      start();
+      await expect.poll(() => waiting().length, { timeout: 30_000 }).toBe(all.length);
+      expect(deliver()).toEqual(all.map(({ deleted, bytes }) => (deleted ? "-x" : `x=${bytes}`)));
+      expect(place.looked).toBeLessThan(10);
+      keep(
+        "x",
+        [...all.slice(0, 100), version("last", 300n)].map((one, i) =>
+          i < 100 ? one : { ...one, state: { ...one.state, mtimeNs: 9n } },
+        ),
+      );
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["x"]);
+    }, 60_000);
+
     test("a restart in the middle goes on where it was", async () => {
       keep("x", [version("A", 1n), version("BB", 2n), end(3n), version("CCC", 4n)]);
       start();
@@ -333,6 +450,80 @@ describe("capture of a place far away", () => {
       await capture?.scanNow();
       await poll(waiting).toEqual(["other", "-there"]);
       expect(queue.intake("acme", "erp").seen(Buffer.from("ended"))).toBeUndefined();
+    });
+
+    test("our own end is none: it is not told, and what is kept before it is not brought again", async () => {
+      place.keeps = true;
+      keep("x", [version("A", 1n), version("BB", 2n)]);
+      start({ after: { kind: "delete" } });
+      await poll(waiting).toEqual(["x", "x"]);
+      expect(deliver()).toEqual(["x=A", "x=BB"]);
+      await poll(() => place.files.get("x")?.past?.at(-1)?.deleted).toBe(true);
+      await capture?.scanNow();
+      await capture?.stop(1_000);
+      queue.close();
+      open();
+      start({ after: { kind: "delete" } });
+      await capture?.scanNow();
+      await capture?.scanNow();
+      expect(waiting()).toEqual([]);
+      const { past } = place.files.get("x") ?? {};
+      keep("x", [
+        ...((past ?? []) as One[]),
+        { ...version("C", 7n), state: { ...version("C", 7n).state, mtimeNs: 2n ** 62n } },
+      ]);
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["x"]);
+      expect(deliver()).toEqual(["x=C"]);
+    });
+
+    test("our own end of which a crash left no note is not told either", async () => {
+      place.keeps = true;
+      keep("x", [version("A", 1n)]);
+      start();
+      await poll(waiting).toEqual(["x"]);
+      deliver();
+      await capture?.stop(1_000);
+      keep("x", [version("A", 1n), end(2n)]);
+      start({ after: { kind: "delete" } });
+      await capture?.scanNow();
+      await poll(() => queue.intake("acme", "erp").seen(Buffer.from("x"))?.missed).toBe(3);
+      expect(waiting()).toEqual([]);
+    });
+
+    test("a look that lasts while others go on brings nothing twice", async () => {
+      keep("x", [version("A", 1n)]);
+      start({}, 1);
+      await poll(waiting).toEqual(["x"]);
+      // What comes behind it was looked for.
+      await poll(() => place.looked).toBe(1);
+      keep("x", [version("A", 1n), end(2n)]);
+      place.put("a", "slow", { fileId: 50n });
+      const gate = Promise.withResolvers<void>();
+      place.onPiece = () => gate.promise;
+      // It waits for room behind the first file, with what was known of the second.
+      const scan = capture?.scanNow();
+      await poll(() => capture?.state().settling).toBe(1);
+      // Its delivery has the folder looked at beside that.
+      queue.intake("acme", "erp").missed([Buffer.from("x")], 1);
+      deliver();
+      await poll(waiting).toEqual(["-x"]);
+      gate.resolve();
+      await scan;
+      await poll(waiting).toEqual(["-x", "a"]);
+      // Whatever is on its way into the queue is there then.
+      await capture?.stop(1_000);
+      expect(waiting()).toEqual(["-x", "a"]);
+    });
+
+    test("a delivery of what was ended does not have all be listed again", async () => {
+      keep("x", [version("A", 1n), end(2n)]);
+      start();
+      await poll(waiting).toEqual(["x", "-x"]);
+      const before = place.listed;
+      deliver();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(place.listed).toBe(before);
     });
 
     test("ends are not told where removals are not", async () => {
@@ -368,6 +559,25 @@ describe("capture of a place far away", () => {
       return place.files.size;
     }).toBe(0);
     expect(waiting()).toEqual([]);
+  });
+
+  test("after: what another agent took away before this one has the source is no removal", async () => {
+    for (const name of ["a", "b", "c"]) place.put(name, name);
+    start();
+    await poll(waiting).toHaveLength(3);
+    deliver();
+    await capture?.stop(1_000);
+    place.files.delete("a");
+    place.put("b", "changed");
+    place.hands = false;
+    start({ after: { kind: "delete" } });
+    await poll(waiting).toEqual(["b"]);
+    place.files.delete("b");
+    const seen = (name: string) => queue.intake("acme", "erp").seen(Buffer.from(name));
+    await capture?.scanNow();
+    await poll(() => seen("a")).toBeUndefined();
+    await poll(waiting).toEqual(["b", "-b"]);
+    expect(seen("c")).toBeDefined();
   });
 
   test("after: what cannot be deleted on the server is delivered once, and said", async () => {

@@ -39,6 +39,7 @@ beforeEach(() => {
     report: () => {},
     clocks: { steady: () => now, wall: () => now, corrected: () => now },
     makeUuid: uuidv7,
+    taken: false,
     gapMs: () => GAP_MS,
     rootStands: async () => true,
     lookAtFolder: () => {},

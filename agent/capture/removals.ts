@@ -26,6 +26,8 @@ export interface RemovalParts {
   readonly report: Report;
   readonly clocks: Clocks;
   readonly makeUuid: MakeUuid;
+  /** Files are taken away once they are delivered, by this agent or another one that has the source. */
+  readonly taken: boolean;
   /** Between the two looks, ms. `empty`: the source shows nothing at all, as one does whose server has not mounted its disk. */
   readonly gapMs: (empty: boolean) => number;
   /** Whether the root is healthy and the recorded one. */
@@ -134,6 +136,8 @@ export class Removals {
     const standing = intake.standing(path);
     if (!standing.delivered && standing.waiting === "in-place") return;
     this.#missedAt.delete(key(path));
+    // Another agent took it away before this one took the source over.
+    if (this.#parts.taken && standing.current) return intake.forget(path);
     if (!standing.delivered && standing.waiting === "none") {
       intake.forget(path);
       report({ kind: "FileVanishedUnsent", source: source.name, path });

@@ -51,7 +51,7 @@ describe("from sighting to parcel", () => {
       partHasher: new PartHasher(),
       fresh: new FreshBytes(),
       fetches: undefined,
-      spool: new Spool(join(home, "spool"), 1e9, new Set()),
+      spool: new Spool(join(home, "spool"), 1e9, new Map()),
       copy: false,
       rules: () => ({ settleMs: 60_000, snapshotMs: undefined, restlessMs: 60_000 }),
       report: (fact) => facts.push(fact),

@@ -6,13 +6,13 @@
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
-import { ENDED, type Intake, type Seen, type SourceBook, type VersionParcel } from "../queue/queue.ts";
+import type { Intake, Seen, SourceBook, VersionParcel } from "../queue/queue.ts";
 import type { Fetches } from "../seal/fetches.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import type { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
 import { type SealOrder, type SealResult, seal } from "../seal/seal.ts";
-import type { Spool } from "../seal/spool.ts";
+import type { Room } from "../seal/spool.ts";
 import { Agenda } from "../settle/agenda.ts";
 import {
   mayHaveChangedUnseen,
@@ -42,7 +42,7 @@ export interface SealerParts {
   readonly batch: Batch;
   readonly lanes: Lanes;
   readonly partHasher: PartHasher;
-  readonly spool: Spool;
+  readonly spool: Room;
   readonly fresh: FreshBytes;
   /** Where a half-read file is worth keeping. */
   readonly fetches: Fetches | undefined;
@@ -67,6 +67,8 @@ const LONGEST_RETRY_MS = 60_000;
 const SPOOL_RETRY_MS = 1_000;
 /** What waits for a source that is away asks it for nothing: it finds out by the next look at it. */
 const AWAY_RETRY_MS = 5_000;
+/** So often a file may be the first to find its place away. */
+const OWN_FAULT = 3;
 /** A timer beyond 31 bits would fire at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -124,18 +126,18 @@ export class Sealer {
     else this.#forget(at);
   }
 
-  /** Files that were half read, and are still to become whole. */
-  begun(): Buffer[] {
-    return this.#parts.fetches?.all().map(({ path }) => path) ?? [];
+  /** After a look at everything: what was half read and is not waited for will not become whole any more. */
+  giveUpOthers(): void {
+    for (const { path } of this.#parts.fetches?.all() ?? [])
+      if (!this.#settling.has(key(path)) && !this.#sealing.has(key(path))) this.#giveUp(path);
   }
 
-  /** It will not become whole any more. */
-  async giveUp(path: Buffer): Promise<void> {
+  #giveUp(path: Buffer): void {
     const { fetches, spool } = this.#parts;
-    const fetch = this.#sealing.has(key(path)) ? undefined : fetches?.get(path);
+    const fetch = fetches?.get(path);
     if (fetch === undefined) return;
     fetches?.forget(path);
-    await spool.release(fetch.spooled);
+    void spool.release(fetch.spooled);
   }
 
   stop(): void {
@@ -205,7 +207,7 @@ export class Sealer {
         try {
           const result = await seal(
             this.#parts.source,
-            { ...order, known: known?.missed === ENDED ? undefined : known?.state },
+            { ...order, known: known?.missed === 0 ? known.state : undefined },
             spool,
             {
               buffer,
@@ -218,7 +220,9 @@ export class Sealer {
         } catch (error) {
           this.#sealing.delete(at);
           if ((error as { code?: unknown }).code !== "disk-full") throw error;
-          this.#retry(at, "disk-full", (error as Error).message, SPOOL_RETRY_MS * 2);
+          // From far away it begins anew each time: not every two seconds.
+          const afterMs = this.#parts.fetches === undefined ? SPOOL_RETRY_MS * 2 : undefined;
+          this.#retry(at, "disk-full", (error as Error).message, afterMs);
         }
       },
     });
@@ -244,6 +248,7 @@ export class Sealer {
       case "gone":
         this.#sealing.delete(at);
         this.#forget(at);
+        this.#giveUp(order.path);
         this.#parts.lookAgain(order.path, 0);
         return;
       case "unseen":
@@ -258,14 +263,24 @@ export class Sealer {
         return;
       case "away":
         this.#sealing.delete(at);
-        this.#wait(at, this.#parts.clocks.steady() + AWAY_RETRY_MS);
-        this.#away = true;
-        this.#parts.askRoot();
+        this.#placeAway(at, result.reason);
         return;
       case "stopped":
         this.#sealing.delete(at);
         return;
     }
+  }
+
+  /** One that finds the place away again and again, when others were just had, is the trouble itself. */
+  #placeAway(at: string, reason: string): void {
+    const first = !this.#away;
+    this.#away = true;
+    this.#parts.askRoot();
+    const failures = (this.#failures.get(at) ?? 0) + 1;
+    if (first && failures >= OWN_FAULT) return this.#retry(at, "file-unreadable", reason, undefined);
+    if (first) this.#failures.set(at, failures);
+    // The others are asked for before it.
+    this.#wait(at, this.#parts.clocks.steady() + (first ? 2 : 1) * AWAY_RETRY_MS);
   }
 
   /** Only how it is told is new. */
@@ -286,7 +301,7 @@ export class Sealer {
     this.#retry(
       at,
       "spool-full",
-      "the spool has reached its bound; it is captured when copies have left, or raise limits.spool",
+      "the spool has reached its bound, or this source its share of it; it is captured when copies have left, or raise limits.spool",
       SPOOL_RETRY_MS,
     );
   }
@@ -326,7 +341,11 @@ export class Sealer {
     const moved = this.#sealing.get(at) === true || this.#more.has(at);
     this.#sealing.delete(at);
     this.#forget(at);
-    if (!stored) return;
+    if (!stored) {
+      // Another capture of this source may follow in this process: nothing would ever free it.
+      if (parcel?.spooled !== undefined) await spool.release(parcel.spooled);
+      return;
+    }
     this.recovered(path);
     if (parcel !== undefined)
       report({

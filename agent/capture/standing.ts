@@ -9,6 +9,8 @@ export interface Standing {
   readonly nextScanAt: number | undefined;
   /** Files that its rules take, at the last look. */
   readonly files: number;
+  /** Whether the last look saw all of it. */
+  readonly whole: boolean;
   /** Files that they do not, at the last look. */
   readonly leftOut: number;
   /** Files that are waited for. */
@@ -18,7 +20,7 @@ export interface Standing {
 
 /** Undefined: nothing keeps its files back. */
 export function whyNothing(standing: Standing): string | undefined {
-  const { away, lastScanAt, nextScanAt, files, leftOut, settling, scanning } = standing;
+  const { away, lastScanAt, nextScanAt, files, whole, leftOut, settling, scanning } = standing;
   if (away !== undefined) return away;
   if (lastScanAt === undefined) {
     if (scanning) return "it is looked through for the first time";
@@ -27,6 +29,7 @@ export function whyNothing(standing: Standing): string | undefined {
   }
   if (files > 0) return undefined;
   if (settling > 0) return undefined;
+  if (!whole) return "not all of it could be looked at: see its problems";
   if (leftOut > 0)
     return `${leftOut === 1 ? "one file is" : `${leftOut} files are`} there, and none that its rules take`;
   return "it was empty when it was last looked through";

@@ -40,7 +40,8 @@ const status: QueueStatus = {
   waiting: () => [],
   deliveries: () => [],
   sources: () => [],
-  spooled: () => new Set(),
+  spooled: () => new Map(),
+  begun: () => new Set<string>(),
 };
 
 test.for([[], ["--json"]])("what is read as a secret is in no line of it (%j)", async (words) => {

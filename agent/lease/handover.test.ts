@@ -267,6 +267,30 @@ test("it ends when the lease is lost, told by the receiver or here, and forgets 
   expect(seen("kept")).toBeUndefined();
 });
 
+test("a page that the receiver refuses for now is asked for again, and not all from the beginning", async () => {
+  for (let i = 0; i < 9; i += 1) holds(`p${i}`, "x", 1);
+  const call = receiver.call;
+  let asked = 0;
+  receiver.call = async (request) => {
+    asked += 1;
+    if (asked % 2 === 0) throw new ProblemError("limit-requests", "too many requests", { retryAfter: 0.001 });
+    return await call(request);
+  };
+  try {
+    expect(await go()).toEqual({ overtaken: 0, learned: 9 });
+    expect(calls).toHaveLength(3);
+    asked = 0;
+    receiver.call = () => {
+      asked += 1;
+      return Promise.reject(new ProblemError("limit-requests", "too many", { retryAfter: 0.001 }));
+    };
+    await expect(go()).rejects.toMatchObject({ code: "limit-requests" });
+    expect(asked).toBe(5);
+  } finally {
+    receiver.call = call;
+  }
+});
+
 test("only another agent's look that was no earlier counts", () => {
   holds("a", "x", 5);
   const [entry] = ledger;

@@ -3,6 +3,7 @@
  * parcels of an earlier term that another has brought meanwhile end; what the receiver holds is what was seen. It may be
  * broken off anywhere and begun anew.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { decodePath, pathForUrl } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type Entry, type EntryPage, entryPage, HEADER, ROUTE, uuid } from "@tributary/shared/protocol.ts";
@@ -34,6 +35,10 @@ export interface TakenOver {
 const PAGE = 1000;
 /** Histories that are asked for at once. */
 const AT_ONCE = 8;
+/** Of one page: a source of many files would never be taken over, were all of it begun anew whenever one is refused for a while. */
+const TRIES = 5;
+const AGAIN_S = 1;
+const LONGEST_S = 30;
 
 /** Throws what the receiver's calls throw (`lease-lost`), `disk-full`, the reason of an aborted signal. */
 export async function takeOver(options: HandoverOptions): Promise<TakenOver> {
@@ -158,15 +163,31 @@ async function* pages(options: HandoverOptions, query: string): AsyncGenerator<r
 }
 
 async function read({ receiver, term, signal }: HandoverOptions, query: string): Promise<EntryPage> {
-  const { json } = await receiver.call({
-    method: "GET",
-    path: ROUTE.versions + query,
-    headers: { [HEADER.lease]: String(term) },
-    signal,
-  });
+  const { json } = await patiently(signal, () =>
+    receiver.call({
+      method: "GET",
+      path: ROUTE.versions + query,
+      headers: { [HEADER.lease]: String(term) },
+      signal,
+    }),
+  );
   const page = entryPage.safeParse(json);
   if (page.success) return page.data;
   throw new ProblemError("receiver-unreachable", "the receiver's history cannot be read", {
     cause: page.error,
   });
+}
+
+async function patiently<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (cause) {
+      const again = cause instanceof ProblemError && cause.retry && cause.code !== "lease-lost";
+      if (!again || tries === TRIES) throw cause;
+      const forS = Math.min(cause.retryAfter ?? AGAIN_S, LONGEST_S);
+      await sleep(forS * 1000, undefined, { ref: false, signal }).catch(() => undefined);
+      signal.throwIfAborted();
+    }
+  }
 }

@@ -179,6 +179,18 @@ test("what another has is said, and so is why a client's sources are nobody's", 
   expect(world.said()).toEqual(["gained pos 9"]);
 });
 
+test("who has it is said again to whoever asks for it anew", async () => {
+  world.answer = ({ wants }) => wants.map((place) => ({ ...place, held: false, holder: "house-2" }));
+  for (const wants of [[pos], [], [pos]]) {
+    leases.want(wants);
+    await world.pass(300);
+  }
+  expect(world.said()).toEqual([
+    'elsewhere pos: the agent "house-2" has it',
+    'elsewhere pos: the agent "house-2" has it',
+  ]);
+});
+
 test("one that went and came back meanwhile is another", async () => {
   leases.want([pos]);
   await world.pass(150);

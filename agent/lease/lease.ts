@@ -98,6 +98,7 @@ export class Leases {
     if (same) return;
     this.#wants = wants;
     for (const [key, held] of this.#held) if (!wants.has(key)) this.#giveBack(key, held);
+    for (const key of this.#told.keys()) if (!wants.has(key)) this.#told.delete(key);
     this.#soon(GATHER_MS);
   }
 

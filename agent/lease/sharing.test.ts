@@ -5,16 +5,18 @@ import { Sharing } from "./sharing.ts";
 
 const erp: Place = { client: "acme", source: "erp" };
 
-let events: Pick<LeasesOptions, "gained" | "lost" | "elsewhere" | "handOver">;
+let events: Pick<LeasesOptions, "gained" | "lost" | "elsewhere" | "handOver" | "refused">;
 let heard: string[];
 /** What becomes of taking a source over. */
 let takingOver: () => Promise<{ overtaken: number; learned: number }>;
 let waiting: boolean;
+let ending: () => Promise<void>;
 let sharing: Sharing;
 
 beforeEach(() => {
   heard = [];
   waiting = false;
+  ending = () => Promise.resolve();
   takingOver = () => Promise.resolve({ overtaken: 0, learned: 0 });
   sharing = new Sharing({
     openLeases: (given) => {
@@ -32,9 +34,13 @@ beforeEach(() => {
       return taken;
     },
     waits: () => waiting,
-    begin: ({ source }) => void heard.push(`begin ${source}`),
-    end: async ({ source }) => void heard.push(`end ${source}`),
+    begin: async ({ source }) => void heard.push(`begin ${source}`),
+    end: async ({ source }) => {
+      heard.push(`end ${source}`);
+      await ending();
+    },
     say: () => undefined,
+    warn: (words) => void heard.push(`warn ${words}`),
     fault: (cause) => void heard.push(`fault ${String(cause)}`),
     againMs: 10,
   });
@@ -59,20 +65,15 @@ test("it is captured once what was brought before is known, and nothing leaves s
   taken.resolve({ overtaken: 1, learned: 2 });
   await expect.poll(() => sharing.isHere(erp)).toBe(true);
   expect(term()).toBe(7);
-  expect(heard).toEqual(["want erp", "begin erp"]);
+  expect(heard).toEqual(["want erp", "end erp", "begin erp"]);
 });
 
 test("what cannot be taken over is tried again, and says why", async () => {
-  let tries = 0;
-  takingOver = () => {
-    tries += 1;
-    return tries < 3
-      ? Promise.reject(new ProblemError("receiver-unreachable", "nobody answers"))
-      : Promise.resolve({ overtaken: 0, learned: 0 });
-  };
+  takingOver = () => Promise.reject(new ProblemError("receiver-unreachable", "nobody answers"));
   sharing.want([erp]);
   events.gained(erp, 7);
   await expect.poll(() => sharing.why(erp)).toBe("it cannot be taken over yet: nobody answers");
+  takingOver = () => Promise.resolve({ overtaken: 0, learned: 0 });
   await expect.poll(() => sharing.isHere(erp)).toBe(true);
 });
 
@@ -83,7 +84,7 @@ test("lost while it is being taken over: it never begins", async () => {
   events.gained(erp, 7);
   events.lost(erp, 'the agent "two" has it');
   taken.resolve({ overtaken: 0, learned: 0 });
-  await expect.poll(() => heard).toEqual(["want erp", "end erp"]);
+  await expect.poll(() => heard).toEqual(["want erp", "end erp", "end erp"]);
   expect(sharing.isHere(erp)).toBe(false);
   expect(term).toThrow(refusal('the agent "two" has it'));
 });
@@ -95,7 +96,7 @@ test("lost and gained anew: under the new term", async () => {
   events.lost(erp, "it could not be renewed in time");
   events.gained(erp, 9);
   await expect.poll(() => sharing.isHere(erp) && term()).toBe(9);
-  expect(heard).toEqual(["want erp", "begin erp", "end erp", "begin erp"]);
+  expect(heard).toEqual(["want erp", "end erp", "begin erp", "end erp", "end erp", "begin erp"]);
 });
 
 test("given to another: what is on its way leaves first", async () => {
@@ -104,7 +105,7 @@ test("given to another: what is on its way leaves first", async () => {
   await expect.poll(() => sharing.isHere(erp)).toBe(true);
   waiting = true;
   events.handOver(erp);
-  await expect.poll(() => heard).toContain("end erp");
+  await expect.poll(() => heard.filter((one) => one === "end erp")).toHaveLength(2);
   expect(sharing.isHere(erp)).toBe(false);
   expect(term()).toBe(7);
   expect(heard).not.toContain("released erp");
@@ -115,11 +116,62 @@ test("given to another: what is on its way leaves first", async () => {
 
 test("a refusal of the receiver is passed on with the term that it was for", async () => {
   sharing.want([erp]);
-  sharing.refused(erp);
   events.gained(erp, 7);
   await expect.poll(() => sharing.isHere(erp)).toBe(true);
-  sharing.refused(erp);
+  sharing.refused(erp, 7);
   expect(heard.filter((one) => one.startsWith("refused"))).toEqual(["refused erp 7"]);
+});
+
+test("a fault while it is taken over is told once, and tried again: nobody else has the source", async () => {
+  let tries = 0;
+  takingOver = () => {
+    tries += 1;
+    return tries < 4
+      ? Promise.reject(new TypeError("a fault of ours"))
+      : Promise.resolve({ overtaken: 0, learned: 0 });
+  };
+  sharing.want([erp]);
+  events.gained(erp, 7);
+  await expect.poll(() => sharing.isHere(erp)).toBe(true);
+  expect(heard.filter((one) => one.startsWith("fault"))).toEqual(["fault TypeError: a fault of ours"]);
+});
+
+test("gained anew under the same term: nobody had it meanwhile, and it is not taken over again", async () => {
+  sharing.want([erp]);
+  events.gained(erp, 7);
+  await expect.poll(() => sharing.isHere(erp)).toBe(true);
+  takingOver = () => Promise.reject(new Error("not asked for"));
+  events.lost(erp, "it could not be renewed in time");
+  events.gained(erp, 7);
+  await expect.poll(() => heard).toEqual(["want erp", "end erp", "begin erp", "end erp", "begin erp"]);
+  expect(term()).toBe(7);
+});
+
+test("nothing is captured while it is taken over, also not what is still being ended", async () => {
+  const ended = Promise.withResolvers<void>();
+  ending = () => ended.promise;
+  let asked = 0;
+  takingOver = () => {
+    asked += 1;
+    return Promise.resolve({ overtaken: 0, learned: 0 });
+  };
+  sharing.want([erp]);
+  events.gained(erp, 7);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(asked).toBe(0);
+  ended.resolve();
+  await expect.poll(() => sharing.isHere(erp)).toBe(true);
+});
+
+test("a receiver that knows no leases: what that means is said once, and why nothing comes", () => {
+  sharing.want([erp]);
+  events.refused(new ProblemError("receiver-unreachable", "nobody answers"));
+  expect(sharing.why(erp)).toBe("whether another agent has it cannot be asked: nobody answers");
+  for (let i = 0; i < 3; i += 1) events.refused(new ProblemError("not-found", "there is no /v1/leases"));
+  expect(sharing.why(erp)).toMatch(/^the receiver is older than this agent.*update it/);
+  expect(heard.filter((one) => one.startsWith("warn"))).toHaveLength(1);
+  events.elsewhere(erp, 'the agent "two" has it');
+  expect(sharing.why(erp)).toBe('the agent "two" has it');
 });
 
 test("who has it is said", () => {
@@ -136,5 +188,5 @@ test("wanted no more while it is being taken over: it never begins", async () =>
   sharing.want([]);
   taken.resolve({ overtaken: 0, learned: 0 });
   await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(heard).toEqual(["want erp", "want "]);
+  expect(heard).toEqual(["want erp", "end erp", "want "]);
 });

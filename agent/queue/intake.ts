@@ -2,7 +2,15 @@
 
 import { join } from "../source/bytes.ts";
 import { diskFull, type QueueFile } from "./database.ts";
-import type { Intake, Parcel, Sealing, Seen, Standing, VersionParcel } from "./queue.ts";
+import {
+  ENDED,
+  type Intake,
+  type Parcel,
+  type Sealing,
+  type Seen,
+  type Standing,
+  type VersionParcel,
+} from "./queue.ts";
 import { below, type SeenRow, split, toColumns, toSeen } from "./rows.ts";
 
 const SEEN = "s.name, s.size, s.mtime_ns, s.ctime_ns, s.file_id, s.sha256, s.sealed_at, s.missed";
@@ -51,7 +59,10 @@ function statements(db: QueueFile, sourceId: number) {
       `UPDATE seen SET size = ?, mtime_ns = ?, ctime_ns = ?, file_id = ?, sealed_at = ?, missed = 0
        WHERE folder_id = ${ofFolder} AND name = ? AND sha256 = ?`,
     ),
-    missed: db.prepare(`UPDATE seen SET missed = ? WHERE folder_id = ${ofFolder} AND name = ?`),
+    // What was at its end by the time that a look is over stays so.
+    missed: db.prepare(
+      `UPDATE seen SET missed = ? WHERE folder_id = ${ofFolder} AND name = ? AND missed <> ${ENDED}`,
+    ),
     forget: db.prepare(`DELETE FROM seen WHERE folder_id = ${ofFolder} AND name = ?`),
     dropFolder: db.prepare(
       `DELETE FROM folders WHERE source_id = ${sourceId} AND path = ?

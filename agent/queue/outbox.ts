@@ -34,7 +34,7 @@ function statements(db: QueueFile) {
       .pluck(),
     wake: db.prepare("UPDATE parcels SET due = 0 WHERE head = 1 AND due > 0 AND due <= ?"),
     wakeSource: db.prepare(
-      `UPDATE parcels SET due = 0 WHERE head = 1 AND due > 0 AND problem_code IN ('source-unreachable', 'root-changed')
+      `UPDATE parcels SET due = 0 WHERE head = 1 AND due > 0 AND problem_code IN ('source-unreachable', 'root-changed', 'lease-lost')
        AND source_id IN (SELECT id FROM sources WHERE name = ?)`,
     ),
     nextDue: db.prepare<[], number | null>("SELECT MIN(due) FROM parcels WHERE head = 1 AND due > 0").pluck(),

@@ -165,12 +165,18 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
     });
 
     test("a source that is back wakes what it held back, and nothing else", () => {
-      const parcels = ["away", "locked", "root"].map((path) => version(path));
+      const parcels = ["away", "locked", "root", "elsewhere"].map((path) => version(path));
       put(...parcels);
       const till = version("till", "a", { source: "till" });
       queue.intake("acme", "till").put([{ parcel: till, seen: seenOf(till) }]);
       taken();
-      const codes = ["source-unreachable", "file-unreadable", "root-changed", "source-unreachable"] as const;
+      const codes = [
+        "source-unreachable",
+        "file-unreadable",
+        "root-changed",
+        "lease-lost",
+        "source-unreachable",
+      ] as const;
       for (const [i, { captureId }] of [...parcels, till].entries())
         queue.outbox.postpone([
           {
@@ -180,7 +186,7 @@ export function queueContract(name: string, open: () => { queue: SqliteQueue; en
           },
         ]);
       queue.outbox.wakeSource("pos");
-      expect(taken()).toEqual(["away", "root"]);
+      expect(taken()).toEqual(["away", "root", "elsewhere"]);
       queue.outbox.wakeAll();
       expect(taken().sort()).toEqual(["locked", "till"]);
     });

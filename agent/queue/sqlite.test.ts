@@ -22,6 +22,26 @@ queueContract("the queue in SQLite", () => {
   };
 });
 
+test("which sources others may have is known on a full disk, too, and written when there is room", () => {
+  const folder = mkdtempSync(join(tmpdir(), "queue-"));
+  const db = openQueueFile(join(folder, "queue.sqlite"));
+  const { shared } = queueOn(db);
+  shared.set("acme", "first", true);
+  db.pragma(`max_page_count = ${db.pragma("page_count", { simple: true })}`);
+  const names = Array.from({ length: 400 }, (_, i) => `${"n".repeat(59)}${i}`);
+  for (const name of names) shared.set("acme", name, true);
+  const known = (): number => names.filter((name) => queueOn(db).shared.has("acme", name)).length;
+  expect(names.every((name) => shared.has("acme", name))).toBe(true);
+  expect(known()).toBeLessThan(names.length);
+  db.pragma("max_page_count = 1000000");
+  for (const name of names) shared.set("acme", name, true);
+  expect(known()).toBe(names.length);
+  shared.set("acme", "first", false);
+  expect([shared.has("acme", "first"), queueOn(db).shared.has("acme", "first")]).toEqual([false, false]);
+  db.close();
+  rmSync(folder, { recursive: true });
+});
+
 describe("what was set aside", () => {
   let folder: string;
   let db: ReturnType<typeof openQueueFile>;
@@ -57,12 +77,20 @@ describe("what was set aside", () => {
     for (const { captureId } of parcels) queue.outbox.end(captureId, aside);
   };
 
+  test("does not wait to leave: a source of which there is nothing else may go to another agent", () => {
+    expect(queue.waits("acme", "pos")).toBe(false);
+    const parcel = put("a", "x");
+    expect([queue.waits("acme", "pos"), queue.waits("bell", "pos")]).toEqual([true, false]);
+    setAside(parcel);
+    expect(queue.waits("acme", "pos")).toBe(false);
+  });
+
   test("goes again when it is asked for, as if it were new, and no longer stands as a problem", () => {
     const [a, b] = [put("a", "1", "copy-a"), put("b", "1")];
     setAside(a, b);
     expect(queue.outbox.retake()).toBe(0);
     expect(askRetry(db, ({ path }) => path.toString() === "a")).toBe(1);
-    expect([...queue.status.spooled()]).toEqual(["copy-a"]);
+    expect([...queue.status.spooled().keys()]).toEqual(["copy-a"]);
     expect(taken()).toEqual([]);
     expect(queue.outbox.retake()).toBe(1);
     expect(taken()).toEqual([[a.captureId, 0]]);
@@ -133,7 +161,7 @@ describe("what was set aside", () => {
     expect(ended.slice(-2)).toEqual([`${a.captureId} overtaken`, `${b.captureId} delivered`]);
     expect(queue.outbox.retake()).toBe(0);
     expect(queue.status.depth()).toMatchObject({ depth: 1, aside: 0 });
-    expect([...queue.status.spooled()]).toEqual([]);
+    expect([...queue.status.spooled().keys()]).toEqual([]);
     expect(queue.intake("acme", "pos").standing(b.path)).toMatchObject({ current: true });
   });
 

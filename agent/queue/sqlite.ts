@@ -7,6 +7,7 @@ import { sqliteFetches } from "./fetches.ts";
 import { sqliteIntake } from "./intake.ts";
 import { type Ended, type Retention, sqliteOutbox } from "./outbox.ts";
 import type { Intake, Outbox, SourceBook, Takeover } from "./queue.ts";
+import { type Shared, sqliteShared } from "./shared.ts";
 import { type QueueStatus, queueStatus } from "./status.ts";
 import { sqliteTakeover } from "./takeover.ts";
 
@@ -18,6 +19,9 @@ export interface SqliteQueue {
   book(client: string, source: string): SourceBook;
   fetches(client: string, source: string): Fetches;
   takeover(client: string, source: string): Takeover;
+  readonly shared: Shared;
+  /** Whether anything of the source is to leave. */
+  waits(client: string, source: string): boolean;
   /** `put` brought something to send. The answer unsubscribes. */
   onPut(listener: () => void): () => void;
   /** Parcels ended, after their commit: what captures the file again, acts on it, or frees the spool. */
@@ -70,6 +74,12 @@ export function queueOn(db: QueueFile, options: QueueOptions = {}): SqliteQueue 
       for (const listener of ends) listener(done);
     },
   );
+  const waits = db
+    .prepare<[string, string], number>(
+      `SELECT EXISTS (SELECT 1 FROM parcels WHERE aside_at IS NULL
+         AND source_id = (SELECT id FROM sources WHERE client = ? AND name = ?))`,
+    )
+    .pluck();
   return {
     outbox,
     status: queueStatus(db),
@@ -80,6 +90,8 @@ export function queueOn(db: QueueFile, options: QueueOptions = {}): SqliteQueue 
     book: (client, source) => sqliteBook(db, sourceId(db, client, source), words),
     fetches: (client, source) => sqliteFetches(db, sourceId(db, client, source)),
     takeover: (client, source) => sqliteTakeover(db, sourceId(db, client, source)),
+    shared: sqliteShared(db),
+    waits: (client, source) => waits.get(client, source) === 1,
     onPut: (listener) => subscribe(puts, listener),
     onEnd: (listener) => subscribe(ends, listener),
     close: () => void db.close(),

@@ -63,8 +63,10 @@ export interface QueueStatus {
   /** Newest first; `before` a seq, for pages. */
   deliveries(limit: number, before?: number): Delivery[];
   sources(): SourceRecord[];
-  /** Copies in the spool that a parcel still needs, or that are still to become whole. */
-  spooled(): Set<string>;
+  /** Copies in the spool that a parcel still needs, each with the source that it is of, as "client/source". */
+  spooled(): Map<string, string>;
+  /** Copies in the spool that are still to become whole. */
+  begun(): Set<string>;
 }
 
 interface ProblemRow {
@@ -115,11 +117,11 @@ export function queueStatus(db: QueueFile): QueueStatus {
   const sources = db.prepare<[], SourceRecord>(
     `SELECT client, name AS source, root_id AS rootId, last_scan_at AS lastScanAt, files FROM sources ORDER BY client, name`,
   );
-  const spooled = db
-    .prepare<[], string>(
-      "SELECT spooled FROM parcels WHERE spooled IS NOT NULL UNION SELECT spooled FROM fetches",
-    )
-    .pluck();
+  const spooled = db.prepare<[], { name: string; owner: string }>(
+    `SELECT p.spooled AS name, q.client || '/' || q.name AS owner
+     FROM parcels p JOIN sources q ON q.id = p.source_id WHERE p.spooled IS NOT NULL`,
+  );
+  const begun = db.prepare<[], string>("SELECT spooled FROM fetches").pluck();
 
   return {
     depth() {
@@ -139,6 +141,7 @@ export function queueStatus(db: QueueFile): QueueStatus {
     waiting: (limit) => waiting.all(limit),
     deliveries: (limit, before = Number.MAX_SAFE_INTEGER) => deliveries.all(before, limit),
     sources: () => sources.all(),
-    spooled: () => new Set(spooled.all()),
+    spooled: () => new Map(spooled.all().map(({ name, owner }) => [name, owner])),
+    begun: () => new Set(begun.all()),
   };
 }

@@ -9,11 +9,12 @@ export function afterExactly(exactly: Exactly): After {
   return {
     async act(rule, { path, state }, unique) {
       try {
+        const kept = await exactly.keeps?.();
         const done =
           rule.kind === "delete"
             ? await exactly.remove(path, state)
             : await exactly.move(path, state, join(Buffer.from(rule.to), path), unique);
-        return done ? { kind: "done", action: rule.kind } : CHANGED;
+        return done ? { kind: "done", action: rule.kind, kept: kept === true } : CHANGED;
       } catch (error) {
         if (!(error instanceof RemoteError)) throw error;
         if (error.failure === "absent") return { kind: "skipped", reason: "the object is gone" };

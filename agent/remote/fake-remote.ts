@@ -4,7 +4,7 @@ import type { Hands } from "../source/after.ts";
 import { fromKey, key, lastSegment, within } from "../source/bytes.ts";
 import { sameState } from "../source/same-state.ts";
 import type { FileState, Past, Tells } from "../source/state.ts";
-import { type Entry, type Remote, RemoteError } from "./remote.ts";
+import { type Entry, type Exactly, type Remote, RemoteError } from "./remote.ts";
 
 export interface FakeFile {
   readonly bytes: Buffer;
@@ -25,6 +25,16 @@ export interface FakePlace {
   given: number;
   /** Of which path the folder cannot be listed, or the file not be read. */
   denied: string | undefined;
+  /** What is taken away goes on to be listed: objects, with their versions. */
+  keeps: boolean;
+  /** Something can be taken away. */
+  hands: boolean;
+  /** Called before each listing: may throw. */
+  onList: (folder: Buffer) => void;
+  /** Listings that were asked for. */
+  listed: number;
+  /** Paths that were asked for. */
+  looked: number;
   put(path: string | Buffer, text: string | Buffer, more?: Partial<FileState>): void;
 }
 
@@ -40,6 +50,11 @@ export function fakePlace(tells: Partial<Tells> = {}): FakePlace {
     onPiece: () => undefined,
     given: 0,
     denied: undefined,
+    keeps: false,
+    hands: true,
+    onList: () => undefined,
+    listed: 0,
+    looked: 0,
     put(path, text, more = {}) {
       const bytes = Buffer.from(text);
       clock += 1_000_000_000n;
@@ -91,6 +106,8 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
     },
     ordered: false,
     async *list(folder, signal) {
+      place.listed += 1;
+      place.onList(folder);
       check(folder);
       if (!isFolder(folder)) throw new RemoteError("absent", "no such folder");
       const entries = new Map<string, Entry>();
@@ -121,6 +138,7 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
       }
     },
     async look(path) {
+      place.looked += 1;
       check(path);
       const file = place.files.get(key(path));
       const past = file?.past === undefined ? {} : { past: file.past };
@@ -154,7 +172,23 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
       check();
       return place.identity;
     },
-    hands,
+    ...(place.keeps ? { exactly: keeping(place) } : place.hands ? { hands } : {}),
     [Symbol.asyncDispose]: async () => undefined,
   };
+}
+
+/** Takes away by adding an end. */
+function keeping(place: FakePlace): Exactly {
+  const remove = async (path: Buffer, state: FileState): Promise<boolean> => {
+    const file = place.files.get(key(path));
+    const last = file?.past?.at(-1);
+    if (file?.past === undefined || last?.deleted === true) throw new RemoteError("absent", "no such object");
+    if (!sameState(file.state, state)) return false;
+    clock += 1_000_000_000n;
+    const ended = { size: 0, mtimeNs: clock, ctimeNs: 0n, fileId: clock };
+    const end = { state: ended, deleted: true, bytes: Buffer.alloc(0) };
+    place.files.set(key(path), { bytes: Buffer.alloc(0), state: ended, past: [...file.past, end] });
+    return true;
+  };
+  return { keeps: async () => true, remove, move: (path, state) => remove(path, state) };
 }

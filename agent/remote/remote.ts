@@ -63,6 +63,8 @@ export interface Remote extends AsyncDisposable {
 /** `after:` for objects: one call that compares and acts. `false`: it is no longer what was sealed. Throws `RemoteError`. */
 export interface Exactly {
   remove(path: Buffer, state: FileState): Promise<boolean>;
+  /** Whether what is taken away goes on to be listed, as a version before an end. Not there: it does not. */
+  keeps?(): Promise<boolean>;
   /** Never over anything: where `to` (a whole name of the place, not below the settings' own) is taken, `besideName(to, unique)`. */
   move(path: Buffer, state: FileState, to: Buffer, unique: string): Promise<boolean>;
 }

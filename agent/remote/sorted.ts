@@ -73,6 +73,8 @@ async function spillTo(folder: string): Promise<Spilled> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, randomUUID());
   const file = await open(path, "wx+", 0o600);
+  // Open, it needs no name: whatever ends this process leaves nothing behind.
+  await rm(path, { force: true }).catch(() => undefined);
   /** Where each frame of each run lies. */
   const runs: { at: number; length: number }[][] = [];
   let end = 0;

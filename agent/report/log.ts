@@ -105,6 +105,7 @@ function words(fact: Fact): string {
     case "WatchFailed":
       return `${fact.source}: file events do not arrive (${fact.reason}); scans find everything, later`;
     case "SourceShared":
+      return `${fact.client}/${fact.source}: ${fact.detail}`;
     case "SourceWarned":
       return `${fact.source}: ${fact.detail}`;
     case "SourceHealthChanged":

@@ -92,7 +92,7 @@ describe("to seal", () => {
     // Memory of its own: the buffer is used again for the next.
     buffer.fill(0);
     expect(at.bytes?.toString()).toBe("content");
-    const spool = new Spool(join(home, "spool"), 1e6, new Set());
+    const spool = new Spool(join(home, "spool"), 1e6, new Map());
     expect(await seal(source, order, spool, { buffer })).toMatchObject({ kind: "sealed", bytes: undefined });
     appendFileSync(file(), "more");
     expect(await seal(source, { ...order, snapshot: true }, undefined, { buffer })).toMatchObject({
@@ -128,7 +128,7 @@ describe("to seal", () => {
       },
       deleted: () => unlinkSync(file()),
     };
-    const spool = new Spool(join(home, "spool"), 1e6, new Set());
+    const spool = new Spool(join(home, "spool"), 1e6, new Map());
     const result = await seal(
       meanwhile(happens[how]!),
       { path, state: await state(), snapshot: false },
@@ -141,7 +141,7 @@ describe("to seal", () => {
 
   test("a snapshot of a growing file: the bytes that it had when it was opened", async () => {
     writeFileSync(file(), "log1");
-    const spool = new Spool(join(home, "spool"), 1e6, new Set());
+    const spool = new Spool(join(home, "spool"), 1e6, new Map());
     const growing = meanwhile(() => appendFileSync(file(), "log2"));
     const result = await seal(growing, { path, state: await state(), snapshot: true }, spool, { buffer });
     expect(result).toMatchObject({ kind: "sealed", sha256: sha("log1"), state: { size: 4 } });
@@ -151,7 +151,7 @@ describe("to seal", () => {
   test("a copy holds what was hashed; the bound is kept; what ends frees it; leftovers go at the start", async () => {
     const bytes = Buffer.alloc(CHUNK + 5, "x");
     writeFileSync(file(), bytes);
-    const spool = new Spool(join(home, "spool"), CHUNK + 10, new Set());
+    const spool = new Spool(join(home, "spool"), CHUNK + 10, new Map());
     const order = { path, state: await state(), snapshot: false };
     const first = await seal(source, order, spool, { buffer });
     if (first.kind !== "sealed" || first.spooled === undefined) throw new Error(first.kind);
@@ -159,7 +159,7 @@ describe("to seal", () => {
     expect(spool.used).toBe(bytes.length);
     expect(await seal(source, order, spool, { buffer })).toEqual({ kind: "spool-full" });
     writeFileSync(spool.pathOf("leftover"), "x");
-    const again = new Spool(spool.folder, 1e9, new Set([first.spooled]));
+    const again = new Spool(spool.folder, 1e9, new Map([[first.spooled, ""]]));
     expect([again.used, readdirSync(spool.folder)]).toEqual([bytes.length, [first.spooled]]);
     await spool.release(first.spooled);
     expect((await seal(source, order, spool, { buffer })).kind).toBe("sealed");
@@ -167,7 +167,7 @@ describe("to seal", () => {
 
   test("a read error is the file's own trouble, and leaves nothing in the spool", async () => {
     writeFileSync(file(), "x");
-    const spool = new Spool(join(home, "spool"), 1e6, new Set());
+    const spool = new Spool(join(home, "spool"), 1e6, new Map());
     const bad = meanwhile(() => {
       throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
     });

@@ -6,7 +6,7 @@ import type { OpenFile, Source, Unseen } from "../source/source.ts";
 import type { FileState } from "../source/state.ts";
 import { type Fetch, type Fetches, KEPT_EVERY, WORTH_KEEPING } from "./fetches.ts";
 import type { PartDigests, PartHasher } from "./part-hasher.ts";
-import { type Draft, diskProblem, type Spool } from "./spool.ts";
+import { type Draft, diskProblem, type Room } from "./spool.ts";
 
 export interface SealOrder {
   readonly path: Buffer;
@@ -63,7 +63,7 @@ export interface SealTools {
 export async function seal(
   source: Pick<Source, "open" | "readNow">,
   order: SealOrder,
-  spool: Spool | undefined,
+  spool: Room | undefined,
   tools: SealTools,
 ): Promise<SealResult> {
   if (spool === undefined && order.state.size <= AT_ONCE) {
@@ -80,7 +80,7 @@ export async function seal(
   if (!order.snapshot && !sameState(file.state, order.state)) return { kind: "changed", state: file.state };
   if (order.known !== undefined && sameContent(order.known, file.state))
     return { kind: "known", state: file.state };
-  const begun = await begunOf(order, file.state, spool, tools.fetches);
+  const begun = begunOf(order, file.state, spool, tools.fetches);
   const draft = spool?.draft(file.state.size, begun?.spooled);
   if (spool !== undefined && draft === undefined) return { kind: "spool-full" };
   const copy = draft && { draft, written: begun?.bytes ?? 0, durable: begun?.bytes ?? 0 };
@@ -108,7 +108,11 @@ export async function seal(
   } catch (error) {
     if (tools.stop?.aborted) return { kind: "stopped" };
     const { code } = error as { code?: unknown };
-    if (code === "disk-full") throw error;
+    if (code === "disk-full") {
+      // Kept, it would leave no room for what could free the disk.
+      broken = false;
+      throw error;
+    }
     if (code === "source-unreachable") return { kind: "away", reason: (error as Error).message };
     const reason = `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     return { kind: "unseen", unseen: { path: order.path, reason, code: "file-unreadable" } };
@@ -124,18 +128,19 @@ export async function seal(
   }
 }
 
-/** What was begun of the file in this state; of another state it goes. */
-async function begunOf(
+/** What was begun of the file in this state; of another state it goes. What another one writes still is left to that. */
+function begunOf(
   { path }: SealOrder,
   state: FileState,
-  spool: Spool | undefined,
+  spool: Room | undefined,
   fetches: Fetches | undefined,
-): Promise<Fetch | undefined> {
+): Fetch | undefined {
   const begun = fetches?.get(path);
   if (begun === undefined || spool === undefined) return undefined;
-  if (sameState(begun.state, state) && (await spool.has(begun.spooled))) return begun;
+  const rests = spool.rests(begun.spooled);
+  if (rests && sameState(begun.state, state)) return begun;
   fetches?.forget(path);
-  await spool.release(begun.spooled);
+  if (rests) void spool.release(begun.spooled);
   return undefined;
 }
 
@@ -155,7 +160,10 @@ async function keep(
   if (copy === undefined || fetches === undefined || snapshot || copy.written < WORTH_KEEPING) return false;
   try {
     await copy.draft.keep();
-    fetches.put({ path, state, spooled: copy.draft.name, bytes: copy.written });
+    // The end is always asked for again: only its server can say that nothing comes behind it.
+    const bytes = Math.min(copy.written, state.size - 1);
+    fetches.put({ path, state, spooled: copy.draft.name, bytes });
+    copy.draft.rest(bytes);
     return true;
   } catch {
     // Without room it begins anew.

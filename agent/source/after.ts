@@ -4,7 +4,7 @@
  * removed, moved, or put back without overwriting. Moving never overwrites. The same for folders and for servers: only
  * the hands that do it differ.
  */
-import { resolve } from "node:path";
+import { posix, resolve } from "node:path";
 import { join, lastSegment, parent } from "./bytes.ts";
 import { ownName } from "./own-name.ts";
 import { sameContent } from "./same-state.ts";
@@ -31,12 +31,15 @@ export function afterRule(after: string, root: string): AfterRule | undefined {
 export function remoteAfterRule(after: string, root: string): AfterRule | undefined {
   if (after === "keep") return undefined;
   if (after === "delete") return { kind: "delete" };
-  const to = after.slice("move:".length);
+  const written = after.slice("move:".length);
+  // Names in a bucket are taken as they are: "./done" would be a folder called ".".
+  const to = written.startsWith("/") ? written : posix.normalize(written);
   return { kind: "move", to: to.startsWith("/") || root === "" ? to : `${root.replace(/\/$/, "")}/${to}` };
 }
 
 export type AfterResult =
-  | { readonly kind: "done"; readonly action: string }
+  /** `kept`: as an earlier version, of which the place goes on to tell. */
+  | { readonly kind: "done"; readonly action: string; readonly kept?: boolean }
   | { readonly kind: "skipped"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string }
   /** Nothing of the place can be had now. */

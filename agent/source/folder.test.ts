@@ -578,4 +578,27 @@ describe("a folder as a source", () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(hints).toHaveLength(before);
   });
+
+  test("a share whose server is gone blames none of its files; one that cannot be read by itself is blamed", async () => {
+    const [path, other] = [write("a"), write("b")];
+    let gone = true;
+    const fails = (at: Buffer): boolean => gone || at.toString().endsWith("/a");
+    const io = (): Error => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+    const disk: Disk = {
+      ...realDisk,
+      stat: (at) => (fails(at) ? Promise.reject(io()) : realDisk.stat(at)),
+      lstat: (at) => (fails(at) ? Promise.reject(io()) : realDisk.lstat(at)),
+    };
+    const share = source({ share: true }, disk);
+    const away = { kind: "away", reason: expect.stringContaining("cannot be reached") };
+    expect(await share.look(path)).toEqual(away);
+    expect(await share.open(other)).toEqual(away);
+    const listing = await share.list(ROOT, () => undefined);
+    expect(listing).toEqual({ folder: ROOT, folders: [], complete: false });
+    gone = false;
+    const blamed = { kind: "unseen", unseen: { code: "file-unreadable" } };
+    expect(await share.look(path)).toMatchObject(blamed);
+    expect(await share.open(path)).toMatchObject(blamed);
+    expect(await share.look(other)).toMatchObject({ kind: "file" });
+  });
 });

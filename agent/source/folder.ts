@@ -30,6 +30,8 @@ export interface FolderOptions {
   readonly ignored: readonly string[];
 }
 
+/** What a share says of all that lies there once its server is gone. */
+const AWAY = /^(EIO|ENOTCONN|ESTALE|ETIMEDOUT|ECONN\w+|EHOST\w+|ENET\w+)$/;
 /** Looks on their way at once: enough to hide a share's latency, few enough to disturb nobody. */
 const PARALLEL = 32;
 const SLICE = 100;
@@ -137,6 +139,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
       };
     } catch (error) {
       if (taking) throw error;
+      if ((await away(error)) !== undefined) return { folder, folders: [], complete: false };
       if (isGone(error)) return { ...unlisted(folder, inWords(error), undefined), vanished: true };
       return unlisted(folder, `it cannot be listed: ${inWords(error)}`, "folder-unreadable");
     }
@@ -193,6 +196,36 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     return isGone(error) ? { path } : { path, unseen: unreadable(path, error) };
   }
 
+  /** Why nothing can be had of the share, where that is what an error of one path means: no file is to be blamed for it. */
+  async function away(error: unknown): Promise<string | undefined> {
+    if (!options.share || !AWAY.test(errorCode(error) ?? "")) return undefined;
+    const found = await health();
+    return found.healthy ? undefined : found.reason;
+  }
+
+  async function failedAlone(
+    path: Buffer,
+    error: unknown,
+  ): Promise<Extract<Look & Opened, { readonly kind: "away" | "unseen" }>> {
+    const reason = await away(error);
+    return reason === undefined
+      ? { kind: "unseen", unseen: unreadable(path, error) }
+      : { kind: "away", reason };
+  }
+
+  async function health(): Promise<RootHealth> {
+    try {
+      const stats = await disk.stat(root);
+      if (!stats.isDirectory()) return sick(`${options.path} is not a folder`);
+      for await (const _ of disk.list(root, false)) break;
+      // Stored and compared: another form of it makes every source "root-changed", once. Nothing is released yet.
+      const rootId = options.share ? `share-${await disk.shareOf(root)}` : `${stats.dev}:${stats.ino}`;
+      return { healthy: true, rootId };
+    } catch (error) {
+      return sick(`${options.path} cannot be reached: ${inWords(error)}`);
+    }
+  }
+
   /** On a share each look is a round trip: many at once. */
   async function looksAsync(folder: Buffer, some: readonly string[], names: Names): Promise<NameLook[]> {
     const looks: NameLook[] = [];
@@ -207,7 +240,10 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
             ? { path, unseen }
             : await disk.lstat(absolute(path)).then(
                 (stats) => judged(path, stats, names.odd.has(name)),
-                (error: unknown) => failed(path, error),
+                async (error: unknown) => {
+                  if ((await away(error)) !== undefined) throw error;
+                  return failed(path, error);
+                },
               );
       }
     }
@@ -253,7 +289,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
           ? { kind: "folder", mount: `${stats.dev}` }
           : { kind: "unseen", unseen: elsewhere(path) };
       } catch (error) {
-        return isGone(error) ? { kind: "gone" } : { kind: "unseen", unseen: unreadable(path, error) };
+        return isGone(error) ? { kind: "gone" } : await failedAlone(path, error);
       }
     },
     async open(path): Promise<Opened> {
@@ -273,7 +309,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
             kind: "unseen",
             unseen: { path, reason: "a link: links are not followed", code: undefined, absent: true },
           };
-        return { kind: "unseen", unseen: unreadable(path, error) };
+        return await failedAlone(path, error);
       }
     },
     readNow(path, state) {
@@ -288,18 +324,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         return undefined;
       }
     },
-    async health(): Promise<RootHealth> {
-      try {
-        const stats = await disk.stat(root);
-        if (!stats.isDirectory()) return sick(`${options.path} is not a folder`);
-        for await (const _ of disk.list(root, false)) break;
-        // Stored and compared: another form of it makes every source "root-changed", once. Nothing is released yet.
-        const rootId = options.share ? `share-${await disk.shareOf(root)}` : `${stats.dev}:${stats.ino}`;
-        return { healthy: true, rootId };
-      } catch (error) {
-        return sick(`${options.path} cannot be reached: ${inWords(error)}`);
-      }
-    },
+    health,
     watch: async (hint, failed) => watching.start(hint, failed),
     after: afterByHands(Buffer.from(resolve(options.path)), diskHands),
   };

@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
+import { HEADER } from "@tributary/shared/protocol.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/authority.ts";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -10,7 +11,6 @@ import type { VersionParcel } from "../queue/queue.ts";
 import { Bundles } from "./bundles.ts";
 import { FakeReceiver } from "./fake-receiver.ts";
 import { HttpReceiver } from "./http.ts";
-import { placeHeaders } from "./place-headers.ts";
 
 let authority: TestAuthority;
 let credentials: { cert: string; key: string };
@@ -43,9 +43,10 @@ function parcel(name: string, source = "pos", bytes = bytesOf(name)): VersionPar
 }
 const many = (count: number, source?: string): VersionParcel[] =>
   Array.from({ length: count }, (_, i) => parcel(`f${i}`, source));
+const headers = { [HEADER.client]: "acme" };
 const carryAll = (bundles: Bundles, parcels: readonly VersionParcel[]) =>
   Promise.allSettled(
-    parcels.map((one) => bundles.carry(one, bytesOf(one.path.toString("latin1")), stop.signal)),
+    parcels.map((one) => bundles.carry(one, bytesOf(one.path.toString("latin1")), headers, stop.signal)),
   );
 type Settled = Awaited<ReturnType<typeof carryAll>>;
 const codes = (settled: Settled): (string | undefined)[] =>
@@ -81,7 +82,7 @@ describe("over the wire", () => {
       env: {},
       silenceMs: 2_000,
     });
-    bundles = new Bundles({ receiver: http, now: () => now, headersOf: placeHeaders(() => undefined) });
+    bundles = new Bundles({ receiver: http, now: () => now });
   });
   afterEach(async () => {
     await http.close();
@@ -109,11 +110,20 @@ describe("over the wire", () => {
     expect(receiver.bundles.map(({ length }) => length).toSorted((a, b) => a - b)).toEqual([2, 3]);
   });
 
+  test("what began under one term of a lease does not ride with what comes under the next", async () => {
+    const under = (term: string) => ({ ...headers, [HEADER.lease]: term });
+    const carried = many(4).map((one, i) =>
+      bundles.carry(one, bytesOf(`f${i}`), under(i % 2 === 0 ? "7" : "9"), stop.signal),
+    );
+    await Promise.all(carried);
+    expect(receiver.bundles.map(({ length }) => length)).toEqual([2, 2]);
+  });
+
   test("receipts come while it is open: who waits for one and then sends the next rides along", async () => {
     const chain = async (name: string): Promise<void> => {
       for (let i = 0; i < 20; i += 1) {
         const one = parcel(`${name}${i}`);
-        const answer = await bundles.carry(one, bytesOf(`${name}${i}`), stop.signal);
+        const answer = await bundles.carry(one, bytesOf(`${name}${i}`), headers, stop.signal);
         expect(answer).not.toBe("alone");
       }
     };
@@ -125,7 +135,7 @@ describe("over the wire", () => {
   test("a bundle has so many bytes at most, and the rest goes in the next", async () => {
     const large = Buffer.alloc(64 * 1024);
     const parcels = Array.from({ length: 600 }, (_, i) => parcel(`l${i}`, "pos", large));
-    const done = await Promise.all(parcels.map((one) => bundles.carry(one, large, stop.signal)));
+    const done = await Promise.all(parcels.map((one) => bundles.carry(one, large, headers, stop.signal)));
     expect(done).not.toContain("alone");
     expect(receiver.bundles.flat()).toHaveLength(600);
     expect(receiver.bundles.length).toBeGreaterThan(1);
@@ -169,7 +179,7 @@ describe("over the wire", () => {
         return http.lines(call, take);
       },
     };
-    bundles = new Bundles({ receiver: deaf, now: () => now, headersOf: placeHeaders(() => undefined) });
+    bundles = new Bundles({ receiver: deaf, now: () => now });
     expect(new Set(codes(await carryAll(bundles, many(50))))).toEqual(new Set(["receiver-unreachable"]));
     expect(asked).toBe(2);
   });
@@ -262,7 +272,7 @@ describe("a receiver that", () => {
   });
   const rides = (answer: Scripted["answer"]): readonly [Bundles, Scripted] => {
     const receiver = new Scripted(answer);
-    return [new Bundles({ receiver, now: () => now, headersOf: placeHeaders(() => undefined) }), receiver];
+    return [new Bundles({ receiver, now: () => now }), receiver];
   };
 
   test("answers for captures that nobody sent: nobody is deceived", async () => {

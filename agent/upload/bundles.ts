@@ -4,12 +4,11 @@
  * bundle that broke did not name has to ride again.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { type BundleLine, bundleLine, PAX, ROUTE } from "@tributary/shared/protocol.ts";
+import { type BundleLine, bundleLine, HEADER, PAX, ROUTE } from "@tributary/shared/protocol.ts";
 import { entryHead, padding, TRAILER } from "@tributary/shared/tar.ts";
 import { type Answer, problemOf } from "../identity/answer.ts";
 import type { Receiver } from "../identity/receiver.ts";
 import type { VersionParcel } from "../queue/queue.ts";
-import type { PlaceHeaders } from "./place-headers.ts";
 import { reachOf } from "./retry.ts";
 
 /** Entries and bytes of one bundle: proxies cap bodies at 100 MB, and some keep the whole of one before they pass it on. */
@@ -47,18 +46,22 @@ interface Bundle {
   wake: () => void;
 }
 
-/** What rides together: files of one source. */
+/** What every call about a place says of it: whose it is, and under which lease it is brought. */
+type Headers = Readonly<Record<string, string>>;
+
+/** What rides together: files of one source, under one term of its lease. */
 interface Stop {
-  readonly client: string;
   readonly source: string;
+  readonly headers: Headers;
   waiting: Rider[];
   bundle: Bundle | undefined;
   scheduled: boolean;
+  /** Bundles of its own on their way: what they leave behind comes back to it. */
+  underway: number;
 }
 
 export interface BundlesOptions {
   readonly receiver: Receiver;
-  readonly headersOf: PlaceHeaders;
   readonly now: () => number;
 }
 
@@ -77,19 +80,31 @@ export class Bundles {
    * The receiver's answer to this parcel; "alone" when there is nobody to ride with, or this receiver takes no bundles:
    * the parcel is to go by itself. Throws its problem; a bundle that broke is repeated once.
    */
-  carry(parcel: VersionParcel, bytes: Buffer, signal: AbortSignal): Promise<Answer | "alone"> {
+  carry(
+    parcel: VersionParcel,
+    bytes: Buffer,
+    headers: Headers,
+    signal: AbortSignal,
+  ): Promise<Answer | "alone"> {
     if (this.#options.now() < this.#aloneUntil) return Promise.resolve("alone");
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
-      const stop = this.#stopOf(parcel);
+      const stop = this.#stopOf(parcel, headers);
       stop.waiting.push({ parcel, bytes, resolve, reject, again: false });
       this.#schedule(stop, signal);
     });
   }
 
-  #stopOf({ client, source }: VersionParcel): Stop {
-    const key = `${client}/${source}`;
-    const stop = this.#stops.get(key) ?? { client, source, waiting: [], bundle: undefined, scheduled: false };
+  #stopOf({ client, source }: VersionParcel, headers: Headers): Stop {
+    const key = `${client}/${source}/${headers[HEADER.lease] ?? ""}`;
+    const stop = this.#stops.get(key) ?? {
+      source,
+      headers,
+      waiting: [],
+      bundle: undefined,
+      scheduled: false,
+      underway: 0,
+    };
     this.#stops.set(key, stop);
     return stop;
   }
@@ -128,9 +143,13 @@ export class Bundles {
     const bundle: Bundle = { riders: new Map(), begun: false, heard: 0, open: true, wake: () => {} };
     stop.bundle = bundle;
     this.#underway += 1;
+    stop.underway += 1;
     void this.#travel(stop, bundle, signal).finally(() => {
       this.#underway -= 1;
-      for (const other of this.#stops.values()) this.#schedule(other, signal);
+      stop.underway -= 1;
+      for (const [key, other] of this.#stops)
+        if (isEmpty(other)) this.#stops.delete(key);
+        else this.#schedule(other, signal);
     });
   }
 
@@ -141,7 +160,7 @@ export class Bundles {
         {
           method: "POST",
           path: `${ROUTE.bundles}/${stop.source}`,
-          headers: { "content-type": "application/x-tar", ...this.#options.headersOf(stop) },
+          headers: { "content-type": "application/x-tar", ...stop.headers },
           body: () => this.#body(stop, bundle, signal),
           signal,
         },
@@ -221,6 +240,11 @@ export class Bundles {
       if (stop.waiting.length > 0) this.#schedule(stop, signal);
     }
   }
+}
+
+/** Its term may be over: who comes under the next one makes another. */
+function isEmpty({ waiting, scheduled, underway }: Stop): boolean {
+  return waiting.length === 0 && !scheduled && underway === 0;
 }
 
 /** Whether somebody else gets on in time. */

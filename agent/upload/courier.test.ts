@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePath } from "@tributary/shared/path.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { PARTS } from "@tributary/shared/protocol.ts";
 import { signReceipt } from "@tributary/shared/receipt.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
@@ -106,6 +107,8 @@ const source: Source = {
     ),
   watch: () => Promise.resolve(() => Promise.resolve()),
 };
+/** Of the lease of all. */
+let term: number | ProblemError | undefined;
 let onRead: (position: number) => void = () => {};
 let readSmall: ReadSmall = () => undefined;
 let fresh = new FreshBytes();
@@ -113,16 +116,15 @@ let fresh = new FreshBytes();
 function carry(
   parcel: Parcel,
   signal: AbortSignal = live,
-  bundles = new Bundles({
-    receiver: http,
-    now: () => performance.now(),
-    headersOf: placeHeaders(() => undefined),
-  }),
+  bundles = new Bundles({ receiver: http, now: () => performance.now() }),
 ): Promise<Carried> {
   onRead ??= () => {};
   const run = courier({
     receiver: http,
-    headersOf: placeHeaders(() => undefined),
+    headersOf: placeHeaders(() => {
+      if (term instanceof ProblemError) throw term;
+      return term;
+    }),
     readSmall: (parcel) => readSmall(parcel),
     ridesUpTo: () => 65_536,
     fresh,
@@ -214,16 +216,38 @@ test("small files that come together ride together, a large one and a removal be
     captureId: uuidv7(),
     path: Buffer.from("gone"),
   } as Parcel;
-  const bundles = new Bundles({
-    receiver: http,
-    now: () => performance.now(),
-    headersOf: placeHeaders(() => undefined),
-  });
+  const bundles = new Bundles({ receiver: http, now: () => performance.now() });
   const carried = await Promise.all([...small, large, removal].map((parcel) => carry(parcel, live, bundles)));
   for (const [i, parcel] of [...small, large, removal].entries())
     expect(carried[i]).toMatchObject({ kind: "delivered", claims: { captureId: parcel.captureId } });
   expect(receiver.bundles.map(({ length }) => length)).toEqual([50]);
   expect(receiver.requests).toHaveLength(3);
+});
+
+test("what began under one term of a lease never goes on under another", async () => {
+  const sizes = [60_000, IN_PARTS_FROM + 1];
+  for (const parcel of sizes.map((size) => version(Buffer.alloc(size), `${size}`, false))) {
+    term = 7;
+    onRead = () => {
+      term = 9;
+    };
+    await expect(carry(parcel)).rejects.toMatchObject({ code: "lease-lost" });
+  }
+  term = undefined;
+  onRead = () => {};
+  expect(receiver.taken).toEqual([]);
+});
+
+test("a part whose lease is lost holds no place that another client's could have", async () => {
+  const lost = new ProblemError("lease-lost", "another agent has it", { retryAfter: 5 });
+  onRead = () => {
+    term = lost;
+  };
+  const began = performance.now();
+  await expect(carry(version(Buffer.alloc(IN_PARTS_FROM + 1), "parts", false))).rejects.toBe(lost);
+  expect(performance.now() - began).toBeLessThan(4_000);
+  term = undefined;
+  onRead = () => {};
 });
 
 test("a receipt in a bundle that is another's proves nothing", async () => {
@@ -233,11 +257,7 @@ test("a receipt in a bundle that is another's proves nothing", async () => {
     if (line.receipt !== undefined) receipts.push(line.receipt);
     return line.receipt === undefined ? line : { ...line, receipt: receipts[0] };
   };
-  const bundles = new Bundles({
-    receiver: http,
-    now: () => performance.now(),
-    headersOf: placeHeaders(() => undefined),
-  });
+  const bundles = new Bundles({ receiver: http, now: () => performance.now() });
   // In hand already: whoever has to be read first may come too late for the other's bundle, and go alone.
   for (const { captureId, path } of [a, b]) fresh.keep(captureId, Buffer.from(path));
   const settled = await Promise.allSettled([carry(a, live, bundles), carry(b, live, bundles)]);

@@ -25,6 +25,7 @@ import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
 import type { Bundles } from "./bundles.ts";
 import { type Content, type OpenContent, type ReadSmall, Superseded } from "./content.ts";
 import { carryInParts, type PartsOptions } from "./parts.ts";
+import { underOneTerm } from "./place-headers.ts";
 import { checkReceipt, receiptKeyId } from "./proof.ts";
 import { bodyOf, PIECE } from "./stream.ts";
 
@@ -50,11 +51,10 @@ export function courier(options: CourierOptions): Carry {
   return async (waiting, signal) => {
     const { parcel } = waiting;
     try {
+      const now = { ...options, headersOf: underOneTerm(options.headersOf, parcel) };
       const answer =
-        parcel.kind === "removal"
-          ? await remove(options, parcel, signal)
-          : await bring(options, parcel, signal);
-      const { receipt, claims } = await proven(options, parcel, answer, signal);
+        parcel.kind === "removal" ? await remove(now, parcel, signal) : await bring(now, parcel, signal);
+      const { receipt, claims } = await proven(now, parcel, answer, signal);
       return { kind: "delivered", receipt, claims };
     } catch (cause) {
       const superseded = supersededIn(cause);
@@ -136,7 +136,7 @@ async function bringSmall(
   signal: AbortSignal,
 ): Promise<Answer> {
   if (bytes.length <= options.ridesUpTo()) {
-    const answer = await options.bundles.carry(parcel, bytes, signal);
+    const answer = await options.bundles.carry(parcel, bytes, options.headersOf(parcel), signal);
     if (answer !== "alone") return answer;
   }
   return await put(options, parcel, bytes, signal);

@@ -604,6 +604,32 @@ test("a source that is away holds its own parcels; when it is back one is tried,
   await emptied();
 });
 
+test("a source that another agent has says nothing of a receiver that takes no files", async () => {
+  most = 1;
+  for (let i = 0; i < 50; i += 1) {
+    outbox.putOf("acme", "till", `b${i}`);
+    outbox.putOf("acme", `elsewhere-${i}`, `a${i}`);
+  }
+  start((name) => {
+    throw problem(name.startsWith("a") ? "lease-lost" : "lake-unavailable");
+  });
+  await expect.poll(() => facts.map(({ kind }) => kind)).toContain("ReceiverLost");
+  expect(facts.map(({ kind }) => kind)).not.toContain("ReceiverBack");
+});
+
+test("what ended otherwise is not begun, though it was taken from the queue before", async () => {
+  most = 1;
+  outbox.put("first", "overtaken", "last");
+  const first = Promise.withResolvers<Carried>();
+  start((name) => (name.startsWith("first") ? first.promise : delivered));
+  await expect.poll(() => carried).toEqual(["first#1"]);
+  outbox.end("overtaken#1", { kind: "overtaken", at: 1 });
+  dispatcher.ended(["overtaken#1"]);
+  first.resolve(delivered);
+  await emptied();
+  expect(carried).toEqual(["first#1", "last#1"]);
+});
+
 test("a receiver that is busy is asked by one parcel, not before its Retry-After, until one gets through", async () => {
   outbox.put(...thousand("f"));
   let busy = true;

@@ -73,6 +73,13 @@ export class Dispatcher {
     this.wake();
   }
 
+  /** They ended otherwise: what was taken of them and not begun stays here. */
+  ended(captureIds: readonly string[]): void {
+    const over = new Set(captureIds);
+    this.#ready = this.#ready.filter(({ parcel }) => !over.has(parcel.captureId));
+    for (const captureId of captureIds) this.#holds.ended(captureId);
+  }
+
   /** Clients and sources of which nothing goes now. */
   held(): readonly Held[] {
     return this.#holds.list();
@@ -204,8 +211,8 @@ export class Dispatcher {
     const everywhere = reach === "receiver" || reach === "agent";
     if (reach === "client" || reach === "source") this.#hold(parcel, reach, problem);
     else this.#holds.ended(parcel.captureId);
-    // The receiver was asked and answered.
-    if (!everywhere && problem.status > 0) this.#outage.worked(age);
+    // The receiver was asked and answered; whose a source is the agent mostly knows by itself.
+    if (!everywhere && problem.status > 0 && code !== "lease-lost") this.#outage.worked(age);
     if (reach === "aside" || reach === "parcel") {
       const at = this.#options.now();
       const forMs = backoffMs(1, floorOf(problem), this.#options.random);

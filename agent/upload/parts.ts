@@ -193,6 +193,7 @@ async function sendPart(
         cause instanceof ProblemError &&
         cause.retry &&
         cause.code !== "agent-forked" &&
+        cause.code !== "lease-lost" &&
         (cause.retryAfter ?? 0) <= PART_PATIENCE_S;
       if (!again || attempt === PART_TRIES) throw cause;
       turn.end();

@@ -127,6 +127,25 @@ export function leasesContract(newPlace: () => Promise<() => Promise<LedgerDatab
     expect(held(await ask("a"))).toHaveLength(4);
   });
 
+  test("what nobody wants any more leaves nothing behind, however many names an agent makes up", async () => {
+    const rows = async () =>
+      (await database.db.selectFrom("leases").select("source").execute()).map(({ source }) => source).sort();
+    await ask("b", { wants: PLACES.slice(0, 1) });
+    for (let i = 0; i < 3; i += 1)
+      await ask("a", { wants: [0, 1].map((n) => ({ client: "acme", source: `made-up-${i}-${n}` })) });
+    expect(await rows()).toEqual(["made-up-2-0", "made-up-2-1", "pos"]);
+    now += 3_600_000;
+    expect(await ask("b", { wants: PLACES.slice(0, 1) })).toMatchObject([{ held: true, term: T0 }]);
+    expect(await rows()).toHaveLength(3);
+    now += 86_400_000;
+    await ask("b", { wants: PLACES.slice(0, 1) });
+    expect(await rows()).toEqual(["pos"]);
+    const releases = [{ client: "acme", source: "pos", term: T0 }];
+    await ask("b", { wants: [], releases });
+    expect(await rows()).toEqual([]);
+    expect(await ask("b", { wants: PLACES.slice(0, 1) })).toMatchObject([{ held: true, term: now }]);
+  });
+
   test("a client that is not its own, or is suspended, is refused alone; an API key altogether", async () => {
     const wants = ["acme", "mill", "none"].map((client) => ({ client, source: "pos" }));
     expect(await ask("a", { wants }, { suspended: ["mill"] })).toMatchObject([

@@ -5,11 +5,15 @@
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { LEASE, type LeaseAnswer, type LeaseRequest, type LeaseState } from "@tributary/shared/protocol.ts";
+import { sql } from "kysely";
 import type { Principal } from "../identity/principal.ts";
-import { chunks } from "../ledger/chunks.ts";
+import { chunks, rows } from "../ledger/chunks.ts";
 import { betweenCommits, type LedgerDatabase, type Writer } from "../ledger/database.ts";
 import { type LeaseRow, leaseRef } from "../ledger/leases.ts";
 import { type Asker, isLiving, runs, share } from "./sharing.ts";
+
+/** A holder that is silent for less may still bring what is on its way. */
+const FORGOTTEN_MS = 86_400_000;
 
 type Place = LeaseRequest["wants"][number];
 
@@ -76,6 +80,7 @@ async function open(trx: Writer, me: string, now: number) {
       const others = await askersBut(trx, me, now);
       await remember(trx, me, wants, now);
       const askers = [...others, { agentId: me, heardAt: now, wants: new Set(wants.keys()) }];
+      await forgetUnwanted(trx, leases, askers, me, now);
       const kept = new Map([...leases].map(([ref, row]) => [ref, leaseOf(ref, row)]));
       const { held, handOver } = share(me, kept, askers, now);
       const until = now + LEASE.ttlSeconds * 1000;
@@ -106,6 +111,27 @@ function leaseOf(place: string, row: LeaseRow) {
   return { place, agentId: row.agent_id, until: row.until };
 }
 
+/** What was held once, or made up, would be read at every call for ever. A term is a time, so what is wanted again begins above what was. */
+async function forgetUnwanted(
+  trx: Writer,
+  leases: Map<string, LeaseRow>,
+  askers: readonly Asker[],
+  me: string,
+  now: number,
+): Promise<void> {
+  const wanted = new Set(askers.flatMap(({ wants }) => [...wants]));
+  const over = [...leases].filter(
+    ([ref, { agent_id, until }]) =>
+      !wanted.has(ref) && (agent_id === null || agent_id === me || Math.abs(now - until) > FORGOTTEN_MS),
+  );
+  for (const [ref] of over) leases.delete(ref);
+  for (const some of chunks(over.map(([, { client, source }]) => [client, source])))
+    await trx
+      .deleteFrom("leases")
+      .where(sql<boolean>`(client, source) in (${rows(some)})`)
+      .execute();
+}
+
 async function put(trx: Writer, leases: Map<string, LeaseRow>, changed: readonly LeaseRow[]): Promise<void> {
   for (const some of chunks(changed))
     await trx
@@ -123,7 +149,7 @@ async function put(trx: Writer, leases: Map<string, LeaseRow>, changed: readonly
 }
 
 async function askersBut(trx: Writer, me: string, now: number): Promise<readonly Asker[]> {
-  const rows = await trx
+  const found = await trx
     .selectFrom("lease_wants as w")
     .innerJoin("agents as a", "a.id", "w.agent_id")
     .select(["w.agent_id", "w.heard_at", "w.wants"])
@@ -131,7 +157,7 @@ async function askersBut(trx: Writer, me: string, now: number): Promise<readonly
     // Who was shut out does not come for what is kept for it.
     .where("a.state", "=", "active")
     .execute();
-  return rows
+  return found
     .map((row) => ({ agentId: row.agent_id, heardAt: row.heard_at, text: row.wants }))
     .filter((asker) => isLiving(asker, now))
     .map(({ text, ...asker }) => ({

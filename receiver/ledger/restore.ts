@@ -51,6 +51,8 @@ export async function restore(
       // Their places are those of the same backup's entries, so they go on from there.
       await trx.updateTable("webhooks").set({ epoch, lease: null, leased_until: 0 }).execute();
       await forgetTrees(trx);
+      // Others may have held them since, and their terms have to be greater ones.
+      await trx.updateTable("leases").set({ agent_id: null }).execute();
       await trx.updateTable("agents").set({ nonce: null, nonce_previous: null }).execute();
       return restoring.counts;
     });

@@ -1,6 +1,6 @@
 /** Files being created, overwritten, renamed, removed and re-created, with a record of what was really done. */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { chown, mkdir, open, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { encodePath } from "@tributary/shared/path.ts";
 import type { Deed } from "./oracle.ts";
@@ -27,6 +27,22 @@ export function randomOf(seed: number): () => number {
   };
 }
 
+/** Where files are worked with. Names have folders in them, which come by themselves. */
+export interface Ground {
+  /** Whole, in place of whatever was there. */
+  replace(name: string, bytes: Buffer): Promise<void>;
+  remove(name: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** As most programs do: truncate, then write in pieces, `done` after each. Absent: files appear whole there. */
+  readonly overwrite?: (
+    name: string,
+    pieces: readonly Buffer[],
+    done: (written: number) => void,
+  ) => Promise<void>;
+  /** A folder with all that is in it, at once. */
+  readonly removeFolder?: (name: string) => Promise<void>;
+}
+
 const NAMES = [
   "a.csv",
   "b.csv",
@@ -46,13 +62,57 @@ export interface Place {
   readonly folder: string;
   /** For half-made files: on the same file system, outside the source. */
   readonly staging: string;
-  /** The agent takes delivered files away (`after:`), so files only appear, whole and by rename, as a careful program brings them. */
-  readonly taken?: boolean;
+  /** Whose the folders are; without, who runs the tests. */
+  readonly owner?: number | undefined;
 }
 
-/** Works below `folder`. `largest`: bytes of a small file. */
-export function makeWorkload(place: Place, random: () => number, largest = 40_000): Workload {
-  const { folder, staging, taken = false } = place;
+export function folderGround({ folder, staging, owner }: Place): Ground {
+  const at = (name: string): string => join(folder, name);
+  let counter = 0;
+  async function makeFolder(path: string): Promise<void> {
+    const first = await mkdir(path, { recursive: true });
+    if (first === undefined || owner === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) await chown(made, owner, owner);
+  }
+  return {
+    async replace(name, bytes) {
+      counter += 1;
+      const temporary = join(staging, String(counter));
+      await writeFile(temporary, bytes);
+      await makeFolder(dirname(at(name)));
+      await rename(temporary, at(name));
+    },
+    remove: (name) => unlink(at(name)),
+    async rename(from, to) {
+      await makeFolder(dirname(at(to)));
+      await rename(at(from), at(to));
+    },
+    async overwrite(name, pieces, done) {
+      await makeFolder(dirname(at(name)));
+      const file = await open(at(name), "w");
+      done(0);
+      for (const [i, piece] of pieces.entries()) {
+        await file.write(piece);
+        done(i + 1);
+      }
+      await file.close();
+    },
+    removeFolder: (name) => rm(at(name), { recursive: true, force: true }),
+  };
+}
+
+export interface WorkloadOptions {
+  /** The agent takes delivered files away (`after:`), so files only appear, whole and by rename, as a careful program brings them. */
+  readonly taken?: boolean;
+  /** Bytes of a small file. */
+  readonly largest?: number;
+}
+
+export function makeWorkload(
+  ground: Ground,
+  random: () => number,
+  { taken = false, largest = 40_000 }: WorkloadOptions = {},
+): Workload {
   const truth = new Map<string, Deed[]>();
   const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
   const pathOf = (name: string): string => encodePath(Buffer.from(name));
@@ -65,29 +125,21 @@ export function makeWorkload(place: Place, random: () => number, largest = 40_00
   const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
   const content = (name: string): Buffer =>
     randomBytes(Math.floor(random() * (name === "large.bin" ? largest * 500 : largest)));
-  let counter = 0;
 
   const replace = async (name: string): Promise<void> => {
     const bytes = content(name);
-    counter += 1;
-    const temporary = join(staging, String(counter));
-    await writeFile(temporary, bytes);
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await rename(temporary, join(folder, name));
+    await ground.replace(name, bytes);
     record(name, digest(bytes));
   };
-  /** As most programs do: truncate, then write in pieces. The states in between are real, too. */
+  /** The states in between are real, too. */
   const overwrite = async (name: string): Promise<void> => {
+    if (ground.overwrite === undefined) return await replace(name);
     const bytes = content(name).subarray(0, 20_000);
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    const file = await open(join(folder, name), "w");
-    record(name, digest(Buffer.alloc(0)));
     const half = Math.floor(bytes.length / 2);
-    await file.write(bytes, 0, half);
-    record(name, digest(bytes.subarray(0, half)));
-    await file.write(bytes, half);
-    await file.close();
-    record(name, digest(bytes));
+    const pieces = [bytes.subarray(0, half), bytes.subarray(half)];
+    await ground.overwrite(name, pieces, (written) =>
+      record(name, digest(Buffer.concat(pieces.slice(0, written)))),
+    );
   };
   return {
     truth,
@@ -97,18 +149,17 @@ export function makeWorkload(place: Place, random: () => number, largest = 40_00
       if (taken || what < 0.45) await replace(name);
       else if (what < 0.65 && name !== "large.bin") await overwrite(name);
       else if (what < 0.8 && now(name) !== null) {
-        await unlink(join(folder, name));
+        await ground.remove(name);
         record(name, null);
       } else if (what < 0.95 && now(name) !== null) {
         const to = pick(NAMES);
         if (to === name) return;
-        await mkdir(dirname(join(folder, to)), { recursive: true });
         const sha256 = now(name);
-        await rename(join(folder, name), join(folder, to));
+        await ground.rename(name, to);
         record(name, null);
         record(to, sha256);
-      } else if (what >= 0.97) {
-        await rm(join(folder, "many"), { recursive: true, force: true });
+      } else if (what >= 0.97 && ground.removeFolder !== undefined) {
+        await ground.removeFolder("many");
         for (const gone of NAMES.filter((n) => n.startsWith("many/") && now(n) !== null)) record(gone, null);
       }
     },

@@ -161,7 +161,9 @@ describeWithPrograms("house agents", [SSHD], () => {
       const sizes = (await site.history("--client", client, "--source", source, "--path", "asleep.csv")).map(
         ({ size }) => size,
       );
-      expect([["before".length, "after".length], ["after".length]], words()).toContainEqual(sizes);
+      // What it had captured and not brought is lost to nobody: it comes late, and behind it what lies there since.
+      const [before, after] = ["before".length, "after".length];
+      expect([[before, after], [after], [after, before, after]], words()).toContainEqual(sizes);
     }
   });
 

@@ -17,10 +17,12 @@ export interface Azurite {
   readonly endpoint: string;
   readonly port: number;
   readonly account: string;
-  /** Base64, as Azure shows account keys. */
+  /** Base64, as Azure shows account keys; the one that counts now. */
   readonly key: string;
   /** Who vouches for the certificate, PEM; undefined without `tls`. */
   readonly authority: string | undefined;
+  /** The account's only key from now on; connections end. */
+  setKey(next: string): Promise<void>;
   /** The process ends in order, connections too. */
   halt(): Promise<void>;
   /** At the same port, with what was stored. */
@@ -45,7 +47,7 @@ async function boot(sandbox: Sandbox, { tls = false }: AzuriteOptions): Promise<
   const folder = join(sandbox.folder, "blobs");
   const [port] = (await freePorts(1)) as [number];
   const account = "tributary";
-  const key = randomBytes(64).toString("base64");
+  let key = randomBytes(64).toString("base64");
   const authority = tls ? await makeTestAuthority("who vouches for blobs") : undefined;
   const words = ["--location", folder, "--blobHost", "127.0.0.1", "--blobPort", `${port}`];
   words.push("--silent", "--skipApiVersionCheck");
@@ -58,15 +60,20 @@ async function boot(sandbox: Sandbox, { tls = false }: AzuriteOptions): Promise<
     }
     words.push("--oauth", "basic");
   }
-  const env = { AZURITE_ACCOUNTS: `${account}:${key}`, NODE_OPTIONS: "" };
 
   let running: ChildProcess | undefined;
   const azurite: Azurite = {
     endpoint: `${tls ? "https" : "http"}://127.0.0.1:${port}/${account}`,
     port,
     account,
-    key,
+    get key() {
+      return key;
+    },
     authority: authority?.cert,
+    async setKey(next) {
+      key = next;
+      await azurite.resume();
+    },
     async halt() {
       if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
       const ended = new Promise((resolve) => running?.once("exit", resolve));
@@ -75,6 +82,7 @@ async function boot(sandbox: Sandbox, { tls = false }: AzuriteOptions): Promise<
     },
     async resume() {
       await azurite.halt();
+      const env = { AZURITE_ACCOUNTS: `${account}:${key}`, NODE_OPTIONS: "" };
       running = sandbox.start("azurite", process.execPath, [program, ...words], { env });
       await untilReady([running], () => answers(port), 30);
     },

@@ -11,6 +11,13 @@ export interface S3Server {
   readonly secretAccessKey: string;
 }
 
+/** One that a test started for itself. */
+export interface Ceph extends S3Server {
+  /** The only secret of `accessKeyId` from now on. */
+  setSecret(next: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
 /** The programs of a one-node Ceph; `.ci/prepare` installs them. */
 export const cephPrograms = [
   "monmaptool",
@@ -28,7 +35,7 @@ export const cephPrograms = [
  * creates is a proposal. Tries again when a daemon loses Ceph's own race (it speaks to the monitor before it
  * has learned the cluster's id, and gives up with "wrong fsid": one start in twenty).
  */
-export async function startCeph(attempts = 5): Promise<S3Server & { stop(): Promise<void> }> {
+export async function startCeph(attempts = 5): Promise<Ceph> {
   const sandbox = await createSandbox("ceph");
   try {
     return { ...(await boot(sandbox)), stop: sandbox.stop };
@@ -40,7 +47,7 @@ export async function startCeph(attempts = 5): Promise<S3Server & { stop(): Prom
   }
 }
 
-async function boot(sandbox: Sandbox): Promise<S3Server> {
+async function boot(sandbox: Sandbox): Promise<Omit<Ceph, "stop">> {
   const dir = sandbox.folder;
   const [port, monPort] = (await freePorts(2)) as [number, number];
   const cluster = crypto.randomUUID();
@@ -69,7 +76,16 @@ async function boot(sandbox: Sandbox): Promise<S3Server> {
   const user = ["user", "create", "--uid=test", "--display-name=test"];
   const keys = [`--access-key=${accessKeyId}`, `--secret-key=${secretAccessKey}`];
   await sandbox.run("radosgw-admin", [...user, ...keys], { env });
-  return { endpoint: `http://127.0.0.1:${port}`, region: "us-east-1", accessKeyId, secretAccessKey };
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    region: "us-east-1",
+    accessKeyId,
+    secretAccessKey,
+    async setSecret(next) {
+      const key = ["key", "create", "--uid=test", "--key-type=s3", `--access-key=${accessKeyId}`];
+      await sandbox.run("radosgw-admin", [...key, `--secret-key=${next}`], { env });
+    },
+  };
 }
 
 function answers(port: number): Promise<boolean> {

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,8 @@ export interface ProftpdOptions {
   readonly sessionReuse?: "free" | "required";
   /** LIST tells local time of this zone instead of UTC. */
   readonly zone?: string;
+  /** The account's user, for what permissions deny; without, who runs the tests. */
+  readonly uid?: number;
   /** Lines of proftpd.conf, for either port. */
   readonly settings?: readonly string[];
 }
@@ -67,6 +69,8 @@ async function boot(sandbox: Sandbox, options: ProftpdOptions): Promise<Proftpd>
   const authority = await makeTestAuthority("who vouches for FTPS");
   const { cert, key } = await authority.issue(["127.0.0.1", "localhost"]);
   const config = join(folder, "proftpd.conf");
+  // Another user passes through, to what is served.
+  await chmod(folder, 0o711);
   await mkdir(root);
   await writeFile(join(folder, "cert.pem"), cert);
   await writeFile(join(folder, "key.pem"), key, { mode: 0o600 });
@@ -82,7 +86,7 @@ async function boot(sandbox: Sandbox, options: ProftpdOptions): Promise<Proftpd>
     root,
     async setPassword(next) {
       const hash = (await sandbox.run("openssl", ["passwd", "-6", next])).trim();
-      const { uid, gid } = userInfo();
+      const { uid, gid } = options.uid === undefined ? userInfo() : { uid: options.uid, gid: options.uid };
       const line = `${proftpd.username}:${hash}:${uid}:${gid}::${root}:/bin/false\n`;
       await writeFile(join(folder, "passwd"), line, { mode: 0o600 });
     },

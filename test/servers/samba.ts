@@ -107,6 +107,8 @@ async function boot(sandbox: Sandbox): Promise<Samba> {
  */
 function mountOf(sandbox: Sandbox, samba: Samba, name: string, cacheSeconds: number): Mount {
   const folder = join(sandbox.folder, name);
+  // Once: what it is mounted as has a digest of its settings in its name, and this is another text each time.
+  const password = sandbox.run("rclone", ["obscure", samba.password]);
   let client: ChildProcess | undefined;
   const ended = async (how: () => unknown) => {
     if (client === undefined || client.exitCode !== null || client.signalCode !== null) return;
@@ -128,7 +130,7 @@ function mountOf(sandbox: Sandbox, samba: Samba, name: string, cacheSeconds: num
         RCLONE_CONFIG_S_ENCODING: "Slash",
         RCLONE_CONFIG_S_PORT: `${samba.port}`,
         RCLONE_CONFIG_S_USER: samba.username,
-        RCLONE_CONFIG_S_PASS: (await sandbox.run("rclone", ["obscure", samba.password])).trim(),
+        RCLONE_CONFIG_S_PASS: (await password).trim(),
       };
       const cache = ["--dir-cache-time", `${cacheSeconds}s`, "--attr-timeout", `${cacheSeconds}s`];
       const patience = [

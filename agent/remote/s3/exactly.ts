@@ -50,6 +50,8 @@ export function exactlyIn(
   }
 
   return {
+    keeps: versioned,
+
     async remove(path, state) {
       const key = keyFor(bucket.prefix, path);
       const now = await still(key, state);
