@@ -33,7 +33,7 @@ async function sceneIn(make: Make, after: string | undefined, random: () => numb
   return {
     site,
     source: { every: "2s", ...yard.source(FOLDER), ...(after === undefined ? {} : { after }) },
-    workload: makeWorkload(ground, random, { taken: after !== undefined }),
+    workload: makeWorkload(ground, random, { taken: after !== undefined, lineBreaks: yard.lineBreaks }),
     longestMs: 5000,
     ...(after === undefined ? {} : { taken: { left: () => yard.paths(FOLDER), moved: async () => [] } }),
     end: async () => {

@@ -106,13 +106,16 @@ export interface WorkloadOptions {
   readonly taken?: boolean;
   /** Bytes of a small file. */
   readonly largest?: number;
+  /** A name with a line break can be said there, which not every protocol can. */
+  readonly lineBreaks?: boolean;
 }
 
 export function makeWorkload(
   ground: Ground,
   random: () => number,
-  { taken = false, largest = 40_000 }: WorkloadOptions = {},
+  { taken = false, largest = 40_000, lineBreaks = true }: WorkloadOptions = {},
 ): Workload {
+  const names = lineBreaks ? NAMES : NAMES.filter((name) => !name.includes("\n"));
   const truth = new Map<string, Deed[]>();
   const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
   const pathOf = (name: string): string => encodePath(Buffer.from(name));
@@ -144,7 +147,7 @@ export function makeWorkload(
   return {
     truth,
     step: async () => {
-      const name = pick(NAMES);
+      const name = pick(names);
       const what = random();
       if (taken || what < 0.45) await replace(name);
       else if (what < 0.65 && name !== "large.bin") await overwrite(name);
@@ -152,7 +155,7 @@ export function makeWorkload(
         await ground.remove(name);
         record(name, null);
       } else if (what < 0.95 && now(name) !== null) {
-        const to = pick(NAMES);
+        const to = pick(names);
         if (to === name) return;
         const sha256 = now(name);
         await ground.rename(name, to);
@@ -160,7 +163,7 @@ export function makeWorkload(
         record(to, sha256);
       } else if (what >= 0.97 && ground.removeFolder !== undefined) {
         await ground.removeFolder("many");
-        for (const gone of NAMES.filter((n) => n.startsWith("many/") && now(n) !== null)) record(gone, null);
+        for (const gone of names.filter((n) => n.startsWith("many/") && now(n) !== null)) record(gone, null);
       }
     },
     settle: () => {

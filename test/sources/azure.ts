@@ -31,6 +31,7 @@ export async function azureYard(own: string): Promise<Yard> {
   const yard: Yard = {
     kind: "azure-blob",
     anyBytes: false,
+    lineBreaks: false,
     source: (folder, credential = { file }) => ({
       kind: "azure-blob",
       account: azurite.account,

@@ -15,6 +15,7 @@ export async function ftpYard(own: string): Promise<Yard & { readonly root: stri
   return {
     kind: "ftp",
     anyBytes: true,
+    lineBreaks: false,
     root: ftp.root,
     source: (folder, credential = { file }) => ({
       kind: "ftp",

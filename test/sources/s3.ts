@@ -56,6 +56,7 @@ export async function s3Yard(own: string): Promise<S3Yard> {
   const yard: S3Yard = {
     kind: "s3",
     anyBytes: false,
+    lineBreaks: true,
     source: (folder, credential = { file }) => ({
       kind: "s3",
       bucket,

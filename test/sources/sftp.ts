@@ -17,6 +17,7 @@ export async function sftpYard(own: string): Promise<Yard & { readonly root: str
   return {
     kind: "sftp",
     anyBytes: true,
+    lineBreaks: true,
     root: sshd.root,
     source: (folder, credential = { file }) => ({
       kind: "sftp",

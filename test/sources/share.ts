@@ -19,6 +19,7 @@ export async function shareYard(): Promise<ShareYard> {
   return {
     kind: "share",
     anyBytes: false,
+    lineBreaks: false,
     samba,
     mount,
     root: samba.root,

@@ -292,7 +292,11 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
 
     const back = await yard.away();
     try {
-      const wrong = await stage.command("doctor");
+      // What mounts a share shows for a moment what it knew.
+      const wrong = await stage.until("doctor misses it", async () => {
+        const ran = await stage.command("doctor");
+        return ran.code !== 0 && ran;
+      });
       said(
         yard,
         "doctor",
@@ -301,10 +305,12 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
           .filter((line) => /looked/.test(line))
           .join("\n"),
       );
-      expect(wrong.code).not.toBe(0);
-      const nothing = await stage.command("scan", "--dry-run");
+      expect(wrong.stdout).toMatch(/^fail .*looked/m);
+      const nothing = await stage.until("scan misses it", async () => {
+        const ran = await stage.command("scan", "--dry-run");
+        return ran.code !== 0 && ran;
+      });
       said(yard, "scan", nothing.stderr);
-      expect(nothing.code).not.toBe(0);
       expect(nothing.stderr).toContain("one source was not looked through");
     } finally {
       await back();

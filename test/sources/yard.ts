@@ -14,6 +14,8 @@ export interface Yard {
   readonly owner?: number;
   /** Names may be any bytes; else they are UTF-8. */
   readonly anyBytes: boolean;
+  /** Names may have line breaks in them. */
+  readonly lineBreaks: boolean;
   /** What agent.yaml says of a source that is this folder of the place, name and schedule aside. */
   source(folder: string, credential?: SecretReference): Readonly<Record<string, unknown>>;
   /** Whole, in place of whatever was there. Paths begin at the place's own root. */
