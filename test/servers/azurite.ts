@@ -31,13 +31,16 @@ export interface Azurite {
 }
 
 /** A real blob service on loopback, as Microsoft's emulator is one. */
-export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
+export async function startAzurite(options: AzuriteOptions = {}, attempts = 3): Promise<Azurite> {
   const sandbox = await createSandbox("azurite");
   try {
     return await boot(sandbox, options);
   } catch (error) {
     const words = await sandbox.lastWords("azurite");
     await sandbox.stop();
+    // A port that was free may be taken by the time that it is used.
+    if (attempts > 1 && /in use|EADDRINUSE/i.test(`${error}\n${words}`))
+      return startAzurite(options, attempts - 1);
     throw new Error(`Azurite did not start: ${error}\n${words}`, { cause: error });
   }
 }

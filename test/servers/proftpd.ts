@@ -51,13 +51,16 @@ export interface Proftpd {
 }
 
 /** A real FTP and FTPS server on loopback, with one account of its own. Only root can run it. */
-export async function startProftpd(options: ProftpdOptions = {}): Promise<Proftpd> {
+export async function startProftpd(options: ProftpdOptions = {}, attempts = 3): Promise<Proftpd> {
   const sandbox = await createSandbox("proftpd");
   try {
     return await boot(sandbox, options);
   } catch (error) {
     const words = await sandbox.lastWords("proftpd");
     await sandbox.stop();
+    // A port that was free may be taken by the time that it is used.
+    if (attempts > 1 && /in use|EADDRINUSE/i.test(`${error}\n${words}`))
+      return startProftpd(options, attempts - 1);
     throw new Error(`ProFTPD did not start: ${error}\n${words}`, { cause: error });
   }
 }

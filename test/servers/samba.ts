@@ -47,13 +47,15 @@ export interface Samba {
 }
 
 /** A real SMB server on loopback, with one share and one user. Only root can run it. */
-export async function startSamba(): Promise<Samba> {
+export async function startSamba(attempts = 3): Promise<Samba> {
   const sandbox = await createSandbox("samba");
   try {
     return await boot(sandbox);
   } catch (error) {
     const words = await sandbox.lastWords("smbd");
     await sandbox.stop();
+    // A port that was free may be taken by the time that it is used.
+    if (attempts > 1 && /in use|EADDRINUSE/i.test(`${error}\n${words}`)) return startSamba(attempts - 1);
     throw new Error(`Samba did not start: ${error}\n${words}`, { cause: error });
   }
 }

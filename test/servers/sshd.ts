@@ -75,13 +75,16 @@ mkdir /run/sshd
 exec ${SSHD} -D -e -f "$1/sshd_config"`;
 
 /** A real OpenSSH server with SFTP on loopback, for one account that is the user who runs the tests. */
-export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
+export async function startSshd(options: SshdOptions = {}, attempts = 3): Promise<Sshd> {
   const sandbox = await createSandbox("sshd");
   try {
     return await boot(sandbox, options);
   } catch (error) {
     const words = await sandbox.lastWords("sshd");
     await sandbox.stop();
+    // A port that was free may be taken by the time that it is used.
+    if (attempts > 1 && /in use|EADDRINUSE/i.test(`${error}\n${words}`))
+      return startSshd(options, attempts - 1);
     throw new Error(`sshd did not start: ${error}\n${words}`, { cause: error });
   }
 }
