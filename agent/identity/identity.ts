@@ -8,10 +8,11 @@
  *    a running agent and an enrolment beside it never overwrite each other.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeDurably } from "@tributary/shared/durable.ts";
 import { makeFolder, syncFolder } from "@tributary/shared/folder.ts";
+import { readOwn } from "@tributary/shared/own-file.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { jwks, slug, uuid } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
@@ -164,19 +165,5 @@ function readJson<T extends z.ZodType>(file: string, schema: T, remedy: string):
         ? `"${cause.issues[0]?.path.join(".")}" is missing or wrong`
         : "it is no whole JSON";
     throw new ProblemError("config-invalid", `${file} is damaged (${what}); ${remedy}`, { cause });
-  }
-}
-
-/** The file's text; undefined when there is none. */
-function readOwn(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new ProblemError(
-      "config-invalid",
-      `cannot read ${file}: ${(cause as Error).message}; run this as the account that the agent runs as`,
-      { cause },
-    );
   }
 }

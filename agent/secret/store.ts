@@ -8,10 +8,11 @@
  *  - whoever changes one of them holds the folder's lock for it (commands/secret.ts); who reads needs none.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeDurably } from "@tributary/shared/durable.ts";
 import { makeFolder } from "@tributary/shared/folder.ts";
+import { readOwn } from "@tributary/shared/own-file.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { z } from "zod";
 import { secretName } from "./reference.ts";
@@ -153,19 +154,6 @@ function opened(data: string, key: Buffer | undefined, name: string, { closed }:
     throw new ProblemError(
       "config-invalid",
       `the secret ${name} in ${join(data, SECRETS)} cannot be opened: ${why}; restore both from one backup, or set it anew: tributary-agent secret remove ${name} --force, then tributary-agent secret set ${name}`,
-    );
-  }
-}
-
-function readOwn(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new ProblemError(
-      "config-invalid",
-      `cannot read ${file}: ${(cause as Error).message}; run this as the account that the agent runs as`,
-      { cause },
     );
   }
 }

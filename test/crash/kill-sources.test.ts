@@ -76,13 +76,17 @@ function killsIn(make: Make, after?: string): void {
 /** Only root can run the servers that have accounts of their own. */
 const isRoot = process.getuid?.() === 0;
 
-describe.runIf(isRoot)("kills, of a source", { concurrent: true }, () => {
-  describeWithPrograms("sftp", [SSHD, "ssh-keygen"], () => {
-    killsIn(sftpYard);
-    killsIn(sftpYard, "delete");
-  });
-  describeWithPrograms("ftp", [PROFTPD, "/usr/lib/proftpd/mod_tls.so"], () => killsIn(ftpYard));
-  describeWithPrograms("share", sambaPrograms, () => killsIn(shareYard));
-  describeWithPrograms("s3", cephPrograms, () => killsIn(s3Yard));
-  describe("azure-blob", () => killsIn(azureYard));
-});
+describe.runIf(isRoot)(
+  `kills, of a source${isRoot ? "" : " (skipped: only root can start its servers)"}`,
+  { concurrent: true },
+  () => {
+    describeWithPrograms("sftp", [SSHD, "ssh-keygen"], () => {
+      killsIn(sftpYard);
+      killsIn(sftpYard, "delete");
+    });
+    describeWithPrograms("ftp", [PROFTPD, "/usr/lib/proftpd/mod_tls.so"], () => killsIn(ftpYard));
+    describeWithPrograms("share", sambaPrograms, () => killsIn(shareYard));
+    describeWithPrograms("s3", cephPrograms, () => killsIn(s3Yard));
+    describe("azure-blob", () => killsIn(azureYard));
+  },
+);

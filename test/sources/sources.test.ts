@@ -396,105 +396,109 @@ function only(when: boolean): typeof test {
   return when ? test : ((() => undefined) as never);
 }
 
-describe.runIf(isRoot)("sources", { concurrent: true }, () => {
-  describeWithPrograms("sftp", [SSHD, "ssh-keygen"], () => {
-    everyKind(staged(sftpYard), { login: true, remote: true });
-  });
+describe.runIf(isRoot)(
+  `sources${isRoot ? "" : " (skipped: only root can start their servers)"}`,
+  { concurrent: true },
+  () => {
+    describeWithPrograms("sftp", [SSHD, "ssh-keygen"], () => {
+      everyKind(staged(sftpYard), { login: true, remote: true });
+    });
 
-  describeWithPrograms("ftp", [PROFTPD, "/usr/lib/proftpd/mod_tls.so"], () => {
-    everyKind(staged(ftpYard), { login: true, remote: true });
-  });
+    describeWithPrograms("ftp", [PROFTPD, "/usr/lib/proftpd/mod_tls.so"], () => {
+      everyKind(staged(ftpYard), { login: true, remote: true });
+    });
 
-  describe("azure-blob", () => {
-    everyKind(staged(azureYard), { login: true, remote: true });
-  });
+    describe("azure-blob", () => {
+      everyKind(staged(azureYard), { login: true, remote: true });
+    });
 
-  describeWithPrograms("s3", cephPrograms, () => {
-    const stage: Stage & { readonly yard: S3Yard } = staged(s3Yard);
-    everyKind(stage, { login: true, remote: true });
+    describeWithPrograms("s3", cephPrograms, () => {
+      const stage: Stage & { readonly yard: S3Yard } = staged(s3Yard);
+      everyKind(stage, { login: true, remote: true });
 
-    test(
-      "every version of a bucket that keeps them, in order, also of the time when nobody looked",
-      one,
-      async () => {
+      test(
+        "every version of a bucket that keeps them, in order, also of the time when nobody looked",
+        one,
+        async () => {
+          const { yard, site } = stage;
+          await yard.keepVersions();
+          const [a, b] = [bytesOf(100), bytesOf(200)];
+          const history = async (path: string): Promise<void> => {
+            await yard.write(path, a);
+            await yard.remove(path);
+            await yard.write(path, a);
+            await yard.write(path, b);
+          };
+          stage.sources({ name: "versions", ...yard.source("versions") });
+          await history("versions/watched.csv");
+          await stage.arrived("versions", { "watched.csv": b });
+          await stage.agentRuns().stop();
+          await history("versions/alone.csv");
+          await stage.agentAgain();
+          const entries = await stage.arrived("versions", { "alone.csv": b });
+          for (const path of ["watched.csv", "alone.csv"]) {
+            const its = entries.filter((entry) => entry.path === path).map((entry) => entry.sha256);
+            expect(its).toEqual([sha256(a), null, sha256(a), sha256(b)]);
+          }
+          await sound(site, entries);
+        },
+      );
+    });
+
+    describeWithPrograms("share", sambaPrograms, () => {
+      const stage: Stage & { readonly yard: ShareYard } = staged(shareYard);
+      everyKind(stage, { login: false, remote: false });
+
+      test("unmounted, its folder is empty: nothing is removed; mounted again, it goes on", one, async () => {
+        const { yard } = stage;
+        const files: Files = { "1.csv": bytesOf(100), "2.csv": bytesOf(200) };
+        await put(stage, "mounted", files);
+        // The mount point itself: what is below it is gone with it.
+        stage.sources({ name: "mounted", ...yard.source(""), include: ["mounted/**"] });
+        const below = Object.fromEntries(
+          Object.entries(files).map(([name, bytes]) => [`mounted/${name}`, bytes]),
+        );
+        await stage.arrived("mounted", below);
+        await yard.mount.unmount();
+        const why = await during(
+          stage.problem("mounted", ({ path }) => path === ""),
+          () => yard.mount.mount(),
+        );
+        said(yard, "unmounted", `${why.code}: ${why.detail}`);
+        await put(stage, "mounted", { "3.csv": bytesOf(300) });
+        await stage.well("mounted");
+        await stage.until("the third", async () => (await stage.entries("mounted")).length === 3);
+        expect((await stage.entries("mounted")).map(({ kind }) => kind)).toEqual([
+          "version",
+          "version",
+          "version",
+        ]);
+      });
+
+      test("its client hangs: status says so, and other sources go on", one, async () => {
         const { yard, site } = stage;
-        await yard.keepVersions();
-        const [a, b] = [bytesOf(100), bytesOf(200)];
-        const history = async (path: string): Promise<void> => {
-          await yard.write(path, a);
-          await yard.remove(path);
-          await yard.write(path, a);
-          await yard.write(path, b);
-        };
-        stage.sources({ name: "versions", ...yard.source("versions") });
-        await history("versions/watched.csv");
-        await stage.arrived("versions", { "watched.csv": b });
-        await stage.agentRuns().stop();
-        await history("versions/alone.csv");
-        await stage.agentAgain();
-        const entries = await stage.arrived("versions", { "alone.csv": b });
-        for (const path of ["watched.csv", "alone.csv"]) {
-          const its = entries.filter((entry) => entry.path === path).map((entry) => entry.sha256);
-          expect(its).toEqual([sha256(a), null, sha256(a), sha256(b)]);
+        const near = join(site.dir, "near");
+        mkdirSync(near);
+        await put(stage, "hung", { "1.csv": bytesOf(100) });
+        stage.sources(
+          { name: "hung", ...yard.source("hung") },
+          { name: "near", path: near, every: undefined, settle: "200ms", rescan: "2s" },
+        );
+        await stage.until("the first", async () => (await stage.entries("hung")).length === 1);
+        await yard.mount.freeze();
+        try {
+          const why = await stage.problem("hung", unreachable);
+          said(yard, "hung", why.detail);
+          expect(why.detail).toContain("does not answer");
+          writeFileSync(join(near, "1.txt"), "1");
+          await stage.arrived("near", { "1.txt": Buffer.from("1") });
+        } finally {
+          await yard.mount.thaw();
         }
-        await sound(site, entries);
-      },
-    );
-  });
-
-  describeWithPrograms("share", sambaPrograms, () => {
-    const stage: Stage & { readonly yard: ShareYard } = staged(shareYard);
-    everyKind(stage, { login: false, remote: false });
-
-    test("unmounted, its folder is empty: nothing is removed; mounted again, it goes on", one, async () => {
-      const { yard } = stage;
-      const files: Files = { "1.csv": bytesOf(100), "2.csv": bytesOf(200) };
-      await put(stage, "mounted", files);
-      // The mount point itself: what is below it is gone with it.
-      stage.sources({ name: "mounted", ...yard.source(""), include: ["mounted/**"] });
-      const below = Object.fromEntries(
-        Object.entries(files).map(([name, bytes]) => [`mounted/${name}`, bytes]),
-      );
-      await stage.arrived("mounted", below);
-      await yard.mount.unmount();
-      const why = await during(
-        stage.problem("mounted", ({ path }) => path === ""),
-        () => yard.mount.mount(),
-      );
-      said(yard, "unmounted", `${why.code}: ${why.detail}`);
-      await put(stage, "mounted", { "3.csv": bytesOf(300) });
-      await stage.well("mounted");
-      await stage.until("the third", async () => (await stage.entries("mounted")).length === 3);
-      expect((await stage.entries("mounted")).map(({ kind }) => kind)).toEqual([
-        "version",
-        "version",
-        "version",
-      ]);
+        await put(stage, "hung", { "2.csv": bytesOf(100) });
+        await stage.until("the second", async () => (await stage.entries("hung")).length === 2);
+        await stage.well("hung");
+      });
     });
-
-    test("its client hangs: status says so, and other sources go on", one, async () => {
-      const { yard, site } = stage;
-      const near = join(site.dir, "near");
-      mkdirSync(near);
-      await put(stage, "hung", { "1.csv": bytesOf(100) });
-      stage.sources(
-        { name: "hung", ...yard.source("hung") },
-        { name: "near", path: near, every: undefined, settle: "200ms", rescan: "2s" },
-      );
-      await stage.until("the first", async () => (await stage.entries("hung")).length === 1);
-      await yard.mount.freeze();
-      try {
-        const why = await stage.problem("hung", unreachable);
-        said(yard, "hung", why.detail);
-        expect(why.detail).toContain("does not answer");
-        writeFileSync(join(near, "1.txt"), "1");
-        await stage.arrived("near", { "1.txt": Buffer.from("1") });
-      } finally {
-        await yard.mount.thaw();
-      }
-      await put(stage, "hung", { "2.csv": bytesOf(100) });
-      await stage.until("the second", async () => (await stage.entries("hung")).length === 2);
-      await stage.well("hung");
-    });
-  });
-});
+  },
+);
