@@ -211,6 +211,7 @@ export function startCapture(parts: CaptureParts): Capture {
         nextScanAt: looks.nextScanAt,
         files: looks.lastScanAt === undefined ? 1 : looks.files,
         whole: looks.whole,
+        events: rules.watch,
         leftOut: looks.leftOut,
         settling: sealer.settling,
         scanning: looks.scanning,

@@ -16,11 +16,13 @@ export interface Standing {
   /** Files that are waited for. */
   readonly settling: number;
   readonly scanning: boolean;
+  /** Files come by events, too: that none were there at the last look says nothing. */
+  readonly events: boolean;
 }
 
 /** Undefined: nothing keeps its files back. */
 export function whyNothing(standing: Standing): string | undefined {
-  const { away, lastScanAt, nextScanAt, files, whole, leftOut, settling, scanning } = standing;
+  const { away, lastScanAt, nextScanAt, files, whole, leftOut, settling, scanning, events } = standing;
   if (away !== undefined) return away;
   if (lastScanAt === undefined) {
     if (scanning) return "it is looked through for the first time";
@@ -32,5 +34,6 @@ export function whyNothing(standing: Standing): string | undefined {
   if (!whole) return "not all of it could be looked at: see its problems";
   if (leftOut > 0)
     return `${leftOut === 1 ? "one file is" : `${leftOut} files are`} there, and none that its rules take`;
+  if (events) return undefined;
   return "it was empty when it was last looked through";
 }
