@@ -16,6 +16,8 @@ export interface Looking {
   stateOf(stats: BigIntStats): FileState;
   /** Whether both met one file. */
   same(a: BigIntStats, b: BigIntStats): boolean;
+  /** What an error of reading means here. */
+  unread(error: unknown): Promise<Error>;
 }
 
 export const LINKED = "a link is on the way to it: links are not followed";
@@ -65,7 +67,7 @@ function openFile(
   handle: promises.FileHandle,
   opened: BigIntStats,
   place: Place,
-  { stateOf, same }: Looking,
+  { stateOf, same, unread }: Looking,
 ): OpenFile {
   return {
     state: stateOf(opened),
@@ -76,7 +78,13 @@ function openFile(
       ]);
       return named !== undefined && same(named, now) ? stateOf(now) : undefined;
     },
-    read: async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead,
+    async read(into, position) {
+      try {
+        return (await handle.read(into, 0, into.length, position)).bytesRead;
+      } catch (error) {
+        throw await unread(error);
+      }
+    },
     async cloneTo(target) {
       if (process.platform !== "linux") return false;
       const mode = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE;

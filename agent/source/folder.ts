@@ -15,6 +15,7 @@ import { folderWatch } from "./folder-watch.ts";
 import { type Names, namesIn } from "./names.ts";
 import { rulesOf } from "./rules.ts";
 import { sameState } from "./same-state.ts";
+import { Away, neverAway, shareAway } from "./share-away.ts";
 import type { Found, Listing, Look, Opened, RootHealth, Source, TakeFound, Unseen } from "./source.ts";
 import { COARSE_MS, type FileState } from "./state.ts";
 
@@ -30,8 +31,6 @@ export interface FolderOptions {
   readonly ignored: readonly string[];
 }
 
-/** What a share says of all that lies there once its server is gone. */
-const AWAY = /^(EIO|ENOTCONN|ESTALE|ETIMEDOUT|ECONN\w+|EHOST\w+|ENET\w+)$/;
 /** Looks on their way at once: enough to hide a share's latency, few enough to disturb nobody. */
 const PARALLEL = 32;
 const SLICE = 100;
@@ -47,7 +46,11 @@ interface NameLook {
   readonly unseen?: Unseen;
 }
 
-export function folderSource(options: FolderOptions, disk: Disk = realDisk): Source {
+export function folderSource(
+  options: FolderOptions,
+  disk: Disk = realDisk,
+  doubtsMs?: readonly number[],
+): Source {
   const root = slashed(Buffer.from(resolve(options.path)));
   const rules = rulesOf(options.include, options.exclude);
   const ignored = options.ignored
@@ -63,6 +66,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     }
   };
   const watching = folderWatch(absolute, exists);
+  const { surely, mayPass, unread } = options.share ? shareAway(health, doubtsMs) : neverAway;
 
   function stateOf(stats: BigIntStats): FileState {
     return {
@@ -139,7 +143,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
       };
     } catch (error) {
       if (taking) throw error;
-      if ((await away(error)) !== undefined) return { folder, folders: [], complete: false };
+      if (await mayPass(error, () => firstOf(at))) return { folder, folders: [], complete: false };
       if (isGone(error)) return { ...unlisted(folder, inWords(error), undefined), vanished: true };
       return unlisted(folder, `it cannot be listed: ${inWords(error)}`, "folder-unreadable");
     }
@@ -196,28 +200,24 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     return isGone(error) ? { path } : { path, unseen: unreadable(path, error) };
   }
 
-  /** Why nothing can be had of the share, where that is what an error of one path means: no file is to be blamed for it. */
-  async function away(error: unknown): Promise<string | undefined> {
-    if (!options.share || !AWAY.test(errorCode(error) ?? "")) return undefined;
-    const found = await health();
-    return found.healthy ? undefined : found.reason;
+  async function firstOf(folder: Buffer): Promise<void> {
+    for await (const _ of disk.list(folder, false)) break;
   }
 
-  async function failedAlone(
+  function failedAlone(
     path: Buffer,
     error: unknown,
-  ): Promise<Extract<Look & Opened, { readonly kind: "away" | "unseen" }>> {
-    const reason = await away(error);
-    return reason === undefined
-      ? { kind: "unseen", unseen: unreadable(path, error) }
-      : { kind: "away", reason };
+  ): Extract<Look & Opened, { readonly kind: "away" | "unseen" }> {
+    return error instanceof Away
+      ? { kind: "away", reason: error.message }
+      : { kind: "unseen", unseen: unreadable(path, error) };
   }
 
   async function health(): Promise<RootHealth> {
     try {
       const stats = await disk.stat(root);
       if (!stats.isDirectory()) return sick(`${options.path} is not a folder`);
-      for await (const _ of disk.list(root, false)) break;
+      await firstOf(root);
       // Stored and compared: another form of it makes every source "root-changed", once. Nothing is released yet.
       const rootId = options.share ? `share-${await disk.shareOf(root)}` : `${stats.dev}:${stats.ino}`;
       return { healthy: true, rootId };
@@ -238,10 +238,10 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
         looks[i] =
           unseen !== undefined
             ? { path, unseen }
-            : await disk.lstat(absolute(path)).then(
+            : await surely(() => disk.lstat(absolute(path))).then(
                 (stats) => judged(path, stats, names.odd.has(name)),
-                async (error: unknown) => {
-                  if ((await away(error)) !== undefined) throw error;
+                (error: unknown) => {
+                  if (error instanceof Away) throw error;
                   return failed(path, error);
                 },
               );
@@ -278,8 +278,10 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
     takes: (path) => leftOut(path, false) === undefined,
     async look(path): Promise<Look> {
       try {
-        if (await isBehindLink(path)) return { kind: "unseen", unseen: linked(path) };
-        const stats = options.share ? await disk.lstat(absolute(path)) : disk.lstatNow(absolute(path));
+        if (await surely(() => isBehindLink(path))) return { kind: "unseen", unseen: linked(path) };
+        const stats = options.share
+          ? await surely(() => disk.lstat(absolute(path)))
+          : disk.lstatNow(absolute(path));
         const unseen = skipped(path, stats) ?? leftOut(path, stats.isDirectory());
         if (unseen !== undefined) return { kind: "unseen", unseen };
         if (!stats.isDirectory()) return { kind: "file", state: stateOf(stats) };
@@ -289,19 +291,20 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
           ? { kind: "folder", mount: `${stats.dev}` }
           : { kind: "unseen", unseen: elsewhere(path) };
       } catch (error) {
-        return isGone(error) ? { kind: "gone" } : await failedAlone(path, error);
+        return isGone(error) ? { kind: "gone" } : failedAlone(path, error);
       }
     },
     async open(path): Promise<Opened> {
       const unseen = leftOut(path, false);
       if (unseen !== undefined) return { kind: "unseen", unseen };
       try {
-        const found = await disk.lstat(absolute(path));
+        const found = await surely(() => disk.lstat(absolute(path)));
         // Before it is opened: to open a FIFO or a device already does something.
         const skip = skipped(path, found);
         if (skip !== undefined) return { kind: "unseen", unseen: skip };
         if (!found.isFile()) return { kind: "gone" };
-        return await openedFile(disk, { root, path, absolute: absolute(path) }, { stateOf, same });
+        const place = { root, path, absolute: absolute(path) };
+        return await surely(() => openedFile(disk, place, { stateOf, same, unread }));
       } catch (error) {
         if (isGone(error)) return { kind: "gone" };
         if (errorCode(error) === "ELOOP")
@@ -309,7 +312,7 @@ export function folderSource(options: FolderOptions, disk: Disk = realDisk): Sou
             kind: "unseen",
             unseen: { path, reason: "a link: links are not followed", code: undefined, absent: true },
           };
-        return await failedAlone(path, error);
+        return failedAlone(path, error);
       }
     },
     readNow(path, state) {

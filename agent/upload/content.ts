@@ -106,6 +106,8 @@ async function fillFrom(
 ): Promise<void> {
   for (let at = 0; at < into.length; ) {
     const got = await read(into.subarray(at), position + at).catch((cause: Error) => {
+      // What says itself whose trouble it is: the place's, not the file's.
+      if (cause instanceof ProblemError) throw cause;
       throw new ProblemError("file-unreadable", `reading failed: ${cause.message}`, { cause });
     });
     if (got === 0) throw new Superseded("the file is shorter than it was when it was sealed");
