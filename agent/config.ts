@@ -13,6 +13,11 @@ export function isNear(source: SourceSettings): source is FolderSettings | Share
   return source.kind === "folder" || source.kind === "share";
 }
 
+/** Whether its server is verified against the authorities that this host trusts. */
+export function isCertified(source: SourceSettings): boolean {
+  return !isNear(source) && kindNamed(source.kind)?.certified(source) === true;
+}
+
 export type { FolderSettings, ShareSettings };
 export type SourceSettings = FolderSettings | ShareSettings | RemoteSourceSettings;
 
@@ -107,7 +112,7 @@ export const agentSettings = z.strictObject({
         .string()
         .optional()
         .describe(
-          "PEM file of a further authority to trust: an intercepting company proxy; relative to the folder of agent.yaml.",
+          "PEM file of a further authority to trust, for the receiver and for sources: an intercepting company proxy; relative to the folder of agent.yaml.",
         ),
     })
     .prefault({})

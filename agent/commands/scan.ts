@@ -5,8 +5,9 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { EXIT, Progress, printable, result, say } from "@tributary/shared/terminal.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
-import { loadAgentSettings, type SourceSettings } from "../config.ts";
+import { isCertified, loadAgentSettings, type SourceSettings } from "../config.ts";
 import { loadIdentity } from "../identity/identity.ts";
+import { readAuthority, trustByDefault } from "../identity/trust.ts";
 import { type OpenTools, openSource } from "../open-source.ts";
 import { owned } from "../owner.ts";
 import type { Redactor } from "../secret/redactor.ts";
@@ -41,7 +42,8 @@ export function addScan(program: Command, lookInto: LookInto, redactor: Redactor
       .option("--json", "one JSON object a line: source, path, pathEncoded, what, reason, size"),
   ).action(async (options: Options) => {
     const { data, config } = placeToRead(options);
-    const all = loadAgentSettings(config).sources;
+    const settings = loadAgentSettings(config);
+    const all = settings.sources;
     const sources = all.filter(({ name }) => options.source === undefined || name === options.source);
     if (sources.length === 0)
       throw new ProblemError(
@@ -50,6 +52,7 @@ export function addScan(program: Command, lookInto: LookInto, redactor: Redactor
           ? `${config} has no sources; add one with: tributary-agent add-folder PATH --name SOURCE`
           : `${config} has no source "${options.source}"`,
       );
+    if (sources.some(isCertified)) trustByDefault(readAuthority(settings.tls.ca));
     const { redact } = redactor;
     const tools: OpenTools = {
       data,

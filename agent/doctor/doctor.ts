@@ -1,8 +1,8 @@
 /** All checks in the order in which one leads to the next: the way to the receiver, this host, the sources. */
 import { join } from "node:path";
-import { type AgentSettings, isNear } from "../config.ts";
+import { type AgentSettings, isCertified, isNear } from "../config.ts";
 import type { Identity } from "../identity/identity.ts";
-import { authoritiesOf, readAuthority } from "../identity/trust.ts";
+import { authoritiesOf, readAuthority, trustByDefault } from "../identity/trust.ts";
 import { owned } from "../owner.ts";
 import type { Secrets } from "../secret/secrets.ts";
 import { addressOf, checkAddress } from "./address.ts";
@@ -53,6 +53,7 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
         "tributary-agent add-folder PATH --name SOURCE",
       );
   }
+  if (sources.some(isCertified)) trustByDefault(authorityOf(patient.settings));
   const readable: string[] = [];
   const refusals = identity === undefined ? [] : await owned(sources, identity.clients, patient.data);
   for (const [i, source] of sources.entries()) {
@@ -121,5 +122,14 @@ async function* examineWay({
     yield checkAuthorised(reply, identity.agentId);
   } catch (error) {
     yield notAsked(error);
+  }
+}
+
+/** One that cannot be read is found with the way to the receiver, and refused by `run`. */
+function authorityOf({ tls }: AgentSettings): string | undefined {
+  try {
+    return readAuthority(tls.ca);
+  } catch {
+    return undefined;
   }
 }

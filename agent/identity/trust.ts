@@ -1,7 +1,7 @@
 /** What this agent takes for the receiver's certificate. The trust moves with the heartbeats: what they name is trusted at once, what they no longer name for 90 more days. */
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { getCACertificates, rootCertificates } from "node:tls";
+import { getCACertificates, rootCertificates, setDefaultCACertificates } from "node:tls";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { TrustSet } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
@@ -58,6 +58,16 @@ export function readAuthority(file: string | undefined): string | undefined {
       { cause },
     );
   }
+}
+
+/**
+ * From now on servers of sources are verified against the host's authorities and this one (content of the file that
+ * `tls.ca` names) beside the public ones: their libraries ask Node's default. The way to the receiver has its own. A
+ * host's store takes some megabytes of memory: only for who has such sources.
+ */
+export function trustByDefault(extra: string | undefined): void {
+  const all = [...rootCertificates, ...systemAuthorities(), ...(extra === undefined ? [] : [extra])];
+  setDefaultCACertificates([...new Set(all)]);
 }
 
 /** The system's store, with what NODE_EXTRA_CA_CERTS adds; where there is no store (bare containers), Node's own list. */

@@ -10,6 +10,7 @@ export const azureBlob: Kind<AzureBlobSettings> = {
     const { hostname, port, protocol } = new URL(endpointOf(settings));
     return { host: hostname, port: Number(port || (protocol === "https:" ? 443 : 80)) };
   },
+  certified: (settings) => !endpointOf(settings).startsWith("http:"),
   root: ({ prefix }) => prefix.replace(/\/$/, ""),
   async connect(settings, tools) {
     tellOnce(settings, tools);

@@ -15,6 +15,7 @@ export const ftp: Kind<FtpSettings> = {
     return `${scheme}://${name}:${port}${path}`;
   },
   address: (settings) => addressOf(settings),
+  certified: ({ tls, ca }) => tls !== "none" && ca === undefined,
   root: ({ path }) => path ?? "",
   async connect(settings, tools) {
     const { host, port } = addressOf(settings);

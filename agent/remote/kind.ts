@@ -28,6 +28,8 @@ export interface Kind<Settings> {
   /** Where it is, for people: `sftp://host/folder`; no secrets. */
   where(settings: Settings): string;
   address(settings: Settings): Address | undefined;
+  /** Whether its server is verified against the authorities that this host trusts. */
+  certified(settings: Settings): boolean;
   /** `move:DIR` that is relative lies in here: the path of the place that paths of files are below. */
   root(settings: Settings): string;
   /** Asks nothing of the place yet: whatever is wrong is told by what is asked of it first. */

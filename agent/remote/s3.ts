@@ -20,6 +20,8 @@ export const s3: Kind<S3Settings> = {
     return { host: `s3.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`, port: 443 };
   },
 
+  certified: ({ endpoint }) => !endpoint?.startsWith("http:"),
+
   // One slash at the beginning of a target means the bucket's root: a prefix that begins with one needs a second.
   root({ prefix }) {
     const folder = folderOf(prefix);

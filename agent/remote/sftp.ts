@@ -62,6 +62,7 @@ export const sftp: Kind<SftpSettings> = {
     return `sftp://${user}@${host}${port === 22 ? "" : `:${port}`}${path.startsWith("/") ? path : path === "." ? "/~" : `/~/${path}`}`;
   },
   address: ({ host, port }) => ({ host, port }),
+  certified: () => false,
   root: ({ path }) => path,
   async connect({ hostKey, ...place }, { secrets }) {
     const [{ sftpRemote }, { loadSsh2 }] = await Promise.all([

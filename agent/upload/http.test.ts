@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from "node:net";
 import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/authority.ts";
+import { type ConnectProxy, startConnectProxy } from "@tributary/test/network/connect-proxy.ts";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ReceiverClock } from "../identity/clock.ts";
 import type { Trust } from "../identity/trust.ts";
@@ -167,31 +167,10 @@ test("a line that goes dead in the middle of a body is noticed", async () => {
   await expect(call).rejects.toMatchObject({ code: "receiver-unreachable" });
 });
 
-/** An HTTP proxy that only knows CONNECT. */
-async function startProxy(wanted?: string): Promise<{ server: Server; targets: string[]; port: number }> {
-  const targets: string[] = [];
-  const server = createServer();
-  server.on("connect", (request, socket: Socket) => {
-    targets.push(String(request.url));
-    if (wanted !== undefined && request.headers["proxy-authorization"] !== wanted) {
-      socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
-      return;
-    }
-    const { hostname, port } = new URL(`http://${request.url}`);
-    const onward = connect(Number(port), hostname, () => {
-      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-      onward.pipe(socket).pipe(onward);
-    });
-    onward.on("error", () => socket.destroy());
-    socket.on("error", () => onward.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  ending.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { server, targets, port: (server.address() as AddressInfo).port };
+async function startProxy(wanted?: string): Promise<ConnectProxy> {
+  const proxy = await startConnectProxy(wanted);
+  ending.push(proxy.stop);
+  return proxy;
 }
 
 test("through the proxy of the environment, unless NO_PROXY names the receiver", async () => {
@@ -217,8 +196,8 @@ test("through the proxy of the configuration, with a password", async () => {
 });
 
 test("a proxy that is not there is named", async () => {
-  const { server, port } = await startProxy();
-  server.close();
+  const { stop, port } = await startProxy();
+  stop();
   proxy = `http://127.0.0.1:${port}`;
   await expect(beat(client())).rejects.toMatchObject({
     code: "receiver-unreachable",

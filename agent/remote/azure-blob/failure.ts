@@ -128,7 +128,7 @@ function unreachable(code: string, { where, host }: Context): RemoteError {
         return `${host} refuses connections: is the endpoint right, and does the firewall let this host out?`;
       default:
         return /CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)
-          ? `the certificate of ${host} is not trusted (${code}): does something on the way open connections? NODE_EXTRA_CA_CERTS names further authorities`
+          ? `the certificate of ${host} is not trusted (${code}): does something on the way open connections? A further authority is named in agent.yaml: tls: { ca: FILE }`
           : `${host} cannot be reached${code === "" ? "" : ` (${code})`}: does the firewall let this host out to it?`;
     }
   })();

@@ -30,7 +30,7 @@ export const ftpSettings = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "A PEM file with the authority that vouches for the server, or with its own certificate where it is self-signed; without it the public authorities.",
+      "A PEM file with the authority that vouches for the server, or with its own certificate where it is self-signed; without it the authorities of this host, the public ones and `tls.ca`.",
     ),
   serverName: z
     .string()

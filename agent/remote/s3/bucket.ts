@@ -156,7 +156,8 @@ async function readKeys(settings: S3Settings, { secrets }: RemoteTools): Promise
 
 function configuration(settings: S3Settings, parallel: number, silenceMs: number): S3ClientConfig {
   const { region, endpoint, forcePathStyle } = settings;
-  const agent = { keepAlive: true, maxSockets: parallel + 2 };
+  // Through a proxy where the environment names one, as other programs; NO_PROXY leaves out the servers in the house.
+  const agent = { keepAlive: true, maxSockets: parallel + 2, proxyEnv: process.env };
   return {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),

@@ -107,6 +107,10 @@ function meaningOf(error: unknown, answer: Answer, { bucket, key, doing }: About
     const retryAfter = said > 0 ? said : PATIENCE;
     return { ...away(`${place} is overloaded (${code || status}): later`), retryAfter };
   }
+  if (status === 0 && /CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code))
+    return away(
+      `${place} is not asked: the certificate of its server is not trusted (${code}): does something on the way open connections? A further authority is named in agent.yaml: tls: { ca: FILE }`,
+    );
   if (status === 0)
     return away(`${place} cannot be reached (${inShort(code, message)}): check \`endpoint\` and the network`);
   if (code === "InvalidObjectState")
