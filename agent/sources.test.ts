@@ -92,6 +92,23 @@ test("a change that fails is told, and the next one is taken all the same", asyn
   expect(await sources.stop(10_000)).toEqual([]);
 });
 
+test("what is wrong in a source that agent.yaml names no more is forgotten, and nothing else", async () => {
+  const sources = new Sources(partsOf());
+  const naming = (...names: string[]) =>
+    agentSettings.parse({ sources: names.map((name) => ({ name, path: join(home, name), settle: "50ms" })) });
+  for (const name of ["well", "hung"]) {
+    queue.intake("acme", name);
+    queue.book("acme", name).problem(Buffer.from("locked"), "file-unreadable", "EBUSY", 1);
+  }
+  const troubled = (): string[] => queue.status.problems(9).map(({ source }) => source);
+  expect(troubled().toSorted()).toEqual(["hung", "well"]);
+  await sources.take(naming("well", "hung"), ["acme"]);
+  expect(troubled().toSorted()).toEqual(["hung", "well"]);
+  await sources.take(naming("hung"), ["acme"]);
+  expect(troubled()).toEqual(["hung"]);
+  await sources.stop(10_000);
+});
+
 test("a share that hangs holds up neither the other sources nor a stop", async () => {
   const { disk, calls } = hanging();
   const sources = new Sources(partsOf({ disk }));

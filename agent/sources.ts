@@ -12,6 +12,7 @@ import { askedOnce, owned, type RealPath } from "./owner.ts";
 import type { Ended } from "./queue/outbox.ts";
 import type { Intake, SourceBook } from "./queue/queue.ts";
 import type { Shared } from "./queue/shared.ts";
+import type { QueueStatus } from "./queue/status.ts";
 import type { RemoteTools } from "./remote/kind.ts";
 import type { Fetches } from "./seal/fetches.ts";
 import type { FreshBytes } from "./seal/fresh.ts";
@@ -27,6 +28,7 @@ export interface SourcesParts {
     fetches(client: string, source: string): Fetches;
     onEnd(listener: (ends: readonly Ended[]) => void): () => void;
     readonly shared: Shared;
+    readonly status: Pick<QueueStatus, "sources">;
   };
   readonly spool: Spool;
   readonly fresh: FreshBytes;
@@ -240,6 +242,17 @@ export class Sources {
     );
     this.#again = { settings, clients };
     this.#beginAgain();
+    this.#forgetProblems();
+  }
+
+  /** What is wrong in a source that is none any more concerns nobody; what was sealed of it still leaves. */
+  #forgetProblems(): void {
+    const { queue } = this.#parts;
+    for (const { client, source } of queue.status.sources()) {
+      if (this.#wanted.has(identityOf(client, source))) continue;
+      const book = queue.book(client, source);
+      for (const { path } of [...book.problems()]) book.recovered(path);
+    }
   }
 
   /** What found no room is tried again, later. */
