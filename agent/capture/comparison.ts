@@ -1,11 +1,13 @@
 /** What is there is compared with what was sealed: what differs is to be sealed, what is missing may be a removal. */
+import { displayPath } from "@tributary/shared/path.ts";
 import type { Report } from "../facts.ts";
 import { Beside } from "../queue/beside.ts";
 import { ENDED, type Intake, type Seen, type SourceBook } from "../queue/queue.ts";
 import { mayHaveChangedUnseen } from "../settle/settle.ts";
+import { key } from "../source/bytes.ts";
 import { sameState } from "../source/same-state.ts";
 import type { Found, Listing, Source, Unseen } from "../source/source.ts";
-import type { FileState, Past } from "../source/state.ts";
+import type { FileFacts } from "../source/state.ts";
 import type { AfterActions } from "./after-actions.ts";
 import type { Asides } from "./asides.ts";
 import type { Ends } from "./ends.ts";
@@ -36,8 +38,13 @@ export interface FolderLook {
   readonly met?: (found: Found) => void;
 }
 
+/** Beyond this it may be said twice. */
+const MOST_TOLD = 10_000;
+
 export class Comparison {
   readonly #parts: ComparisonParts;
+  /** Of which paths it was said that versions are passed over. */
+  readonly #told = new Set<string>();
 
   constructor(parts: ComparisonParts) {
     this.#parts = parts;
@@ -57,7 +64,7 @@ export class Comparison {
     return listing;
   }
 
-  file(path: Buffer, now: FileState, seen: Seen | undefined, past?: Past): void {
+  file(path: Buffer, { state: now, past, held: heldNow }: FileFacts, seen: Seen | undefined): void {
     const { source, sealer, clocks, rehashMs, after, ends } = this.#parts;
     const next = past && nextOf(past, seen);
     if (next?.deleted && seen !== undefined) return void ends.end(path, next.state, seen);
@@ -66,16 +73,35 @@ export class Comparison {
       sealer.drop(path);
       return;
     }
+    if (next !== undefined && next.passed.length > 0) this.#passed(path, next.passed);
     const state = next?.state ?? now;
+    const held = next === undefined ? heldNow : undefined;
     const asSealed = seen !== undefined && seen.missed !== ENDED && sameState(seen.state, state);
+    if (held !== undefined && !asSealed) {
+      this.unseen({ path, reason: held, code: "file-unreadable" });
+      return;
+    }
     const stale = asSealed && rehashMs !== undefined && clocks.wall() - seen.sealedAt >= rehashMs;
-    if (!asSealed || stale || mayHaveChangedUnseen(source.tells, state, seen.sealedAt)) {
+    const inDoubt = stale || (asSealed && mayHaveChangedUnseen(source.tells, state, seen.sealedAt));
+    if (!asSealed || (inDoubt && held === undefined)) {
       sealer.sighted(path, state, past !== undefined);
       return;
     }
     sealer.drop(path);
     if (after === undefined) sealer.recovered(path);
     else after.delivered(path);
+  }
+
+  /** A version that is passed over is gone for good: the next one is behind it. */
+  #passed(path: Buffer, reasons: readonly string[]): void {
+    const { report, source } = this.#parts;
+    const at = key(path);
+    if (this.#told.has(at)) return;
+    if (this.#told.size >= MOST_TOLD) this.#told.clear();
+    this.#told.add(at);
+    const versions = reasons.length === 1 ? "an older version" : `${reasons.length} older versions`;
+    const detail = `${displayPath(path)}: ${versions} cannot be had, and newer ones do not wait: ${reasons[0]}`;
+    report({ kind: "SourceWarned", source: source.name, detail });
   }
 
   unseen({ path, code, reason }: Unseen): void {
@@ -98,18 +124,17 @@ export class Comparison {
       met?.(one);
       const seen = beside.meet(one);
       if ("reason" in one) this.unseen(one);
-      else if (one.past === undefined || isBrought(one.past, seen))
-        this.file(one.path, one.state, seen, one.past);
-      else this.#bringOn(one.path, one.state, one.past, began);
+      else if (one.past === undefined || isBrought(one.past, seen)) this.file(one.path, one, seen);
+      else this.#bringOn(one.path, one, began);
       removals?.met(one);
     }
   }
 
   /** What was brought since this look began may be younger than what was listed: it would be brought twice. */
-  #bringOn(path: Buffer, state: FileState, past: Past, began: number): void {
+  #bringOn(path: Buffer, facts: FileFacts, began: number): void {
     const seen = this.#parts.intake.seen(path);
     if (seen !== undefined && seen.sealedAt >= began) this.#parts.lookAgain(path, 0);
-    else this.file(path, state, seen, past);
+    else this.file(path, facts, seen);
   }
 
   #mounted(listing: Listing): void {

@@ -20,7 +20,7 @@ export class Histories {
     if (kept === undefined) return undefined;
     const next = kept.look.past && nextOf(kept.look.past, seen);
     // Not a step further: it may not be there any more.
-    if (next === undefined || next === kept.next) {
+    if (next === undefined || next.state === kept.next?.state) {
       this.#kept.delete(at);
       return undefined;
     }

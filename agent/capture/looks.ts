@@ -191,7 +191,7 @@ export class Looks {
     if (told === undefined) this.#histories.keep(path, look, intake.seen(path));
     switch (look.kind) {
       case "file":
-        return comparison.file(path, look.state, intake.seen(path), look.past);
+        return comparison.file(path, look, intake.seen(path));
       case "folder":
         for await (const _ of walk((folder) => this.#listed(folder, false), path, this.#ended.signal));
         // What lay there before may be missing now.

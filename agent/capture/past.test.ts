@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ENDED, type Seen } from "../queue/queue.ts";
 import type { FileState } from "../source/state.ts";
-import { nextOf } from "./past.ts";
+import { isBrought, nextOf as ofAll } from "./past.ts";
 
 const state = (id: number, second = id): FileState => ({
   size: id,
@@ -19,6 +19,12 @@ const seen = (of: FileState, missed = 0): Seen => ({
   sealedAt: 0,
   missed,
 });
+
+/** Without what was passed over. */
+function nextOf(...asked: Parameters<typeof ofAll>) {
+  const next = ofAll(...asked);
+  return next && { state: next.state, deleted: next.deleted };
+}
 
 describe("the next of the versions that a source keeps", () => {
   test("of a path that was never seen: its first version; an end before it ends nothing", () => {
@@ -51,6 +57,18 @@ describe("the next of the versions that a source keeps", () => {
   test("what another agent brought is known by size and time", () => {
     const taken = { ...state(1), fileId: undefined };
     expect(nextOf([version(1), version(2)], seen(taken))).toEqual(version(2));
+  });
+
+  test("what cannot be had is passed over, and said; the newest is waited for", () => {
+    const held = (id: number) => ({ ...version(id), held: `${id} is archived` });
+    const past = [held(1), version(2), held(3), end(4), held(5), version(6), held(7)];
+    const after = (of: FileState, missed = 0) => ofAll(past, seen(of, missed));
+    expect(ofAll(past, undefined)).toEqual({ ...version(2), passed: ["1 is archived"] });
+    expect(after(state(2))).toEqual({ ...end(4), passed: ["3 is archived"] });
+    expect(after(state(4), ENDED)).toEqual({ ...version(6), passed: ["5 is archived"] });
+    expect(after(state(6))).toBeUndefined();
+    expect(ofAll([version(2), held(3)], seen(state(3)))).toBeUndefined();
+    expect(isBrought([version(2), held(3)], seen(state(3)))).toBe(true);
   });
 
   test("property: whatever is added meanwhile, all are brought, once, in their order", () => {

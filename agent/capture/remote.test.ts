@@ -369,6 +369,28 @@ describe("capture of a place far away", () => {
     await poll(waiting).toHaveLength(2);
   });
 
+  test("what lies in an archive is said, unless it was captured before it went there", async () => {
+    place.tells = { ...place.tells, contentIds: true };
+    place.put("a", "one", { fileId: 7n });
+    place.put("b", "two", { fileId: 8n });
+    const freeze = (path: string): void => {
+      const file = place.files.get(path);
+      if (file !== undefined) place.files.set(path, { ...file, held: "it is archived" });
+    };
+    freeze("b");
+    start();
+    const troubled = () => [...queue.book("acme", "erp").problems()].map(({ path }) => `${path}`);
+    await poll(waiting).toEqual(["a"]);
+    await poll(troubled).toEqual(["b"]);
+    freeze("a");
+    await capture?.scanNow();
+    expect(troubled()).toEqual(["b"]);
+    place.put("b", "two", { fileId: 8n });
+    await capture?.scanNow();
+    await poll(waiting).toEqual(["a", "b"]);
+    await poll(troubled).toEqual([]);
+  });
+
   describe("a place that keeps versions", () => {
     const version = (text: string, id: bigint): { bytes: Buffer; state: FileState; deleted: boolean } => ({
       bytes: Buffer.from(text),
@@ -378,13 +400,10 @@ describe("capture of a place far away", () => {
     const end = (id: bigint) => ({ ...version("", id), deleted: true });
     type One = ReturnType<typeof version>;
     /** Reads by state; the fake gives the bytes of whichever is asked for. */
-    function keep(path: string, all: readonly One[]): void {
-      const last = all.at(-1) as One;
-      place.files.set(key(Buffer.from(path)), {
-        bytes: last.bytes,
-        state: last.state,
-        past: all.map(({ state, deleted, bytes }) => ({ state, deleted, bytes })),
-      });
+    function keep(path: string, past: readonly (One & { readonly held?: string })[]): void {
+      const last = past.at(-1) as One & { readonly held?: string };
+      const held = last.held === undefined ? {} : { held: last.held };
+      place.files.set(key(Buffer.from(path)), { bytes: last.bytes, state: last.state, past, ...held });
     }
     beforeEach(() => {
       place = fakePlace({ contentIds: true });
@@ -426,6 +445,30 @@ describe("capture of a place far away", () => {
       await capture?.scanNow();
       await poll(waiting).toEqual(["x"]);
     }, 60_000);
+
+    test("old versions in an archive are passed over and said; the newest is waited for", async () => {
+      const frozen = (text: string, id: bigint) => ({ ...version(text, id), held: "it is archived" });
+      keep("x", [version("A", 1n), frozen("BB", 2n), frozen("CC", 3n), version("D", 4n)]);
+      keep("y", [version("A", 11n), frozen("B", 12n)]);
+      start();
+      await poll(() => waiting().toSorted()).toEqual(["x", "x", "y"]);
+      expect(deliver().toSorted()).toEqual(["x=A", "x=D", "y=A"]);
+      const said = facts.filter(({ kind }) => kind === "SourceWarned");
+      expect(said).toEqual([
+        expect.objectContaining({
+          detail: "x: 2 older versions cannot be had, and newer ones do not wait: it is archived",
+        }),
+      ]);
+      const troubled = () => [...queue.book("acme", "erp").problems()].map(({ path }) => `${path}`);
+      await poll(troubled).toEqual(["y"]);
+      // What was brought is well in an archive, too; what was waited for is brought when it can be had.
+      keep("x", [version("A", 1n), frozen("D", 4n)]);
+      keep("y", [version("A", 11n), version("B", 12n)]);
+      await capture?.scanNow();
+      await poll(waiting).toEqual(["y"]);
+      expect(deliver()).toEqual(["y=B"]);
+      await poll(troubled).toEqual([]);
+    });
 
     test("a restart in the middle goes on where it was", async () => {
       keep("x", [version("A", 1n), version("BB", 2n), end(3n), version("CCC", 4n)]);

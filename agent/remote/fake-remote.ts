@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Hands } from "../source/after.ts";
 import { fromKey, key, lastSegment, within } from "../source/bytes.ts";
 import { sameState } from "../source/same-state.ts";
-import type { FileState, Past, Tells } from "../source/state.ts";
+import type { FileFacts, FileState, Past, Tells } from "../source/state.ts";
 import { type Entry, type Exactly, type Remote, RemoteError } from "./remote.ts";
 
 export interface FakeFile {
@@ -11,6 +11,8 @@ export interface FakeFile {
   readonly state: FileState;
   /** Each with its own bytes. */
   readonly past?: readonly (Past[number] & { readonly bytes: Buffer })[];
+  /** Why its bytes cannot be had. */
+  readonly held?: string;
 }
 
 export interface FakePlace {
@@ -119,14 +121,7 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
         const first = slash === -1 ? rest : rest.subarray(0, slash);
         entries.set(
           key(first),
-          slash === -1
-            ? {
-                kind: "file",
-                name: first,
-                state: file.state,
-                ...(file.past === undefined ? {} : { past: file.past }),
-              }
-            : { kind: "folder", name: first },
+          slash === -1 ? { kind: "file", name: first, ...factsOf(file) } : { kind: "folder", name: first },
         );
       }
       const all = [...entries.values()].reverse();
@@ -141,8 +136,7 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
       place.looked += 1;
       check(path);
       const file = place.files.get(key(path));
-      const past = file?.past === undefined ? {} : { past: file.past };
-      if (file !== undefined) return { kind: "file", name: lastSegment(path), state: file.state, ...past };
+      if (file !== undefined) return { kind: "file", name: lastSegment(path), ...factsOf(file) };
       return isFolder(path) ? { kind: "folder", name: lastSegment(path) } : undefined;
     },
     async open(path, state) {
@@ -150,6 +144,7 @@ export function fakeRemote(place: FakePlace, piece = 100_000): Remote {
       const now = fileAt(path);
       const old = now.past?.find((one) => sameState(one.state, state));
       const file = old ?? now;
+      if (file.held !== undefined) throw new RemoteError("failed", file.held);
       return {
         state: file.state,
         async *bytes(from) {
@@ -191,4 +186,8 @@ function keeping(place: FakePlace): Exactly {
     return true;
   };
   return { keeps: async () => true, remove, move: (path, state) => remove(path, state) };
+}
+
+function factsOf({ state, past, held }: FakeFile): FileFacts {
+  return { state, ...(past === undefined ? {} : { past }), ...(held === undefined ? {} : { held }) };
 }

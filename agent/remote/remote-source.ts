@@ -8,7 +8,7 @@ import { join, within } from "../source/bytes.ts";
 import { isOwnName } from "../source/own-name.ts";
 import { rulesOf } from "../source/rules.ts";
 import type { Found, Listing, Look, Opened, RootHealth, Source, Unseen } from "../source/source.ts";
-import type { FileState } from "../source/state.ts";
+import type { FileFacts, FileState } from "../source/state.ts";
 import { afterExactly } from "./exactly.ts";
 import { Patience } from "./patience.ts";
 import { type Entry, type Remote, RemoteError } from "./remote.ts";
@@ -103,12 +103,7 @@ export function remoteSource(options: RemoteSourceOptions): Source {
           const unseen = unseenEntry(path, entry);
           if (unseen !== undefined) found.push(unseen);
           else if (entry.kind === "folder") folders.push(path);
-          else if (entry.kind === "file")
-            found.push({
-              path,
-              state: entry.state,
-              ...(entry.past === undefined ? {} : { past: entry.past }),
-            });
+          else if (entry.kind === "file") found.push({ path, ...factsOf(entry) });
         }
         taking = true;
         await take(found);
@@ -135,8 +130,7 @@ export function remoteSource(options: RemoteSourceOptions): Source {
         const unseen = path.length === 0 ? undefined : unseenEntry(path, entry);
         if (unseen !== undefined) return { kind: "unseen", unseen };
         if (entry.kind !== "file") return { kind: "folder" };
-        const past = entry.past === undefined ? {} : { past: entry.past };
-        return { kind: "file", state: entry.state, ...past };
+        return { kind: "file", ...factsOf(entry) };
       } catch (error) {
         return failedLook(path, error);
       }
@@ -165,6 +159,10 @@ export function remoteSource(options: RemoteSourceOptions): Source {
       await remote[Symbol.asyncDispose]();
     },
   };
+}
+
+function factsOf({ state, past, held }: FileFacts): FileFacts {
+  return { state, ...(past === undefined ? {} : { past }), ...(held === undefined ? {} : { held }) };
 }
 
 /** Where folders are only parts of names, a file and a folder may have the same one: then the file comes first. */

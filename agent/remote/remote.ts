@@ -7,18 +7,18 @@
  * their own, with one file for each run.
  */
 import type { Hands } from "../source/after.ts";
-import type { FileState, Past, Tells } from "../source/state.ts";
+import type { FileFacts, FileState, Tells } from "../source/state.ts";
 
 /**
  * What one name in a folder is. `state.ctimeNs` is 0n and `state.fileId` undefined unless the place has something that
  * tells a change better than size and time (an ETag): `tagId` makes an id of it.
  */
 export type Entry =
-  | { readonly kind: "file"; readonly name: Buffer; readonly state: FileState; readonly past?: Past }
+  | ({ readonly kind: "file"; readonly name: Buffer } & FileFacts)
   | { readonly kind: "folder"; readonly name: Buffer }
   /** Neither: a link, a device. `what` says it, as in "a link: links are not followed". */
   | { readonly kind: "other"; readonly name: Buffer; readonly what: string }
-  /** It is there, and cannot be captured: a name that is none, an object that has to be thawed first. */
+  /** It is there, and cannot be captured: a name that is none. */
   | { readonly kind: "refused"; readonly name: Buffer; readonly reason: string };
 
 /** A file that is being read. */

@@ -5,13 +5,10 @@
  */
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { After } from "./after.ts";
-import type { FileState, Past, Tells } from "./state.ts";
+import type { FileFacts, FileState, Tells } from "./state.ts";
 
-export interface Sighting {
+export interface Sighting extends FileFacts {
   readonly path: Buffer;
-  readonly state: FileState;
-  /** Where the source keeps versions: all that it has of this path, see `Past`. */
-  readonly past?: Past;
 }
 
 /** Something that is not captured, and why; `code` undefined when it is skipped by rule (a link, a device, a filter). */
@@ -46,7 +43,7 @@ export interface Listing {
 }
 
 export type Look =
-  | { readonly kind: "file"; readonly state: FileState; readonly past?: Past }
+  | ({ readonly kind: "file" } & FileFacts)
   | { readonly kind: "away"; readonly reason: string }
   /** `mount` as with a listing. */
   | { readonly kind: "folder"; readonly mount?: string }

@@ -25,4 +25,18 @@ export interface Tells {
 }
 
 /** The versions and ends of one path, oldest first, as the source keeps them; the last is how it is now. Each state has an id of its own. */
-export type Past = readonly { readonly state: FileState; readonly deleted: boolean }[];
+export type Past = readonly {
+  readonly state: FileState;
+  readonly deleted: boolean;
+  /** Why its bytes cannot be had now. */
+  readonly held?: string;
+}[];
+
+/** What is told of a file. */
+export interface FileFacts {
+  readonly state: FileState;
+  /** Where the source keeps versions: all that it has of this path. */
+  readonly past?: Past;
+  /** Why its bytes cannot be had now (it lies in an archive); one that was captured in this state is well. */
+  readonly held?: string;
+}

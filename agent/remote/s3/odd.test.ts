@@ -313,10 +313,11 @@ describe("archives", () => {
       { amazon: true },
     );
     const entries = await listed(remote);
-    expect(entries.map(({ kind }) => kind)).toEqual(["refused", "file", "file"]);
-    expect(entries[0]).toMatchObject({
-      reason: "it is archived (DEEP_ARCHIVE): restore it, and it is captured",
-    });
+    expect(entries.map((entry) => entry.kind === "file" && entry.held)).toEqual([
+      "it is archived (DEEP_ARCHIVE): restore it, and it is captured",
+      undefined,
+      undefined,
+    ]);
     const [, instant] = entries;
     if (instant?.kind !== "file") throw new Error("no file");
     const error = await failing(read(remote, "instant", instant.state));
@@ -328,6 +329,24 @@ describe("archives", () => {
 });
 
 describe("listings", () => {
+  test("of versions in an archive each says so for itself", async () => {
+    const version = (id: string, storageClass: string) =>
+      `<Version><Key>a</Key><VersionId>${id}</VersionId><LastModified>2024-05-01T10:00:00.000Z</LastModified><ETag>"${id}"</ETag><Size>2</Size><StorageClass>${storageClass}</StorageClass></Version>`;
+    const { remote } = await serve(
+      (_, response) =>
+        void response.end(
+          `<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${version("v3", "STANDARD")}${version("v2", "GLACIER")}${version("v1", "GLACIER_IR")}</ListVersionsResult>`,
+        ),
+      { versions: true },
+      { amazon: true },
+    );
+    const [entry] = await listed(remote);
+    if (entry?.kind !== "file") throw new Error("no file");
+    expect(entry.held).toBeUndefined();
+    const held = "it is archived (GLACIER): restore it, and it is captured";
+    expect(entry.past?.map((one) => one.held)).toEqual([undefined, held, undefined]);
+  });
+
   test("what is written late, with an old time, is found", async () => {
     const things: Thing[] = [{ key: "a" }, { key: "z" }];
     const { remote } = await serve((_, response) => page(response, things));

@@ -38,10 +38,9 @@ export async function* objectPages(
 
 function fileOf(name: Buffer, one: _Object, bucket: Bucket, tags: Tags): Listed["entry"] {
   const isRestored = one.RestoreStatus?.RestoreExpiryDate !== undefined;
-  const reason = bucket.amazon ? archived(one.StorageClass, isRestored) : undefined;
-  if (reason !== undefined) return { kind: "refused", name, reason };
+  const held = bucket.amazon ? archived(one.StorageClass, isRestored) : undefined;
   const state = tags.keep(known({ size: one.Size, modified: one.LastModified, etag: one.ETag }, false));
-  return { kind: "file", name, state };
+  return { kind: "file", name, state, ...(held === undefined ? {} : { held }) };
 }
 
 /** Sorts a page, whose objects and folders are two lists, and sees that it goes on where the one before ended. */

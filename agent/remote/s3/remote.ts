@@ -93,8 +93,9 @@ export function connectS3(
         if (chain.some(({ end }) => !end)) return entryOf(name, chain, bucket, tags);
       } else {
         const now = await head(bucket, key, false);
-        if (now?.archived !== undefined) return { kind: "refused", name, reason: now.archived };
-        if (now !== undefined) return { kind: "file", name, state: tags.keep(now) };
+        const held = now?.archived;
+        if (now !== undefined)
+          return { kind: "file", name, state: tags.keep(now), ...(held === undefined ? {} : { held }) };
       }
       return (await bucket.any(`${key}/`)) ? { kind: "folder", name } : undefined;
     },

@@ -84,13 +84,16 @@ export async function anyVersion(bucket: Bucket, prefix: string, signal?: AbortS
 /** The entry of a key; `chain` is not empty. */
 export function entryOf(name: Buffer, chain: Chain, bucket: Bucket, tags: Tags): Entry {
   const newest = chain[0] as Version;
-  if (!newest.end && bucket.amazon) {
-    const reason = archived(newest.storageClass, newest.restored);
-    if (reason !== undefined) return { kind: "refused", name, reason };
-  }
   for (const one of chain) if (!one.end) tags.keep(one);
-  const past: Past = chain.map(({ state, end }) => ({ state, deleted: end })).toReversed();
-  return { kind: "file", name, state: newest.state, past };
+  const past: Past = chain
+    .map((one) => ({ state: one.state, deleted: one.end, ...heldIn(one, bucket) }))
+    .toReversed();
+  return { kind: "file", name, state: newest.state, past, ...heldIn(newest, bucket) };
+}
+
+function heldIn(one: Version, bucket: Bucket): { readonly held?: string } {
+  const held = bucket.amazon && !one.end ? archived(one.storageClass, one.restored) : undefined;
+  return held === undefined ? {} : { held };
 }
 
 async function* pagesOf(
