@@ -61,7 +61,7 @@ if (mode === "know") {
   queue.close();
 } else {
   const remote: Remote = {
-    tells: { hostTimes: false, coarseMs: 0, contentIds: false },
+    tells: { hostTimes: false, coarseMs: 0, staleMs: 0, contentIds: false },
     ordered: false,
     list,
     look: async () => undefined,

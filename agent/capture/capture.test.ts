@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   type BigIntStats,
   mkdirSync,
@@ -439,6 +440,47 @@ describe("capture of a folder", () => {
         expect(facts).toContainEqual(expect.objectContaining({ kind: "AfterActionSkipped" })),
       );
       expect(facts.filter(({ kind }) => kind === "ParcelSealed")).toHaveLength(1);
+    },
+  );
+
+  test.for(["in-place", "copy"] as const)(
+    "on a share whose mount tells for a moment what was before, nothing is sealed that never was: %s",
+    { timeout: 30_000 },
+    async (how) => {
+      const [before, after] = ["what was there", "what stands there now, and is longer"];
+      write("a", before);
+      let old: BigIntStats | undefined;
+      let staleUntil = 0;
+      const told = async (look: () => Promise<BigIntStats>): Promise<BigIntStats> =>
+        old !== undefined && performance.now() < staleUntil ? old : await look();
+      const disk: Disk = {
+        ...realDisk,
+        lstat: async (path) =>
+          path.toString().endsWith("/a")
+            ? await told(() => realDisk.lstat(path))
+            : await realDisk.lstat(path),
+        async open(path) {
+          if (old === undefined) {
+            old = await realDisk.lstat(path);
+            staleUntil = performance.now() + 1_000;
+            write("new", after);
+            renameSync(join(root, "new"), join(root, "a"));
+          }
+          const handle = await realDisk.open(path);
+          const [stat, read] = [handle.stat.bind(handle), handle.read.bind(handle)];
+          const most = performance.now() < staleUntil ? before.length : Number.POSITIVE_INFINITY;
+          return Object.assign(handle, {
+            stat: () => told(() => stat({ bigint: true })),
+            read: (into: Buffer, from: number, length: number, at: number) =>
+              read(into, from, Math.max(0, Math.min(length, most - at)), at),
+          });
+        },
+      };
+      start({ share: true, capture: how }, disk);
+      await vi.waitFor(() => expect(seen("a")).toBeDefined(), 20_000);
+      expect(seen("a")?.sha256).toBe(createHash("sha256").update(after).digest("hex"));
+      expect(facts.filter(({ kind }) => kind === "ParcelSealed")).toHaveLength(1);
+      expect(readdirSync(join(home, "spool"))).toHaveLength(how === "copy" ? 1 : 0);
     },
   );
 

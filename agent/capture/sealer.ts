@@ -3,6 +3,7 @@
  * `most` files are waited for: a scan waits for room, what a hint brings meanwhile is left to a scan. Whatever fails is
  * kept visible, tried again later, and blocks nobody else.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { MakeUuid } from "@tributary/shared/uuid.ts";
 import type { Report } from "../facts.ts";
@@ -13,6 +14,7 @@ import type { Lanes } from "../seal/lanes.ts";
 import type { PartHasher } from "../seal/part-hasher.ts";
 import { type SealOrder, type SealResult, seal } from "../seal/seal.ts";
 import type { Room } from "../seal/spool.ts";
+import { stillThere } from "../seal/still-there.ts";
 import { Agenda } from "../settle/agenda.ts";
 import {
   mayHaveChangedUnseen,
@@ -236,7 +238,9 @@ export class Sealer {
     switch (result.kind) {
       case "sealed":
         // The lane goes on: the more sealings meet in one commit, the fewer times the disk is waited for.
-        void this.#store(at, order, result, began);
+        if (order.snapshot || this.#parts.source.tells.staleMs === 0)
+          void this.#store(at, order, result, began);
+        else void this.#confirm(at, order, result, began);
         return;
       case "known":
         void this.#known(at, order.path, result.state);
@@ -269,6 +273,22 @@ export class Sealer {
         this.#sealing.delete(at);
         return;
     }
+  }
+
+  /** Where looks may be old, what was read counts once a look that is not tells the same. */
+  async #confirm(
+    at: string,
+    order: SealOrder,
+    result: SealResult & { kind: "sealed" },
+    began: number,
+  ): Promise<void> {
+    const { source, spool } = this.#parts;
+    const { signal } = this.#stopping;
+    const stopped = await sleep(source.tells.staleMs, false, { signal }).catch(() => true);
+    const other = stopped ? { kind: "stopped" as const } : await stillThere(source, order.path, result.state);
+    if (other === undefined) return await this.#store(at, order, result, began);
+    if (result.spooled !== undefined) await spool.release(result.spooled);
+    this.#sealed(at, order, other, began);
   }
 
   /** One that finds the place away again and again, when others were just had, is the trouble itself. */

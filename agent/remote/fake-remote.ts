@@ -46,7 +46,7 @@ export function fakePlace(tells: Partial<Tells> = {}): FakePlace {
   const files = new Map<string, FakeFile>();
   return {
     files,
-    tells: { hostTimes: false, coarseMs: 0, contentIds: false, ...tells },
+    tells: { hostTimes: false, coarseMs: 0, staleMs: 0, contentIds: false, ...tells },
     away: undefined,
     identity: "fake://place",
     onPiece: () => undefined,

@@ -30,9 +30,9 @@ function looks(sights: readonly (readonly [number, FileState])[], by: SettleRule
   });
 }
 
-const HERE: Tells = { hostTimes: true, coarseMs: 0, contentIds: false };
-const SHARE: Tells = { hostTimes: false, coarseMs: 2_000, contentIds: false };
-const BUCKET: Tells = { hostTimes: false, coarseMs: 0, contentIds: true };
+const HERE: Tells = { hostTimes: true, coarseMs: 0, staleMs: 0, contentIds: false };
+const SHARE: Tells = { hostTimes: false, coarseMs: 2_000, staleMs: 0, contentIds: false };
+const BUCKET: Tells = { hostTimes: false, coarseMs: 0, staleMs: 0, contentIds: true };
 
 describe("to settle", () => {
   test.for([

@@ -17,7 +17,7 @@ import { rulesOf } from "./rules.ts";
 import { sameState } from "./same-state.ts";
 import { Away, neverAway, shareAway } from "./share-away.ts";
 import type { Found, Listing, Look, Opened, RootHealth, Source, TakeFound, Unseen } from "./source.ts";
-import { COARSE_MS, type FileState } from "./state.ts";
+import { COARSE_MS, type FileState, STALE_MS } from "./state.ts";
 
 export interface FolderOptions {
   readonly name: string;
@@ -273,7 +273,12 @@ export function folderSource(
 
   return {
     name: options.name,
-    tells: { hostTimes: !options.share, coarseMs: options.share ? COARSE_MS : 0, contentIds: false },
+    tells: {
+      hostTimes: !options.share,
+      coarseMs: options.share ? COARSE_MS : 0,
+      staleMs: options.share ? STALE_MS : 0,
+      contentIds: false,
+    },
     list,
     takes: (path) => leftOut(path, false) === undefined,
     async look(path): Promise<Look> {

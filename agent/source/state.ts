@@ -14,12 +14,17 @@ export interface FileState {
 /** Clocks of file systems are coarse: within this of its last change, ms, a file can change again without a trace. */
 export const COARSE_MS = 2_000;
 
+/** Longer than the mounts of SMB and NFS remember the size and the times of a file. */
+export const STALE_MS = 3_000;
+
 /** What of a file's state tells that it was changed. */
 export interface Tells {
   /** Its times are of this host's own clock, and may be compared with it. */
   readonly hostTimes: boolean;
   /** ms. No clock here may be compared with another's: there no file is read before it was seen as it is for so long, and whatever changes it from then on gives it other times. */
   readonly coarseMs: number;
+  /** ms for which a look may tell what was before: mounts remember sizes and times. 0: each look asks. */
+  readonly staleMs: number;
   /** `fileId` changes with the content (an ETag): equal ones are equal bytes, whatever the times are. */
   readonly contentIds: boolean;
 }

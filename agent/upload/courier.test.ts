@@ -72,7 +72,7 @@ const folder = new Map<string, { bytes: Buffer; state: FileState }>();
 let healthy = true;
 const source: Source = {
   name: "pos",
-  tells: { hostTimes: true, coarseMs: 0, contentIds: false },
+  tells: { hostTimes: true, coarseMs: 0, staleMs: 0, contentIds: false },
   after: {
     act: () => Promise.reject(new Error("not used")),
     recover: () => Promise.reject(new Error("not used")),

@@ -115,8 +115,7 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
     await login.change();
     const why = await stage.problem("login", unreachable);
     said(yard, "wrong secret", why.detail);
-    await put(stage, "login", { "2.csv": bytesOf(50) });
-    const second = { "3.csv": bytesOf(51) };
+    const second = { "2.csv": bytesOf(50), "3.csv": bytesOf(51) };
     await put(stage, "login", second);
     await set(stage, "rotated", login.secret());
     const entries = await stage.arrived("login", second);

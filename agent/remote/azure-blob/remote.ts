@@ -70,7 +70,7 @@ export function remoteOf(access: Access, prefix: string): Remote {
   }
 
   return {
-    tells: { hostTimes: false, coarseMs: 0, contentIds: true },
+    tells: { hostTimes: false, coarseMs: 0, staleMs: 0, contentIds: true },
     // A folder `a` stands among names as `a/`, so after `a-b`.
     ordered: false,
     list: (folder, signal) => listFolder(access, prefix, folder, etags, signal),

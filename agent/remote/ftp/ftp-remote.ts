@@ -15,9 +15,9 @@ import { folderOf, readable } from "./spelling.ts";
 const PATIENCE: Patience = { connect: 20_000, silent: 60_000, idle: 60_000 };
 
 /** MLSD tells seconds in UTC. */
-const EXACT: Tells = { hostTimes: false, coarseMs: 2_000, contentIds: false };
+const EXACT: Tells = { hostTimes: false, coarseMs: 2_000, staleMs: 0, contentIds: false };
 /** LIST tells minutes of some zone, for half a year; MDTM, where it is, makes the id. */
-const COARSE: Tells = { hostTimes: false, coarseMs: 61_000, contentIds: true };
+const COARSE: Tells = { hostTimes: false, coarseMs: 61_000, staleMs: 0, contentIds: true };
 
 export type FtpPlace = Pick<
   FtpSettings,

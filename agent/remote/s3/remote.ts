@@ -59,7 +59,7 @@ export function connectS3(
   }
 
   return {
-    tells: { hostTimes: false, coarseMs: 0, contentIds: true },
+    tells: { hostTimes: false, coarseMs: 0, staleMs: 0, contentIds: true },
     ordered: true,
 
     async *list(folder, signal) {

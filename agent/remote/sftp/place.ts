@@ -27,7 +27,7 @@ export function sftpRemote(place: SftpPlace, read: ReadSecret, ssh2: Ssh2, waits
   const line = new Line({ at, path, waits, connect: connector(place, read, ssh2, waits) });
 
   return {
-    tells: { hostTimes: false, coarseMs: COARSE_MS, contentIds: false },
+    tells: { hostTimes: false, coarseMs: COARSE_MS, staleMs: 0, contentIds: false },
     ordered: false,
     hands: sftpHands(line),
 
