@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { afterByHands, afterRule, type SealedFile } from "./after.ts";
-import { diskHands } from "./disk-hands.ts";
+import { diskHands, shareHands } from "./disk-hands.ts";
 import { ownName } from "./own-name.ts";
 
 const [OWN_X, OWN_Y, OWN_Z] = ["1", "2", "3"].map((end) =>
@@ -45,6 +45,17 @@ describe("after a receipt", () => {
       .sort();
   const after = () => afterByHands(Buffer.from(root), diskHands);
   const moving = () => afterRule("move:done", root)!;
+
+  test("what took its place on a share that tells of what was before is not taken for it", async () => {
+    const sealed = seen("a", "old");
+    writeFileSync(join(root, "new"), "newer");
+    renameSync(join(root, "new"), join(root, "a"));
+    const remembering = { ...shareHands, look: async () => sealed.state };
+    const result = await afterByHands(Buffer.from(root), remembering).act({ kind: "delete" }, sealed, "u");
+    expect(result).toMatchObject({ kind: "skipped" });
+    expect(all()).toEqual(["a"]);
+    expect(readFileSync(join(root, "a"), "utf8")).toBe("newer");
+  });
 
   test.skipIf(process.platform === "win32")(
     "the folders that a move makes are as open as the file's own, whatever the agent's umask",

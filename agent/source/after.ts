@@ -81,6 +81,8 @@ export interface After {
 export interface Hands {
   /** Undefined: it is there, and no file. Throws also when it is not there. */
   look(path: Buffer): Promise<FileState | undefined>;
+  /** As `look`, where that may tell what was before (`Tells.staleMs`): when nothing remembered can be told any more. */
+  lookAnew?(path: Buffer): Promise<FileState | undefined>;
   /** To a name that nothing has: which of both comes first does not matter. */
   rename(from: Buffer, to: Buffer): Promise<void>;
   /** As `rename`, with the same times and never over anything: false when there is something. */
@@ -118,7 +120,8 @@ export function afterByHands(
       }
       try {
         // The rename gave it a new ctime: everything else must still be what was sealed.
-        if (!isStill(await hands.look(aside), seen.state, false)) {
+        const now = await (hands.lookAnew?.(aside) ?? hands.look(aside));
+        if (!isStill(now, seen.state, false)) {
           await place(hands, aside, at, unique);
           return { kind: "skipped", reason: "the file was replaced at the last moment" };
         }

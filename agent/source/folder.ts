@@ -9,7 +9,7 @@ import { pathFault } from "@tributary/shared/path.ts";
 import { afterByHands } from "./after.ts";
 import { fromKey, join, parent, within } from "./bytes.ts";
 import { type Disk, errorCode, inWords, isGone, realDisk, slashed } from "./disk.ts";
-import { diskHands } from "./disk-hands.ts";
+import { diskHands, shareHands } from "./disk-hands.ts";
 import { LINKED, linked, openedFile } from "./folder-file.ts";
 import { folderWatch } from "./folder-watch.ts";
 import { type Names, namesIn } from "./names.ts";
@@ -334,7 +334,7 @@ export function folderSource(
     },
     health,
     watch: async (hint, failed) => watching.start(hint, failed),
-    after: afterByHands(Buffer.from(resolve(options.path)), diskHands),
+    after: afterByHands(Buffer.from(resolve(options.path)), options.share ? shareHands : diskHands),
   };
 }
 
