@@ -33,14 +33,19 @@ export interface Scene {
 
 export async function kills(scene: Scene, random: () => number, rounds: number): Promise<void> {
   const { site, workload, taken } = scene;
+  const started: Running[] = [];
+  const noted = (one: Running): Running => {
+    started.push(one);
+    return one;
+  };
   try {
     await site.command("client", "add", "demo");
-    let receiver = await site.serve();
+    let receiver = noted(await site.serve());
     const agent = await site.agent("one", {
       clients: ["demo"],
       settings: { sources: [{ name: "files", ...scene.source }] },
     });
-    let running = await agent.run();
+    let running = noted(await agent.run());
 
     const calm = async (): Promise<void> => {
       workload.settle();
@@ -89,8 +94,8 @@ export async function kills(scene: Scene, random: () => number, rounds: number):
       const again: Promise<Running>[] = [];
       if (victim < 0.6) await receiver.kill();
       if (victim > 0.4) await running.kill();
-      if (victim < 0.6) again.push(site.serve().then((started) => (receiver = started)));
-      if (victim > 0.4) again.push(agent.run().then((started) => (running = started)));
+      if (victim < 0.6) again.push(site.serve().then((one) => (receiver = noted(one))));
+      if (victim > 0.4) again.push(agent.run().then((one) => (running = noted(one))));
       await Promise.all([working, ...again]);
       if (round % ROUNDS_TO_CALM === 0 || round === rounds) await calm();
     }
@@ -98,6 +103,7 @@ export async function kills(scene: Scene, random: () => number, rounds: number):
     expect(await receiver.stop()).toBe(0);
     await site.command("verify");
   } finally {
+    await Promise.all(started.map((one) => one.kill()));
     await scene.end();
   }
 }
