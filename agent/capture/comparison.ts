@@ -11,7 +11,7 @@ import type { FileFacts } from "../source/state.ts";
 import type { AfterActions } from "./after-actions.ts";
 import type { Asides } from "./asides.ts";
 import type { Ends } from "./ends.ts";
-import { isBrought, nextOf } from "./past.ts";
+import { isBrought, type Next, nextOf } from "./past.ts";
 import type { Removals } from "./removals.ts";
 import type { Clocks, Sealer } from "./sealer.ts";
 
@@ -43,7 +43,7 @@ const MOST_TOLD = 10_000;
 
 export class Comparison {
   readonly #parts: ComparisonParts;
-  /** Of which paths it was said that versions are passed over. */
+  /** Before which versions it was said that others are passed over. */
   readonly #told = new Set<string>();
 
   constructor(parts: ComparisonParts) {
@@ -67,13 +67,13 @@ export class Comparison {
   file(path: Buffer, { state: now, past, held: heldNow }: FileFacts, seen: Seen | undefined): void {
     const { source, sealer, clocks, rehashMs, after, ends } = this.#parts;
     const next = past && nextOf(past, seen);
+    if (next !== undefined && next.passed.length > 0) this.#passed(path, next);
     if (next?.deleted && seen !== undefined) return void ends.end(path, next.state, seen);
     // It is at its end, and that was brought.
     if (next === undefined && past?.at(-1)?.deleted) {
       sealer.drop(path);
       return;
     }
-    if (next !== undefined && next.passed.length > 0) this.#passed(path, next.passed);
     const state = next?.state ?? now;
     const held = next === undefined ? heldNow : undefined;
     const asSealed = seen !== undefined && seen.missed !== ENDED && sameState(seen.state, state);
@@ -93,9 +93,9 @@ export class Comparison {
   }
 
   /** A version that is passed over is gone for good: the next one is behind it. */
-  #passed(path: Buffer, reasons: readonly string[]): void {
+  #passed(path: Buffer, { passed: reasons, state }: Next): void {
     const { report, source } = this.#parts;
-    const at = key(path);
+    const at = `${key(path)}\0${state.fileId}`;
     if (this.#told.has(at)) return;
     if (this.#told.size >= MOST_TOLD) this.#told.clear();
     this.#told.add(at);

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Intake } from "../queue/queue.ts";
 import { openQueue, type SqliteQueue } from "../queue/sqlite.ts";
 import { folderSource } from "../source/folder.ts";
+import type { Source } from "../source/source.ts";
 import { findings } from "./findings.ts";
 
 let dir: string;
@@ -78,10 +79,10 @@ function deliverAll(): void {
 }
 
 /** `later`: how much time passed since the files were written. */
-async function look(known: Intake | undefined, later = 60_000): Promise<string[]> {
+async function look(known: Intake | undefined, later = 60_000, of = source()): Promise<string[]> {
   const found: string[] = [];
   await findings(
-    source(),
+    of,
     known,
     2000,
     () => Date.now() + later,
@@ -121,5 +122,23 @@ test("sealed, delivered, changed, gone", async () => {
     "capture a.csv: changed",
     "gone sub/b.csv: its folder is no longer there",
     "gone sub/deep/c.csv: its folder is no longer there",
+  ]);
+});
+
+test("what lies in an archive cannot be captured, unless it was before", async () => {
+  for (const name of ["captured.csv", "new.csv"]) write(name);
+  await seal("captured.csv");
+  deliverAll();
+  const place = source();
+  const archive: Source = {
+    ...place,
+    list: (folder, take) =>
+      place.list(folder, (found) =>
+        take(found.map((one) => ("reason" in one ? one : { ...one, held: "it is archived" }))),
+      ),
+  };
+  expect(await look(intake, 60_000, archive)).toEqual([
+    "held new.csv: file-unreadable: it is archived",
+    "unchanged captured.csv: as last sealed",
   ]);
 });

@@ -63,6 +63,7 @@ function findingOf(
   const { size } = found.state;
   if (before !== undefined && sameState(before.state, found.state))
     return { path, size, ...sealed(known?.standing(path).waiting) };
+  if (found.held !== undefined) return { path, size, what: "held", reason: `file-unreadable: ${found.held}` };
   return { path, size, ...toSeal(found, before !== undefined, settleMs, now) };
 }
 
