@@ -3,8 +3,8 @@ import { dirname, join } from "node:path/posix";
 import { parseSync } from "oxc-parser";
 import { describe, expect, test } from "vitest";
 
-/** What every room may import: the nouns, and inside the agent its words for settings and facts. */
-const everywhere = ["shared", "agent/config.ts", "agent/facts.ts", "agent/version.ts"];
+/** What every room may import: the nouns, and inside the agent its words for settings and facts, and how it reads its own files. */
+const everywhere = ["shared", "agent/config.ts", "agent/facts.ts", "agent/own-file.ts", "agent/version.ts"];
 
 /**
  * Room -> rooms it may import, besides itself and those above. A room is a folder of `agent` or `receiver`, or
@@ -13,6 +13,7 @@ const everywhere = ["shared", "agent/config.ts", "agent/facts.ts", "agent/versio
 const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/config.ts": ["agent/remote", "agent/secret/reference.ts", "agent/source"],
   "agent/facts.ts": [],
+  "agent/own-file.ts": [],
   "agent/version.ts": [],
   "agent/service": [],
   "agent/secret": [],

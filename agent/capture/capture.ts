@@ -74,7 +74,7 @@ const SMALLEST_GAP_MS = 1_000;
 const HEALTH_MS = 15_000;
 /** How soon an acceptance by `add-folder`, another process, is noticed. */
 const ACCEPTED_MS = 2_000;
-/** On this host an action is over in an instant. */
+/** In a folder an action is over in an instant; on a share it waits for some seconds, and asks the server for little. */
 const AFTER_AT_ONCE = 64;
 /** Where a place far away shows nothing at all; on this host the root itself is known. */
 const EMPTY_GAP_MS = 3_600_000;

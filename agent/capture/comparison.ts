@@ -11,7 +11,7 @@ import type { FileFacts } from "../source/state.ts";
 import type { AfterActions } from "./after-actions.ts";
 import type { Asides } from "./asides.ts";
 import type { Ends } from "./ends.ts";
-import { isBrought, type Next, nextOf } from "./past.ts";
+import { heldOf, isBrought, type Next, nextOf } from "./past.ts";
 import type { Removals } from "./removals.ts";
 import type { Clocks, Sealer } from "./sealer.ts";
 
@@ -64,21 +64,23 @@ export class Comparison {
     return listing;
   }
 
-  file(path: Buffer, { state: now, past, held: heldNow }: FileFacts, seen: Seen | undefined): void {
+  file(path: Buffer, { state: now, past, held }: FileFacts, seen: Seen | undefined): void {
     const { source, sealer, clocks, rehashMs, after, ends } = this.#parts;
     const next = past && nextOf(past, seen);
     if (next !== undefined && next.passed.length > 0) this.#passed(path, next);
     if (next?.deleted && seen !== undefined) return void ends.end(path, next.state, seen);
+    const state = next?.state ?? now;
+    const asSealed = seen !== undefined && seen.missed !== ENDED && sameState(seen.state, state);
+    // Also of what is at its end by now: it would be brought with its end.
+    const waits = next !== undefined || asSealed ? undefined : past === undefined ? held : heldOf(past, seen);
+    if (waits !== undefined) {
+      this.unseen({ path, reason: waits, code: "file-unreadable" });
+      return;
+    }
     // It is at its end, and that was brought.
     if (next === undefined && past?.at(-1)?.deleted) {
       sealer.drop(path);
-      return;
-    }
-    const state = next?.state ?? now;
-    const held = next === undefined ? heldNow : undefined;
-    const asSealed = seen !== undefined && seen.missed !== ENDED && sameState(seen.state, state);
-    if (held !== undefined && !asSealed) {
-      this.unseen({ path, reason: held, code: "file-unreadable" });
+      sealer.recovered(path);
       return;
     }
     const stale = asSealed && rehashMs !== undefined && clocks.wall() - seen.sealedAt >= rehashMs;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ENDED, type Seen } from "../queue/queue.ts";
 import type { FileState } from "../source/state.ts";
-import { isBrought, nextOf as ofAll } from "./past.ts";
+import { heldOf, isBrought, nextOf as ofAll } from "./past.ts";
 
 const state = (id: number, second = id): FileState => ({
   size: id,
@@ -67,6 +67,10 @@ describe("the next of the versions that a source keeps", () => {
     expect(after(state(2))).toEqual({ ...end(4), passed: ["3 is archived"] });
     expect(after(state(4), ENDED)).toEqual({ ...version(6), passed: ["5 is archived"] });
     expect(after(state(6))).toBeUndefined();
+    expect(heldOf(past, seen(state(6)))).toBe("7 is archived");
+    expect(heldOf(past, seen(state(7)))).toBeUndefined();
+    expect(heldOf([held(1), end(2)], undefined)).toBe("1 is archived");
+    expect(heldOf([version(1), end(2)], seen(state(2), ENDED))).toBeUndefined();
     expect(ofAll([version(2), held(3)], seen(state(3)))).toBeUndefined();
     expect(isBrought([version(2), held(3)], seen(state(3)))).toBe(true);
   });

@@ -13,21 +13,29 @@ export interface Next {
 
 /** Undefined: all that can be had was brought. `past` oldest first; `seen`: what was brought last. */
 export function nextOf(past: Past, seen: Seen | undefined): Next | undefined {
-  // An end of what never began here, or has ended, is none.
-  const none = seen === undefined || seen.missed === ENDED;
-  // What was brought last is kept no more, or is told in another way: its time says what is younger.
-  const isBehind = ((): ((i: number, state: FileState) => boolean) => {
-    if (seen === undefined) return () => true;
-    const at = past.findLastIndex(({ state, deleted }) => deleted === none && sameState(state, seen.state));
-    return at === -1 ? (_, { mtimeNs }) => mtimeNs > seen.state.mtimeNs : (i) => i > at;
-  })();
   const passed: string[] = [];
-  for (const [i, { state, deleted, held }] of past.entries()) {
-    if (!isBehind(i, state) || (none && deleted)) continue;
+  for (const { state, deleted, held } of behind(past, seen)) {
     if (held === undefined) return { state, deleted, passed };
     passed.push(held);
   }
   return undefined;
+}
+
+/** Where nothing comes next: why the last version that was not brought cannot be had. Undefined: all was brought. */
+export function heldOf(past: Past, seen: Seen | undefined): string | undefined {
+  return [...behind(past, seen)].findLast(({ held }) => held !== undefined)?.held;
+}
+
+/** What comes behind that which was brought last. An end of what never began here, or has ended, is none. */
+function* behind(past: Past, seen: Seen | undefined): Generator<Past[number]> {
+  const none = seen === undefined || seen.missed === ENDED;
+  const at = seen && past.findLastIndex((one) => one.deleted === none && sameState(one.state, seen.state));
+  for (const [i, one] of past.entries()) {
+    if (none && one.deleted) continue;
+    // What was brought last is kept no more, or is told in another way: its time says what is younger.
+    if (seen === undefined || (at === -1 ? one.state.mtimeNs > seen.state.mtimeNs : i > (at ?? -1)))
+      yield one;
+  }
 }
 
 /** Whether what is there now was brought: a version, or the end. */

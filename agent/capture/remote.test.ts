@@ -450,6 +450,8 @@ describe("capture of a place far away", () => {
       const frozen = (text: string, id: bigint) => ({ ...version(text, id), held: "it is archived" });
       keep("x", [version("A", 1n), frozen("BB", 2n), frozen("CC", 3n), version("D", 4n)]);
       keep("y", [version("A", 11n), frozen("B", 12n)]);
+      keep("z", [frozen("A", 21n), end(22n)]);
+      keep("w", [frozen("A", 31n), end(32n)]);
       start();
       await poll(() => waiting().toSorted()).toEqual(["x", "x", "y"]);
       expect(deliver().toSorted()).toEqual(["x=A", "x=D", "y=A"]);
@@ -460,13 +462,16 @@ describe("capture of a place far away", () => {
         }),
       ]);
       const troubled = () => [...queue.book("acme", "erp").problems()].map(({ path }) => `${path}`);
-      await poll(troubled).toEqual(["y"]);
+      await poll(() => troubled().toSorted()).toEqual(["w", "y", "z"]);
       // What was brought is well in an archive, too; what was waited for is brought when it can be had.
       keep("x", [version("A", 1n), frozen("D", 4n)]);
       keep("y", [version("A", 11n), version("B", 12n)]);
+      keep("z", [version("A", 21n), end(22n)]);
+      // It can never be had any more: all that is kept is its end.
+      keep("w", [end(32n)]);
       await capture?.scanNow();
-      await poll(waiting).toEqual(["y"]);
-      expect(deliver()).toEqual(["y=B"]);
+      await poll(() => waiting().toSorted()).toEqual(["-z", "y", "z"]);
+      expect(deliver().toSorted()).toEqual(["-z", "y=B", "z=A"]);
       await poll(troubled).toEqual([]);
     });
 

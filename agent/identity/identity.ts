@@ -12,10 +12,10 @@ import { existsSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeDurably } from "@tributary/shared/durable.ts";
 import { makeFolder, syncFolder } from "@tributary/shared/folder.ts";
-import { readOwn } from "@tributary/shared/own-file.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { jwks, slug, uuid } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
+import { readOwn } from "../own-file.ts";
 import { trust } from "./trust.ts";
 
 const standing = z.object({

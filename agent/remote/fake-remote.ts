@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Hands } from "../source/after.ts";
 import { fromKey, key, lastSegment, within } from "../source/bytes.ts";
 import { sameState } from "../source/same-state.ts";
-import type { FileFacts, FileState, Past, Tells } from "../source/state.ts";
+import { type FileState, factsOf, type Past, type Tells } from "../source/state.ts";
 import { type Entry, type Exactly, type Remote, RemoteError } from "./remote.ts";
 
 export interface FakeFile {
@@ -186,8 +186,4 @@ function keeping(place: FakePlace): Exactly {
     return true;
   };
   return { keeps: async () => true, remove, move: (path, state) => remove(path, state) };
-}
-
-function factsOf({ state, past, held }: FakeFile): FileFacts {
-  return { state, ...(past === undefined ? {} : { past }), ...(held === undefined ? {} : { held }) };
 }

@@ -8,7 +8,7 @@ import { join, within } from "../source/bytes.ts";
 import { isOwnName } from "../source/own-name.ts";
 import { rulesOf } from "../source/rules.ts";
 import type { Found, Listing, Look, Opened, RootHealth, Source, Unseen } from "../source/source.ts";
-import type { FileFacts, FileState } from "../source/state.ts";
+import { type FileState, factsOf } from "../source/state.ts";
 import { afterExactly } from "./exactly.ts";
 import { Patience } from "./patience.ts";
 import { type Entry, type Remote, RemoteError } from "./remote.ts";
@@ -159,10 +159,6 @@ export function remoteSource(options: RemoteSourceOptions): Source {
       await remote[Symbol.asyncDispose]();
     },
   };
-}
-
-function factsOf({ state, past, held }: FileFacts): FileFacts {
-  return { state, ...(past === undefined ? {} : { past }), ...(held === undefined ? {} : { held }) };
 }
 
 /** Where folders are only parts of names, a file and a folder may have the same one: then the file comes first. */

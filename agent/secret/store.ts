@@ -12,9 +12,9 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeDurably } from "@tributary/shared/durable.ts";
 import { makeFolder } from "@tributary/shared/folder.ts";
-import { readOwn } from "@tributary/shared/own-file.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { z } from "zod";
+import { readOwn } from "../own-file.ts";
 import { secretName } from "./reference.ts";
 
 const KEY = "secret-key";

@@ -45,3 +45,8 @@ export interface FileFacts {
   /** Why its bytes cannot be had now (it lies in an archive); one that was captured in this state is well. */
   readonly held?: string;
 }
+
+/** These of whatever else is known of it. */
+export function factsOf({ state, past, held }: FileFacts): FileFacts {
+  return { state, ...(past === undefined ? {} : { past }), ...(held === undefined ? {} : { held }) };
+}

@@ -1,6 +1,7 @@
 /** What the service answers, in our words. Its own hold the URL that was asked, with the signature in it: they are never passed on. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { RemoteError } from "../remote.ts";
+import { untrusted } from "../untrusted.ts";
 import type { SasFacts } from "./signature.ts";
 
 /** By what right something was asked. */
@@ -127,9 +128,10 @@ function unreachable(code: string, { where, host }: Context): RemoteError {
       case "ECONNREFUSED":
         return `${host} refuses connections: is the endpoint right, and does the firewall let this host out?`;
       default:
-        return /CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)
-          ? `the certificate of ${host} is not trusted (${code}): does something on the way open connections? A further authority is named in agent.yaml: tls: { ca: FILE }`
-          : `${host} cannot be reached${code === "" ? "" : ` (${code})`}: does the firewall let this host out to it?`;
+        return (
+          untrusted(code, host) ??
+          `${host} cannot be reached${code === "" ? "" : ` (${code})`}: does the firewall let this host out to it?`
+        );
     }
   })();
   return new RemoteError("away", `${where}: ${why}`);

@@ -1,6 +1,7 @@
 /** What an S3 server refused, in words: what it means for whoever asked, and who has to do what. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { RemoteError, type RemoteFailure } from "../remote.ts";
+import { untrusted } from "../untrusted.ts";
 
 /** What was asked, and of what: a key, or the bucket itself. */
 export interface About {
@@ -107,12 +108,11 @@ function meaningOf(error: unknown, answer: Answer, { bucket, key, doing }: About
     const retryAfter = said > 0 ? said : PATIENCE;
     return { ...away(`${place} is overloaded (${code || status}): later`), retryAfter };
   }
-  if (status === 0 && /CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code))
-    return away(
-      `${place} is not asked: the certificate of its server is not trusted (${code}): does something on the way open connections? A further authority is named in agent.yaml: tls: { ca: FILE }`,
-    );
-  if (status === 0)
+  if (status === 0) {
+    const why = untrusted(code, "its server");
+    if (why !== undefined) return away(`${place} is not asked: ${why}`);
     return away(`${place} cannot be reached (${inShort(code, message)}): check \`endpoint\` and the network`);
+  }
   if (code === "InvalidObjectState")
     return { failure: "failed", reason: thaw(answer.storageClass ?? "archive") };
   if (key !== undefined && status === 404) return { failure: "absent", reason: `${what} is not there` };

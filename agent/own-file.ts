@@ -1,6 +1,6 @@
-/** Files that are a program's own, and nobody else's to read. */
+/** Files that are the agent's own, and nobody else's to read. */
 import { readFileSync } from "node:fs";
-import { ProblemError } from "./problems.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 
 /** The file's text; undefined when there is none. Throws `config-invalid` where this account may not read it. */
 export function readOwn(file: string): string | undefined {
