@@ -47,6 +47,7 @@ export const TABLE_KEYS = {
   sftp_keys: ["account_id", "fingerprint"],
   webhooks: ["id"],
   webhook_events: ["webhook", "version_id"],
+  audit: ["id"],
 } as const satisfies { readonly [T in keyof Tables]: readonly (keyof Tables[T])[] };
 
 /** Told the rows so far, and waited for. */
