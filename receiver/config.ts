@@ -88,7 +88,10 @@ const listenSettings = z.strictObject({
   ingest: address
     .prefault("127.0.0.1:8443")
     .describe("Where agents, the API and tus arrive; the listener that faces the internet"),
-  console: address.optional().describe("Where central people work and administer"),
+  console: z
+    .union([z.literal("off"), address])
+    .optional()
+    .describe("Where central people work and administer; default: 127.0.0.1:8444; off: nowhere"),
   portal: address.optional().describe("Where clients' people work; off unless named"),
   sftp: address.optional().describe("Where SFTP clients arrive; off unless named"),
 });
@@ -301,6 +304,7 @@ export const receiverSettings = z.strictObject({
     })
     .prefault({})
     .describe("Where webhooks may lead"),
+  console: z.strictObject({ url: z.url().optional().describe("Where people open it") }).prefault({}),
   heartbeat: duration.prefault("10s").describe("How often agents report"),
   stopWithin: duration.prefault("30s").describe("How long what has begun may take when the receiver stops"),
   metricsFrom: z.array(z.string()).default(["127.0.0.1", "::1"]).describe("Addresses that may read /metrics"),

@@ -8,9 +8,11 @@ import type { Hono } from "hono";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import type { Address, ReceiverSettings } from "./config.ts";
+import { type ConsoleCarrier, listenConsole } from "./console.ts";
 import { LimitedAdmission } from "./doors/admission.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
+import type { ReportProblem } from "./doors/problem.ts";
 import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
 import type { SiteKeys } from "./identity/keys.ts";
@@ -54,7 +56,7 @@ export interface ReceiverParts {
   readonly settings: ReceiverSettings;
   readonly database: LedgerDatabase;
   readonly lake: AnyLake;
-  readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate">;
+  readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate" | "codeTrust">;
   readonly gate: Gate;
   /** Where requests and uploads of all receivers of the site are counted. */
   readonly counts: Counts;
@@ -66,12 +68,16 @@ export interface ReceiverParts {
   readonly sftp?: SftpCarrier | undefined;
   /** What carries webhooks, and what opens their secrets. */
   readonly webhooks: { readonly send: Send } & Pick<WebhooksParts, "openSecret">;
+  /** The pages of the central team, where they are to be had. */
+  readonly console?: ConsoleCarrier | undefined;
   readonly log: Logger;
 }
 
 export interface RunningReceiver {
   /** The ingest listener's address, with the port that was really taken. */
   readonly url: string;
+  /** Where people open the console; undefined: it is off. */
+  readonly consoleUrl: string | undefined;
   /** The port of the SFTP listener, where there is one. */
   readonly sftpPort: number | undefined;
   sweep(): Promise<Swept>;
@@ -148,6 +154,10 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const left = await manifest.catchUp(0);
   if (left > 0) log.info({ segments: left }, "wrote manifest segments that were left unwritten");
 
+  const reportProblem: ReportProblem = (failure) => {
+    metrics.problem(failure.problem.code);
+    logProblem(log, failure);
+  };
   const app = createApp({
     gate,
     ingest,
@@ -176,14 +186,18 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     metrics: metrics.render,
     metricsFrom: settings.metricsFrom,
     trustProxy: settings.trustProxy,
-    reportProblem: (failure) => {
-      metrics.problem(failure.problem.code);
-      logProblem(log, failure);
-    },
+    reportProblem,
     reportRequest: metrics.request,
   });
   await sftp.listen();
   const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal);
+  const console =
+    parts.console &&
+    (await listenConsole({
+      ...{ settings, database, lake, committer, history, keys, log, reportProblem },
+      carrier: parts.console,
+      stopping: stopping.signal,
+    }));
   const doSweep = async (): Promise<Swept> =>
     await sweep({
       lake,
@@ -220,6 +234,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   ];
   return {
     url: listening.url,
+    consoleUrl: console?.url,
     sftpPort: sftp.port(),
     sweep: doSweep,
     async stop() {
@@ -227,7 +242,9 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       stopping.abort();
       for (const loop of loops) loop.end();
       const webhooksEnd = webhooks.stop();
-      await Promise.all([listening.stop(settings.stopWithin), sftp.stop(settings.stopWithin)]);
+      await Promise.all(
+        [listening, console, sftp].map(async (listener) => await listener?.stop(settings.stopWithin)),
+      );
       const finish = async (): Promise<void> => {
         await webhooksEnd;
         await Promise.all(loops.map((loop) => loop.idle()));

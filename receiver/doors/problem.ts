@@ -2,7 +2,7 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type ProblemCode, ProblemError, problemBody } from "@tributary/shared/problems.ts";
 import { HEADER } from "@tributary/shared/protocol.ts";
-import type { DoorContext } from "./door.ts";
+import type { DoorEnv } from "./door.ts";
 
 /** Who hears of failures: the log. `expected` is false for faults of ours. */
 export type ReportProblem = (failure: {
@@ -57,11 +57,18 @@ export function problemAnswer(
   };
 }
 
+/** What an answer needs to know of a request, of any listener. */
+interface Asked {
+  readonly req: { readonly method: string };
+  readonly env: Pick<DoorEnv["Bindings"], "target" | "outgoing">;
+  readonly var: { readonly requestId: string };
+}
+
 /** For `app.onError`. */
 export function answerProblem(report: ReportProblem) {
-  return (error: unknown, c: DoorContext): Response => {
+  return (error: unknown, c: Asked): Response => {
     const problem = asProblem(error);
-    const requestId = c.get("requestId");
+    const { requestId } = c.var;
     report({ requestId, method: c.req.method, path: c.env.target.path, problem, error });
     // A stream that fails midway has no place for a problem any more: its end is what the reader sees.
     if (c.env.outgoing.headersSent) return RESPONSE_ALREADY_SENT;

@@ -1,0 +1,163 @@
+/** The console wired: its listener, what its handlers are given, and what is told to open pages. */
+import { sql } from "kysely";
+import type { Logger } from "pino";
+import { type Address, addressOf, type ReceiverSettings } from "./config.ts";
+import { createConsole, type People } from "./console/console.ts";
+import { accessHandlers } from "./console/handlers/access.ts";
+import { agentHandlers } from "./console/handlers/agents.ts";
+import { clientHandlers } from "./console/handlers/clients.ts";
+import type { HandlerParts } from "./console/handlers/parts.ts";
+import { siteHandlers } from "./console/handlers/site.ts";
+import { Live, type Marks } from "./console/live.ts";
+import { openPages, readPages } from "./console/pages.ts";
+import { peerOf } from "./doors/peer.ts";
+import type { ReportProblem } from "./doors/problem.ts";
+import { FleetView } from "./fleet/view.ts";
+import type { SiteKeys } from "./identity/keys.ts";
+import type { Committer } from "./ingest/committer.ts";
+import { discardFrom } from "./ingest/discard.ts";
+import { releaseFrom } from "./ingest/release.ts";
+import type { AnyLake } from "./lake/lake.ts";
+import { type LedgerDatabase, named } from "./ledger/database.ts";
+import type { History } from "./ledger/ledger.ts";
+import { type Listening, listen } from "./serve.ts";
+import { VERSION } from "./version.ts";
+
+/** What `main.ts` chooses for it. */
+export interface ConsoleCarrier extends Pick<HandlerParts, "install" | "closeSecret" | "refusalOf"> {
+  /** Opened when somebody first comes: most receivers of a site are never asked. */
+  readonly people: (origin: string) => Promise<People>;
+}
+
+export interface ConsoleWiring {
+  readonly settings: ReceiverSettings;
+  readonly database: LedgerDatabase;
+  readonly lake: AnyLake;
+  readonly committer: Committer;
+  readonly history: History;
+  readonly keys: Pick<SiteKeys, "certificate" | "onCertificate" | "codeTrust">;
+  readonly carrier: ConsoleCarrier;
+  readonly stopping: AbortSignal;
+  readonly reportProblem: ReportProblem;
+  readonly log: Logger;
+}
+
+/** Listens. An address that nobody named and that is taken is done without, and said. */
+export async function listenConsole(wiring: ConsoleWiring): Promise<Listening | undefined> {
+  const { settings, keys, stopping } = wiring;
+  const at = settings.listen.console;
+  if (at === "off") return undefined;
+  const { host, port } = at ?? DEFAULT;
+  let origin = "";
+  // The origin has the port, which is known once it listens; nobody asks before.
+  const listening = await listen({
+    app: { fetch: (request, env) => app.fetch(request, env) },
+    ...{ host, port, what: "console", tls: await keys.certificate(), stopping },
+  }).catch((error: unknown) => {
+    if (at !== undefined) throw error;
+    wiring.log.warn(
+      { err: error },
+      "the console has no place to listen: name one, listen: { console: HOST:PORT }",
+    );
+    return undefined;
+  });
+  if (listening === undefined) return undefined;
+  const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
+  listening.server.once("close", forget);
+  origin = settings.console.url ?? consoleUrl(settings, Number(new URL(listening.url).port));
+  const app = appOf(wiring, origin);
+  return { ...listening, url: origin };
+}
+
+export const DEFAULT: Address = { host: "127.0.0.1", port: 8444 };
+
+/** Where people type it in. Passkeys hold for names alone, so this host is called by its own. */
+export function consoleUrl(
+  { listen: { console: at } }: Pick<ReceiverSettings, "listen">,
+  port?: number,
+): string {
+  const { host, port: named } = at === undefined || at === "off" ? DEFAULT : at;
+  const local = ["127.0.0.1", "::1", "0.0.0.0", "::"].includes(host);
+  const name = local ? "localhost" : host.includes(":") ? `[${host}]` : host;
+  return `https://${name}:${port ?? named}`;
+}
+
+function appOf(wiring: ConsoleWiring, origin: string) {
+  const { settings, database, lake, committer, history, carrier, stopping } = wiring;
+  const { db } = database;
+  const people = once(() => carrier.people(origin));
+  const fleet = new FleetView(db, settings.heartbeat);
+  const live = new Live({
+    seq: async () => (await history.position()).seq,
+    marks: () => marksOf(database),
+    allowed: async ({ incoming }) => {
+      const headers = new Headers({ cookie: String(incoming.headers.cookie ?? "") });
+      return (await (await people()).session(headers)) !== undefined;
+    },
+    stopping,
+  });
+  const parts: HandlerParts = {
+    ...{ database, fleet, live, install: carrier.install },
+    site: {
+      site: new URL(settings.publicUrl ?? origin).hostname,
+      version: VERSION,
+      receiverUrl: addressOf(settings),
+      sftp: settings.listen.sftp ?? null,
+    },
+    codeTrust: wiring.keys.codeTrust,
+    closeSecret: carrier.closeSecret,
+    refusalOf: carrier.refusalOf,
+    release: (id, release) => releaseFrom({ database, lake, committer }, id, release),
+    discard: (id, discard) => discardFrom(database, lake, id, discard),
+  };
+  return createConsole({
+    people: {
+      handle: async (request, address) => await (await people()).handle(request, address),
+      session: async (headers) => await (await people()).session(headers),
+    },
+    handlers: {
+      ...siteHandlers(parts),
+      ...clientHandlers(parts),
+      ...agentHandlers(parts),
+      ...accessHandlers(parts),
+    },
+    pages: openPages(readPages()),
+    origin,
+    stopping,
+    addressOf: (incoming) => peerOf(incoming, settings.trustProxy),
+    reportProblem: wiring.reportProblem,
+  });
+}
+
+/** Each is one look at the end of an index, or at few rows. */
+async function marksOf({ db }: LedgerDatabase): Promise<Marks> {
+  const { rows } = await named(() =>
+    sql<Record<string, string | number | null>>`
+      select
+        (select max(last_seen_at) from agents) as seen,
+        (select count(*) from agents) as agents,
+        (select max(id) from audit) as audit,
+        (select max(id) from quarantined) as quarantined,
+        (select count(*) from webhook_events where due_at is null) as dead`.execute(db),
+  );
+  const { seen, agents, audit, quarantined, dead } = rows[0] ?? {};
+  return {
+    agents: `${seen} ${agents}`,
+    audit: String(audit),
+    quarantine: String(quarantined),
+    deadletters: String(dead),
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return async () => {
+    made ??= make();
+    try {
+      return await made;
+    } catch (error) {
+      made = undefined;
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,37 @@
+/** What the handlers of the console are given. */
+import type { DeliveryAnswer } from "@tributary/shared/protocol.ts";
+import type { Administrator } from "../../administration/administrator.ts";
+import type { FleetView } from "../../fleet/view.ts";
+import type { Install } from "../../install/install.ts";
+import type { LedgerDatabase } from "../../ledger/database.ts";
+import type { Discard } from "../../ledger/discard.ts";
+import type { Release } from "../../ledger/ledger.ts";
+import type { Asked } from "../console.ts";
+import type { Live } from "../live.ts";
+import type { Me } from "../wire.ts";
+
+export interface HandlerParts {
+  readonly database: LedgerDatabase;
+  readonly fleet: FleetView;
+  readonly live: Live;
+  readonly install: Install;
+  /** What is the same for everybody who looks. */
+  readonly site: Omit<Me, "id" | "name" | "email" | "role">;
+  /** How agents come to trust the receiver, as their code says it. */
+  readonly codeTrust: () => string;
+  /** The stored form of a webhook's secret. */
+  readonly closeSecret: (secret: string, webhook: string) => string;
+  /** Why an address cannot be told of arrivals; undefined: it can. */
+  readonly refusalOf: (url: URL) => Promise<string | undefined>;
+  readonly release: (id: string, release: Release) => Promise<DeliveryAnswer>;
+  readonly discard: (id: string, discard: Discard) => Promise<{ readonly before: boolean }>;
+}
+
+/** Who acts, for `administration`. */
+export function onPage(
+  { database: { db } }: HandlerParts,
+  { session, address, requestId }: Asked,
+): Administrator {
+  const { id, email } = session.person;
+  return { db, who: { kind: "person", id, name: email, address, requestId } };
+}
