@@ -66,6 +66,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/lake": [],
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
+  "receiver/people": ["receiver/identity", "receiver/ledger", "receiver/limits"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
   "receiver/tree": ["receiver/ledger"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
@@ -92,6 +93,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/version.ts",
   ],
   "receiver/console": [
+    "receiver/people",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
@@ -102,6 +104,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/ledger",
   ],
   "receiver/commands": [
+    "receiver/people",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
@@ -170,6 +173,8 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
   "basic-ftp": ["agent/remote/ftp/library.ts"],
   "@aws-sdk/client-s3": ["agent/remote/s3/library.ts", "receiver/lake"],
   "@azure/storage-blob": ["agent/remote/azure-blob/library.ts"],
+  "better-auth": ["receiver/people/better-auth.ts"],
+  "@better-auth/passkey": ["receiver/people/better-auth.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
@@ -338,6 +343,13 @@ describe("the house", () => {
     // The scan sees them where they are loaded, and sees the kinds.
     expect(libraries("agent/remote/s3/remote.ts")).toEqual(["agent/remote/s3/library.ts"]);
     expect(loadedWith(sources, "agent/run.ts")).toContain("agent/remote/s3.ts");
+  });
+
+  test("a receiver has loaded better-auth only where a console is asked", () => {
+    const login = "receiver/people/better-auth.ts";
+    for (const path of ["receiver/main.ts", "receiver/run.ts", "receiver/people/auth.ts"])
+      expect(loadedWith(sources, path)).not.toContain(login);
+    expect(sources.get("receiver/people/auth.ts")).toContain('import("./better-auth.ts")');
   });
 
   test("the arrows have no circle", () => {
