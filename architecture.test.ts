@@ -188,6 +188,8 @@ const forTests = [
   "receiver/lake/slow-disk.ts",
   "receiver/ledger/samples.ts",
   "receiver/openapi/conform.ts",
+  "receiver/people/oidc-provider.ts",
+  "receiver/people/scene.ts",
   "receiver/rig.ts",
 ];
 

@@ -75,11 +75,12 @@ export function openAuth(settings: AuthSettings) {
     // Ours counts, by the address that the listener knows.
     rateLimit: { enabled: false },
     onAPIError: { errorURL: `${origin}/login`, onError: remember },
+    // What the tables require comes from the hooks below: better-auth would ask for it before they were asked.
     user: {
       modelName: "people",
       fields: PERSON_FIELDS,
       additionalFields: {
-        role: { type: "string", input: false, required: true },
+        role: { type: "string", input: false, required: false },
         client: { type: "string", input: false, required: false },
         disabledAt: { type: "date", input: false, required: false, fieldName: "disabled_at" },
         lastLoginAt: { type: "date", input: false, required: false, fieldName: "last_login_at" },
@@ -101,7 +102,7 @@ export function openAuth(settings: AuthSettings) {
     session: {
       modelName: "people_sessions",
       fields: SESSION_FIELDS,
-      additionalFields: { how: { type: "string", input: false, required: true } },
+      additionalFields: { how: { type: "string", input: false, required: false } },
       expiresIn: Math.ceil(idleMs / 1000),
       updateAge: Math.min(60, Math.ceil(idleMs / 10_000)),
       freshAge: FRESH_S,
@@ -221,13 +222,13 @@ function requireUser(verified: boolean | undefined): undefined {
     });
 }
 
-/** better-auth makes "internal" of every failure that is not its own; who called it wants to know which it was. */
+/** better-auth makes "internal" of every failure that is not its own, and prints it; who called it is told which it was. */
 async function remembering<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     remember(error);
-    throw error;
+    throw isAPIError(error) ? error : new APIError("INTERNAL_SERVER_ERROR");
   }
 }
 
