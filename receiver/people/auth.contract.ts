@@ -4,7 +4,7 @@ import { Passwords } from "../identity/passwords.ts";
 import type { Database } from "../ledger/schema.ts";
 import { accept, resetLink } from "./invitations.ts";
 import { changeRole, disable, enable, listPeople } from "./people.ts";
-import { PASSWORD, peopleScene, totp } from "./scene.ts";
+import { PASSWORD, peopleScene, softPasskey, totp } from "./scene.ts";
 import { listSessions, revokeSession, signOut } from "./sessions.ts";
 
 export function authContract(openLedger: () => Promise<Database>): void {
@@ -241,6 +241,73 @@ export function authContract(openLedger: () => Promise<Database>): void {
       const refused = await two.login("bob@example.com");
       expect([refused.status, refused.json.code]).toEqual([403, "PASSKEY_REQUIRED"]);
       expect(await listSessions(db, bob.id)).toEqual([]);
+    });
+  });
+
+  describe("a passkey", () => {
+    test("is set up and gets in alone, at its own site, by whoever its authenticator knows", async () => {
+      const { add, browser, db, facts } = await open({ secondFactor: "required" });
+      const ada = await add("ada@example.com");
+      const one = browser();
+      await one.login("ada@example.com");
+      expect(await one.who()).toMatchObject({ mustSetUp: true });
+      const key = softPasskey();
+      const register = async (more = {}) => {
+        const { json } = await one.ask("GET", "/passkey/generate-register-options");
+        const response = key.register(json.challenge, more);
+        return await one.post("/passkey/verify-registration", { response, name: "laptop" });
+      };
+      expect((await register({ origin: "https://evil.test" })).status).toBe(400);
+      expect((await register({ verified: false })).json.code).toBe("USER_NOT_VERIFIED");
+      expect((await register()).status).toBe(200);
+      expect(await one.who()).toMatchObject({ mustSetUp: false });
+      expect((await listPeople(db))[0]).toMatchObject({ passkeys: 1 });
+      expect(facts).toContainEqual(
+        expect.objectContaining({
+          kind: "OwnLoginChanged",
+          person: ada.id,
+          route: "/passkey/verify-registration",
+        }),
+      );
+
+      const two = browser();
+      const authenticate = async (more = {}) => {
+        const { json } = await two.ask("GET", "/passkey/generate-authenticate-options");
+        return await two.post("/passkey/verify-authentication", { response: key.sign(json.challenge, more) });
+      };
+      expect((await authenticate({ origin: "https://evil.test" })).status).toBe(400);
+      expect((await authenticate({ verified: false })).status).toBe(401);
+      expect((await authenticate({ signature: Buffer.alloc(64) })).status).toBe(400);
+      expect(await two.who()).toBeUndefined();
+      expect((await authenticate()).status).toBe(200);
+      expect(await two.who()).toMatchObject({ person: { id: ada.id }, how: "passkey", mustSetUp: false });
+      const refused = await browser().login("ada@example.com");
+      expect([refused.status, refused.json.code]).toEqual([403, "PASSKEY_REQUIRED"]);
+      await disable(db, ada.id);
+      expect((await authenticate()).json.code).toBe("PERSON_DISABLED");
+      await enable(db, ada.id);
+      const secret = await resetLink(db, ada.id, { alsoSecondFactor: true });
+      await accept(db, { secret, password: PASSWORD });
+      expect((await authenticate()).status).toBe(401);
+    });
+
+    test("is its owner's to name and to take away", async () => {
+      const { add, browser } = await open();
+      await add("ada@example.com");
+      await add("bob@example.com");
+      const [one, other] = [browser(), browser()];
+      await one.login("ada@example.com");
+      await other.login("bob@example.com");
+      const { json: options } = await one.ask("GET", "/passkey/generate-register-options");
+      const response = softPasskey().register(options.challenge);
+      const { id } = (await one.post("/passkey/verify-registration", { response })).json;
+      expect((await other.post("/passkey/delete-passkey", { id })).status).toBe(401);
+      expect((await other.post("/passkey/update-passkey", { id, name: "mine" })).status).toBe(401);
+      expect((await one.post("/passkey/update-passkey", { id, name: "laptop" })).status).toBe(200);
+      const list = async () => (await one.ask("GET", "/passkey/list-user-passkeys")).json;
+      expect(await list()).toMatchObject([{ id, name: "laptop" }]);
+      expect((await one.post("/passkey/delete-passkey", { id })).status).toBe(200);
+      expect(await list()).toEqual([]);
     });
   });
 

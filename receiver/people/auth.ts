@@ -2,7 +2,7 @@
  * Logging in, and who stands behind a cookie. better-auth does the work, behind a closed list of routes; here is what it
  * does not know: who may come in, what a guess costs, whose address it was.
  */
-import { createHash } from "node:crypto";
+import { createHash, hkdfSync } from "node:crypto";
 import { isIP } from "node:net";
 import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
 import { networkOf } from "../identity/network.ts";
@@ -64,6 +64,11 @@ export interface People {
   readonly providers: readonly Pick<OidcSettings, "id" | "name">[];
 }
 
+/** `secret` of a site: of its key that closes secrets (`secrets.key`), for this purpose alone; the same at every receiver. */
+export function secretOf(secretsKey: Buffer): string {
+  return Buffer.from(hkdfSync("sha256", secretsKey, "", "tributary people", 32)).toString("base64url");
+}
+
 /** Nothing of better-auth is loaded before the first request. */
 export function openPeople(settings: PeopleSettings): People {
   const { db, secret, origin, oidc, idleMs, secondFactor } = settings;
@@ -122,10 +127,15 @@ export function openPeople(settings: PeopleSettings): People {
     const judged = route.guess === true && route.path !== "/sign-in/email";
     if (judged) moment.judging.begin();
     const { handler } = await auth();
-    const response = await during(moment, () => handler(onward(asked, origin)));
+    const answered = await during(moment, () => handler(onward(asked, origin)));
     if (moment.failure !== undefined) throw moment.failure;
+    // better-auth calls it a fault of its own when a new passkey's answer does not fit.
+    const misfit = answered.status === 500 && route.path === "/passkey/verify-registration";
+    const response = misfit
+      ? new Response(answered.body, { status: 400, headers: answered.headers })
+      : answered;
     if (response.status >= 500) throw new Error(`better-auth answered ${response.status} to ${route.path}`);
-    if (judged && response.status < 500) moment.judging.judged(response.ok);
+    if (judged) moment.judging.judged(response.ok);
     await tell(asked, moment, response);
     return forBrowser(response);
   }

@@ -2,7 +2,7 @@
 import type { Role } from "./people.ts";
 
 export interface OidcSettings {
-  /** In the address that the provider calls back: <console>/api/auth/callback/<id>. */
+  /** In the address that the provider calls back: console.url/api/auth/callback/ID. */
   readonly id: string;
   /** On the button. */
   readonly name: string;

@@ -1,5 +1,5 @@
 /** For tests: a console's login over a ledger, and browsers that keep cookies as RFC 6265 says. */
-import { createHmac } from "node:crypto";
+import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { expect } from "vitest";
 import type { Database } from "../ledger/schema.ts";
 import { openPeople, type People, type PeopleSettings } from "./auth.ts";
@@ -121,4 +121,71 @@ export function totp(secret: string, step = 0, now = Date.now()): string {
     .digest();
   const at = (mac.at(-1) as number) & 15;
   return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+interface Ceremony {
+  readonly origin?: string;
+  /** Whether the authenticator asked for a finger, a face or a PIN. */
+  readonly verified?: boolean;
+  readonly signature?: Buffer;
+}
+
+/** An authenticator in software: WebAuthn Level 3, 6 and 6.5, with ES256 and no attestation. */
+export function softPasskey(rpId = "console.test") {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { x = "", y = "" } = publicKey.export({ format: "jwk" });
+  const id = randomBytes(16);
+  let count = 0;
+  const client = (type: string, challenge: string, origin = ORIGIN) =>
+    Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
+  const authenticator = (verified: boolean, attested: Buffer) => {
+    const flags = 1 | (verified ? 4 : 0) | (attested.length > 0 ? 64 : 0);
+    const counter = Buffer.alloc(4);
+    count += 1;
+    counter.writeUInt32BE(count);
+    return Buffer.concat([
+      createHash("sha256").update(rpId).digest(),
+      Buffer.from([flags]),
+      counter,
+      attested,
+    ]);
+  };
+  const answer = (response: Record<string, Buffer>) => ({
+    ...{ id: id.toString("base64url"), rawId: id.toString("base64url"), type: "public-key" },
+    clientExtensionResults: {},
+    response: Object.fromEntries(
+      Object.entries(response).map(([name, bytes]) => [name, bytes.toString("base64url")]),
+    ),
+  });
+  return {
+    register(challenge: string, { origin, verified = true }: Ceremony = {}) {
+      const coordinate = (text: string) =>
+        Buffer.concat([Buffer.from([0x58, 32]), Buffer.from(text, "base64url")]);
+      // CBOR (RFC 8949) of {1: 2, 3: -7, -1: 1, -2: x, -3: y}, a COSE key.
+      const key = Buffer.concat([
+        Buffer.from("a501020326200121", "hex"),
+        coordinate(x),
+        Buffer.from([0x22]),
+        coordinate(y),
+      ]);
+      const attested = Buffer.concat([Buffer.alloc(16), Buffer.from([0, id.length]), id, key]);
+      const data = authenticator(verified, attested);
+      // {"fmt": "none", "attStmt": {}, "authData": …}
+      const attestationObject = Buffer.concat([
+        Buffer.from("a363666d74646e6f6e656761747453746d74a068617574684461746158", "hex"),
+        Buffer.from([data.length]),
+        data,
+      ]);
+      return answer({ clientDataJSON: client("webauthn.create", challenge, origin), attestationObject });
+    },
+    sign(challenge: string, { origin, verified = true, signature }: Ceremony = {}) {
+      const clientDataJSON = client("webauthn.get", challenge, origin);
+      const authenticatorData = authenticator(verified, Buffer.alloc(0));
+      const signed = Buffer.concat([authenticatorData, createHash("sha256").update(clientDataJSON).digest()]);
+      return answer({
+        ...{ clientDataJSON, authenticatorData },
+        signature: signature ?? sign("sha256", signed, privateKey),
+      });
+    },
+  };
 }
