@@ -66,6 +66,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/lake": [],
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
+  "receiver/people": ["receiver/identity", "receiver/ledger", "receiver/limits"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
   "receiver/tree": ["receiver/ledger"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
@@ -97,6 +98,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/fleet",
     "receiver/identity",
     "receiver/ledger",
+    "receiver/people",
     "receiver/webhooks",
   ],
   "receiver/console": [
@@ -107,6 +109,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/doors/target.ts",
     "receiver/install",
     "receiver/webhooks",
+    "receiver/people",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
@@ -119,6 +122,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/commands": [
     "receiver/administration",
     "receiver/audit",
+    "receiver/people",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
@@ -188,6 +192,8 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
   "basic-ftp": ["agent/remote/ftp/library.ts"],
   "@aws-sdk/client-s3": ["agent/remote/s3/library.ts", "receiver/lake"],
   "@azure/storage-blob": ["agent/remote/azure-blob/library.ts"],
+  "better-auth": ["receiver/people/better-auth.ts"],
+  "@better-auth/passkey": ["receiver/people/better-auth.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
@@ -201,6 +207,8 @@ const forTests = [
   "receiver/lake/slow-disk.ts",
   "receiver/ledger/samples.ts",
   "receiver/openapi/conform.ts",
+  "receiver/people/oidc-provider.ts",
+  "receiver/people/scene.ts",
   "receiver/rig.ts",
 ];
 
@@ -356,6 +364,13 @@ describe("the house", () => {
     // The scan sees them where they are loaded, and sees the kinds.
     expect(libraries("agent/remote/s3/remote.ts")).toEqual(["agent/remote/s3/library.ts"]);
     expect(loadedWith(sources, "agent/run.ts")).toContain("agent/remote/s3.ts");
+  });
+
+  test("a receiver has loaded better-auth only where a console is asked", () => {
+    const login = "receiver/people/better-auth.ts";
+    for (const path of ["receiver/main.ts", "receiver/run.ts", "receiver/people/auth.ts"])
+      expect(loadedWith(sources, path)).not.toContain(login);
+    expect(sources.get("receiver/people/auth.ts")).toContain('import("./better-auth.ts")');
   });
 
   test("the arrows have no circle", () => {

@@ -1,12 +1,12 @@
 /** The console wired: its listener, what its handlers are given, and what is told to open pages. */
 import { sql } from "kysely";
-import type { Logger } from "pino";
-import { type Address, addressOf, type ReceiverSettings } from "./config.ts";
-import { createConsole, type People } from "./console/console.ts";
+import { addressOf, consoleUrl, type ReceiverSettings } from "./config.ts";
+import { createConsole } from "./console/console.ts";
 import { accessHandlers } from "./console/handlers/access.ts";
 import { agentHandlers } from "./console/handlers/agents.ts";
 import { clientHandlers } from "./console/handlers/clients.ts";
 import type { HandlerParts } from "./console/handlers/parts.ts";
+import { peopleHandlers } from "./console/handlers/people.ts";
 import { siteHandlers } from "./console/handlers/site.ts";
 import { Live, type Marks } from "./console/live.ts";
 import { openPages, readPages } from "./console/pages.ts";
@@ -20,12 +20,12 @@ import { releaseFrom } from "./ingest/release.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { type LedgerDatabase, named } from "./ledger/database.ts";
 import type { History } from "./ledger/ledger.ts";
+import type { People } from "./people/auth.ts";
 import { type Listening, listen } from "./serve.ts";
 import { VERSION } from "./version.ts";
 
 /** What `main.ts` chooses for it. */
 export interface ConsoleCarrier extends Pick<HandlerParts, "install" | "closeSecret" | "refusalOf"> {
-  /** Opened when somebody first comes: most receivers of a site are never asked. */
   readonly people: (origin: string) => Promise<People>;
 }
 
@@ -39,65 +39,43 @@ export interface ConsoleWiring {
   readonly carrier: ConsoleCarrier;
   readonly stopping: AbortSignal;
   readonly reportProblem: ReportProblem;
-  readonly log: Logger;
 }
 
-/** Listens. An address that nobody named and that is taken is done without, and said. */
+/** Listens; undefined: it is off. */
 export async function listenConsole(wiring: ConsoleWiring): Promise<Listening | undefined> {
   const { settings, keys, stopping } = wiring;
   const at = settings.listen.console;
   if (at === "off") return undefined;
-  const { host, port } = at ?? DEFAULT;
-  let origin = "";
-  // The origin has the port, which is known once it listens; nobody asks before.
+  const { host, port } = at;
+  // Its origin has the port, which is known once it listens; nobody asks before.
   const listening = await listen({
     app: { fetch: (request, env) => app.fetch(request, env) },
     ...{ host, port, what: "console", tls: await keys.certificate(), stopping },
-  }).catch((error: unknown) => {
-    if (at !== undefined) throw error;
-    wiring.log.warn(
-      { err: error },
-      "the console has no place to listen: name one, listen: { console: HOST:PORT }",
-    );
-    return undefined;
   });
-  if (listening === undefined) return undefined;
   const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
   listening.server.once("close", forget);
-  origin = settings.console.url ?? consoleUrl(settings, Number(new URL(listening.url).port));
-  const app = appOf(wiring, origin);
+  const taken = { host, port: Number(new URL(listening.url).port) };
+  const origin = consoleUrl({ ...settings, listen: { ...settings.listen, console: taken } }) as string;
+  const app = await appOf(wiring, origin);
   return { ...listening, url: origin };
 }
 
-export const DEFAULT: Address = { host: "127.0.0.1", port: 8444 };
-
-/** Where people type it in. Passkeys hold for names alone, so this host is called by its own. */
-export function consoleUrl(
-  { listen: { console: at } }: Pick<ReceiverSettings, "listen">,
-  port?: number,
-): string {
-  const { host, port: named } = at === undefined || at === "off" ? DEFAULT : at;
-  const local = ["127.0.0.1", "::1", "0.0.0.0", "::"].includes(host);
-  const name = local ? "localhost" : host.includes(":") ? `[${host}]` : host;
-  return `https://${name}:${port ?? named}`;
-}
-
-function appOf(wiring: ConsoleWiring, origin: string) {
+async function appOf(wiring: ConsoleWiring, origin: string) {
   const { settings, database, lake, committer, history, carrier, stopping } = wiring;
   const { db } = database;
-  const people = once(() => carrier.people(origin));
+  const people = await carrier.people(origin);
   const fleet = new FleetView(db, settings.heartbeat);
   const live = new Live({
     seq: async () => (await history.position()).seq,
     marks: () => marksOf(database),
     allowed: async ({ incoming }) => {
       const headers = new Headers({ cookie: String(incoming.headers.cookie ?? "") });
-      return (await (await people()).session(headers)) !== undefined;
+      return (await people.session(headers)) !== undefined;
     },
     stopping,
   });
   const parts: HandlerParts = {
-    ...{ database, fleet, live, install: carrier.install },
+    ...{ database, fleet, live, people, origin, install: carrier.install },
     site: {
       site: new URL(settings.publicUrl ?? origin).hostname,
       version: VERSION,
@@ -111,15 +89,13 @@ function appOf(wiring: ConsoleWiring, origin: string) {
     discard: (id, discard) => discardFrom(database, lake, id, discard),
   };
   return createConsole({
-    people: {
-      handle: async (request, address) => await (await people()).handle(request, address),
-      session: async (headers) => await (await people()).session(headers),
-    },
+    people,
     handlers: {
       ...siteHandlers(parts),
       ...clientHandlers(parts),
       ...agentHandlers(parts),
       ...accessHandlers(parts),
+      ...peopleHandlers(parts),
     },
     pages: openPages(readPages()),
     origin,
@@ -146,18 +122,5 @@ async function marksOf({ db }: LedgerDatabase): Promise<Marks> {
     audit: String(audit),
     quarantine: String(quarantined),
     deadletters: String(dead),
-  };
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return async () => {
-    made ??= make();
-    try {
-      return await made;
-    } catch (error) {
-      made = undefined;
-      throw error;
-    }
   };
 }

@@ -194,7 +194,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const console =
     parts.console &&
     (await listenConsole({
-      ...{ settings, database, lake, committer, history, keys, log, reportProblem },
+      ...{ settings, database, lake, committer, history, keys, reportProblem },
       carrier: parts.console,
       stopping: stopping.signal,
     }));

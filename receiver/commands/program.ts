@@ -11,6 +11,7 @@ import { type Sites, siteCommand } from "./command.ts";
 import { addGetCommand } from "./get.ts";
 import { addHistoryCommand } from "./history.ts";
 import { addKeyCommands } from "./key.ts";
+import { addPersonCommands } from "./person.ts";
 import { addQuarantineCommands, type DiscardHeld, type ReleaseHeld } from "./quarantine.ts";
 import { addRebuildCommand } from "./rebuild.ts";
 import { addSftpCommands } from "./sftp.ts";
@@ -44,6 +45,7 @@ export function createProgram(parts: ReceiverCommands): Command {
   addKeyCommands(program, parts);
   addSftpCommands(program, parts);
   addWebhookCommands(program, parts);
+  addPersonCommands(program, parts);
   addHistoryCommand(program, parts);
   addGetCommand(program, parts);
   addQuarantineCommands(program, parts, parts.release, parts.discard);

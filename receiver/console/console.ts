@@ -3,43 +3,22 @@
  * of `calls.ts`; who may make it, and what goes in, is decided here before its handler is asked.
  */
 import { randomUUID } from "node:crypto";
-import { type ProblemCode, ProblemError } from "@tributary/shared/problems.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { HEADER } from "@tributary/shared/protocol.ts";
 import { type Context, Hono } from "hono";
 import type { DoorEnv } from "../doors/door.ts";
 import { answerProblem, type ReportProblem } from "../doors/problem.ts";
+import type { People, PersonSession } from "../people/auth.ts";
 import { CALLS, type Call, type CallName, mayDo, type Role } from "./calls.ts";
 import { inputOf } from "./input.ts";
 import { type Pages, pageHeaders } from "./pages.ts";
 import { requireSameOrigin } from "./same-origin.ts";
 import { type Answers, type Checked, INPUTS } from "./wire.ts";
 
-/** A person as the console knows them. An uploader is a client's person, who has nothing to look for here. */
-export interface Person {
-  readonly id: string;
-  readonly name: string;
-  readonly email: string;
-  readonly role: Role | "uploader";
-  readonly client: string | null;
-}
-
-export interface Session {
-  readonly sessionId: string;
-  readonly person: Person;
-  /** Has to set up a second factor before anything else. */
-  readonly mustSetUp: boolean;
-}
-
-/** Login and sessions. */
-export interface People {
-  /** The login's own routes, below /api/auth/. */
-  handle(request: Request, address: string): Promise<Response>;
-  session(headers: Headers): Promise<Session | undefined>;
-}
-
 /** One call, by somebody who may make it. */
 export interface Asked {
-  readonly session: Session;
+  /** Undefined only where anyone may ask. */
+  readonly session: PersonSession | undefined;
   readonly requestId: string;
   readonly address: string;
   readonly incoming: DoorEnv["Bindings"]["incoming"];
@@ -53,7 +32,7 @@ export type Handlers = {
 };
 
 export interface ConsoleParts {
-  readonly people: People;
+  readonly people: Pick<People, "handle" | "session">;
   readonly handlers: Handlers;
   readonly pages: Pages;
   /** The address that people type: scheme, host and port. */
@@ -110,7 +89,7 @@ export function createConsole(parts: ConsoleParts): Hono<ConsoleEnv> {
 async function answer(parts: ConsoleParts, name: CallName, call: Call, c: ConsoleContext): Promise<Response> {
   const { incoming, outgoing } = c.env;
   const session = await parts.people.session(headersOf(c));
-  requireRole(session, call.role);
+  if (call.role !== "anyone") requireRole(session, call.role, name);
   const input = await inputOf(name, INPUTS[name], c.env);
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
@@ -125,24 +104,20 @@ async function answer(parts: ConsoleParts, name: CallName, call: Call, c: Consol
 }
 
 /** The same for every call: who is not known hears nothing of what there is. */
-function requireRole(session: Session | undefined, least: Call["role"]): asserts session is Session {
-  const refuse = (code: ProblemCode, why: string): never => {
-    throw new ProblemError(code, why);
-  };
-  if (session === undefined) return refuse("unauthenticated", "sign in first; the session may have ended");
+function requireRole(session: PersonSession | undefined, least: Role, name: CallName): void {
+  const why = refusalOf(session, least, name);
+  if (why === undefined) return;
+  throw new ProblemError(session === undefined ? "unauthenticated" : "forbidden", why);
+}
+
+function refusalOf(session: PersonSession | undefined, least: Role, name: CallName): string | undefined {
+  if (session === undefined) return "sign in first; the session may have ended";
   const { role } = session.person;
   if (role === "uploader")
-    return refuse(
-      "forbidden",
-      "this is the console of the central team; a client's people have a page of their own",
-    );
-  if (session.mustSetUp)
-    return refuse(
-      "forbidden",
-      "this site asks for a second factor: set up an authenticator app or a passkey first",
-    );
-  if (least !== "anyone" && !mayDo(role, least))
-    return refuse("forbidden", `this takes the role ${least}; yours is ${role}`);
+    return "this is the console of the central team; a client's people have a page of their own";
+  if (session.mustSetUp && !name.startsWith("account.") && name !== "me")
+    return "this site asks for a second factor: set up an authenticator app or a passkey first";
+  return mayDo(role, least) ? undefined : `this takes the role ${least}; yours is ${role}`;
 }
 
 /** As the web has it, for the login's library. */

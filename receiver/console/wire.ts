@@ -11,6 +11,7 @@ import type { AccountView } from "../identity/sftp-accounts.ts";
 import type { Quotas } from "../ledger/decide.ts";
 import type { Limits } from "../ledger/limits.ts";
 import type { QuarantinedFile } from "../ledger/quarantine.ts";
+import type { Role as PersonRole } from "../people/people.ts";
 import type { DeadLetterView, WebhookView } from "../webhooks/standing.ts";
 import type { CallName, Role } from "./calls.ts";
 
@@ -37,7 +38,20 @@ const bearerBounds = z.strictObject({
   file: size.nullable().optional(),
 });
 
+const secret = z.string().max(200);
+const role = z.enum(["viewer", "operator", "admin", "uploader"]);
+const email = z.string().trim().min(3).max(254);
+
 export const INPUTS = {
+  "sign-in": nothing,
+  "welcome.look": z.strictObject({ secret }),
+  "welcome.accept": z.strictObject({
+    secret,
+    /** Where the link leaves it open. */
+    email: email.optional(),
+    name: z.string().trim().max(200).optional(),
+    password: z.string().max(1024),
+  }),
   me: nothing,
   live: nothing,
 
@@ -138,6 +152,25 @@ export const INPUTS = {
     before: cursor,
     limit,
   }),
+
+  "people.list": nothing,
+  "people.invite": z.strictObject({
+    email,
+    role,
+    client: slug.optional(),
+    name: z.string().trim().min(1).max(200).optional(),
+  }),
+  "people.withdraw": z.strictObject({ email }),
+  "people.role": z.strictObject({ id, role, client: slug.optional() }),
+  "people.disable": z.strictObject({ id }),
+  "people.enable": z.strictObject({ id }),
+  "people.reset": z.strictObject({ id, alsoSecondFactor: z.boolean().default(false) }),
+  "people.sessions": z.strictObject({ id }),
+  "people.signout": z.strictObject({ id }),
+
+  "account.get": nothing,
+  "account.rename": z.strictObject({ name: z.string().trim().min(1).max(200) }),
+  "account.revoke": z.strictObject({ id: z.string().max(100) }),
 } as const satisfies Readonly<Record<CallName, z.ZodObject>>;
 
 export type Input<K extends CallName> = z.input<(typeof INPUTS)[K]>;
@@ -200,9 +233,56 @@ export interface Secret {
   readonly secret: string;
 }
 
+/** Somebody who may sign in, and with what. */
+export interface PersonRow {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly role: PersonRole;
+  /** Of an uploader. */
+  readonly client: string | null;
+  readonly createdAt: string;
+  readonly disabledAt: string | null;
+  readonly lastLoginAt: string | null;
+  readonly password: boolean;
+  readonly totp: boolean;
+  readonly passkeys: number;
+  readonly providers: readonly string[];
+}
+
+export interface SessionRow {
+  readonly id: string;
+  readonly how: string;
+  readonly address: string | null;
+  readonly device: string | null;
+  readonly createdAt: string;
+  readonly usedAt: string;
+  /** The one that asks. */
+  readonly current: boolean;
+}
+
+/** A one-time link that nobody followed yet, or what it is for. */
+interface Link {
+  readonly kind: "first" | "invite" | "reset";
+  readonly email: string | null;
+  readonly role: PersonRole;
+  readonly client: string | null;
+  readonly expiresAt: string;
+}
+
 type Done = Readonly<Record<never, never>>;
 
 export interface Answers {
+  "sign-in": {
+    readonly site: string;
+    readonly providers: readonly { readonly id: string; readonly name: string }[];
+    /** Whether passkeys can be used at this address. */
+    readonly passkeys: boolean;
+    /** False: nobody was ever added, and the receiver has printed a link for the first. */
+    readonly anybody: boolean;
+  };
+  "welcome.look": Link & { readonly name: string | null; readonly site: string };
+  "welcome.accept": { readonly email: string };
   me: Me;
   /** Server-sent events: see `live.ts`. */
   live: Response;
@@ -249,6 +329,27 @@ export interface Answers {
   "quarantine.discard": Done;
 
   "audit.list": Page<AuditLine>;
+
+  "people.list": { readonly items: readonly PersonRow[]; readonly links: readonly Link[] };
+  /** Shown once. */
+  "people.invite": { readonly link: string };
+  "people.withdraw": Done;
+  "people.role": Done;
+  "people.disable": Done;
+  "people.enable": Done;
+  "people.reset": { readonly link: string };
+  "people.sessions": { readonly items: readonly SessionRow[] };
+  "people.signout": Done;
+
+  /** `passkeysOff`: why there are none at this address. */
+  "account.get": PersonRow & {
+    readonly how: string;
+    readonly mustSetUp: boolean;
+    readonly passkeysOff: string | null;
+    readonly sessions: readonly SessionRow[];
+  };
+  "account.rename": Done;
+  "account.revoke": Done;
 }
 
 /** Fails to compile when the table and the answers name different calls. */

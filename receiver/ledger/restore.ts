@@ -54,6 +54,10 @@ export async function restore(
       // Others may have held them since, and their terms have to be greater ones.
       await trx.updateTable("leases").set({ agent_id: null }).execute();
       await trx.updateTable("agents").set({ nonce: null, nonce_previous: null }).execute();
+      // Whoever was logged out since, or whose link was taken back, must not come in again.
+      for (const table of ["people_sessions", "people_verifications", "people_codes_used"] as const)
+        await trx.deleteFrom(table).execute();
+      await trx.deleteFrom("people_invitations").where("used_at", "is", null).execute();
       return restoring.counts;
     });
   } finally {

@@ -6,6 +6,7 @@ import type { Install } from "../../install/install.ts";
 import type { LedgerDatabase } from "../../ledger/database.ts";
 import type { Discard } from "../../ledger/discard.ts";
 import type { Release } from "../../ledger/ledger.ts";
+import type { People, PersonSession } from "../../people/auth.ts";
 import type { Asked } from "../console.ts";
 import type { Live } from "../live.ts";
 import type { Me } from "../wire.ts";
@@ -14,6 +15,9 @@ export interface HandlerParts {
   readonly database: LedgerDatabase;
   readonly fleet: FleetView;
   readonly live: Live;
+  readonly people: People;
+  /** Of the console's address: what links begin with. */
+  readonly origin: string;
   readonly install: Install;
   /** What is the same for everybody who looks. */
   readonly site: Omit<Me, "id" | "name" | "email" | "role">;
@@ -28,10 +32,14 @@ export interface HandlerParts {
 }
 
 /** Who acts, for `administration`. */
-export function onPage(
-  { database: { db } }: HandlerParts,
-  { session, address, requestId }: Asked,
-): Administrator {
-  const { id, email } = session.person;
+export function onPage({ database: { db } }: HandlerParts, asked: Asked): Administrator {
+  const { address, requestId } = asked;
+  const { id, email } = sessionOf(asked).person;
   return { db, who: { kind: "person", id, name: email, address, requestId } };
+}
+
+/** Of who is signed in: calls that take a role have one. */
+export function sessionOf({ session }: Asked): PersonSession {
+  if (session === undefined) throw new Error("this call takes nobody's session");
+  return session;
 }

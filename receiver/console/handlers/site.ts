@@ -6,7 +6,7 @@ import { listAudit } from "../../audit/audit.ts";
 import { pageOfQuarantined } from "../../ledger/quarantine.ts";
 import type { Role } from "../calls.ts";
 import type { Handlers } from "../console.ts";
-import { type HandlerParts, onPage } from "./parts.ts";
+import { type HandlerParts, onPage, sessionOf } from "./parts.ts";
 
 type SiteHandlers = Pick<
   Handlers,
@@ -16,8 +16,8 @@ type SiteHandlers = Pick<
 export function siteHandlers(parts: HandlerParts): SiteHandlers {
   const { db } = parts.database;
   return {
-    me: async (_input, { session }) => {
-      const { id, name, email, role } = session.person;
+    me: async (_input, asked) => {
+      const { id, name, email, role } = sessionOf(asked).person;
       return { id, name, email, role: role as Role, ...parts.site };
     },
     live: async (_input, asked) => {

@@ -53,7 +53,12 @@ export async function send<T>(path: string, init: RequestInit): Promise<T> {
   if (response.ok) return body as T;
   const { detail, title, message, code, requestId } = (body ?? {}) as Record<string, string | undefined>;
   const words = detail ?? message ?? title ?? `the receiver answered ${response.status}`;
-  throw new Refusal(words, code ?? "unknown", response.status, requestId ?? response.headers.get("x-request-id") ?? undefined);
+  throw new Refusal(
+    words,
+    code ?? "unknown",
+    response.status,
+    requestId ?? response.headers.get("x-request-id") ?? undefined,
+  );
 }
 
 type Fields = Readonly<Record<string, unknown>>;

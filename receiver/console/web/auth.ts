@@ -1,10 +1,10 @@
 /** The login's own routes: better-auth behind /api/auth. */
 import {
   browserSupportsWebAuthn,
-  startAuthentication,
-  startRegistration,
   type PublicKeyCredentialCreationOptionsJSON,
   type PublicKeyCredentialRequestOptionsJSON,
+  startAuthentication,
+  startRegistration,
 } from "@simplewebauthn/browser";
 import { send } from "./api.ts";
 
@@ -62,7 +62,8 @@ export interface Passkey {
   readonly createdAt: string;
 }
 
-export const listPasskeys = (): Promise<readonly Passkey[]> => send("/api/auth/passkey/list-user-passkeys", {});
+export const listPasskeys = (): Promise<readonly Passkey[]> =>
+  send("/api/auth/passkey/list-user-passkeys", {});
 export const deletePasskey = (id: string): Promise<unknown> => post("/passkey/delete-passkey", { id });
 
 /** `totpURI` is what the authenticator app reads; the codes are for when the phone is lost. */

@@ -18,7 +18,8 @@ export const queryClient = new QueryClient({
       staleTime: 5000,
       refetchOnWindowFocus: true,
       // What is refused stays refused; what cannot be reached is asked again.
-      retry: (count, error) => count < 3 && !(error instanceof Refusal && error.status >= 400 && error.status < 500),
+      retry: (count, error) =>
+        count < 3 && !(error instanceof Refusal && error.status >= 400 && error.status < 500),
       placeholderData: keepPreviousData,
     },
   },

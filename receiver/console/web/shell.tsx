@@ -183,7 +183,12 @@ function useGoKeys(go: (to: string) => void): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input,textarea,select,[contenteditable]"))
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        target.closest("input,textarea,select,[contenteditable]")
+      )
         return;
       if (event.key === "g") {
         waiting.current = Date.now();

@@ -1,5 +1,5 @@
 /** All agents, those in trouble first. */
-import { Anchor, SegmentedControl, Stack, Text, TextInput, Group } from "@mantine/core";
+import { Anchor, Group, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { Link, useSearchParams } from "wouter";
 import type { AgentSummary } from "../../../fleet/view.ts";
 import { IconSearch } from "../parts/icons.tsx";
@@ -52,7 +52,9 @@ const COLUMNS: readonly Column<AgentSummary>[] = [
     width: 180,
     wide: true,
     order: (agent) => agent.clients.join(" "),
-    cell: (agent) => agent.clients.slice(0, 3).join(", ") + (agent.clients.length > 3 ? ` +${agent.clients.length - 3}` : ""),
+    cell: (agent) =>
+      agent.clients.slice(0, 3).join(", ") +
+      (agent.clients.length > 3 ? ` +${agent.clients.length - 3}` : ""),
   },
   {
     key: "state",
@@ -132,7 +134,11 @@ export default function Agents() {
       { replace: true },
     );
   const fits = (agent: AgentSummary): boolean =>
-    (only === "all" ? agent.state !== "revoked" : only === "revoked" ? agent.state === "revoked" : isTrouble(agent, only)) &&
+    (only === "all"
+      ? agent.state !== "revoked"
+      : only === "revoked"
+        ? agent.state === "revoked"
+        : isTrouble(agent, only)) &&
     [agent.name, agent.host, agent.id, ...agent.clients].some((word) => word.toLowerCase().includes(text));
   return (
     <Page title={t.agents.title}>

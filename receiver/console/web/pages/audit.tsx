@@ -37,7 +37,9 @@ const COLUMNS: readonly Column<AuditLine>[] = [
         {t.acts[line.act as keyof typeof t.acts] ?? line.act}
         {line.outcome !== "done" && (
           <Text size="xs">
-            <State severity={line.outcome === "failed" ? "trouble" : "normal"}>{t.audit.outcome[line.outcome]}</State>
+            <State severity={line.outcome === "failed" ? "trouble" : "normal"}>
+              {t.audit.outcome[line.outcome]}
+            </State>
           </Text>
         )}
       </>
@@ -101,7 +103,11 @@ export function AuditList({ client: fixed }: { readonly client?: string }) {
   const lines = useInfiniteQuery({
     queryKey: ["audit.list", filter],
     queryFn: ({ pageParam, signal }) =>
-      ask("audit.list", { ...filter, limit: 100, ...(pageParam === null ? {} : { before: pageParam }) }, signal),
+      ask(
+        "audit.list",
+        { ...filter, limit: 100, ...(pageParam === null ? {} : { before: pageParam }) },
+        signal,
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
   });
@@ -148,7 +154,12 @@ export function AuditList({ client: fixed }: { readonly client?: string }) {
           foot={
             lines.hasNextPage && (
               <Group justify="center" p="xs">
-                <Button variant="default" size="xs" loading={lines.isFetching} onClick={() => void lines.fetchNextPage()}>
+                <Button
+                  variant="default"
+                  size="xs"
+                  loading={lines.isFetching}
+                  onClick={() => void lines.fetchNextPage()}
+                >
                   {t.more}
                 </Button>
               </Group>

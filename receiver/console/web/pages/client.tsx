@@ -37,7 +37,11 @@ export default function Client({ client, tab }: { readonly client: string; reado
                 <Time at={detail.offboardedAt ?? detail.suspendedAt} />
               </Alert>
             )}
-            <Tabs value={tab} onChange={(to) => to !== null && go(`/clients/${client}/${to}`)} keepMounted={false}>
+            <Tabs
+              value={tab}
+              onChange={(to) => to !== null && go(`/clients/${client}/${to}`)}
+              keepMounted={false}
+            >
               <Tabs.List>
                 {TABS.map((name) => (
                   <Tabs.Tab key={name} value={name}>

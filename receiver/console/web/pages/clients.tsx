@@ -72,7 +72,9 @@ const COLUMNS: readonly Column<ClientRow>[] = [
 ];
 
 function ClientState({ row }: { readonly row: Pick<ClientRow, "state"> }) {
-  return <State severity={row.state === "suspended" ? "attention" : "normal"}>{t.clients.states[row.state]}</State>;
+  return (
+    <State severity={row.state === "suspended" ? "attention" : "normal"}>{t.clients.states[row.state]}</State>
+  );
 }
 
 export default function Clients() {

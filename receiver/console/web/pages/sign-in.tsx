@@ -1,8 +1,25 @@
 /** The way in: password and second step, passkey, or the company's own login. */
-import { Alert, Button, Code, Divider, PasswordInput, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
+import {
+  Alert,
+  Button,
+  Code,
+  Divider,
+  PasswordInput,
+  Stack,
+  Text,
+  TextInput,
+  UnstyledButton,
+} from "@mantine/core";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
-import { canUsePasskeys, signIn, signInWith, signInWithPasskey, verifyBackupCode, verifyTotp } from "../auth.ts";
+import {
+  canUsePasskeys,
+  signIn,
+  signInWith,
+  signInWithPasskey,
+  verifyBackupCode,
+  verifyTotp,
+} from "../auth.ts";
 import { Entry } from "../parts/entry.tsx";
 import { Loaded } from "../parts/page.tsx";
 import { useCall } from "../queries.ts";

@@ -45,7 +45,10 @@ function Accept({ link }: { readonly link: Answers["welcome.look"] }) {
     setBusy(true);
     setError(undefined);
     try {
-      const given = link.kind === "reset" ? {} : { name: name.trim(), ...(link.email === null ? { email: email.trim() } : {}) };
+      const given =
+        link.kind === "reset"
+          ? {}
+          : { name: name.trim(), ...(link.email === null ? { email: email.trim() } : {}) };
       const made = await ask("welcome.accept", { secret, password, ...given });
       const wantsCode = await signIn(made.email, password);
       window.location.replace(wantsCode ? "/sign-in" : "/");

@@ -45,7 +45,12 @@ export function Confirmed(props: {
       >
         {props.label}
       </Button>
-      <Modal opened={open} onClose={() => setOpen(false)} title={props.title} closeButtonProps={{ "aria-label": t.cancel }}>
+      <Modal
+        opened={open}
+        onClose={() => setOpen(false)}
+        title={props.title}
+        closeButtonProps={{ "aria-label": t.cancel }}
+      >
         <Stack gap="md">
           {typeof props.says === "string" ? <Text size="sm">{props.says}</Text> : props.says}
           {error && (
@@ -57,7 +62,12 @@ export function Confirmed(props: {
             <Button variant="default" onClick={() => setOpen(false)}>
               {t.cancel}
             </Button>
-            <Button color={danger ? "red" : undefined} loading={busy} disabled={!ready} onClick={() => void confirm()}>
+            <Button
+              color={danger ? "red" : undefined}
+              loading={busy}
+              disabled={!ready}
+              onClick={() => void confirm()}
+            >
               {props.label}
             </Button>
           </Group>

@@ -10,7 +10,13 @@ const SIGNS: Readonly<Record<Severity, { readonly sign: string; readonly colour:
   good: { sign: "✓", colour: "var(--good)" },
 };
 
-export function State({ severity, children }: { readonly severity: Severity; readonly children: React.ReactNode }) {
+export function State({
+  severity,
+  children,
+}: {
+  readonly severity: Severity;
+  readonly children: React.ReactNode;
+}) {
   const { sign, colour } = SIGNS[severity];
   return (
     <Group gap={6} wrap="nowrap" component="span" display="inline-flex">

@@ -61,8 +61,19 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   return (
     // A region that scrolls has to be reachable with the keyboard.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    <div ref={box} className="table-box" style={{ maxHeight: many ? maxHeight : undefined }} tabIndex={0} role="region" aria-label={label}>
-      <Table highlightOnHover={href !== undefined || onOpen !== undefined} stickyHeader aria-rowcount={rows.length + 1}>
+    <div
+      ref={box}
+      className="table-box"
+      style={{ maxHeight: many ? maxHeight : undefined }}
+      tabIndex={0}
+      role="region"
+      aria-label={label}
+    >
+      <Table
+        highlightOnHover={href !== undefined || onOpen !== undefined}
+        stickyHeader
+        aria-rowcount={rows.length + 1}
+      >
         <Table.Thead>
           <Table.Tr>
             {columns.map((column) => (
@@ -120,7 +131,12 @@ function HeadCell<Row>({
           fz="inherit"
           fw="inherit"
           c="inherit"
-          onClick={() => onSort({ key: column.key, descending: own === undefined ? column.numeric === true : !own.descending })}
+          onClick={() =>
+            onSort({
+              key: column.key,
+              descending: own === undefined ? column.numeric === true : !own.descending,
+            })
+          }
         >
           {column.head}
           <span aria-hidden> {own === undefined ? "" : own.descending ? "↓" : "↑"}</span>

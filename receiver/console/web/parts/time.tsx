@@ -49,9 +49,20 @@ export function ago(at: number, from: number): string {
 }
 
 /** RFC 3339, or null for never. */
-export function Time({ at, never = t.never }: { readonly at: string | null | undefined; readonly never?: string }) {
+export function Time({
+  at,
+  never = t.never,
+}: {
+  readonly at: string | null | undefined;
+  readonly never?: string;
+}) {
   const from = useNow();
-  if (at == null) return <Text span inherit c="dimmed">{never}</Text>;
+  if (at == null)
+    return (
+      <Text span inherit c="dimmed">
+        {never}
+      </Text>
+    );
   const ms = Date.parse(at);
   return (
     <Tooltip

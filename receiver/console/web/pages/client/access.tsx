@@ -60,8 +60,20 @@ function Keys({ client }: { readonly client: string }) {
       cell: (key) => key.scopes.map((scope) => t.access.scopeNames[scope]).join(", "),
     },
     { key: "source", head: t.access.source, width: 140, cell: (key) => key.source ?? "" },
-    { key: "today", head: t.access.today, numeric: true, width: 110, cell: (key) => formatSize(key.dayBytes) },
-    { key: "created", head: t.access.created, width: 130, wide: true, cell: (key) => <Time at={key.createdAt} /> },
+    {
+      key: "today",
+      head: t.access.today,
+      numeric: true,
+      width: 110,
+      cell: (key) => formatSize(key.dayBytes),
+    },
+    {
+      key: "created",
+      head: t.access.created,
+      width: 130,
+      wide: true,
+      cell: (key) => <Time at={key.createdAt} />,
+    },
     {
       key: "acts",
       head: "",
@@ -93,7 +105,9 @@ function Keys({ client }: { readonly client: string }) {
         {t.access.keysSay}
       </Text>
       <Loaded query={query}>
-        {({ items }) => <Living items={items} label={t.access.keys} columns={columns} empty={t.access.noKeys} />}
+        {({ items }) => (
+          <Living items={items} label={t.access.keys} columns={columns} empty={t.access.noKeys} />
+        )}
       </Loaded>
     </Section>
   );
@@ -239,10 +253,18 @@ function Accounts({ client }: { readonly client: string }) {
       key: "proofs",
       head: t.access.publicKeys,
       cell: (account) =>
-        [...account.keys.map((key) => key.comment || key.fingerprint.slice(0, 20)), ...(account.password ? [t.signIn.password] : [])].join(", "),
+        [
+          ...account.keys.map((key) => key.comment || key.fingerprint.slice(0, 20)),
+          ...(account.password ? [t.signIn.password] : []),
+        ].join(", "),
     },
     { key: "source", head: t.access.source, width: 140, cell: (account) => account.source ?? "" },
-    { key: "access", head: t.access.scopes, wide: true, cell: (account) => t.access.accessKinds[account.access] },
+    {
+      key: "access",
+      head: t.access.scopes,
+      wide: true,
+      cell: (account) => t.access.accessKinds[account.access],
+    },
     {
       key: "login",
       head: t.access.lastLogin,
@@ -434,7 +456,11 @@ function AddAccount({ client }: { readonly client: string }) {
               />
               {add.error && <Failure error={add.error} />}
               <Group justify="flex-end">
-                <Button type="submit" loading={add.isPending} disabled={!password && publicKeys.trim() === ""}>
+                <Button
+                  type="submit"
+                  loading={add.isPending}
+                  disabled={!password && publicKeys.trim() === ""}
+                >
                   {t.access.addAccount}
                 </Button>
               </Group>

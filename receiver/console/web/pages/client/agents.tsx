@@ -3,7 +3,6 @@ import { Button, Group, Modal, Select, Stack, Tabs, Text, TextInput } from "@man
 import { useState } from "react";
 import { Link } from "wouter";
 import type { MadeInvitation } from "../../../wire.ts";
-import { AgentTable } from "../agents.tsx";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { CopyBlock } from "../../parts/copy.tsx";
 import { IconPlus } from "../../parts/icons.tsx";
@@ -13,6 +12,7 @@ import { formatInstant, Time } from "../../parts/time.tsx";
 import { useAct, useCall } from "../../queries.ts";
 import { t } from "../../texts.ts";
 import { For } from "../../viewer.tsx";
+import { AgentTable } from "../agents.tsx";
 
 export function ClientAgents({ client }: { readonly client: string }) {
   const agents = useCall("agents.list", { client });
@@ -91,7 +91,11 @@ function Invite({ client }: { readonly client: string }) {
           <form
             onSubmit={(event) => {
               event.preventDefault();
-              make.mutate({ client, hours: Number(hours), ...(name.trim() === "" ? {} : { name: name.trim() }) });
+              make.mutate({
+                client,
+                hours: Number(hours),
+                ...(name.trim() === "" ? {} : { name: name.trim() }),
+              });
             }}
           >
             <Stack>
