@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openSqlite } from "../ledger/sqlite.ts";
+import { secretOf } from "./auth.ts";
 import { openAuth } from "./better-auth.ts";
 import { openPatience } from "./patience.ts";
 import { AUTH_PATH, bodyFor, openRoutes } from "./routes.ts";
@@ -156,6 +157,27 @@ test("passkeys belong to a host name", async () => {
     );
     expect(there.status).toBe(404);
   }
+});
+
+test("beginning again and again, which leaves something in the ledger each time, is slowed", async () => {
+  const { browser, db } = await open();
+  const one = browser();
+  const begin = async () => (await one.ask("GET", "/passkey/generate-authenticate-options")).status;
+  const statuses = await Promise.all(Array.from({ length: 70 }, begin));
+  expect(statuses.filter((status) => status === 200)).toHaveLength(60);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(10);
+  expect((await one.post("/sign-in/social", { provider: "corp" })).status).toBe(429);
+  one.address = "192.0.2.2";
+  expect(await begin()).toBe(200);
+  expect(await db.selectFrom("people_verifications").selectAll().execute()).toHaveLength(61);
+});
+
+test("the secret is the site's, and for this alone", () => {
+  const key = Buffer.alloc(32, 7);
+  expect(secretOf(key)).toMatch(/^[\w-]{43}$/);
+  expect(secretOf(key)).toBe(secretOf(Buffer.alloc(32, 7)));
+  expect(secretOf(key)).not.toBe(secretOf(Buffer.alloc(32, 8)));
+  expect(secretOf(key)).not.toBe(key.toString("base64url"));
 });
 
 test("guesses are counted for the place, for the email there, and for the email anywhere", () => {

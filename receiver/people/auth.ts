@@ -126,6 +126,7 @@ export function openPeople(settings: PeopleSettings): People {
     // Of a password the judge is `check`, when its turn has come.
     const judged = route.guess === true && route.path !== "/sign-in/email";
     if (judged) moment.judging.begin();
+    if (route.begins === true) patience.begun(asked.place);
     const { handler } = await auth();
     const answered = await during(moment, () => handler(onward(asked, origin)));
     if (moment.failure !== undefined) throw moment.failure;

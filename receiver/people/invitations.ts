@@ -185,11 +185,11 @@ export async function consumeInvitation(
 }
 
 /** Throws `request-invalid`. */
-export function requirePassword(password: string): void {
+function requirePassword(password: string): void {
   const refuse = (why: string): never => {
     throw new ProblemError("request-invalid", why);
   };
-  if ([...password].length < SHORTEST_PASSWORD)
+  if (Array.from(password).length < SHORTEST_PASSWORD)
     refuse(`a password has at least ${SHORTEST_PASSWORD} characters; a sentence is good`);
   if (Buffer.byteLength(password) > LONGEST_PASSWORD)
     refuse(`a password has at most ${LONGEST_PASSWORD} bytes`);

@@ -12,24 +12,30 @@ export interface Route {
   readonly always?: Readonly<Record<string, unknown>>;
   /** Whether a refusal counts as a guess. */
   readonly guess?: boolean;
+  /** Whether strangers may begin a login with it, which leaves something in the ledger. */
+  readonly begins?: boolean;
   /** Whether it changes what a person logs in with. */
   readonly changes?: boolean;
 }
 
 export const AUTH_PATH = "/api/auth";
 
-const get = (path: string): Route => ({ path, method: "GET", takes: [] });
+const get = (path: string, more: Partial<Route> = {}): Route => ({
+  ...{ path, method: "GET", takes: [] },
+  ...more,
+});
 const post = (path: string, takes: readonly string[], more: Partial<Route> = {}): Route => ({
   ...{ path, method: "POST", takes },
   ...more,
 });
 
 const LOGIN = { guess: true } as const;
+const BEGIN = { begins: true } as const;
 const CHANGE = { changes: true } as const;
 
 const ROUTES: readonly Route[] = [
   post("/sign-in/email", ["email", "password"], LOGIN),
-  post("/sign-in/social", ["provider", "callbackURL", "errorCallbackURL"]),
+  post("/sign-in/social", ["provider", "callbackURL", "errorCallbackURL"], BEGIN),
   get("/callback/:id"),
   post("/sign-out", []),
   post("/change-password", ["currentPassword", "newPassword"], {
@@ -46,7 +52,7 @@ const ROUTES: readonly Route[] = [
 const PASSKEY_ROUTES: readonly Route[] = [
   get("/passkey/generate-register-options"),
   post("/passkey/verify-registration", ["response", "name"], CHANGE),
-  get("/passkey/generate-authenticate-options"),
+  get("/passkey/generate-authenticate-options", BEGIN),
   post("/passkey/verify-authentication", ["response"], LOGIN),
   get("/passkey/list-user-passkeys"),
   post("/passkey/update-passkey", ["id", "name"]),

@@ -110,7 +110,7 @@ export function peopleScene(db: Database, more: Partial<PeopleSettings> = {}): P
 
 /** RFC 6238 with HMAC-SHA-1, 30 s and six digits; `step` relative to now. */
 export function totp(secret: string, step = 0, now = Date.now()): string {
-  const bits = [...secret].map((c) =>
+  const bits = Array.from(secret, (c) =>
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0"),
   );
   const bytes = bits.join("").match(/.{8}/g) ?? [];

@@ -1,5 +1,5 @@
 -- People: who may use the console, and clients' own people. One is never deleted, for the record names them; disabled_at ends it.
--- email is in lower case. client: of an uploader alone. totp_enabled: the second factor is proved.
+-- email is in lower case; email_verified: an admin or a provider vouched for it. client: of an uploader alone. totp_enabled: the second factor is proved.
 CREATE TABLE people (
   id             TEXT COLLATE "C" PRIMARY KEY,
   email          TEXT COLLATE "C"    NOT NULL UNIQUE,
