@@ -64,6 +64,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/install": [],
   "receiver/inspection": [],
   "receiver/lake": [],
+  "receiver/preview": [],
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
@@ -170,6 +171,10 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
   "basic-ftp": ["agent/remote/ftp/library.ts"],
   "@aws-sdk/client-s3": ["agent/remote/s3/library.ts", "receiver/lake"],
   "@azure/storage-blob": ["agent/remote/azure-blob/library.ts"],
+  papaparse: ["receiver/preview/csv.ts"],
+  sax: ["receiver/preview/excel/xml.ts"],
+  hyparquet: ["receiver/preview/parquet/parquet.ts"],
+  "hyparquet-compressors": ["receiver/preview/parquet/unpack.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
@@ -338,6 +343,17 @@ describe("the house", () => {
     // The scan sees them where they are loaded, and sees the kinds.
     expect(libraries("agent/remote/s3/remote.ts")).toEqual(["agent/remote/s3/library.ts"]);
     expect(loadedWith(sources, "agent/run.ts")).toContain("agent/remote/s3.ts");
+  });
+
+  test("a receiver has loaded none of the libraries of file formats, which are for the process that previews", () => {
+    const formats = ["papaparse", "sax", "hyparquet", "hyparquet-compressors"];
+    const loaded = (path: string) =>
+      [...loadedWith(sources, path)].flatMap((file) =>
+        fixedOf(file, sources.get(file) ?? "").filter((name) => formats.includes(name)),
+      );
+    for (const path of ["receiver/main.ts", "receiver/preview/process.ts", "receiver/preview/child.ts"])
+      expect(loaded(path)).toEqual([]);
+    expect(loaded("receiver/preview/worker.ts").sort()).toEqual(formats.toSorted());
   });
 
   test("the arrows have no circle", () => {
