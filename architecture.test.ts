@@ -188,6 +188,7 @@ const forTests = [
   "receiver/lake/slow-disk.ts",
   "receiver/ledger/samples.ts",
   "receiver/openapi/conform.ts",
+  "receiver/preview/samples.ts",
   "receiver/rig.ts",
 ];
 

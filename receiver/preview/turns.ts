@@ -45,6 +45,7 @@ export function turns(most: number, waiting: number): Turns {
       signal?.throwIfAborted();
       await begin(signal);
       try {
+        signal?.throwIfAborted();
         return await work();
       } finally {
         end();

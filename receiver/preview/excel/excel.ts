@@ -42,7 +42,7 @@ export async function previewExcel(
           : `Sheet: ${chosen.name}, of ${names.length}: ${names.slice(0, 50).join(", ")}.`,
         ...(sheet.dimension?.includes(":") ? [`The sheet says that it covers ${sheet.dimension}.`] : []),
         ...(sheet.uncomputed > 0
-          ? [`${sheet.uncomputed} formulas were saved without a value and are empty here.`]
+          ? [`Formulas that were saved without a value are empty here: ${sheet.uncomputed}.`]
           : []),
         ...(missing ? ["Some texts lie too deep in the file to be looked up; they are shown as …"] : []),
       ],

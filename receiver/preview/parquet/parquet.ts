@@ -1,8 +1,9 @@
 /** Parquet: the footer, and of each column as much as its first rows take. */
 import {
+  type ColumnData,
   type FileMetaData,
   parquetMetadata,
-  parquetReadObjects,
+  parquetRead,
   parquetSchema,
   type SchemaElement,
   type SchemaTree,
@@ -47,6 +48,9 @@ export async function previewParquet(
     }
   }
   const width = schema.children.length;
+  const found = columns.reduce((most, values) => Math.max(most, values?.length ?? 0), 0);
+  if (rowEnd > 0 && found === 0)
+    return { kind: "none", why: `No column of it can be read: ${wrong[0] ?? "it has none"}` };
   return tableOf(
     {
       format: "parquet",
@@ -54,11 +58,11 @@ export async function previewParquet(
         name: element.name,
         type: typeOf(element, children),
       })),
-      rows: Array.from({ length: rowEnd }, (_, row) => columns.map((values) => values?.[row] ?? "")),
+      rows: Array.from({ length: found }, (_, row) => columns.map((values) => values?.[row] ?? "")),
       width,
-      more: total > rowEnd,
+      more: total > found,
       notes: [
-        `${total} rows in ${metadata.row_groups.length} row groups.`,
+        `It says that it has ${total} rows, in row groups: ${metadata.row_groups.length}.`,
         ...(metadata.created_by === undefined ? [] : [`Written by ${cut(metadata.created_by, 100)}.`]),
         ...wrong.slice(0, 20).map((one) => `Not shown: ${one}`),
         ...(full ? ["The columns behind it are left empty."] : []),
@@ -110,8 +114,14 @@ async function readColumn(
   const ways = { metadata, columns: [name], rowStart: 0, rowEnd, compressors, parsers: PARSERS, utf8: false };
   for (const most of LENGTHS) {
     try {
-      const rows = await parquetReadObjects({ ...ways, file: bytes.upTo(most) });
-      if (rows.length >= rowEnd || !bytes.short()) return rows.map((row) => row[name]);
+      const values: unknown[] = [];
+      // What is there, where a footer may promise more.
+      const onChunk = ({ columnData, rowStart }: ColumnData): void => {
+        for (let at = 0; at < columnData.length && rowStart + at < rowEnd; at += 1)
+          values[rowStart + at] = columnData[at];
+      };
+      await parquetRead({ ...ways, file: bytes.upTo(most), onChunk });
+      if (values.length >= rowEnd || !bytes.short()) return values;
     } catch (error) {
       if (error instanceof TooMuch || !bytes.short()) throw error;
     }

@@ -119,6 +119,9 @@ function bytesAsText(bytes: Uint8Array): string {
 }
 
 function plainly(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return String(value);
+  if (typeof value === "bigint") return rawJson(String(value));
   return value instanceof Uint8Array ? bytesAsText(value) : value;
 }
+
+/** A number with all its digits; newer than TypeScript's description of JSON. */
+const { rawJSON: rawJson } = JSON as typeof JSON & { rawJSON(text: string): unknown };
