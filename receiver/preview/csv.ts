@@ -17,7 +17,7 @@ interface Guess {
 }
 
 /** The delimiter that parts the first rows most evenly; undefined when none parts them at all. */
-export function guessDelimiter(text: string): Guess | undefined {
+function guessDelimiter(text: string): Guess | undefined {
   const sample = text.slice(0, TO_GUESS_FROM);
   const guesses = DELIMITERS.filter((delimiter) => sample.includes(delimiter)).map((delimiter) => {
     const { data } = papa.parse<string[]>(sample, { delimiter, preview: 21, skipEmptyLines: true });

@@ -9,15 +9,16 @@ if (port === null) throw new Error("this file is a worker thread's");
 const say = (message: FromReader): void => port.postMessage(message);
 
 let given: ((bytes: Uint8Array) => void) | undefined;
-port.on("message", async (message: ToReader) => {
-  if (message.kind === "bytes") return given?.(message.bytes);
-  const { order } = message;
-  const source = sourceOf(order.size, (start, end) => {
-    const bytes = new Promise<Uint8Array>((resolve) => {
-      given = resolve;
-    });
+const ask = (start: number, end: number): Promise<Uint8Array> =>
+  new Promise((resolve) => {
+    given = resolve;
     say({ kind: "read", start, end });
-    return bytes;
   });
-  say({ kind: "answer", preview: await previewOf(source, order) });
+
+port.on("message", (message: ToReader) => {
+  if (message.kind === "bytes") given?.(message.bytes);
+  else
+    void previewOf(sourceOf(message.order.size, ask), message.order).then((preview) =>
+      say({ kind: "answer", preview }),
+    );
 });

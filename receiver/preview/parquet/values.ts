@@ -58,7 +58,10 @@ export function textOf(value: unknown, element: SchemaElement): string {
     return clock(BigInt(value), time);
   if (typeof value === "string") return value;
   if (value instanceof Uint8Array) return bytesAsText(value);
-  return typeof value === "object" ? (JSON.stringify(value, plainly) ?? "") : String(value);
+  if (typeof value === "object") return JSON.stringify(value, plainly);
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean"
+    ? String(value)
+    : "";
 }
 
 function scaleOf({ scale, logical_type: logical }: SchemaElement): number {
@@ -110,8 +113,7 @@ function bytesAsText(bytes: Uint8Array): string {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(some, {
       stream: bytes.length > some.length,
     });
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what tells bytes from text
-    if (!/[\x00-\x08\x0e-\x1f]/.test(text)) return text;
+    if (!some.some((byte) => byte < 9 || (byte > 13 && byte < 32))) return text;
   } catch {
     // Bytes then.
   }
