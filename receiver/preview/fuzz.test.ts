@@ -107,7 +107,7 @@ test("whatever the bytes and the name, there is an answer, and it is small", asy
 });
 
 // In a process, because a spoiled length can be any length.
-test("so it is for spoiled Parquet", { timeout: 60_000 }, async () => {
+test("so it is for spoiled Parquet", { timeout: 120_000 }, async () => {
   const previews = previewsInProcess({ waiting: 100 });
   const files = fc.sample(fc.oneof(spoiled(fixture("snappy.parquet")), spoiled(fixture("gzip.parquet"))), 12);
   const found = await Promise.all(

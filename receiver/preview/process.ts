@@ -17,13 +17,21 @@ export interface PreviewLimits {
   readonly most: number;
   /** That wait for their turn. */
   readonly waiting: number;
-  /** For the work itself, from the start of the process; waiting for the lake is not counted. */
+  /** Until the process asks for its first bytes: a busy host takes long for that, and no file is to blame. */
+  readonly startMilliseconds: number;
+  /** For the work itself; waiting for the lake is not counted. */
   readonly milliseconds: number;
   /** For all that is read from the lake. */
   readonly lakeMilliseconds: number;
 }
 
-const USUAL: PreviewLimits = { most: 2, waiting: 8, milliseconds: 5_000, lakeMilliseconds: 20_000 };
+const USUAL: PreviewLimits = {
+  most: 2,
+  waiting: 8,
+  startMilliseconds: 10_000,
+  milliseconds: 5_000,
+  lakeMilliseconds: 20_000,
+};
 
 export function previewsInProcess(limits: Partial<PreviewLimits> = {}): Previews {
   const all = { ...USUAL, ...limits };
@@ -56,6 +64,7 @@ async function previewOne(
   const over = new AbortController();
   try {
     return await new Promise<Preview>((resolve, reject) => {
+      const start = stopwatch(limits.startMilliseconds, () => resolve(TOO_SLOW));
       const work = stopwatch(limits.milliseconds, () => resolve(TOO_SLOW));
       const lake = stopwatch(limits.lakeMilliseconds, () => resolve(TOO_SLOW));
       const say = (message: ToReader): void => {
@@ -63,13 +72,13 @@ async function previewOne(
         if (!over.signal.aborted) child.send(message, () => {});
       };
       over.signal.addEventListener("abort", () => {
-        work.pause();
-        lake.pause();
+        for (const one of [start, work, lake]) one.pause();
       });
       signal?.addEventListener("abort", () => reject(signal.reason), { signal: over.signal });
       child.on("message", (message: FromReader) => {
         if (message.kind === "answer") return resolve(message.preview);
         if (message.kind === "too-large") return resolve(TOO_LARGE);
+        start.pause();
         work.pause();
         lake.start();
         supply.bytes(message.start, message.end, over.signal).then((bytes) => {
@@ -81,7 +90,7 @@ async function previewOne(
       });
       child.on("error", reject);
       child.on("exit", () => resolve(TOO_LARGE));
-      work.start();
+      start.start();
       say({ kind: "order", order });
     });
   } finally {
