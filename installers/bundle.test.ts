@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { libraryAsset, PREVIEW_PROCESS } from "../shared/packaged.ts";
-import { bundle, compile } from "./bundle.ts";
+import { type Bundle, bundle, compile } from "./bundle.ts";
 
 test("ssh2 asks the packaged program for its native crypto, and for no other library", async () => {
   const { text, inputs } = await compile({ file: "receiver/doors/sftp/library.ts" }, "1.2.3");
@@ -37,11 +37,14 @@ describe("the agent", () => {
 });
 
 describe("the receiver", () => {
-  const made = bundle("receiver", "1.2.3", "4");
+  let made: Bundle;
+  beforeAll(async () => {
+    made = await bundle("receiver", "1.2.3", "4");
+  }, 60_000);
   const formats = ["papaparse", "sax", "hyparquet", "hyparquet-compressors"];
 
   test("has the libraries of file formats in the text of the thread that reads them, and names their licences", async () => {
-    const { texts, text, licences } = await made;
+    const { texts, text, licences } = made;
     // Names that stand in each of them.
     const signs = ["Papa.parse=", "SAXParser(", "parquetMetadata(", "decompressLz4Raw("];
     const found = (program: string | undefined) => signs.filter((sign) => program?.includes(sign));
@@ -51,7 +54,7 @@ describe("the receiver", () => {
   });
 
   test("reads a file in that thread, as it is packaged", async () => {
-    const thread = new Worker((await made).texts.get("preview-worker.js") ?? "", { eval: true, env: {} });
+    const thread = new Worker(made.texts.get("preview-worker.js") ?? "", { eval: true, env: {} });
     const said = (message: unknown) => {
       thread.postMessage(message);
       return once(thread, "message");
@@ -76,7 +79,7 @@ describe("the receiver", () => {
     // The only thing that is not in the bundle: where a packaged program has its texts.
     const sea = `const { texts } = require("./texts.json"); const sea = require("node:sea");
       sea.isSea = () => true; sea.getAsset = (name) => texts[name];`;
-    const { text, texts } = await made;
+    const { text, texts } = made;
     writeFileSync(join(folder, "texts.json"), JSON.stringify({ texts: Object.fromEntries(texts) }));
     writeFileSync(file, `${sea}\n${text}`);
     const child = spawn(process.execPath, [file, PREVIEW_PROCESS], {
