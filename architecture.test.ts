@@ -64,6 +64,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/install": [],
   "receiver/inspection": [],
   "receiver/lake": [],
+  "receiver/preview": [],
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
   "receiver/people": ["receiver/identity", "receiver/ledger", "receiver/limits"],
@@ -194,6 +195,10 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
   "@azure/storage-blob": ["agent/remote/azure-blob/library.ts"],
   "better-auth": ["receiver/people/better-auth.ts"],
   "@better-auth/passkey": ["receiver/people/better-auth.ts"],
+  papaparse: ["receiver/preview/csv.ts"],
+  sax: ["receiver/preview/excel/xml.ts"],
+  hyparquet: ["receiver/preview/parquet/parquet.ts"],
+  "hyparquet-compressors": ["receiver/preview/parquet/unpack.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
@@ -209,6 +214,7 @@ const forTests = [
   "receiver/openapi/conform.ts",
   "receiver/people/oidc-provider.ts",
   "receiver/people/scene.ts",
+  "receiver/preview/samples.ts",
   "receiver/rig.ts",
 ];
 
@@ -371,6 +377,17 @@ describe("the house", () => {
     for (const path of ["receiver/main.ts", "receiver/run.ts", "receiver/people/auth.ts"])
       expect(loadedWith(sources, path)).not.toContain(login);
     expect(sources.get("receiver/people/auth.ts")).toContain('import("./better-auth.ts")');
+  });
+
+  test("a receiver has loaded none of the libraries of file formats, which are for the process that previews", () => {
+    const formats = ["papaparse", "sax", "hyparquet", "hyparquet-compressors"];
+    const loaded = (path: string) =>
+      [...loadedWith(sources, path)].flatMap((file) =>
+        fixedOf(file, sources.get(file) ?? "").filter((name) => formats.includes(name)),
+      );
+    for (const path of ["receiver/main.ts", "receiver/preview/process.ts", "receiver/preview/child.ts"])
+      expect(loaded(path)).toEqual([]);
+    expect(loaded("receiver/preview/worker.ts").sort()).toEqual(formats.toSorted());
   });
 
   test("the arrows have no circle", () => {

@@ -54,7 +54,8 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   const connection = useLive();
   const me = useViewer();
   useGoKeys(go);
-  useEffect(close, [path, close]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes when one has gone somewhere
+  useEffect(close, [path]);
   return (
     <AppShell
       header={{ height: 56 }}
@@ -111,25 +112,25 @@ function SearchBox() {
   const box = useRef<HTMLInputElement>(null);
   useHotkeys([["/", () => box.current?.focus()]]);
   return (
-    <form
-      style={{ flex: 1, maxWidth: 560 }}
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (text.trim() !== "") go(`/search?q=${encodeURIComponent(text.trim())}`);
-      }}
-    >
-      <TextInput
-        ref={box}
-        value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-        onKeyDown={(event) => event.key === "Escape" && box.current?.blur()}
-        leftSection={<IconSearch />}
-        placeholder={t.nav.searchHint}
-        aria-label={t.nav.search}
-        type="search"
-      />
-    </form>
+    <search style={{ flex: 1, maxWidth: 560 }}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (text.trim() !== "") go(`/search?q=${encodeURIComponent(text.trim())}`);
+        }}
+      >
+        <TextInput
+          ref={box}
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+          onKeyDown={(event) => event.key === "Escape" && box.current?.blur()}
+          leftSection={<IconSearch />}
+          placeholder={t.nav.searchHint}
+          aria-label={t.nav.search}
+          type="search"
+        />
+      </form>
+    </search>
   );
 }
 

@@ -16,6 +16,6 @@ export function useViewer(): Me {
 }
 
 /** Shows what is inside only to those who may do it. */
-export function For({ role, children }: { readonly role: Role; readonly children: React.ReactNode }) {
-  return mayDo(useViewer().role, role) ? children : null;
+export function For({ may, children }: { readonly may: Role; readonly children: React.ReactNode }) {
+  return mayDo(useViewer().role, may) ? children : null;
 }

@@ -85,7 +85,7 @@ export default function Clients() {
     <Page
       title={t.clients.title}
       actions={
-        <For role="operator">
+        <For may="operator">
           <AddClient />
         </For>
       }

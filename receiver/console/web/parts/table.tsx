@@ -40,7 +40,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const { label, columns, rows, id, href, onOpen, empty, foot, maxHeight = "calc(100dvh - 260px)" } = props;
   const [sort, setSort] = useState(props.sortedBy);
   const [, go] = useLocation();
-  const box = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLElement>(null);
   const sorted = useMemo(() => sortRows(rows, columns, sort), [rows, columns, sort]);
   const many = sorted.length > FEW;
   const virtual = useVirtualizer({
@@ -59,14 +59,12 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
     else if (href) go(href(row));
   };
   return (
-    // A region that scrolls has to be reachable with the keyboard.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    <div
+    <section
       ref={box}
       className="table-box"
       style={{ maxHeight: many ? maxHeight : undefined }}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable with the keyboard
       tabIndex={0}
-      role="region"
       aria-label={label}
     >
       <Table
@@ -105,7 +103,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         </Table.Tbody>
       </Table>
       {foot}
-    </div>
+    </section>
   );
 }
 

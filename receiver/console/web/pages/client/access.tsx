@@ -80,7 +80,7 @@ function Keys({ client }: { readonly client: string }) {
       width: 110,
       cell: (key) =>
         key.revokedAt === null && (
-          <For role="operator">
+          <For may="operator">
             <Confirmed
               label={t.access.revoke}
               title={t.access.revokeKey(key.name ?? key.id)}
@@ -96,7 +96,7 @@ function Keys({ client }: { readonly client: string }) {
     <Section
       title={t.access.keys}
       actions={
-        <For role="operator">
+        <For may="operator">
           <AddKey client={client} />
         </For>
       }
@@ -286,7 +286,7 @@ function Accounts({ client }: { readonly client: string }) {
       width: 240,
       cell: (account) =>
         account.revokedAt === null && (
-          <For role="operator">
+          <For may="operator">
             <Group gap={4} wrap="nowrap">
               <NewPassword user={account.user} />
               <Confirmed
@@ -305,7 +305,7 @@ function Accounts({ client }: { readonly client: string }) {
     <Section
       title={t.access.accounts}
       actions={
-        <For role="operator">
+        <For may="operator">
           <AddAccount client={client} />
         </For>
       }

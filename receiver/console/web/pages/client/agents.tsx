@@ -21,7 +21,7 @@ export function ClientAgents({ client }: { readonly client: string }) {
       <Section
         title={t.agents.title}
         actions={
-          <For role="operator">
+          <For may="operator">
             <Invite client={client} />
           </For>
         }
@@ -56,7 +56,7 @@ function OpenInvitations({ client }: { readonly client: string }) {
           <Text size="sm" c="dimmed">
             {t.invite.good} <Time at={one.expiresAt} />
           </Text>
-          <For role="operator">
+          <For may="operator">
             <Confirmed
               label={t.invite.takeBack}
               title={t.invite.takeBackTitle}

@@ -30,7 +30,7 @@ export function ClientSettings({ detail }: { readonly detail: ClientDetail }) {
           onSave={(bounds) => bound.mutateAsync({ client: name, ...bounds })}
         />
       </Section>
-      <For role="operator">
+      <For may="operator">
         <Section title={t.clients.state}>
           <Standing detail={detail} />
         </Section>
