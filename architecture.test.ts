@@ -139,6 +139,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   "receiver/site.ts": ["receiver/config.ts", "receiver/identity", "receiver/lake", "receiver/ledger"],
   "receiver/log.ts": [
+    "receiver/people",
     "receiver/doors",
     "receiver/ingest",
     "receiver/tail",

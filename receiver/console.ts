@@ -21,12 +21,13 @@ import type { AnyLake } from "./lake/lake.ts";
 import { type LedgerDatabase, named } from "./ledger/database.ts";
 import type { History } from "./ledger/ledger.ts";
 import type { People } from "./people/auth.ts";
+import type { Told } from "./people/facts.ts";
 import { type Listening, listen } from "./serve.ts";
 import { VERSION } from "./version.ts";
 
 /** What `main.ts` chooses for it. */
 export interface ConsoleCarrier extends Pick<HandlerParts, "install" | "closeSecret" | "refusalOf"> {
-  readonly people: (origin: string) => Promise<People>;
+  readonly people: (origin: string, told: Told) => Promise<People>;
 }
 
 export interface ConsoleWiring {
@@ -39,6 +40,8 @@ export interface ConsoleWiring {
   readonly carrier: ConsoleCarrier;
   readonly stopping: AbortSignal;
   readonly reportProblem: ReportProblem;
+  /** What happens at the login. */
+  readonly hear: Told;
 }
 
 /** Listens; undefined: it is off. */
@@ -63,7 +66,7 @@ export async function listenConsole(wiring: ConsoleWiring): Promise<Listening | 
 async function appOf(wiring: ConsoleWiring, origin: string) {
   const { settings, database, lake, committer, history, carrier, stopping } = wiring;
   const { db } = database;
-  const people = await carrier.people(origin);
+  const people = await carrier.people(origin, (fact) => wiring.hear(fact));
   const fleet = new FleetView(db, settings.heartbeat);
   const live = new Live({
     seq: async () => (await history.position()).seq,

@@ -6,6 +6,7 @@ import type { ReportProblem } from "./doors/problem.ts";
 import type { SftpFact } from "./doors/sftp/facts.ts";
 import { Refusal } from "./doors/sftp/refusal.ts";
 import type { Fact } from "./ingest/facts.ts";
+import type { PeopleFact } from "./people/facts.ts";
 import type { WebhookFact } from "./webhooks/facts.ts";
 
 export function createLog(level: string): Logger {
@@ -128,3 +129,18 @@ export const logProblem = (log: Logger, failure: Parameters<ReportProblem>[0]): 
     log.error({ ...about, err: error }, problem.message);
   else log.info(about, problem.message);
 };
+
+/** The login of people. */
+export function logPeople(log: Logger, fact: PeopleFact): void {
+  switch (fact.kind) {
+    case "LoginRefused":
+      log.warn(fact, "somebody was not let in to the console");
+      return;
+    case "PersonLoggedIn":
+    case "PersonJoined":
+    case "RoleFollowedClaim":
+    case "OwnLoginChanged":
+      log.info(fact, fact.kind);
+      return;
+  }
+}

@@ -6,6 +6,7 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
+import { recordLogin } from "./administration/login.ts";
 import { createApp } from "./app.ts";
 import type { Address, ReceiverSettings } from "./config.ts";
 import { type ConsoleCarrier, listenConsole } from "./console.ts";
@@ -38,7 +39,7 @@ import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { RequestLimits } from "./limits/requests.ts";
 import { UploadLimits } from "./limits/uploads.ts";
-import { logFact, logProblem } from "./log.ts";
+import { logFact, logPeople, logProblem } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Listening, listen } from "./serve.ts";
 import { openSftp, type SftpCarrier } from "./sftp.ts";
@@ -196,6 +197,12 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     (await listenConsole({
       ...{ settings, database, lake, committer, history, keys, reportProblem },
       carrier: parts.console,
+      hear: (fact) => {
+        logPeople(log, fact);
+        recordLogin(database.db, fact).catch((error: unknown) =>
+          log.error({ err: error, fact }, "the audit log did not take what happened at the login"),
+        );
+      },
       stopping: stopping.signal,
     }));
   const doSweep = async (): Promise<Swept> =>

@@ -2,12 +2,17 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { list, result, say } from "@tributary/shared/terminal.ts";
 import { type Command, Option } from "commander";
-import { consoleUrl, type ReceiverSettings, type SiteOptions } from "../config.ts";
-import { invitePerson, LINK_MS, openLinks, resetLink, type Welcome } from "../people/invitations.ts";
 import {
-  changeRole,
-  disable,
-  enable,
+  disablePerson,
+  enablePerson,
+  invite,
+  resetPerson,
+  setRole,
+  signOutPerson,
+} from "../administration/people.ts";
+import { consoleUrl, type ReceiverSettings, type SiteOptions } from "../config.ts";
+import { LINK_MS, openLinks, type Welcome } from "../people/invitations.ts";
+import {
   listPeople,
   type PersonView,
   personByEmail,
@@ -15,8 +20,9 @@ import {
   type Role,
   type Standing,
 } from "../people/people.ts";
-import { listSessions, type SessionView, signOut } from "../people/sessions.ts";
+import { listSessions, type SessionView } from "../people/sessions.ts";
 import { type Sites, siteCommand, withLedger } from "./command.ts";
+import { onCommand } from "./who.ts";
 
 interface StandingOptions extends SiteOptions {
   readonly client?: string;
@@ -48,7 +54,7 @@ export function addPersonCommands(program: Command, sites: Sites): void {
         const { email, name } = options;
         const at = requireConsole(settings);
         const standing = standingOf(options.role, options.client);
-        result(linkOf(at, await invitePerson(db, { email, name, ...standing })));
+        result(linkOf(at, await invite(onCommand(db), { email, name, ...standing })));
         sayLink(`give it to ${email}`);
       }),
     );
@@ -66,22 +72,22 @@ export function addPersonCommands(program: Command, sites: Sites): void {
     .option("--client <name>", "of an uploader: whose files it brings")
     .action((email: string, role: string, options: StandingOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
-        const { id } = await personByEmail(db, email);
-        const { before, after } = await changeRole(db, id, standingOf(role, options.client));
+        const before = await personByEmail(db, email);
+        const after = await setRole(onCommand(db), before.id, standingOf(role, options.client));
         say(`${after.email} was ${before.role} and is ${after.role} now`);
       }),
     );
   siteCommand(person, "disable <email>", "lets a person in no more, and logs it out").action(
     (email: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
-        const { after } = await disable(db, (await personByEmail(db, email)).id);
+        const after = await disablePerson(onCommand(db), (await personByEmail(db, email)).id);
         say(`${after.email} is disabled, and logged out everywhere`);
       }),
   );
   siteCommand(person, "enable <email>", "lets a person in again").action(
     (email: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
-        const { after } = await enable(db, (await personByEmail(db, email)).id);
+        const after = await enablePerson(onCommand(db), (await personByEmail(db, email)).id);
         say(`${after.email} may log in again`);
       }),
   );
@@ -90,9 +96,9 @@ export function addPersonCommands(program: Command, sites: Sites): void {
     .action((email: string, options: ResetOptions) =>
       withLedger(sites, options, async ({ database: { db }, settings }) => {
         const at = requireConsole(settings);
-        const { id } = await personByEmail(db, email);
+        const person = await personByEmail(db, email);
         const alsoSecondFactor = options.secondFactor === true;
-        result(linkOf(at, await resetLink(db, id, { alsoSecondFactor })));
+        result(linkOf(at, await resetPerson(onCommand(db), person, alsoSecondFactor)));
         sayLink(`give it to ${email}; the old password is good until it is followed`);
       }),
     );
@@ -107,8 +113,8 @@ export function addPersonCommands(program: Command, sites: Sites): void {
   siteCommand(person, "sign-out <email>", "logs a person out everywhere").action(
     (email: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
-        const { length } = await signOut(db, (await personByEmail(db, email)).id);
-        say(`${length === 1 ? "1 session" : `${length} sessions`} of ${email} ended`);
+        const ended = await signOutPerson(onCommand(db), await personByEmail(db, email));
+        say(`${ended === 1 ? "1 session" : `${ended} sessions`} of ${email} ended`);
       }),
   );
 }

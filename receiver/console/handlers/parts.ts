@@ -24,7 +24,7 @@ export interface HandlerParts {
   /** How agents come to trust the receiver, as their code says it. */
   readonly codeTrust: () => string;
   /** The stored form of a webhook's secret. */
-  readonly closeSecret: (secret: string, webhook: string) => string;
+  readonly closeSecret: (secret: string, webhook: string) => Promise<string>;
   /** Why an address cannot be told of arrivals; undefined: it can. */
   readonly refusalOf: (url: URL) => Promise<string | undefined>;
   readonly release: (id: string, release: Release) => Promise<DeliveryAnswer>;

@@ -21,6 +21,8 @@ const Welcome = lazy(() => import("./pages/welcome.tsx"));
 
 /** The theme's variables stand in one style element, which the pages' policy lets in by its nonce alone. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
+// Where a dialog stops the page behind it from scrolling, a library makes a style element, too, and asks for the nonce here.
+(globalThis as { __webpack_nonce__?: string }).__webpack_nonce__ = nonce;
 
 export function App() {
   return (
