@@ -30,7 +30,13 @@ export interface Fill {
 }
 
 /** Makes the ledger, and leaves it closed. Gives the entries that it has. */
-export async function fillLedger({ kind, address, versions, now, progress = () => {} }: Fill): Promise<number> {
+export async function fillLedger({
+  kind,
+  address,
+  versions,
+  now,
+  progress = () => {},
+}: Fill): Promise<number> {
   const database = await (kind === "sqlite" ? openSqlite(address) : openPostgres(address));
   try {
     const plan = planSite(Math.min(1000, Math.max(10, Math.round(versions / 500))), SEED);
@@ -43,7 +49,10 @@ export async function fillLedger({ kind, address, versions, now, progress = () =
     if (kind === "sqlite")
       for (const pragma of ["cache_size = -1000000", "synchronous = off"])
         await sql.raw(`pragma ${pragma}`).execute(database.db);
-    else await sql`set maintenance_work_mem = '1GB'; set synchronous_commit = off`.execute(database.db).catch(() => {});
+    else
+      await sql`set maintenance_work_mem = '1GB'; set synchronous_commit = off`
+        .execute(database.db)
+        .catch(() => {});
     for (const text of indexes) {
       progress(text);
       await unbounded(database, kind, text);
@@ -73,7 +82,9 @@ async function unbounded(database: LedgerDatabase, kind: Fill["kind"], text: str
     for (;;) {
       const { rows } = await sql<{ n: number }>`
         select count(*) as n from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid() and state = 'active'`.execute(database.db);
+        where datname = current_database() and pid <> pg_backend_pid() and state = 'active'`.execute(
+        database.db,
+      );
       if (rows[0]?.n === 0) return;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
@@ -104,7 +115,14 @@ async function putPeople({ db }: LedgerDatabase, plan: Plan, now: number): Promi
         .insertInto("agents")
         .values(
           some.map(({ id, name }) => ({
-            ...{ id, name, public_key: `key of ${id}`, state: "active" as const, created_at, host: `host-${name}` },
+            ...{
+              id,
+              name,
+              public_key: `key of ${id}`,
+              state: "active" as const,
+              created_at,
+              host: `host-${name}`,
+            },
             ...{ platform: "linux", version: "0.1.0", last_seen_at: now - 20_000 },
           })),
         )
@@ -159,14 +177,25 @@ interface Bulk {
 type Segment = { readonly id: string; readonly date: string; readonly at: number };
 
 const COLUMNS = [
-  ...(["seq", "version_id", "kind", "client", "source", "path_encoded", "path_hash", "size", "sha256"] as const),
+  ...([
+    "seq",
+    "version_id",
+    "kind",
+    "client",
+    "source",
+    "path_encoded",
+    "path_hash",
+    "size",
+    "sha256",
+  ] as const),
   ...(["capture_id", "modified_at", "sealed_at", "received_at", "channel", "bearer", "lake_key"] as const),
   ...(["receipt", "segment_id"] as const),
 ] satisfies (keyof EntryRow)[];
 
 function intoSqlite(file: string): Bulk {
   const db = new SqliteFile(file);
-  for (const pragma of ["synchronous = off", "cache_size = -200000", "wal_autocheckpoint = 20000"]) db.pragma(pragma);
+  for (const pragma of ["synchronous = off", "cache_size = -200000", "wal_autocheckpoint = 20000"])
+    db.pragma(pragma);
   const entry = db.prepare(`insert into entries (${COLUMNS}) values (${COLUMNS.map(() => "?")})`);
   const segment = db.prepare("insert into segments values (?, ?, ?, ?)");
   return {
@@ -186,7 +215,9 @@ function intoPostgres({ db }: LedgerDatabase): Bulk {
       for (let from = 0; from < rows.length; from += 5000)
         await sql`insert into entries (${sql.raw(COLUMNS.join(", "))})
           select ${sql.raw(COLUMNS.join(", "))}
-          from json_populate_recordset(null::entries, ${JSON.stringify(rows.slice(from, from + 5000))}::json)`.execute(db);
+          from json_populate_recordset(null::entries, ${JSON.stringify(rows.slice(from, from + 5000))}::json)`.execute(
+          db,
+        );
       const all = segments.map(({ id, date, at }) => ({ id, date, committed_at: at, written_at: at }));
       for (let from = 0; from < all.length; from += 1000)
         await db
@@ -210,7 +241,10 @@ async function putEntries(
   const scale = scaleOf(plan, hours, now, versions);
   const random = randomOf(SEED + 1);
   const numbers = randomOf(SEED + 2);
-  const hex = (): string => Math.floor(numbers() * 2 ** 32).toString(16).padStart(8, "0");
+  const hex = (): string =>
+    Math.floor(numbers() * 2 ** 32)
+      .toString(16)
+      .padStart(8, "0");
   const idAt = (at: number): string => {
     const time = at.toString(16).padStart(12, "0");
     const [a, b] = [hex(), hex()];
@@ -238,7 +272,9 @@ async function putEntries(
       for (let i = c; i < sending.length; i += commits) {
         const feed = sending[i] as PlannedFeed;
         count += 1;
-        rows.push(entryOf(feed, { seq: count, at, segment, date, version: idAt(at), capture: idAt(at - 3000) }));
+        rows.push(
+          entryOf(feed, { seq: count, at, segment, date, version: idAt(at), capture: idAt(at - 3000) }),
+        );
       }
       lastAt = at;
     }
@@ -252,7 +288,14 @@ async function putEntries(
 
   function entryOf(
     feed: PlannedFeed,
-    { seq, at, segment, date, version, capture }: Record<"segment" | "date" | "version" | "capture", string> & {
+    {
+      seq,
+      at,
+      segment,
+      date,
+      version,
+      capture,
+    }: Record<"segment" | "date" | "version" | "capture", string> & {
       readonly seq: number;
       readonly at: number;
     },

@@ -38,7 +38,18 @@ export function randomOf(seed: number): () => number {
 
 const SOURCES = ["pos-daily", "erp", "hr", "ledger", "crm", "stock", "logs", "payroll"];
 const RHYTHMS: readonly Rhythm[] = [
-  ...(["hourly", "hourly", "office", "office", "daily", "daily", "daily", "daily", "weekdays", "weekdays"] as const),
+  ...([
+    "hourly",
+    "hourly",
+    "office",
+    "office",
+    "daily",
+    "daily",
+    "daily",
+    "daily",
+    "weekdays",
+    "weekdays",
+  ] as const),
   ...(["weekdays", "weekly", "monthly", "stopped", "new"] as const),
 ];
 const CHANNELS = ["push", "push", "push", "bundle", "bundle", "bundle", "parts", "sftp", "api"];

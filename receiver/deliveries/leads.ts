@@ -1,0 +1,189 @@
+/**
+ * The indexes that a filter can be answered by. Each gives the seqs of what it holds, newest first, out of the index alone; what
+ * no index knows is asked of the rows. So neither database chooses: each statement has one way to be run.
+ */
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { type RawBuilder, sql } from "kysely";
+import type { Database } from "../ledger/schema.ts";
+
+export interface Filter {
+  /** Undefined: all. */
+  readonly clients?: readonly string[];
+  readonly source?: string;
+  readonly channel?: string;
+  /** Id of an agent, key or account. */
+  readonly bearer?: string;
+  readonly kind?: "version" | "removal";
+  /** ms since 1970: received then or later; received before. */
+  readonly from?: number;
+  readonly to?: number;
+  /** The first 8 to 64 digits, in lower case. */
+  readonly sha256Prefix?: string;
+}
+
+export type Condition = RawBuilder<boolean>;
+/** All that is equal in an index that goes on by seq. */
+type Stream = readonly Condition[];
+/** What stands in any of these streams. */
+export type Lead = readonly Stream[];
+
+export interface Found {
+  /** Descending. */
+  readonly seqs: readonly number[];
+  /** Down to this one (which is among them) there is nothing else; undefined: nor below. */
+  readonly downTo: number | undefined;
+}
+
+export interface Narrowed {
+  /** At least one. */
+  readonly leads: readonly Lead[];
+  readonly rest: readonly Condition[];
+  /** Of seqs: at least `lowest`, and below `below`. */
+  readonly lowest: number;
+  readonly below: number;
+}
+
+/** Out of an index alone so many cost less than a few rows. */
+const SEQS = 500;
+/** Of that many clients each is looked for on its own; of more, any entry is looked at. */
+const STREAMS = 32;
+const DIGEST = sql<string>`substr(sha256, ${sql.lit(1)}, ${sql.lit(12)})`;
+const SHORTEST_DIGEST = 8;
+
+/** Undefined: nothing can match. */
+export async function narrow(
+  db: Database,
+  filter: Filter & { readonly after?: number },
+): Promise<Narrowed | undefined> {
+  const { clients, source, channel, bearer, kind, sha256Prefix: prefix } = filter;
+  const leads: Lead[] = [];
+  const rest: Condition[] = [];
+  const owners = source === undefined ? clients : await withSource(db, source, clients);
+  if (owners?.length === 0) return undefined;
+  const ofSource = source === undefined ? [] : [sql<boolean>`source = ${source}`];
+  if (owners !== undefined && owners.length <= STREAMS)
+    leads.push(owners.map((client) => [sql<boolean>`client = ${client}`, ...ofSource]));
+  if (clients !== undefined) rest.push(sql`client in (${sql.join(clients)})`);
+  rest.push(...ofSource);
+  if (channel !== undefined) {
+    leads.push([[sql`channel = ${channel}`]]);
+    rest.push(sql`channel = ${channel}`);
+  }
+  if (bearer !== undefined) {
+    leads.push([[sql`bearer = ${bearer}`]]);
+    rest.push(sql`bearer = ${bearer}`);
+  }
+  if (kind === "removal") leads.push([[sql`kind = ${sql.lit("removal")}`]]);
+  if (kind !== undefined) rest.push(sql`kind = ${kind}`);
+  if (prefix !== undefined) {
+    const digests = await digestsOf(db, prefix);
+    if (digests.length === 0) return undefined;
+    leads.push(digests.map((digest) => [sql<boolean>`${DIGEST} = ${digest}`]));
+    rest.push(sql`substr(sha256, 1, ${sql.lit(prefix.length)}) = ${prefix}`);
+  }
+  const bounds = await boundsOf(db, filter);
+  if (bounds === undefined) return undefined;
+  if (filter.from !== undefined) rest.push(sql`received_at >= ${filter.from}`);
+  if (filter.to !== undefined) rest.push(sql`received_at < ${filter.to}`);
+  return { leads: leads.length === 0 ? [[[]]] : leads, rest, ...bounds };
+}
+
+/** What a lead has next below a place. */
+export async function seqsBelow(
+  db: Database,
+  lead: Lead,
+  { below, lowest }: { readonly below: number; readonly lowest: number },
+): Promise<Found> {
+  const most = Math.max(20, Math.floor(SEQS / lead.length));
+  const parts = lead.map((stream, i) => {
+    const conditions = [...stream, sql`seq < ${below}`, sql`seq >= ${lowest}`];
+    const seqs = sql`select seq from entries where ${sql.join(conditions, sql` and `)}
+      order by seq desc limit ${sql.lit(most)}`;
+    return sql`select ${sql.lit(i)} as stream, seq from (${seqs}) as s${sql.lit(i)}`;
+  });
+  const { rows } = await sql<{ stream: number; seq: number }>`${sql.join(parts, sql` union all `)}`.execute(
+    db,
+  );
+  return merge(rows, most);
+}
+
+/** What streams gave, down to where the first of them that gave all it may stops. */
+export function merge(
+  rows: readonly { readonly stream: number; readonly seq: number }[],
+  most: number,
+): Found {
+  const counts = new Map<number, { count: number; last: number }>();
+  for (const { stream, seq } of rows) {
+    const before = counts.get(stream);
+    counts.set(stream, { count: (before?.count ?? 0) + 1, last: Math.min(before?.last ?? seq, seq) });
+  }
+  const full = [...counts.values()].filter(({ count }) => count === most).map(({ last }) => last);
+  const downTo = full.length === 0 ? undefined : Math.max(...full);
+  const seqs = rows.map(({ seq }) => seq).filter((seq) => downTo === undefined || seq >= downTo);
+  return { seqs: seqs.sort((a, b) => b - a), downTo };
+}
+
+/** The clients that ever sent something from a source of that name, of these or of all. */
+async function withSource(
+  db: Database,
+  source: string,
+  clients: readonly string[] | undefined,
+): Promise<readonly string[]> {
+  const among = clients === undefined ? sql`` : sql`and name in (${sql.join(clients)})`;
+  const { rows } = await sql<{ name: string }>`
+    select name from clients where exists (
+      select 1 from arrivals where arrivals.client = clients.name and arrivals.source = ${source}
+    ) ${among}`.execute(db);
+  return rows.map(({ name }) => name);
+}
+
+/** What the index knows of digests, the first 12 digits, of all that begin so. */
+async function digestsOf(db: Database, prefix: string): Promise<readonly string[]> {
+  if (!/^[0-9a-f]{8,64}$/.test(prefix))
+    throw new ProblemError(
+      "request-invalid",
+      `"${prefix.slice(0, 80)}" is no begin of a SHA-256; give its first ${SHORTEST_DIGEST} to 64 digits, 0-9 and a-f`,
+    );
+  if (prefix.length >= 12) return [prefix.slice(0, 12)];
+  const digests: string[] = [];
+  for (let from = prefix; digests.length < STREAMS; ) {
+    const { rows } = await sql<{ digest: string }>`
+      select ${DIGEST} as digest from entries
+      where ${DIGEST} > ${from} and ${DIGEST} < ${`${prefix}g`} order by ${DIGEST} limit ${sql.lit(1)}`.execute(
+      db,
+    );
+    const next = rows[0]?.digest;
+    if (next === undefined) break;
+    digests.push(next);
+    from = next;
+  }
+  return digests;
+}
+
+/**
+ * Between which seqs the times are. Entries are in the order of their times, but those that `rebuild --merge` had to number
+ * anew: under bounds of time these are found only where others of their time lead to them.
+ */
+async function boundsOf(
+  db: Database,
+  { from, to, after }: Filter & { readonly after?: number },
+): Promise<Pick<Narrowed, "lowest" | "below"> | undefined> {
+  let lowest = (after ?? 0) + 1;
+  let below = Number.MAX_SAFE_INTEGER;
+  if (from !== undefined) {
+    const { rows } = await sql<{ seq: number }>`
+      select seq from entries where received_at >= ${from} order by received_at, seq limit ${sql.lit(1)}`.execute(
+      db,
+    );
+    if (rows[0] === undefined) return undefined;
+    lowest = Math.max(lowest, rows[0].seq);
+  }
+  if (to !== undefined) {
+    const { rows } = await sql<{ seq: number }>`
+      select seq from entries where received_at < ${to}
+      order by received_at desc, seq desc limit ${sql.lit(1)}`.execute(db);
+    if (rows[0] === undefined) return undefined;
+    below = rows[0].seq + 1;
+  }
+  return below > lowest ? { lowest, below } : undefined;
+}
