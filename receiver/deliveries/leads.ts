@@ -56,6 +56,7 @@ export async function narrow(
   filter: Filter & { readonly after?: number },
 ): Promise<Narrowed | undefined> {
   const { clients, source, channel, bearer, kind, sha256Prefix: prefix } = filter;
+  if (clients?.length === 0) return undefined;
   const leads: Lead[] = [];
   const rest: Condition[] = [];
   const owners = source === undefined ? clients : await withSource(db, source, clients);

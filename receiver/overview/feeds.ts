@@ -146,6 +146,13 @@ export class Feeds {
     return (day + 1) * DAY <= this.#openHour;
   }
 
+  /** Whether it still knows the days that are to be shown, once it is refreshed: nobody may have looked for weeks. */
+  reaches(lastCommitAt: number, now: number): boolean {
+    return (
+      lastCommitAt === this.#lastCommitAt || this.#openHour >= (Math.floor(now / DAY) - DAYS_KEPT + 1) * DAY
+    );
+  }
+
   /** Up to what was committed by `lastCommitAt`, in ms since 1970. What fails is done again by the next one, from where it stood. */
   async refresh(db: Database, lastCommitAt: number, now: number): Promise<void> {
     this.#turnTo(Math.floor(now / DAY));

@@ -86,7 +86,7 @@ export function createOverview(db: Database): Overview {
       db.selectFrom("site").select(["epoch", "last_commit_at"]).where("id", "=", 1).executeTakeFirstOrThrow(),
     );
     let fresh = feeds;
-    if (fresh?.epoch !== site.epoch) {
+    if (fresh?.epoch !== site.epoch || !fresh.reaches(site.last_commit_at, now)) {
       fresh = new Feeds(site.epoch, now);
       await fresh.list(db);
     }
