@@ -164,7 +164,7 @@ async function dropIndexes({ db }: LedgerDatabase, kind: Fill["kind"]): Promise<
       : await sql<{ name: string; text: string }>`
           select indexname as name, indexdef as text from pg_indexes
           where schemaname = current_schema() and tablename = 'entries' and indexname like 'entries\\_by\\_%'
-            or indexname = 'entries_removals'`.execute(db);
+            or indexname like 'entries\\_removals%'`.execute(db);
   for (const { name } of rows) await sql`drop index ${sql.ref(name)}`.execute(db);
   return rows.map(({ text }) => text);
 }

@@ -3,6 +3,7 @@
  * the sparsest of the indexes that fit leads (`leads.ts`), rows are looked at a few hundred at a time, and when the budget ends
  * before the page is full, the answer says how far it looked and where to go on.
  */
+import { setImmediate as breathe } from "node:timers/promises";
 import { decodePath, displayPath } from "@tributary/shared/path.ts";
 import { sql } from "kysely";
 import { named } from "../ledger/database.ts";
@@ -128,6 +129,8 @@ async function search(db: Database, query: DeliveriesQuery, budget: Budget): Pro
     }
     if (next === undefined) return { ...ended, rows };
     below = next;
+    // SQLite answers in the same breath: others have theirs between two looks.
+    await breathe();
     if (budget.now() > until) return { rows, next, full: false };
   }
 }

@@ -4,6 +4,7 @@
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type RawBuilder, sql } from "kysely";
+import { sourcesOf } from "../ledger/arrivals.ts";
 import type { Database } from "../ledger/schema.ts";
 
 export interface Filter {
@@ -62,8 +63,17 @@ export async function narrow(
   const owners = source === undefined ? clients : await withSource(db, source, clients);
   if (owners?.length === 0) return undefined;
   const ofSource = source === undefined ? [] : [sql<boolean>`source = ${source}`];
-  if (owners !== undefined && owners.length <= STREAMS)
-    leads.push(owners.map((client) => [sql<boolean>`client = ${client}`, ...ofSource]));
+  const removed = kind === "removal" ? [sql<boolean>`kind = ${sql.lit("removal")}`] : [];
+  if (owners !== undefined && owners.length <= STREAMS) {
+    const feeds = await feedsThrough(db, owners, { source, channel });
+    if (feeds?.length === 0) return undefined;
+    leads.push(
+      feeds?.map((feed) => [sql<boolean>`client = ${feed.client}`, sql<boolean>`source = ${feed.source}`]) ??
+        owners.map((client) => [sql<boolean>`client = ${client}`, ...ofSource]),
+    );
+    if (removed.length > 0)
+      leads.push(owners.map((client) => [sql<boolean>`client = ${client}`, ...removed]));
+  } else if (removed.length > 0) leads.push([removed]);
   if (clients !== undefined) rest.push(sql`client in (${sql.join(clients)})`);
   rest.push(...ofSource);
   if (channel !== undefined) {
@@ -74,7 +84,6 @@ export async function narrow(
     leads.push([[sql`bearer = ${bearer}`]]);
     rest.push(sql`bearer = ${bearer}`);
   }
-  if (kind === "removal") leads.push([[sql`kind = ${sql.lit("removal")}`]]);
   if (kind !== undefined) rest.push(sql`kind = ${kind}`);
   if (prefix !== undefined) {
     const digests = await digestsOf(db, prefix);
@@ -136,6 +145,34 @@ async function withSource(
       select 1 from arrivals where arrivals.client = clients.name and arrivals.source = ${source}
     ) ${among}`.execute(db);
   return rows.map(({ name }) => name);
+}
+
+/** Few clients have few sources: to ask each costs less than to look at what came another way. */
+const ASKED_CLIENTS = 5;
+/** Hours with arrivals that are looked through for a channel. */
+const ASKED_HOURS = 10_000;
+
+/**
+ * The sources of these clients that anything came from through this channel: mostly a source has one. Undefined: that is not
+ * asked for, or would take too long. Of one with a long history only what is new is known: it is taken to be among them.
+ */
+async function feedsThrough(
+  db: Database,
+  clients: readonly string[],
+  { source, channel }: { readonly source: string | undefined; readonly channel: string | undefined },
+): Promise<readonly { readonly client: string; readonly source: string }[] | undefined> {
+  if (channel === undefined || clients.length > ASKED_CLIENTS) return undefined;
+  const feeds: { client: string; source: string }[] = [];
+  for (const client of clients)
+    for (const one of source === undefined ? await sourcesOf(db, client) : [source]) {
+      const { rows } = await sql<{ hours: number; found: number | null }>`
+        select count(*) as hours, max(case when channel = ${channel} then 1 end) as found from (
+          select channel from arrivals where client = ${client} and source = ${one}
+          order by hour desc limit ${sql.lit(ASKED_HOURS)}
+        ) as newest`.execute(db);
+      if (rows[0]?.found === 1 || rows[0]?.hours === ASKED_HOURS) feeds.push({ client, source: one });
+    }
+  return feeds.length <= STREAMS ? feeds : undefined;
 }
 
 /** What the index knows of digests, the first 12 digits, of all that begin so. */

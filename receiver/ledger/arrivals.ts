@@ -5,9 +5,9 @@
  */
 import { type Kysely, sql } from "kysely";
 import { chunks } from "./chunks.ts";
-import type { Writer } from "./database.ts";
+import { named, type Writer } from "./database.ts";
 import type { EntryRow } from "./entry.ts";
-import type { Tables } from "./schema.ts";
+import type { Database, Tables } from "./schema.ts";
 
 export const HOUR = 3_600_000;
 
@@ -82,4 +82,19 @@ export async function deriveArrivals(trx: Writer): Promise<void> {
       sum(case when kind = 'version' then 1 else 0 end), sum(coalesce(size, 0)),
       sum(case when kind = 'removal' then 1 else 0 end), max(case when kind = 'version' then received_at end)
     from entries group by hour, client, source, channel`.execute(trx);
+}
+
+/** What a client ever had arrivals from. From one source to the next through the index, however many hours each has. */
+export async function sourcesOf(db: Database, client: string): Promise<readonly string[]> {
+  const { rows } = await named(() =>
+    sql<{ source: string }>`
+      with recursive s(source) as (
+        select (select min(source) from arrivals where client = ${client})
+        union all
+        select (select min(a.source) from arrivals as a where a.client = ${client} and a.source > s.source)
+        from s where s.source is not null
+      )
+      select source from s where source is not null`.execute(db),
+  );
+  return rows.map(({ source }) => source);
 }

@@ -1,6 +1,5 @@
 /** What one client brought, for its own page: by hour and source, straight from the counters. */
-import { sql } from "kysely";
-import { HOUR, withArrivals } from "../ledger/arrivals.ts";
+import { HOUR, sourcesOf, withArrivals } from "../ledger/arrivals.ts";
 import { named } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 
@@ -40,19 +39,4 @@ export async function clientHours(
     ),
   );
   return answers.flat();
-}
-
-/** From one source to the next through the index, however many hours each has. */
-export async function sourcesOf(db: Database, client: string): Promise<readonly string[]> {
-  const { rows } = await named(() =>
-    sql<{ source: string }>`
-      with recursive s(source) as (
-        select (select min(source) from arrivals where client = ${client})
-        union all
-        select (select min(a.source) from arrivals as a where a.client = ${client} and a.source > s.source)
-        from s where s.source is not null
-      )
-      select source from s where source is not null`.execute(db),
-  );
-  return rows.map(({ source }) => source);
 }

@@ -6,6 +6,7 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { sql } from "kysely";
 import { type ArrivalsRow, HOUR, withArrivals } from "../ledger/arrivals.ts";
+import { chunks } from "../ledger/chunks.ts";
 import { named } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import type { Feed } from "./punctuality.ts";
@@ -127,16 +128,13 @@ export class Feeds {
 
   /** Once, before the first refresh: every feed there ever was, since when, and when it delivered last. */
   async list(db: Database): Promise<void> {
-    let after: readonly [string, string] = ["", ""];
-    for (;;) {
-      const found = await feedsAfter(db, after);
-      for (const { client, source, first, last } of found) {
+    const clients = await named(() => db.selectFrom("clients").select("name").execute());
+    for (const some of chunks(clients, CLIENTS)) {
+      const names = some.map(({ name }) => name);
+      for (const { client, source, first, last } of await feedsOf(db, names)) {
         const feed = this.#feed(client, source, Math.floor(first / DAY));
         if (last !== null) feed.lastAt = last;
       }
-      const at = found.at(-1);
-      if (at === undefined) return;
-      after = [at.client, at.source];
       await breathe();
     }
   }
@@ -224,7 +222,8 @@ function addTo(
   sums.set(channel, { files: before.files + files, bytes: before.bytes + bytes });
 }
 
-const FEEDS = 400;
+/** Whose feeds are asked for in one statement. */
+const CLIENTS = 50;
 
 interface Listed {
   readonly client: string;
@@ -233,25 +232,23 @@ interface Listed {
   readonly last: number | null;
 }
 
-/** From one feed to the next through the index, however many hours each has. */
-async function feedsAfter(db: Database, [client, source]: readonly [string, string]): Promise<Listed[]> {
-  const next = (column: "client" | "source", after: ReturnType<typeof sql>) => sql`(
-    select a.${sql.ref(column)} from arrivals as a where (a.client, a.source) > (${after})
-    order by a.client, a.source limit 1)`;
-  const given = sql`cast(${client} as text), cast(${source} as text)`;
+/** Of the next clients: from one source to the next through the index, however many hours each has. */
+async function feedsOf(db: Database, clients: readonly string[]): Promise<Listed[]> {
   const { rows } = await named(() =>
     sql<Listed>`
-      with recursive f(client, source, n) as (
-        select ${next("client", given)}, ${next("source", given)}, 1
+      with recursive f(client, source) as (
+        select name, (select min(source) from arrivals where client = clients.name)
+        from clients where name in (${sql.join(clients)})
         union all
-        select ${next("client", sql`f.client, f.source`)}, ${next("source", sql`f.client, f.source`)}, f.n + 1
-        from f where f.client is not null and f.n < ${sql.lit(FEEDS)}
+        select f.client,
+          (select min(a.source) from arrivals as a where a.client = f.client and a.source > f.source)
+        from f where f.source is not null
       )
       select client, source,
         (select min(hour) from arrivals as a where a.client = f.client and a.source = f.source) as first,
         (select last_at from arrivals as a where a.client = f.client and a.source = f.source and last_at is not null
           order by hour desc limit 1) as last
-      from f where client is not null`.execute(db),
+      from f where source is not null`.execute(db),
   );
   return rows;
 }

@@ -2,13 +2,13 @@
 import fc from "fast-check";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
-import { HOUR } from "../ledger/arrivals.ts";
+import { HOUR, sourcesOf } from "../ledger/arrivals.ts";
 import { addClient } from "../ledger/clients.ts";
 import { createLedger } from "../ledger/commit.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
 import { rebuild } from "../ledger/rebuild.ts";
 import { removal, sign, version } from "../ledger/samples.ts";
-import { clientHours, sourcesOf } from "./client.ts";
+import { clientHours } from "./client.ts";
 import { createOverview, type Overview } from "./overview.ts";
 
 const DAY = 24 * HOUR;

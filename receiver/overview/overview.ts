@@ -1,4 +1,5 @@
 /** What the first page of the console shows of arrivals, and the list of clients: answered out of memory, after one short look. */
+import { setImmediate as breathe } from "node:timers/promises";
 import { HOUR } from "../ledger/arrivals.ts";
 import { named } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
@@ -91,6 +92,7 @@ export function createOverview(db: Database): Overview {
       await fresh.list(db);
     }
     await fresh.refresh(db, site.last_commit_at, now);
+    if (fresh !== feeds) await judgeDays(fresh, now);
     feeds = fresh;
     return fresh;
   };
@@ -165,6 +167,14 @@ function judge(feed: FeedDays, day: number, now: number, over: boolean): number 
   const cell = CELLS.indexOf(cellOf(day, feed.hoursOf(day), habitOn(day, feed), now));
   if (over) feed.judged[day % feed.judged.length] = cell + 1;
   return cell;
+}
+
+/** Once, day by day, so that nobody waits long for it. */
+async function judgeDays(feeds: Feeds, now: number): Promise<void> {
+  for (const day of lastDays(now, DAYS_SHOWN)) {
+    for (const feed of feeds.all()) judge(feed, day, now, feeds.isOver(day));
+    await breathe();
+  }
 }
 
 /** Of CELLS, how bad. */

@@ -57,8 +57,10 @@ export function firstHour(hours: number): number {
 function usual(days: readonly number[], of: number): Habit {
   const firsts = days.map(firstHour).sort((a, b) => a - b);
   let hours = 0;
-  for (let hour = 0; hour < 24; hour += 1) {
-    if (days.filter((mask) => (mask & (1 << hour)) !== 0).length >= of) hours |= 1 << hour;
+  for (let bit = 1; bit < 1 << 24; bit <<= 1) {
+    let count = 0;
+    for (const mask of days) if ((mask & bit) !== 0) count += 1;
+    if (count >= of) hours |= bit;
   }
   return { kind: "usual", by: firsts[of - 1] as number, hours };
 }

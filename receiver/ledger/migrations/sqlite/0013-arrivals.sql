@@ -11,7 +11,7 @@ CREATE TABLE arrivals (
   last_at  INTEGER,
   PRIMARY KEY (hour, client, source, channel)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX arrivals_by_feed ON arrivals (client, source, hour);
+CREATE INDEX arrivals_by_feed ON arrivals (client, source, hour, channel);
 
 INSERT INTO arrivals (hour, client, source, channel, files, bytes, removals, last_at)
   SELECT received_at - received_at % 3600000 AS hour, client, source, channel,
@@ -24,4 +24,5 @@ CREATE INDEX entries_by_source ON entries (client, source, seq);
 CREATE INDEX entries_by_bearer ON entries (bearer, seq);
 CREATE INDEX entries_by_channel ON entries (channel, seq);
 CREATE INDEX entries_removals ON entries (seq) WHERE kind = 'removal';
+CREATE INDEX entries_removals_by_client ON entries (client, seq) WHERE kind = 'removal';
 CREATE INDEX entries_by_digest ON entries (substr(sha256, 1, 12), seq);
