@@ -2,9 +2,10 @@
  * The indexes that a filter can be answered by. Each gives the seqs of what it holds, newest first, out of the index alone; what
  * no index knows is asked of the rows. So neither database chooses: each statement has one way to be run.
  */
-import { ProblemError } from "@tributary/shared/problems.ts";
+import { setImmediate as breathe } from "node:timers/promises";
 import { type RawBuilder, sql } from "kysely";
 import { sourcesOf } from "../ledger/arrivals.ts";
+import { requireDigest, seqsWithDigest } from "../ledger/digests.ts";
 import type { Database } from "../ledger/schema.ts";
 
 export interface Filter {
@@ -25,13 +26,15 @@ export interface Filter {
 export type Condition = RawBuilder<boolean>;
 /** All that is equal in an index that goes on by seq. */
 type Stream = readonly Condition[];
-/** What stands in any of these streams. */
-export type Lead = readonly Stream[];
+/** What stands in any of these streams; or has a digest that begins so. */
+export type Lead =
+  | { readonly kind: "streams"; readonly streams: readonly Stream[] }
+  | { readonly kind: "digest"; readonly prefix: string };
 
 export interface Found {
   /** Descending. */
   readonly seqs: readonly number[];
-  /** Down to this one (which is among them) there is nothing else; undefined: nor below. */
+  /** Down to this one there is nothing else; undefined: nor below. */
   readonly downTo: number | undefined;
 }
 
@@ -48,8 +51,6 @@ export interface Narrowed {
 const SEQS = 500;
 /** Of that many clients each is looked for on its own; of more, any entry is looked at. */
 const STREAMS = 32;
-const DIGEST = sql<string>`substr(sha256, ${sql.lit(1)}, ${sql.lit(12)})`;
-const SHORTEST_DIGEST = 8;
 
 /** Undefined: nothing can match. */
 export async function narrow(
@@ -68,34 +69,41 @@ export async function narrow(
     const feeds = await feedsThrough(db, owners, { source, channel });
     if (feeds?.length === 0) return undefined;
     leads.push(
-      feeds?.map((feed) => [sql<boolean>`client = ${feed.client}`, sql<boolean>`source = ${feed.source}`]) ??
-        owners.map((client) => [sql<boolean>`client = ${client}`, ...ofSource]),
+      streams(
+        feeds?.map(({ client, source }) => [
+          sql<boolean>`client = ${client}`,
+          sql<boolean>`source = ${source}`,
+        ]) ?? owners.map((client) => [sql<boolean>`client = ${client}`, ...ofSource]),
+      ),
     );
     if (removed.length > 0)
-      leads.push(owners.map((client) => [sql<boolean>`client = ${client}`, ...removed]));
-  } else if (removed.length > 0) leads.push([removed]);
+      leads.push(streams(owners.map((client) => [sql<boolean>`client = ${client}`, ...removed])));
+  } else if (removed.length > 0) leads.push(streams([removed]));
   if (clients !== undefined) rest.push(sql`client in (${sql.join(clients)})`);
   rest.push(...ofSource);
   if (channel !== undefined) {
-    leads.push([[sql`channel = ${channel}`]]);
+    leads.push(streams([[sql`channel = ${channel}`]]));
     rest.push(sql`channel = ${channel}`);
   }
   if (bearer !== undefined) {
-    leads.push([[sql`bearer = ${bearer}`]]);
+    leads.push(streams([[sql`bearer = ${bearer}`]]));
     rest.push(sql`bearer = ${bearer}`);
   }
   if (kind !== undefined) rest.push(sql`kind = ${kind}`);
   if (prefix !== undefined) {
-    const digests = await digestsOf(db, prefix);
-    if (digests.length === 0) return undefined;
-    leads.push(digests.map((digest) => [sql<boolean>`${DIGEST} = ${digest}`]));
+    requireDigest(prefix);
+    leads.push({ kind: "digest", prefix });
     rest.push(sql`substr(sha256, 1, ${sql.lit(prefix.length)}) = ${prefix}`);
   }
   const bounds = await boundsOf(db, filter);
   if (bounds === undefined) return undefined;
   if (filter.from !== undefined) rest.push(sql`received_at >= ${filter.from}`);
   if (filter.to !== undefined) rest.push(sql`received_at < ${filter.to}`);
-  return { leads: leads.length === 0 ? [[[]]] : leads, rest, ...bounds };
+  return { leads: leads.length === 0 ? [streams([[]])] : leads, rest, ...bounds };
+}
+
+function streams(of: readonly Stream[]): Lead {
+  return { kind: "streams", streams: of };
 }
 
 /** What a lead has next below a place. */
@@ -104,8 +112,10 @@ export async function seqsBelow(
   lead: Lead,
   { below, lowest }: { readonly below: number; readonly lowest: number },
 ): Promise<Found> {
-  const most = Math.max(20, Math.floor(SEQS / lead.length));
-  const parts = lead.map((stream, i) => {
+  if (lead.kind === "digest")
+    return await seqsWithDigest(db, lead.prefix, { below, lowest, limit: SEQS }, breathe);
+  const most = Math.max(20, Math.floor(SEQS / lead.streams.length));
+  const parts = lead.streams.map((stream, i) => {
     const conditions = [...stream, sql`seq < ${below}`, sql`seq >= ${lowest}`];
     const seqs = sql`select seq from entries where ${sql.join(conditions, sql` and `)}
       order by seq desc limit ${sql.lit(most)}`;
@@ -173,29 +183,6 @@ async function feedsThrough(
       if (rows[0]?.found === 1 || rows[0]?.hours === ASKED_HOURS) feeds.push({ client, source: one });
     }
   return feeds.length <= STREAMS ? feeds : undefined;
-}
-
-/** What the index knows of digests, the first 12 digits, of all that begin so. */
-async function digestsOf(db: Database, prefix: string): Promise<readonly string[]> {
-  if (!/^[0-9a-f]{8,64}$/.test(prefix))
-    throw new ProblemError(
-      "request-invalid",
-      `"${prefix.slice(0, 80)}" is no begin of a SHA-256; give its first ${SHORTEST_DIGEST} to 64 digits, 0-9 and a-f`,
-    );
-  if (prefix.length >= 12) return [prefix.slice(0, 12)];
-  const digests: string[] = [];
-  for (let from = prefix; digests.length < STREAMS; ) {
-    const { rows } = await sql<{ digest: string }>`
-      select ${DIGEST} as digest from entries
-      where ${DIGEST} > ${from} and ${DIGEST} < ${`${prefix}g`} order by ${DIGEST} limit ${sql.lit(1)}`.execute(
-      db,
-    );
-    const next = rows[0]?.digest;
-    if (next === undefined) break;
-    digests.push(next);
-    from = next;
-  }
-  return digests;
 }
 
 /**
