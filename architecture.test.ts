@@ -70,6 +70,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/people": ["receiver/identity", "receiver/ledger", "receiver/limits"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
   "receiver/tree": ["receiver/ledger"],
+  "receiver/deliveries": ["receiver/ledger"],
+  "receiver/overview": ["receiver/ledger"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
   "receiver/ingest": [
     "receiver/inspection",

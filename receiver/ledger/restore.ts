@@ -6,6 +6,7 @@ import { createGunzip } from "node:zlib";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { sql } from "kysely";
 import { z } from "zod";
+import { deriveArrivals } from "./arrivals.ts";
 import { BACKUP_FORMAT, BACKUP_VERSION, type RowCounts, TABLE_KEYS } from "./backup.ts";
 import { committing, type LedgerDatabase, reason, type Writer } from "./database.ts";
 import { forgetTrees } from "./derive.ts";
@@ -50,6 +51,7 @@ export async function restore(
       await trx.updateTable("site").set({ epoch, known_since: turn.now }).execute();
       // Their places are those of the same backup's entries, so they go on from there.
       await trx.updateTable("webhooks").set({ epoch, lease: null, leased_until: 0 }).execute();
+      await deriveArrivals(trx);
       await forgetTrees(trx);
       // Others may have held them since, and their terms have to be greater ones.
       await trx.updateTable("leases").set({ agent_id: null }).execute();
