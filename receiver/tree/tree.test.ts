@@ -4,6 +4,7 @@ import pg from "pg";
 import { describe, onTestFinished } from "vitest";
 import { sqlitePlace } from "../ledger/place.contract.ts";
 import { openPostgres } from "../ledger/postgres.ts";
+import { pastContract } from "./past.contract.ts";
 import { treeContract } from "./tree.contract.ts";
 import { treeModelContract } from "./tree-model.contract.ts";
 
@@ -11,6 +12,7 @@ describe("sqlite", () => {
   const newPlace = async () => (await sqlitePlace()).open;
   treeContract(newPlace);
   treeModelContract(newPlace, 40);
+  pastContract(newPlace, 60);
 });
 
 describeWithPostgres("postgres", (server) => {
@@ -32,4 +34,5 @@ describeWithPostgres("postgres", (server) => {
   };
   treeContract(newPlace);
   treeModelContract(newPlace, 6);
+  pastContract(newPlace, 8);
 });
