@@ -68,6 +68,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/identity": ["receiver/ledger"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
   "receiver/tree": ["receiver/ledger"],
+  "receiver/timeline": ["receiver/ledger"],
+  "receiver/search": ["receiver/ledger", "receiver/timeline"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
   "receiver/ingest": [
     "receiver/inspection",
@@ -96,7 +98,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/fleet",
     "receiver/identity",
     "receiver/limits",
+    "receiver/search",
     "receiver/tail",
+    "receiver/timeline",
     "receiver/tree",
     "receiver/lake",
     "receiver/ledger",
