@@ -21,7 +21,7 @@ CREATE TABLE search_state (
 INSERT INTO search_state (id, seq) VALUES (1, 0);
 
 -- Some hundred paths of one source each, in the order in which they first came. paths: folded for search, a line for each;
--- firsts: JSON, the seq of each path's first entry. Only the newest of a source still grows.
+-- firsts: the seq of each path's first entry, with commas. Only the newest of a source still grows.
 CREATE TABLE search_blocks (
   id     BIGINT PRIMARY KEY,
   client TEXT COLLATE "C" NOT NULL,
@@ -44,4 +44,4 @@ CREATE TABLE search_words (
 );
 
 -- Versions by the begin of their digest, as people read it off somewhere.
-CREATE INDEX IF NOT EXISTS entries_by_digest ON entries (substr(sha256, 1, 12)) WHERE sha256 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entries_by_digest ON entries (substr(sha256, 1, 12), seq);
