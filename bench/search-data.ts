@@ -36,7 +36,8 @@ function clientOf(i: number, { clients, paths }: Size): string {
 /** As people name files: dates, numbers, ids, words with blanks and umlauts. */
 function pathOf(i: number, { paths }: Size): string {
   const number = hash(`n${i}`);
-  const digits = String(10_000_000 + (Number.parseInt(number.slice(0, 10), 16) % 89_999_999));
+  // Another one for each path, in no order.
+  const digits = String(10_000_000 + ((i * 7_368_787) % 89_999_999));
   if (i < paths / 20) return `${FOLDER}/item_${String(i).padStart(7, "0")}_${digits}.csv`;
   const day = new Date(Date.UTC(2020, 0, 1) + (i % 1600) * 86_400_000).toISOString().slice(0, 10);
   if (i % 7 === 0) return encode(`hr/Lohnabrechnung März ${day.slice(0, 4)}/Müller, Anna (${digits}).pdf`);
@@ -50,6 +51,7 @@ export async function generate(file: string, size: Size, progress: (text: string
   await (await openSqlite(file)).close();
   const db = new SqliteFile(file);
   db.pragma("synchronous = OFF");
+  db.pragma("journal_mode = DELETE");
   db.pragma("journal_mode = OFF");
   db.pragma("cache_size = -600000");
   const indexes = db
@@ -70,7 +72,7 @@ export async function generate(file: string, size: Size, progress: (text: string
     values (?, ?, 'pos', ?, ?, 'agent', null, ?, null, ?)`);
   const [there, removed] = [inTree("tree_files"), inTree("tree_removed")];
   const folders = new Map<string, { client: string; path: string; at: number; holds: number }>();
-  const filler = "x".repeat(500);
+  const filler = "x".repeat(400);
   let seq = 0;
   const id = () =>
     `${(0x0190_0000 + (seq >>> 16)).toString(16).padStart(8, "0")}-${(seq & 0xffff).toString(16).padStart(4, "0")}-7000-8000-000000000000`;

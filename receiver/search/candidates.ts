@@ -38,8 +38,6 @@ async function blocksOf(
   let query = db
     .selectFrom("search_words")
     .select("block")
-    .orderBy("word")
-    .orderBy("block")
     .limit(COMMON + 1);
   // No character is behind the last one of Unicode, in the order of bytes.
   query = whole
