@@ -22,7 +22,8 @@ const words = process.argv.slice(2);
 const flag = words.indexOf("--rounds");
 const rounds = flag === -1 ? 3 : Number(words.splice(flag, 2)[1]);
 const all = { large, small, far, many, listing, search, sftp, idle, packaged };
-const chosen = words.length > 0 ? words : Object.keys(all);
+// Its ten million versions take a quarter of an hour and some GB: only where it is named.
+const chosen = words.length > 0 ? words : Object.keys(all).filter((word) => word !== "search");
 const unknown = chosen.filter((word) => !(word in all));
 if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
   process.stderr.write(`usage: npm run bench [${Object.keys(all).join("|")} …] [-- --rounds N]\n`);

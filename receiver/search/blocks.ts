@@ -8,7 +8,7 @@ import { foldedPath, wordsOf } from "./fold.ts";
 import type { SearchDatabase } from "./schema.ts";
 
 /** Paths of a block, and bytes of them, beyond which another begins. */
-export const BLOCK_PATHS = 256;
+const BLOCK_PATHS = 256;
 const BLOCK_SIZE = 16 * 1024;
 
 /** A path that came for the first time. */

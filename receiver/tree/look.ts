@@ -91,7 +91,7 @@ export function sees(view: View, source: string): boolean {
 }
 
 /** Both, each in order, in one order; of one key the first list's stands first. */
-export function merged<A, B>(one: readonly Keyed<A>[], other: readonly Keyed<B>[]): Keyed<A | B>[] {
+function merged<A, B>(one: readonly Keyed<A>[], other: readonly Keyed<B>[]): Keyed<A | B>[] {
   const both: Keyed<A | B>[] = [];
   let [i, j] = [0, 0];
   for (;;) {
