@@ -3,7 +3,7 @@
  * character. A word is a run of letters and digits; one also begins where letters meet digits, three times in a run (more
  * often is no word, but an id). Nothing here is an identity.
  */
-import { decodePath, displayPath } from "@tributary/shared/path.ts";
+import { displayPath, percentDecode } from "@tributary/shared/path.ts";
 
 const OTHER = 0;
 const LETTER = 1;
@@ -36,7 +36,7 @@ export function folded(text: string): string {
 
 /** On one line; what cannot be read as UTF-8 stands as U+FFFD. */
 export function foldedPath(pathEncoded: string): string {
-  return folded(displayPath(decodePath(pathEncoded))).replaceAll("\n", " ");
+  return folded(displayPath(percentDecode(pathEncoded))).replaceAll("\n", " ");
 }
 
 /** Of a folded text: words as the index keeps them, each once. */
