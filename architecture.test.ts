@@ -72,6 +72,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/tree": ["receiver/ledger"],
   "receiver/deliveries": ["receiver/ledger"],
   "receiver/overview": ["receiver/ledger"],
+  "receiver/timeline": ["receiver/ledger"],
+  "receiver/search": ["receiver/ledger", "receiver/timeline"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
   "receiver/ingest": [
     "receiver/inspection",
@@ -117,7 +119,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/fleet",
     "receiver/identity",
     "receiver/limits",
+    "receiver/search",
     "receiver/tail",
+    "receiver/timeline",
     "receiver/tree",
     "receiver/lake",
     "receiver/ledger",

@@ -20,4 +20,5 @@ function newest(folder: string): number {
   return Math.max(...sources.map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs));
 }
 
-if (import.meta.main) await buildPages(join(import.meta.dirname, ".."), (line) => process.stderr.write(`${line}\n`));
+if (import.meta.main)
+  await buildPages(join(import.meta.dirname, ".."), (line) => process.stderr.write(`${line}\n`));

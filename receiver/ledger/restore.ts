@@ -9,7 +9,7 @@ import { z } from "zod";
 import { deriveArrivals } from "./arrivals.ts";
 import { BACKUP_FORMAT, BACKUP_VERSION, type RowCounts, TABLE_KEYS } from "./backup.ts";
 import { committing, type LedgerDatabase, reason, type Writer } from "./database.ts";
-import { forgetTrees } from "./derive.ts";
+import { deriveReordered, forgetSearch, forgetTrees } from "./derive.ts";
 import { schemaNumber } from "./migrations.ts";
 import type { Tables } from "./schema.ts";
 
@@ -52,7 +52,9 @@ export async function restore(
       // Their places are those of the same backup's entries, so they go on from there.
       await trx.updateTable("webhooks").set({ epoch, lease: null, leased_until: 0 }).execute();
       await deriveArrivals(trx);
+      await deriveReordered(trx);
       await forgetTrees(trx);
+      await forgetSearch(trx);
       // Others may have held them since, and their terms have to be greater ones.
       await trx.updateTable("leases").set({ agent_id: null }).execute();
       await trx.updateTable("agents").set({ nonce: null, nonce_previous: null }).execute();
