@@ -6,11 +6,10 @@ import { createGunzip } from "node:zlib";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { sql } from "kysely";
 import { z } from "zod";
-import { BACKUP_FORMAT, BACKUP_VERSION, type RowCounts, TABLE_KEYS } from "./backup.ts";
+import { BACKUP_FORMAT, BACKUP_VERSION, type KeptTable, type RowCounts, TABLE_KEYS } from "./backup.ts";
 import { committing, type LedgerDatabase, reason, type Writer } from "./database.ts";
 import { forgetTrees } from "./derive.ts";
 import { schemaNumber } from "./migrations.ts";
-import type { Tables } from "./schema.ts";
 
 const header = z.object({
   format: z.literal(BACKUP_FORMAT),
@@ -18,7 +17,7 @@ const header = z.object({
   schema: z.int(),
 });
 const row = z.tuple([
-  z.enum(Object.keys(TABLE_KEYS) as (keyof Tables)[]),
+  z.enum(Object.keys(TABLE_KEYS) as KeptTable[]),
   z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
 ]);
 const trailer = z.strictObject({ rows: z.record(z.string(), z.int()), sha256: z.string() });
@@ -70,7 +69,7 @@ async function requireEmpty(trx: Writer): Promise<void> {
       `the ledger has ${table} already: restore only into a new one (another --data folder or database)`,
     );
   }
-  for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
+  for (const table of Object.keys(TABLE_KEYS) as KeptTable[]) {
     if (table !== "site") await trx.deleteFrom(table).execute();
   }
 }
@@ -95,7 +94,7 @@ class Restoring {
   readonly #file: string;
   readonly #progress: (rows: number) => void;
   readonly #hash = createHash("sha256");
-  #table: keyof Tables | undefined;
+  #table: KeptTable | undefined;
   #rows: Row[] = [];
   #lines = 0;
   #ended = false;
@@ -161,7 +160,7 @@ class Restoring {
     this.#ended = true;
     const end = trailer.safeParse(value);
     if (!end.success) throw invalid(this.#file, `line ${this.#lines + 1} cannot be read`);
-    const wrong = (Object.keys(TABLE_KEYS) as (keyof Tables)[]).find(
+    const wrong = (Object.keys(TABLE_KEYS) as KeptTable[]).find(
       (table) => (end.data.rows[table] ?? 0) !== (this.counts[table] ?? 0),
     );
     if (wrong !== undefined) throw invalid(this.#file, `rows of the table ${wrong} are missing`);
