@@ -65,7 +65,12 @@ function configure(...names: string[]): void {
 
 function start(): void {
   const stop = new AbortController();
-  const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };
+  const log = {
+    report: (fact: Fact) => void facts.push(fact),
+    level: () => {},
+    say: () => {},
+    last: () => [],
+  };
   running = {
     stop,
     ended: run({
@@ -141,7 +146,7 @@ test("what was read as a secret leaves the process nowhere: not in heartbeats, n
 test("two runs on one data folder: the second is refused", async () => {
   start();
   await expect.poll(() => facts.length, soon).toBeGreaterThan(0);
-  const log = { report: () => {}, level: () => {}, say: () => {} };
+  const log = { report: () => {}, level: () => {}, say: () => {}, last: () => [] };
   const second = run({
     data,
     config: join(data, "agent.yaml"),
@@ -320,7 +325,12 @@ test.for(["", "/spool", "/../link"])(
 
 test("a proxy that is none sets nothing aside: all waits until it is mended", async () => {
   const stopping = new AbortController();
-  const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };
+  const log = {
+    report: (fact: Fact) => void facts.push(fact),
+    level: () => {},
+    say: () => {},
+    last: () => [],
+  };
   const env = { HTTPS_PROXY: "socks5://me:secret@127.0.0.1:1" };
   const ended = run({
     data,
