@@ -124,7 +124,7 @@ async function diagnose(parts: CentreParts, { id }: Command): Promise<string> {
   const [identity, settings] = [parts.identity(), parts.settings()];
   const { gzip } = await makeBundle({
     ...{ data, env, identity, settings, secrets, queue },
-    ...{ log: log.last(), redact: redactor.redact, now: () => new Date(parts.now()) },
+    ...{ log: log.last(), redactor, now: () => new Date(parts.now()) },
     live: {
       ...{ startedAt: parts.startedAt, ...parts.tally(), skewMs: clock.skewMs() },
       paused: isPaused(identity, settings),

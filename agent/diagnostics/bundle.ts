@@ -14,6 +14,7 @@ import { examineQuietly } from "../doctor/doctor.ts";
 import type { Finding } from "../doctor/finding.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { QueueStatus } from "../queue/status.ts";
+import type { Redactor } from "../secret/redactor.ts";
 import { referencesIn } from "../secret/reference.ts";
 import type { Secrets } from "../secret/secrets.ts";
 import { VERSION } from "../version.ts";
@@ -33,7 +34,7 @@ export interface BundleParts {
   /** The last lines, oldest first. */
   readonly log: readonly string[];
   readonly secrets: Pick<Secrets, "read">;
-  readonly redact: (text: string) => string;
+  readonly redactor: Redactor;
   readonly now: () => Date;
   /** What a bundle may have at most. */
   readonly most?: number;
@@ -43,6 +44,7 @@ export interface BundleParts {
 const EXAMINE_MS = 8_000;
 const MOST_PROBLEMS = 100;
 const MOST_PARCELS = 20;
+const SHORTEST = 4;
 
 const pack = promisify(gzip);
 
@@ -53,11 +55,13 @@ export async function makeBundle(
   // Whatever they are, from here on they are not said.
   for (const { reference } of parts.settings.sources.flatMap((source) => [...referencesIn(source)]))
     await parts.secrets.read(reference).catch(() => undefined);
+  for (const address of [parts.settings.proxy, parts.env["HTTPS_PROXY"], parts.env["https_proxy"]])
+    parts.redactor.learn(passwordIn(address));
   const doctor = await findings(parts);
   const most = parts.most ?? DIAGNOSTICS.most;
   for (let share = 1; ; share /= 2) {
     const content = contentOf(parts, doctor, share);
-    const text = JSON.stringify(unsaid(content, parts.redact), undefined, 1);
+    const text = JSON.stringify(unsaid(content, parts.redactor.redact), undefined, 1);
     const bytes = await pack(text);
     const fits = bytes.length <= most && Buffer.byteLength(text) <= DIAGNOSTICS.mostUnpacked;
     if (fits || share < 2 ** -12) return { text, gzip: bytes };
@@ -90,9 +94,13 @@ function contentOf(parts: BundleParts, doctor: readonly Finding[], share: number
       sources: some(queue.sources()),
       problemCount: queue.problemCount(),
       problems: some(queue.problems(MOST_PROBLEMS)).map((one) => ({ ...one, path: displayPath(one.path) })),
-      waiting: queue.waiting(MOST_PARCELS).map((one) => ({ ...one, path: displayPath(one.path) })),
+      waiting: queue
+        .waiting(MOST_PARCELS)
+        .slice(0, MOST_PARCELS)
+        .map((one) => ({ ...one, path: displayPath(one.path) })),
       deliveries: queue
         .deliveries(MOST_PARCELS)
+        .slice(0, MOST_PARCELS)
         .map(({ receipt: _, ...one }) => ({ ...one, path: displayPath(one.path) })),
     },
     live: live === undefined ? null : cutLists(live, share),
@@ -108,6 +116,13 @@ function cutLists(live: Readonly<Record<string, unknown>>, share: number): Recor
       Array.isArray(value) ? value.slice(0, Math.ceil(value.length * share)) : (value as unknown),
     ]),
   );
+}
+
+/** As it was typed, where it is long enough to stand in no word by chance. */
+function passwordIn(address: string | undefined): string {
+  if (address === undefined || !URL.canParse(address)) return "";
+  const { password } = new URL(address);
+  return password.length < SHORTEST ? "" : password;
 }
 
 /** Those that change nothing, as far as they come within their time. */

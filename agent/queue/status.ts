@@ -186,7 +186,7 @@ export function queueStatus(db: QueueFile): QueueStatus {
     "SELECT source_id AS id, COUNT(*) AS aside FROM parcels WHERE aside_at IS NOT NULL GROUP BY source_id",
   );
   const places = db.prepare<[], { id: number; client: string; source: string }>(
-    "SELECT id, client, name AS source FROM sources",
+    "SELECT id, client, name AS source FROM sources ORDER BY client, name",
   );
   const sealedAt = db.prepare<[number], string>("SELECT sealed_at FROM parcels WHERE seq = ?").pluck();
   const uncaptured = db.prepare<[], ProblemsRow>(`${GROUPED}
