@@ -94,7 +94,18 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/ledger",
     "receiver/version.ts",
   ],
+  "receiver/audit": ["receiver/ledger"],
+  "receiver/administration": [
+    "receiver/audit",
+    "receiver/fleet",
+    "receiver/identity",
+    "receiver/ledger",
+    "receiver/webhooks",
+  ],
   "receiver/console": [
+    "receiver/administration",
+    "receiver/audit",
+    "receiver/install",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
@@ -105,6 +116,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/ledger",
   ],
   "receiver/commands": [
+    "receiver/administration",
+    "receiver/audit",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",

@@ -2,10 +2,13 @@
  * receiver.yaml, checked. The configuration reference is generated from these descriptions. Everything is optional:
  * without a file the embedded defaults under the data folder hold.
  */
+
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { byteRate, byteSize, duration, frequency, loadSettings } from "@tributary/shared/settings.ts";
 import { parseDuration } from "@tributary/shared/units.ts";
 import { z } from "zod";
@@ -343,4 +346,17 @@ export function readSite(options: SiteOptions): Site {
         ? [join(data, "install"), PACKAGED_INSTALL]
         : [resolve(data, settings.install)],
   };
+}
+
+/** What a code tells the agent to connect to. An address that only means "every address of this host" is replaced by its name. */
+export function addressOf({ publicUrl, listen }: Pick<ReceiverSettings, "publicUrl" | "listen">): string {
+  if (publicUrl !== undefined) return publicUrl;
+  const { host, port } = listen.ingest;
+  if (port === 0)
+    throw new ProblemError(
+      "config-invalid",
+      "listen.ingest has port 0, so nobody knows the address before serve runs: name a port, or publicUrl",
+    );
+  const reached = host === "0.0.0.0" || host === "::" ? hostname() : host;
+  return `https://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
 }

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import { VERSION } from "../version.ts";
 import { addAgentCommands } from "./agent.ts";
+import { addAuditCommand } from "./audit.ts";
 import { addAuthorityCommands } from "./authority.ts";
 import { addBackupCommands } from "./backup.ts";
 import { addClientCommands } from "./client.ts";
@@ -51,5 +52,6 @@ export function createProgram(parts: ReceiverCommands): Command {
   addBackupCommands(program, parts);
   addSweepCommand(program, parts, parts.sweep);
   addAuthorityCommands(program, parts);
+  addAuditCommand(program, parts);
   return program;
 }

@@ -50,6 +50,7 @@ export const TABLE_KEYS = {
   sftp_keys: ["account_id", "fingerprint"],
   webhooks: ["id"],
   webhook_events: ["webhook", "version_id"],
+  audit: ["id"],
 } as const satisfies { readonly [T in Exclude<keyof Tables, Passing>]: readonly (keyof Tables[T])[] };
 
 /** A table that a backup holds. */

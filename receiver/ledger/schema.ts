@@ -15,6 +15,7 @@ export interface Tables {
     name: string;
     created_at: number;
     suspended_at: number | null;
+    offboarded_at: number | null;
     quota_stored: number | null;
     quota_day: number | null;
     quota_file: number | null;
@@ -120,6 +121,22 @@ export interface Tables {
     discarded_at: number | null;
     discarded_by: string | null;
     later_state: "version" | "removal" | null;
+  };
+  audit: {
+    id: string;
+    at: number;
+    who_kind: string;
+    who: string;
+    who_name: string;
+    address: string | null;
+    request_id: string | null;
+    act: string;
+    outcome: "done" | "asked" | "failed";
+    subject_kind: string;
+    subject: string;
+    client: string | null;
+    before: string | null;
+    after: string | null;
   };
   agents: {
     id: string;

@@ -55,19 +55,21 @@ export interface DeadLetterView {
   readonly lastFailure: string;
 }
 
-/** All webhooks, oldest first, revoked ones too. */
-export async function listWebhooks(db: Database): Promise<readonly WebhookView[]> {
-  const rows = await named(() =>
-    db
-      .selectFrom("webhooks as w")
-      .leftJoin("clients", "clients.name", "w.client")
-      .leftJoin("site", "site.epoch", "w.epoch")
-      .selectAll("w")
-      .select(["suspended_at", "site.id as known"])
-      .orderBy("w.created_at")
-      .orderBy("w.id")
-      .execute(),
-  );
+/** Oldest first, revoked ones too; all, or those of a client alone. */
+export async function listWebhooks(
+  db: Database,
+  { client }: { readonly client?: string } = {},
+): Promise<readonly WebhookView[]> {
+  let webhooks = db
+    .selectFrom("webhooks as w")
+    .leftJoin("clients", "clients.name", "w.client")
+    .leftJoin("site", "site.epoch", "w.epoch")
+    .selectAll("w")
+    .select(["suspended_at", "site.id as known"])
+    .orderBy("w.created_at")
+    .orderBy("w.id");
+  if (client !== undefined) webhooks = webhooks.where("w.client", "=", client);
+  const rows = await named(() => webhooks.execute());
   const counts = await rowCounts(db);
   const views: WebhookView[] = [];
   for (const row of rows) {
