@@ -45,6 +45,8 @@ export interface CentreParts {
   readonly tally: () => Tally;
   /** A heartbeat, now. */
   readonly tell: () => void;
+  /** The first heartbeat comes before the sources are begun: what it asks for waits for them. */
+  readonly begun: Promise<void>;
 }
 
 export interface Centre {
@@ -66,8 +68,14 @@ export function openCentre(parts: CentreParts): Centre {
     pipes: () => pipesNow(parts),
     orders: new Orders({
       carryOut: {
-        scan: ({ source }) => sources.scan(source),
-        diagnostics: (command) => diagnose(parts, command),
+        scan: async ({ source }) => {
+          await parts.begun;
+          return await sources.scan(source);
+        },
+        diagnostics: async (command) => {
+          await parts.begun;
+          return await diagnose(parts, command);
+        },
       },
       denied: (kind) => (kind === "diagnostics" && !settings().allow.diagnostics ? DENIED : undefined),
       report,

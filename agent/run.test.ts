@@ -218,6 +218,17 @@ test("a scan on command finds what no event told and no scan is due for, and is 
   expect(facts).toContainEqual(expect.objectContaining({ kind: "CommandDone", by: "anna", ok: true }));
 });
 
+test("what was asked while the agent was away waits for its sources", async () => {
+  receiver.beat = (answer) => ({
+    ...{ ...answer, heartbeatSeconds: 300 },
+    commands: [{ id: COMMAND, kind: "scan", source: "pos", by: "anna" }],
+  });
+  start();
+  await expect
+    .poll(() => receiver.beats.flatMap(({ done = [] }) => done), soon)
+    .toEqual([{ id: COMMAND, ok: true, detail: "looked through pos (0 files)" }]);
+});
+
 test("two runs on one data folder: the second is refused", async () => {
   start();
   await expect.poll(() => facts.length, soon).toBeGreaterThan(0);

@@ -243,6 +243,7 @@ async function live(
     random: Math.random,
     now,
   });
+  const begun = Promise.withResolvers<void>();
   const centre: Centre = openCentre({
     ...{ data, env, secrets, redactor: options.redactor, log, report, receiver, clock, stop, now },
     ...{ queue: queue.status, sources, dispatcher, turns, traffic, today, bandwidth, rate, startedAt },
@@ -250,6 +251,7 @@ async function live(
     settings: () => settings,
     tally: () => tally,
     tell: () => void heartbeat.tell(),
+    begun: begun.promise,
   });
   centre.tellPause();
   const heartbeat: Heartbeat = new Heartbeat({
@@ -381,6 +383,7 @@ async function live(
   await Promise.race([heartbeat.start(), sleep(FIRST_BEAT_MS, undefined, { ref: false }), stopped]);
   // Nothing leaves before its source is there: it would seem to be taken out of agent.yaml.
   await takeSources();
+  begun.resolve();
   dispatcher.start();
   await stopped;
 

@@ -7,7 +7,8 @@ import { parseCode } from "@tributary/shared/code.ts";
 import type { EnrollAnswer, HeartbeatAnswer } from "@tributary/shared/protocol.ts";
 import { signToken } from "@tributary/shared/token.ts";
 import { Agent as HttpAgent, request } from "undici";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { startConnectProxy } from "../network/connect-proxy.ts";
 import { type Running, run, until } from "../site/process.ts";
 import { type Agent, makeSite, type Site } from "../site/site.ts";
 
@@ -127,6 +128,8 @@ test("paused, files queue and nothing leaves, over a restart while the receiver 
 
 test("diagnostics arrive whole, and none of the secrets of the host is in them", async () => {
   const [stored, proxy, env, file] = SECRETS as [string, string, string, string];
+  const through = await startConnectProxy(`Basic ${Buffer.from(`me:${proxy}`).toString("base64")}`);
+  onTestFinished(() => through.stop());
   await running.stop();
   writeFileSync(join(agent.data, "bank-password"), file, { mode: 0o600 });
   const set = await run("agent", ["secret", "set", "bank", "--data", agent.data], { stdin: stored });
@@ -136,8 +139,7 @@ test("diagnostics arrive whole, and none of the secrets of the host is in them",
     ...{ hostKey: `SHA256:${"x".repeat(43)}`, password, every: "1h" },
   });
   agent.configure({
-    // Nothing is asked through it: the receiver is on this host.
-    proxy: `http://me:${proxy}@127.0.0.1:${site.port}`,
+    proxy: `http://me:${proxy}@127.0.0.1:${through.port}`,
     sources: [
       ...(settingsWith()["sources"] as object[]),
       bank("bank", { secret: "bank" }),
@@ -145,7 +147,7 @@ test("diagnostics arrive whole, and none of the secrets of the host is in them",
       bank("bank-file", { file: "bank-password" }),
     ],
   });
-  const environment = { BANK_PASSWORD: env, NO_PROXY: "127.0.0.1" };
+  const environment = { BANK_PASSWORD: env };
   running = await agent.run({ env: environment });
   const out = join(site.dir, "diagnostics.json");
   const asked = await ask("diagnostics", id, "--out", out);
@@ -227,13 +229,17 @@ test("an agent of before is understood, asked for what it knows, and never for w
     expect([paused, heartbeatSeconds]).toEqual([true, 3]);
     return told.length > 0;
   });
-  const beating = until("both have their end", async () => {
-    told.push(...(await beat()).commands);
-    return (await Promise.race([Promise.all([scan, diagnostics]), undefined])) !== undefined;
+  let over = false;
+  const both = Promise.all([scan, diagnostics]).then(() => {
+    over = true;
   });
+  await until("both have their end", async () => {
+    told.push(...(await beat()).commands);
+    return over;
+  });
+  await both;
   expect((await scan).stderr).toContain("does not tell what became of it");
   expect((await diagnostics).stderr).toContain("does not know this command");
-  await beating;
   expect(told).toEqual([{ kind: "scan", source: "pos" }]);
   // What nobody asked for is not kept.
   const unasked = await post(`/v1/diagnostics?command=${old}`, gzipSync("{}"), signed("/v1/diagnostics"));
