@@ -36,11 +36,13 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "agent/identity",
     "agent/owner.ts",
   ],
+  "agent/diagnostics": ["agent/doctor", "agent/queue", "agent/secret", "agent/source", "agent/identity"],
   "agent/owner.ts": ["agent/source"],
   "agent/open-source.ts": ["agent/pace", "agent/remote", "agent/source", "agent/owner.ts"],
   "agent/commands": [
     "agent/open-source.ts",
     "agent/owner.ts",
+    "agent/diagnostics",
     "agent/doctor",
     "agent/report",
     "agent/secret",
@@ -54,6 +56,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/reload.ts": [],
   "agent/footprint.ts": ["agent/report"],
   "agent/sources.ts": ["agent/*"],
+  "agent/centre.ts": ["agent/*"],
   "agent/run.ts": ["agent/*"],
   "agent/main.ts": ["agent/*"],
 

@@ -10,10 +10,12 @@ import type { DiscardHeld, ReleaseHeld } from "./commands/quarantine.ts";
 import type { Sweep } from "./commands/sweep.ts";
 import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
 import type { ConsoleCarrier } from "./console.ts";
+import { diagnosticsDoor } from "./doors/diagnostics.ts";
 import { enrollDoor } from "./doors/enroll.ts";
 import { heartbeatDoor } from "./doors/heartbeat.ts";
 import { installDoor } from "./doors/install.ts";
 import { leasesDoor } from "./doors/leases.ts";
+import { takeDiagnosticsOf } from "./fleet/diagnostics.ts";
 import { enrolOf } from "./fleet/enrol.ts";
 import { heartbeatOf } from "./fleet/heartbeat.ts";
 import { takeLeasesOf } from "./fleet/leases.ts";
@@ -233,6 +235,7 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
       enrollDoor(enrolOf(fleet)),
       heartbeatDoor(gate, heartbeatOf(fleet)),
       leasesDoor(gate, takeLeasesOf(database)),
+      diagnosticsDoor(gate, takeDiagnosticsOf(database.db)),
       installDoor({ install: openInstall(site.install), atOnce: concurrent, idle }),
     ],
     webhooks: {

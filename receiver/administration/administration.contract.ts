@@ -2,12 +2,21 @@
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { describe, expect, test } from "vitest";
 import { listAudit, type Who } from "../audit/audit.ts";
+import { listCommands } from "../fleet/commands.ts";
 import { listApiKeys } from "../identity/apikeys.ts";
 import { listInvitations } from "../identity/invitations.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import { addAccount, limitAccount, revokeAccount, setPasswordOfAccount } from "./accounts.ts";
-import { inviteAgent, revokeAgent, setAgentLimits, takeBackInvitation } from "./agents.ts";
+import {
+  askAgent,
+  inviteAgent,
+  pauseAgent,
+  resumeAgent,
+  revokeAgent,
+  setAgentLimits,
+  takeBackInvitation,
+} from "./agents.ts";
 import { addClient, resumeClient, setClientLimits, setClientQuotas, suspendClient } from "./clients.ts";
 import { addKey, revokeKey, setKeyLimits } from "./keys.ts";
 import { offboardClient, planOffboarding } from "./offboard.ts";
@@ -60,6 +69,36 @@ export function administrationContract(name: string, open: () => Promise<LedgerD
       await expect(addKey(by, { client: "nobody" })).rejects.toMatchObject({ code: "not-found" });
       await expect(revokeAgent(by, "nobody")).rejects.toMatchObject({ code: "not-found" });
       expect(await listAudit(db, { limit: 10 })).toHaveLength(1);
+    });
+
+    test("what an agent is asked, and the wish to pause it, are told with whose they are", async () => {
+      const { db, by } = await site();
+      await db
+        .insertInto("agents")
+        .values({
+          ...{ id: "a", name: "till", public_key: "a", state: "active", created_at: 1, host: "h" },
+          ...{ platform: "linux", version: "1", nonce: null, nonce_previous: null, last_seen_at: null },
+          status: null,
+        })
+        .execute();
+      await db.insertInto("agent_clients").values({ agent_id: "a", client: "acme" }).execute();
+      const { id } = await askAgent(by, { agentId: "a", kind: "scan", source: "pos" });
+      expect((await listCommands(db, "a"))[0]).toMatchObject({ id, createdBy: ANNA.name });
+      expect(await lastLine(db)).toMatchObject({
+        ...{ act: "agent.scan", who: ANNA, client: "acme", before: null },
+        after: { command: id, source: "pos" },
+      });
+      await pauseAgent(by, "a");
+      const pause = { since: expect.stringContaining("Z"), by: ANNA.name };
+      expect(await lastLine(db)).toMatchObject({
+        ...{ act: "agent.pause", before: { pause: null }, after: { pause } },
+      });
+      await resumeAgent(by, "a");
+      expect(await lastLine(db)).toMatchObject({
+        ...{ act: "agent.resume", before: { pause }, after: { pause: null } },
+      });
+      await expect(askAgent(by, { agentId: "x", kind: "scan" })).rejects.toMatchObject({ code: "not-found" });
+      expect(await lastLine(db)).toMatchObject({ act: "agent.resume" });
     });
 
     test("keys, accounts and webhooks: no secret is in any record", async () => {

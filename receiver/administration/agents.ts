@@ -1,6 +1,8 @@
 /** What is done to agents, and to the codes with which hosts become agents. */
 import type { Act, Subject } from "../audit/audit.ts";
 import { audited } from "../audit/audit.ts";
+import { type Ask, askAgent as ask, type CommandView } from "../fleet/commands.ts";
+import { type PauseChange, pauseAgent as pause, resumeAgent as resume } from "../fleet/pause.ts";
 import { getAgent, revokeAgent as revoke } from "../identity/agents.ts";
 import { cancelInvitation, type Invitation, invite } from "../identity/invitations.ts";
 import type { Writer } from "../ledger/database.ts";
@@ -35,6 +37,31 @@ export const revokeAgent = (by: Administrator, id: string): Promise<void> =>
 export const setAgentLimits = (by: Administrator, id: string, limits: Changes<BearerLimits>): Promise<void> =>
   onAgent(by, "agent.limit", id, (trx) => setBearerLimits(trx, "agent", id, limits));
 
+/** Nothing leaves it from its next heartbeat on; it goes on capturing. Throws `not-found`, `agent-revoked`. */
+export const pauseAgent = (by: Administrator, id: string): Promise<PauseChange> =>
+  onAgent(by, "agent.pause", id, (trx) => pause(trx, id, by.who.name));
+
+/** Throws `not-found`, `agent-revoked`. */
+export const resumeAgent = (by: Administrator, id: string): Promise<PauseChange> =>
+  onAgent(by, "agent.resume", id, (trx) => resume(trx, id));
+
+/** Nothing is changed by it: what is recorded is what was asked. Throws `not-found`, `agent-revoked`, `request-invalid`. */
+export async function askAgent({ db, who }: Administrator, asked: Omit<Ask, "by">): Promise<CommandView> {
+  const { agentId, kind, source = null } = asked;
+  return await audited(db, who, async (trx, record) => {
+    const command = await ask(trx, { ...asked, by: who.name });
+    const agent = await getAgent(trx, agentId);
+    record({
+      act: `agent.${kind}`,
+      subject: { kind: "agent", id: agentId },
+      client: agent?.clients[0],
+      before: null,
+      after: { command: command.id, source },
+    });
+    return command;
+  });
+}
+
 /** Any other change of one agent, with what it was before and is after. */
 export async function onAgent<T>(
   by: Administrator,
@@ -50,8 +77,8 @@ export async function onAgent<T>(
 async function agentFacts(trx: Writer, id: string): Promise<Subject> {
   const agent = await getAgent(trx, id);
   if (agent === undefined) return null;
-  const { name, state, clients, host, limits } = agent;
-  return { name, state, clients, host, limits };
+  const { name, state, clients, host, limits, pause } = agent;
+  return { name, state, clients, host, limits, pause };
 }
 
 /** Throws `not-found`. */

@@ -9,6 +9,7 @@ import { type AgentView, listAgents } from "../identity/agents.ts";
 import { openInstall } from "../install/install.ts";
 import { invitationLine } from "../install/invitation-line.ts";
 import type { OpenSite } from "../site.ts";
+import { addAgentAsks } from "./agent-asks.ts";
 import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
 import {
   type BearerLimitOptions,
@@ -105,6 +106,7 @@ export function addAgentCommands(program: Command, sites: Sites): void {
         say(`agent ${id} is revoked; what it has open ends within 5 s`);
       }),
   );
+  addAgentAsks(agent, sites);
 }
 
 /** The line of `--install` before there is a code, and what people are told of it. */
@@ -133,9 +135,9 @@ function viewOf({ limits, ...agent }: AgentView) {
   return { ...agent, limits: viewOfLimits(limits) };
 }
 
-function lineOf({ id, name, clients, state, host, lastSeenAt, status, leases }: AgentView) {
+function lineOf({ id, name, clients, state, host, lastSeenAt, status, leases, pause }: AgentView) {
   return {
-    ...{ id, name, clients, state, host },
+    ...{ id, name, clients, host, state: pause === null ? state : `${state}, paused` },
     seen: lastSeenAt,
     waiting: status === null ? null : status.queue.depth,
     problems: status === null ? null : status.problems.length,

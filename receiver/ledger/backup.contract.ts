@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { backup, TABLE_KEYS } from "./backup.ts";
+import { backup, type KeptTable, TABLE_KEYS } from "./backup.ts";
 import { addClient, clientState, listClients, setLimits, setQuotas } from "./clients.ts";
 import { createLedger } from "./commit.ts";
 import { committing, type LedgerDatabase, writing } from "./database.ts";
@@ -44,7 +44,7 @@ export function backupContract(
   const history = async (of: LedgerDatabase) => await createHistory(of.db).since(0, 10_000);
   const latest = async (of: LedgerDatabase) =>
     (await createHistory(of.db).page({ clients: "all", latest: true, limit: 10_000 })).entries;
-  const rows = async (of: LedgerDatabase, table: keyof Tables) => {
+  const rows = async (of: LedgerDatabase, table: KeptTable) => {
     const all = await of.db.selectFrom(table).selectAll().execute();
     const key = (row: object) => JSON.stringify(TABLE_KEYS[table].map((name) => row[name as never]));
     return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
@@ -118,6 +118,8 @@ export function backupContract(
           nonce_previous: "n1",
           last_seen_at: null,
           status: '{"a":"\u{1F600}"}',
+          paused_at: 2 ** 41,
+          paused_by: "anna",
         })
         .execute();
       await addWebhook(database, "hook", 2, 7);
@@ -213,7 +215,7 @@ export function backupContract(
       expect(statSync(file).mode & 0o777).toBe(0o600);
       expect(readdirSync(folder)).toEqual(["ledger.backup"]);
       await restore(target, file);
-      for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
+      for (const table of Object.keys(TABLE_KEYS) as KeptTable[]) {
         if (["site", "agents", "webhooks", "leases", "people_sessions", "people_invitations"].includes(table))
           continue;
         expect([table, await rows(target, table)]).toEqual([table, await rows(database, table)]);
@@ -234,6 +236,8 @@ export function backupContract(
         status: '{"a":"\u{1F600}"}',
         nonce: null,
         nonce_previous: null,
+        paused_at: 2 ** 41,
+        paused_by: "anna",
       });
       const [before, after] = [
         await createHistory(database.db).position(),

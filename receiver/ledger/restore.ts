@@ -7,11 +7,10 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { sql } from "kysely";
 import { z } from "zod";
 import { deriveArrivals } from "./arrivals.ts";
-import { BACKUP_FORMAT, BACKUP_VERSION, type RowCounts, TABLE_KEYS } from "./backup.ts";
+import { BACKUP_FORMAT, BACKUP_VERSION, type KeptTable, type RowCounts, TABLE_KEYS } from "./backup.ts";
 import { committing, type LedgerDatabase, reason, type Writer } from "./database.ts";
 import { deriveReordered, forgetSearch, forgetTrees } from "./derive.ts";
 import { schemaNumber } from "./migrations.ts";
-import type { Tables } from "./schema.ts";
 
 const header = z.object({
   format: z.literal(BACKUP_FORMAT),
@@ -19,7 +18,7 @@ const header = z.object({
   schema: z.int(),
 });
 const row = z.tuple([
-  z.enum(Object.keys(TABLE_KEYS) as (keyof Tables)[]),
+  z.enum(Object.keys(TABLE_KEYS) as KeptTable[]),
   z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
 ]);
 const trailer = z.strictObject({ rows: z.record(z.string(), z.int()), sha256: z.string() });
@@ -78,7 +77,7 @@ async function requireEmpty(trx: Writer): Promise<void> {
       `the ledger has ${table} already: restore only into a new one (another --data folder or database)`,
     );
   }
-  for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
+  for (const table of Object.keys(TABLE_KEYS) as KeptTable[]) {
     // What was done with this ledger so far was done; those of the backup come beside it.
     if (table !== "site" && table !== "audit") await trx.deleteFrom(table).execute();
   }
@@ -104,7 +103,7 @@ class Restoring {
   readonly #file: string;
   readonly #progress: (rows: number) => void;
   readonly #hash = createHash("sha256");
-  #table: keyof Tables | undefined;
+  #table: KeptTable | undefined;
   #rows: Row[] = [];
   #lines = 0;
   #ended = false;
@@ -170,7 +169,7 @@ class Restoring {
     this.#ended = true;
     const end = trailer.safeParse(value);
     if (!end.success) throw invalid(this.#file, `line ${this.#lines + 1} cannot be read`);
-    const wrong = (Object.keys(TABLE_KEYS) as (keyof Tables)[]).find(
+    const wrong = (Object.keys(TABLE_KEYS) as KeptTable[]).find(
       (table) => (end.data.rows[table] ?? 0) !== (this.counts[table] ?? 0),
     );
     if (wrong !== undefined) throw invalid(this.#file, `rows of the table ${wrong} are missing`);

@@ -151,6 +151,28 @@ export interface Tables {
     nonce_previous: string | null;
     last_seen_at: number | null;
     status: string | null;
+    paused_at: number | null;
+    paused_by: string | null;
+    attended_until: number | null;
+  };
+  agent_commands: {
+    id: string;
+    agent_id: string;
+    kind: "scan" | "diagnostics";
+    source: string | null;
+    created_at: number;
+    created_by: string;
+    sent_at: number | null;
+    done_at: number | null;
+    outcome: string | null;
+  };
+  agent_diagnostics: {
+    id: string;
+    agent_id: string;
+    command_id: string;
+    created_at: number;
+    size: number;
+    body: string;
   };
   agent_clients: { agent_id: string; client: string };
   leases: { client: string; source: string; agent_id: string | null; term: number; until: number };
