@@ -112,7 +112,7 @@ test("nothing that better-auth would take besides gets through", () => {
 });
 
 test("pages of others, forms and bodies that are none are refused before anything is looked at", async () => {
-  const { add, browser } = await open();
+  const { add, browser, people } = await open();
   await add("ada@example.com");
   const body = { email: "ada@example.com", password: PASSWORD };
   const one = browser();
@@ -125,6 +125,11 @@ test("pages of others, forms and bodies that are none are refused before anythin
   expect(await ask({}, { ...body, more: "x".repeat(70_000) })).toBe(413);
   expect(await ask({}, { email: 5, password: 5 })).toBe(400);
   expect(await ask({}, { email: "ada\0@example.com", password: PASSWORD })).toBe(400);
+  // better-auth would let this one pass.
+  const nowhere = new Request(`${ORIGIN}${AUTH_PATH}/sign-in/email`, {
+    ...{ method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } },
+  });
+  expect((await people.handle(nowhere, "192.0.2.1")).status).toBe(403);
   expect(one.cookies.size).toBe(0);
   expect(await ask({})).toBe(200);
 });

@@ -146,6 +146,9 @@ export function openPeople(settings: PeopleSettings): People {
       const { code = "REFUSED" } = (await response.clone().json()) as { code?: string };
       told({ kind: "LoginRefused", route: route.path, email: moment.email, address, code });
     }
+    const error = /[?&]error=([^&]*)/.exec(response.headers.get("location") ?? "")?.[1];
+    if (route.path === "/callback/:id" && error !== undefined)
+      told({ kind: "LoginRefused", route: route.path, email: undefined, address, code: error });
     if (route.changes === true && response.ok) {
       // The request's cookie may have been replaced by the answer's.
       const person = moment.person ?? (await whose(request.headers, response));

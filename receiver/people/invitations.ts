@@ -144,24 +144,34 @@ export interface Acceptance {
  * password ends. Throws `link-spent`, `request-invalid` (the link is still good then).
  */
 export async function accept(db: Database, given: Acceptance, now = Date.now()): Promise<Person> {
+  const follow = await prepareAcceptance(db, given, now);
+  return await follow(db);
+}
+
+/** The first half of `accept`, for a caller with a transaction of his own: a password takes too long to hash inside of one. */
+export async function prepareAcceptance(
+  db: Database,
+  given: Acceptance,
+  now = Date.now(),
+): Promise<(db: Database) => Promise<Person>> {
   await welcome(db, given.secret, now);
   requirePassword(given.password);
   const password_hash = await hashPassword(given.password);
-  return await writing(db, async (trx) => {
-    const link = await consume(trx, hashSecret(given.secret), now);
-    if (link.kind === "reset") return await reset(trx, link, password_hash, now);
-    // Who has a link to begin with and finds somebody there has come too late.
-    if (link.kind === "first" && (await anybody(trx))) throw spent(link);
-    const email = requireEmail(link.email ?? given.email ?? "");
-    const name = requireName(given.name ?? link.name ?? "");
-    const person = await addPerson(trx, { email, name, role: link.role, client: link.client, now });
-    const { id } = person;
-    await trx
-      .insertInto("people_accounts")
-      .values(credential(id, password_hash, now))
-      .execute();
-    return person;
-  });
+  return async (inside) =>
+    await writing(inside, async (trx) => {
+      const link = await consume(trx, hashSecret(given.secret), now);
+      if (link.kind === "reset") return await reset(trx, link, password_hash, now);
+      // Who has a link to begin with and finds somebody there has come too late.
+      if (link.kind === "first" && (await anybody(trx))) throw spent(link);
+      const email = requireEmail(link.email ?? given.email ?? "");
+      const name = requireName(given.name ?? link.name ?? "");
+      const person = await addPerson(trx, { email, name, role: link.role, client: link.client, now });
+      await trx
+        .insertInto("people_accounts")
+        .values(credential(person.id, password_hash, now))
+        .execute();
+      return person;
+    });
 }
 
 /** For one whom a provider vouches for: the invitation to this email, consumed; undefined where there is none. */

@@ -73,7 +73,7 @@ export function oidcContract(openLedger: () => Promise<Database>): void {
     });
 
     test("nobody else does", async () => {
-      const { add, browser, db, provider } = await open();
+      const { add, browser, db, facts, provider } = await open();
       await add("ada@example.com");
       provider.accounts.set("e1", { email: "eve@example.com", email_verified: true });
       const eve = browser();
@@ -84,6 +84,9 @@ export function oidcContract(openLedger: () => Promise<Database>): void {
       provider.accounts.set("e3", { email: "mallory@example.com" });
       expect(refused(await come(eve, provider, "e3"))[0]).toBe("email_not_verified");
       expect(await eve.who()).toBeUndefined();
+      expect(facts.map((fact) => fact.kind === "LoginRefused" && fact.code)).toEqual([
+        ...["person_unknown", "account_not_linked", "email_not_verified"],
+      ]);
       expect(await listPeople(db)).toHaveLength(1);
       expect(await db.selectFrom("people_accounts").selectAll().execute()).toHaveLength(1);
     });

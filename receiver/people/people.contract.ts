@@ -8,6 +8,7 @@ import {
   invitePerson,
   LINK_MS,
   openLinks,
+  prepareAcceptance,
   resetLink,
   welcome,
   withdraw,
@@ -62,6 +63,16 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
       await expect(invitePerson(db, { email: "ada@example.com", role: "viewer" })).rejects.toEqual(
         refusal("request-invalid", /person reset ada@example.com/),
       );
+    });
+
+    test("of two who have it ready one follows it", async () => {
+      const db = await openLedger();
+      const secret = await invitePerson(db, { email: "ada@example.com", role: "viewer", name: "Ada" });
+      const given = { secret, password: PASSWORD };
+      const [one, other] = [await prepareAcceptance(db, given), await prepareAcceptance(db, given)];
+      expect(await listPeople(db)).toEqual([]);
+      expect(await one(db)).toMatchObject({ email: "ada@example.com" });
+      await expect(other(db)).rejects.toEqual(refusal("link-spent", /used already/));
     });
 
     test("a password is long enough before the link is spent", async () => {
