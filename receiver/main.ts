@@ -38,6 +38,7 @@ import { createCoverage, createSegments } from "./ledger/segments.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { memoryCounts } from "./limits/memory.ts";
 import { postgresCounts } from "./limits/postgres.ts";
+import { LineMemory } from "./lines/memory.ts";
 import { createLog } from "./log.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { SftpCarrier } from "./sftp.ts";
@@ -203,7 +204,7 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
       openSecret: ({ id, secret }) => siteKeys.openSecret(secret, ownerOf(id)),
     },
     sftp: await openSsh(site),
-    log: createLog(settings.log),
+    log: createLog(settings.log, new LineMemory()),
   });
 }
 

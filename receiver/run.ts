@@ -36,9 +36,10 @@ import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { RequestLimits } from "./limits/requests.ts";
 import { UploadLimits } from "./limits/uploads.ts";
-import { logFact, logProblem } from "./log.ts";
+import { logFact, logProblem, logUnread } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
-import { type Listening, listen } from "./serve.ts";
+import { RefusalTally } from "./refusals/tally.ts";
+import { type Listening, listen, type RefusedUnread } from "./serve.ts";
 import { openSftp, type SftpCarrier } from "./sftp.ts";
 import { requireNewestCovered } from "./tail/coverage.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
@@ -105,6 +106,10 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     logFact(log, fact);
     if (fact.kind === "Committed") tail.poke();
   };
+  const refusals = new RefusalTally({
+    db: database.db,
+    failed: (error) => log.warn({ err: error }, "what was refused is not remembered now; it is tried again"),
+  });
   const committer = new Committer(ledger, manifest, keys.signReceipt, report);
   const rows = new UploadRows(database);
   const disks = { bodies: () => lake.free(), ledger: () => database.free(), relieve: () => lake.relieve() };
@@ -137,6 +142,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
 
   const sftp = openSftp({
     ...{ settings, database, lake, gate, ingest, history, room, log, requests, uploadLimits, metrics },
+    refused: (one) => refusals.add(one),
     inspecting: common.inspecting,
     carrier: parts.sftp,
     stopping: stopping.signal,
@@ -177,13 +183,20 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     metricsFrom: settings.metricsFrom,
     trustProxy: settings.trustProxy,
     reportProblem: (failure) => {
-      metrics.problem(failure.problem.code);
+      const { problem, path, requestId, refused } = failure;
+      metrics.problem(problem.code);
       logProblem(log, failure);
+      // That we stop is nobody's trouble.
+      if (refused === undefined || problem.code === "stopping") return;
+      refusals.add({ ...refused, code: problem.code, detail: problem.message, path, requestId });
     },
     reportRequest: metrics.request,
   });
   await sftp.listen();
-  const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal);
+  const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal, (refused) => {
+    metrics.problem(refused.problem.code);
+    logUnread(log, refused);
+  });
   const doSweep = async (): Promise<Swept> =>
     await sweep({
       lake,
@@ -234,6 +247,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
         await uploadLimits.close();
         await sftp.keep();
         await committer.idle();
+        await refusals.flush();
         await manifest.flush();
       };
       if (!(await endsWithin(Math.max(LEAST_MS, until - performance.now()), finish())))
@@ -247,8 +261,9 @@ async function listenOn(
   { host, port }: Address,
   keys: ReceiverParts["keys"],
   stopping: AbortSignal,
+  report: (refused: RefusedUnread) => void,
 ): Promise<Listening> {
-  const listening = await listen({ app, host, port, tls: await keys.certificate(), stopping });
+  const listening = await listen({ app, host, port, tls: await keys.certificate(), stopping, report });
   const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
   listening.server.once("close", forget);
   return listening;
