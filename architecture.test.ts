@@ -141,6 +141,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   "receiver/metrics.ts": [
     "receiver/gauges",
+    "receiver/ledger",
+    "receiver/version.ts",
     "receiver/doors",
     "receiver/ingest",
     "receiver/tail",

@@ -13,6 +13,8 @@ import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
 import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
+import { fleetStanding, silentAfter } from "./fleet/standing.ts";
+import { validUntil } from "./identity/certificate.ts";
 import type { SiteKeys } from "./identity/keys.ts";
 import type { Gate } from "./identity/principal.ts";
 import { Committer } from "./ingest/committer.ts";
@@ -27,11 +29,12 @@ import type { Inspector } from "./inspection/inspection.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { clientState } from "./ledger/clients.ts";
 import { createLedger } from "./ledger/commit.ts";
-import { checkLedger, type LedgerDatabase } from "./ledger/database.ts";
+import { checkLedger, type LedgerDatabase, ledgerClock } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
 import { type BearerState, bearerStates, NO_LIMITS } from "./ledger/limits.ts";
 import { createQuarantine, heldSum } from "./ledger/quarantine.ts";
 import { createCoverage, createSegments } from "./ledger/segments.ts";
+import { manifestStanding } from "./ledger/standing.ts";
 import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { RequestLimits } from "./limits/requests.ts";
@@ -96,11 +99,25 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const ledger = createLedger(database, settings.quota);
   const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
   const tail = new Tail(history);
-  const metrics = createMetrics(
-    () => places.taken + sftp.taken(),
-    () => listWebhooks(database.db),
-    () => heldSum(database.db),
-  );
+  const checks = {
+    ledger: () => checkLedger(database.db),
+    lake: () => checkLake(lake),
+    ...(inspector === undefined ? {} : { inspection: async () => void (await inspector.check()) }),
+  };
+  const metrics = createMetrics({
+    inFlight: () => places.taken + sftp.taken(),
+    webhooks: () => listWebhooks(database.db),
+    quarantine: () => heldSum(database.db),
+    site: {
+      fleet: () => fleetStanding(database.db, Date.now() - silentAfter(settings.heartbeat)),
+      manifest: () => manifestStanding(database.db),
+      free: { lake: () => lake.free(), ledger: () => database.free() },
+      reserve: settings.reserve,
+      checks,
+      certificateEnds: async () => validUntil((await keys.certificate()).cert),
+      clock: () => ledgerClock(database),
+    },
+  });
   const report = (fact: Fact | WebhookFact): void => {
     metrics.count(fact);
     logFact(log, fact);
@@ -174,11 +191,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     more: parts.doors,
     holdsLease: ledger.holds,
     suspended: async (clients) => await suspendedAmong(database, clients),
-    checks: [
-      () => checkLedger(database.db),
-      () => checkLake(lake),
-      async () => void (await inspector?.check()),
-    ],
+    checks: Object.values(checks),
     metrics: metrics.render,
     metricsFrom: settings.metricsFrom,
     trustProxy: settings.trustProxy,

@@ -8,6 +8,7 @@ import type { Principal } from "../identity/principal.ts";
 import { type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
 import { fence } from "./fencing.ts";
+import { recordStanding } from "./standing.ts";
 
 export interface FleetSettings {
   readonly db: Database;
@@ -80,6 +81,7 @@ async function take(
     })
     .where("id", "=", agent.id)
     .execute();
+  await recordStanding(trx, agent.id, status);
   const clients = await trx
     .selectFrom("agent_clients")
     .select("client")
