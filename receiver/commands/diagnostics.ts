@@ -98,7 +98,9 @@ function siteParts({ settings }: Site, { site, failed }: Opened): DiagnosticPart
   return { lake, ...ledgerParts({ database, kind: settings.ledger.kind, heartbeat: settings.heartbeat }) };
 }
 
-type Attempt<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly why: unknown };
+type Attempt<T> =
+  | { readonly done: true; readonly value: T }
+  | { readonly done: false; readonly why: unknown };
 
 function attempt<T>(work: () => T): Attempt<T> {
   try {

@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
-import { describeWithPostgres, freshDatabase } from "@tributary/test/servers/servers.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { describeWithPostgres, freshDatabase } from "@tributary/test/servers/servers.ts";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { addClient } from "../ledger/clients.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
@@ -12,7 +12,10 @@ import { ledgerParts } from "./ledger.ts";
 
 async function bundle(parts: DiagnosticParts, options: Partial<DiagnosticOptions> = {}) {
   const text = gunzipSync(await makeDiagnostics(parts, { secrets: [], ...options })).toString("utf8");
-  return { text, ...(JSON.parse(text) as { format: string; takenAt: string; parts: Record<string, unknown> }) };
+  return {
+    text,
+    ...(JSON.parse(text) as { format: string; takenAt: string; parts: Record<string, unknown> }),
+  };
 }
 
 test("a part that fails or hangs is in it as its error, and keeps out no other", async () => {
@@ -84,11 +87,24 @@ function ledgerContract(kind: "sqlite" | "postgres", open: () => Promise<LedgerD
       .values({
         ...{ id: "w1", url: `https://hooks.test/services/${canary}?t=${canary}`, name: null, client: null },
         ...{ source: null, secret: canary, created_at: now, revoked_at: null, gone_at: null, epoch: "e" },
-        ...{ begins_after: 0, cursor_seq: 0, generation: 0, failures: 0, failing_since: null, paused_until: 0 },
+        ...{
+          begins_after: 0,
+          cursor_seq: 0,
+          generation: 0,
+          failures: 0,
+          failing_since: null,
+          paused_until: 0,
+        },
         ...{ last_success_at: null, last_failure_at: null, last_failure: null, lease: null, leased_until: 0 },
       })
       .execute();
-    const refusal = { client: "acme", bearer: "k1", bearerKind: "key", code: "quota-day", count: 120 } as const;
+    const refusal = {
+      client: "acme",
+      bearer: "k1",
+      bearerKind: "key",
+      code: "quota-day",
+      count: 120,
+    } as const;
     await addRefusals(db, [
       { ...refusal, firstAt: now, lastAt: now, lastDetail: "no", lastPath: "/v1", lastRequestId: "r" },
     ]);

@@ -53,7 +53,9 @@ async function told(
     return { value: value ?? null };
   } catch (error) {
     const code = error instanceof ProblemError ? error.code : null;
-    return { error: { code, message: redacted(error instanceof Error ? error.message : String(error), secrets) } };
+    return {
+      error: { code, message: redacted(error instanceof Error ? error.message : String(error), secrets) },
+    };
   } finally {
     clearTimeout(timer);
   }
@@ -61,7 +63,8 @@ async function told(
 
 /** Names of keys too: whoever takes a password for a name has it there. */
 function redacted(value: unknown, secrets: readonly string[]): unknown {
-  if (typeof value === "string") return secrets.reduce((text, one) => text.replaceAll(one, "(secret)"), value);
+  if (typeof value === "string")
+    return secrets.reduce((text, one) => text.replaceAll(one, "(secret)"), value);
   if (Array.isArray(value)) return value.map((one) => redacted(one, secrets));
   if (typeof value === "object" && value !== null)
     return Object.fromEntries(

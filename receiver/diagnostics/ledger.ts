@@ -71,7 +71,9 @@ export function ledgerParts({ database, kind, heartbeat, now = Date.now }: Ledge
 async function sizeOf({ db }: LedgerDatabase, kind: LedgerLooks["kind"]): Promise<number> {
   const { rows } = await named(() =>
     (kind === "sqlite"
-      ? sql<{ bytes: number }>`select page_count * page_size as bytes from pragma_page_count(), pragma_page_size()`
+      ? sql<{
+          bytes: number;
+        }>`select page_count * page_size as bytes from pragma_page_count(), pragma_page_size()`
       : sql<{ bytes: number }>`select pg_database_size(current_database()) as bytes`
     ).execute(db),
   );

@@ -21,7 +21,9 @@ export function listenerParts({ listen }: Pick<ReceiverSettings, "listen">): Dia
     metrics: async () => {
       const { status, body } = await ask(listen.ingest, "/metrics");
       if (status === 200) return String(body).split("\n");
-      throw new Error(`/metrics answers ${status}: metricsFrom in receiver.yaml does not name this host's address`);
+      throw new Error(
+        `/metrics answers ${status}: metricsFrom in receiver.yaml does not name this host's address`,
+      );
     },
   };
 }
@@ -29,7 +31,10 @@ export function listenerParts({ listen }: Pick<ReceiverSettings, "listen">): Dia
 /** An address that stands for all of a host's is reached at its loopback. */
 const reached = (host: string): string => (host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host);
 
-async function knock({ host, port }: Address): Promise<{ readonly answers: boolean; readonly error?: string }> {
+async function knock({
+  host,
+  port,
+}: Address): Promise<{ readonly answers: boolean; readonly error?: string }> {
   return await new Promise((resolve) => {
     const socket = connect({ host: reached(host), port, timeout: WITHIN_MS });
     const end = (result: { answers: boolean; error?: string }): void => {

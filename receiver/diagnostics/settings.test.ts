@@ -4,17 +4,28 @@ import { receiverSettings, secretSettings } from "../config.ts";
 import { withoutSecrets } from "./settings.ts";
 
 /** Every leaf of the schema: its path, and whether it is a secret. */
-function leaves(schema: z.ZodType, path: readonly string[] = [], secret = false): [string, boolean, string][] {
+function leaves(
+  schema: z.ZodType,
+  path: readonly string[] = [],
+  secret = false,
+): [string, boolean, string][] {
   const isSecret = secret || secretSettings.get(schema) !== undefined;
   const { def } = (schema as unknown as { _zod: { def: Record<string, never> } })._zod;
   const { innerType, shape, element, options, in: inner } = def as Record<string, never>;
   const words = schema.description ?? "";
   if (innerType) return leaves(innerType, path, isSecret).map(([at, is, said]) => [at, is, words || said]);
-  if (shape) return Object.entries(shape).flatMap(([key, one]) => leaves(one as z.ZodType, [...path, key], isSecret));
+  if (shape)
+    return Object.entries(shape).flatMap(([key, one]) => leaves(one as z.ZodType, [...path, key], isSecret));
   if (options && def["discriminator"])
     return (options as z.ZodType[]).flatMap((one) => leaves(one, path, isSecret));
   if (element) return leaves(element, path, isSecret);
-  return [[path.join("."), isSecret || (inner ? secretSettings.get(inner as z.ZodType) !== undefined : false), words]];
+  return [
+    [
+      path.join("."),
+      isSecret || (inner ? secretSettings.get(inner as z.ZodType) !== undefined : false),
+      words,
+    ],
+  ];
 }
 
 const SECRETS = ["lake.accessKeyId", "lake.secretAccessKey", "ledger.url", "webhooks.proxy"];
@@ -39,9 +50,15 @@ const base = { lake: { kind: "directory" }, ledger: { kind: "sqlite" } } as cons
 const cases: [string, unknown][] = [
   ["lake.accessKeyId", { lake: { kind: "s3", bucket: "b", accessKeyId: `id-${CANARY}` } }],
   ["lake.secretAccessKey", { lake: { kind: "s3", bucket: "b", secretAccessKey: `${CANARY}/+=` } }],
-  ["lake.endpoint with a login", { lake: { kind: "s3", bucket: "b", endpoint: `https://me:${CANARY}@store.test` } }],
+  [
+    "lake.endpoint with a login",
+    { lake: { kind: "s3", bucket: "b", endpoint: `https://me:${CANARY}@store.test` } },
+  ],
   ["ledger.url", { ledger: { kind: "postgres", url: `postgres://me:${CANARY}@db.test:5432/ledger` } }],
-  ["ledger.url with options", { ledger: { kind: "postgres", url: `postgres://db.test/l?password=${CANARY}` } }],
+  [
+    "ledger.url with options",
+    { ledger: { kind: "postgres", url: `postgres://db.test/l?password=${CANARY}` } },
+  ],
   ["ledger.url, / in it", { ledger: { kind: "postgres", url: `postgres://me:12/${CANARY}@db.test/l` } }],
   ["ledger.url, @ in it", { ledger: { kind: "postgres", url: `postgres://me:1@${CANARY}@db.test/l` } }],
   ["ledger.url, ? in it", { ledger: { kind: "postgres", url: `postgres://me:1?${CANARY}@db.test/l` } }],
@@ -52,7 +69,10 @@ const cases: [string, unknown][] = [
 ];
 
 test.for(cases)("%s is hidden", ([, given]) => {
-  const { settings, secrets } = withoutSecrets(receiverSettings, receiverSettings.parse({ ...base, ...(given as object) }));
+  const { settings, secrets } = withoutSecrets(
+    receiverSettings,
+    receiverSettings.parse({ ...base, ...(given as object) }),
+  );
   expect(JSON.stringify(settings)).not.toContain(CANARY);
   expect(secrets.join(" ")).toContain(CANARY);
 });
@@ -81,7 +101,11 @@ test("what no schema names is left out; a secret in a list, behind a default and
     providers: z.array(z.object({ issuer: z.string(), clientSecret: secret.min(1) })),
     other: secret.default("from-the-default").refine(() => true),
   });
-  const value = { providers: [{ issuer: "https://id.test", clientSecret: "hidden-1" }], other: "hidden-2", stray: "hidden-3" };
+  const value = {
+    providers: [{ issuer: "https://id.test", clientSecret: "hidden-1" }],
+    other: "hidden-2",
+    stray: "hidden-3",
+  };
   const { settings, secrets } = withoutSecrets(schema, value);
   expect(settings).toEqual({
     providers: [{ issuer: "https://id.test", clientSecret: "(secret)" }],

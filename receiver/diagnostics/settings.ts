@@ -69,7 +69,8 @@ function fits(option: Inner, discriminator: string, value: unknown): boolean {
 }
 
 /** With an address a reader sees where it leads to; only where nothing of the login can be taken for a part of it. */
-const ADDRESS = /^([a-z][a-z0-9+.-]*:\/\/)(?:[^@/?#]*@)?((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:\/[\w-]*)?)(?:\?[^@]*)?$/;
+const ADDRESS =
+  /^([a-z][a-z0-9+.-]*:\/\/)(?:[^@/?#]*@)?((?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:\/[\w-]*)?)(?:\?[^@]*)?$/;
 
 function hidden(value: unknown, secrets: string[]): unknown {
   if (typeof value !== "string") return value === undefined || value === null ? value : "(secret)";

@@ -59,14 +59,17 @@ test("beside serve: all parts, its own words of what is in it, and no secret", a
     certificate: { issuer: expect.stringContaining("Tributary"), validTo: expect.any(String) },
   });
   expect(parts["listeners"]?.value).toMatchObject({ ingest: { port: site.port, answers: true } });
-  expect(parts["metrics"]?.value).toContain(
-    'tributary_deliveries_total{channel="api",status="created"} 1',
-  );
+  expect(parts["metrics"]?.value).toContain('tributary_deliveries_total{channel="api",status="created"} 1');
   expect(parts["ledger"]?.value).toMatchObject({ kind: "sqlite", lastSeq: 1 });
   expect(parts["lake"]?.value).toMatchObject({ answers: true });
   expect(parts["certificate"]?.value.validTo).toMatch(/^20/);
   expect(stderr).toMatch(/Not in it: passwords, keys, other secrets, contents of files/);
-  for (const secret of [CANARY, key, key.slice(5), readFileSync(join(site.dir, "keys", "authority.pem"), "utf8").slice(-400, -100)])
+  for (const secret of [
+    CANARY,
+    key,
+    key.slice(5),
+    readFileSync(join(site.dir, "keys", "authority.pem"), "utf8").slice(-400, -100),
+  ])
     expect(text).not.toContain(secret);
   expect(statSync(out).mode & 0o077).toBe(0);
   const again = await run("receiver", ["diagnostics", "--out", out, ...site.at]);
@@ -76,9 +79,14 @@ test("beside serve: all parts, its own words of what is in it, and no secret", a
 test("while nobody serves it says so, and tells all the rest, refusals of before too", async () => {
   await receiver.stop();
   const { parts } = await diagnose();
-  expect(parts["listeners"]?.value.ingest).toMatchObject({ answers: false, error: expect.stringContaining("ECONNREFUSED") });
+  expect(parts["listeners"]?.value.ingest).toMatchObject({
+    answers: false,
+    error: expect.stringContaining("ECONNREFUSED"),
+  });
   for (const name of ["readiness", "metrics"]) expect(parts[name]?.error?.message).toContain("ECONNREFUSED");
-  expect(parts["refusals"]?.value).toMatchObject([{ client: "demo", name: "nightly", code: "source-invalid", count: 1 }]);
+  expect(parts["refusals"]?.value).toMatchObject([
+    { client: "demo", name: "nightly", code: "source-invalid", count: 1 },
+  ]);
   expect(parts["counts"]?.value).toMatchObject({ clients: 1, api_keys: 1 });
 });
 
