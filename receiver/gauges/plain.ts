@@ -1,10 +1,7 @@
 /** Gauges that are known or not: an old number, or a nought, would be taken for one. */
 import { Gauge, type Registry } from "prom-client";
 
-/** `name` without `tributary_`, and what it says in words. */
-export type Plain = Readonly<Record<string, string>>;
-
-/** The answer sets all of them; one that is undefined is not told. */
+/** `words`: names without `tributary_`, and what they say. The answer sets all of them; one that is undefined is not told. */
 export function plainGauges<N extends string>(
   words: Readonly<Record<N, string>>,
   registers: Registry[],

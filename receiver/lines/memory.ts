@@ -139,11 +139,13 @@ function lineOf({ number, text }: Kept): RememberedLine {
     number,
     at: String(time),
     level: named?.[0] ?? "info",
-    message: String(msg ?? ""),
+    message: textOf(msg),
     requestId: typeof requestId === "string" ? requestId : null,
     fields,
   };
 }
+
+const textOf = (msg: unknown): string => (typeof msg === "string" ? msg : "");
 
 /** Its begin, which a person can still read; what leads to it stays whole. */
 function shortened(line: string): string {
@@ -151,6 +153,6 @@ function shortened(line: string): string {
   return JSON.stringify({
     ...{ level, time, requestId },
     cut: JSON.stringify(fields).slice(0, MOST_OF_A_LINE / 2),
-    msg: String(msg ?? "").slice(0, MOST_OF_A_LINE / 4),
+    msg: textOf(msg).slice(0, MOST_OF_A_LINE / 4),
   });
 }

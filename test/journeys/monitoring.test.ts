@@ -143,7 +143,7 @@ describe("the alert rules", () => {
       expect(waits).toMatch(/^\d+[mh]$/);
       expect(["critical", "warning", "info"]).toContain(labels.severity);
       expect(annotations["summary"]?.length).toBeLessThan(120);
-      expect(annotations["description"]).toMatch(/.{80,}\.$|.{80,}`[^`]+`\.?$/s);
+      expect(annotations["description"]).toMatch(/.{80,}[.?]$|.{80,}`[^`]+`\.?$/s);
       expect(annotations["console"]).toMatch(/^\{\{ \$externalLabels\.tributary_console \}\}\/[a-z]/);
       const samples = tests.tests
         .filter(({ name }) => name.startsWith(`${alert} `))
@@ -195,7 +195,12 @@ describeWithPrograms("monitoring with Prometheus", [PROMETHEUS, PROMTOOL], () =>
 
   test("the tests have teeth: each notices a rule that never fires, and one that always does", async () => {
     const never = await tried("never", (rule) => ({ ...rule, expr: "vector(1) > 2" }));
-    const always = await tried("always", (rule) => ({ ...rule, expr: "vector(1)", for: "0m" }));
+    const always = await tried("always", (rule) => ({
+      ...rule,
+      expr: "vector(1)",
+      for: "0m",
+      annotations: {},
+    }));
     expect([never.code, always.code]).toEqual([1, 1]);
     for (const { alert } of rules) {
       const told = (text: string): number => text.split(`ALERTS{alertname=\\"${alert}\\"`).length - 1;
