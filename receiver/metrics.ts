@@ -3,7 +3,7 @@ import { PROBLEMS } from "@tributary/shared/problems.ts";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { SftpFact } from "./doors/sftp/facts.ts";
 import { sftpMetrics } from "./doors/sftp/metrics.ts";
-import { lookOf } from "./gauges/look.ts";
+import { inTurn, lookOf } from "./gauges/look.ts";
 import { quarantineGauges } from "./gauges/quarantine.ts";
 import { type SiteLooks, siteGauges } from "./gauges/site.ts";
 import { webhookGauges } from "./gauges/webhooks.ts";
@@ -29,9 +29,6 @@ export interface MetricLooks {
   readonly quarantine: () => Promise<HeldSum>;
   readonly site: SiteLooks;
 }
-
-/** Of the ledger, and answered from it at once: an operator who has just released a file sees it. */
-const AT_ONCE = { forMs: 0 };
 
 export function createMetrics({ inFlight, webhooks, quarantine, site }: MetricLooks): Metrics {
   const registers = [new Registry()];
@@ -149,10 +146,13 @@ export function createMetrics({ inFlight, webhooks, quarantine, site }: MetricLo
     registers,
   });
   const sftp = sftpMetrics(registers, seconds);
+  const turn = inTurn();
+  // An operator who has just released a file sees it.
+  const atOnce = { forMs: 0, turn };
   const looks = [
-    webhookGauges(lookOf(webhooks, AT_ONCE), registers),
-    quarantineGauges(lookOf(quarantine, AT_ONCE), registers),
-    siteGauges(site, registers),
+    webhookGauges(lookOf(webhooks, atOnce), registers),
+    quarantineGauges(lookOf(quarantine, atOnce), registers),
+    siteGauges(site, registers, { turn }),
   ];
   new Gauge({
     name: "tributary_info",

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { lookOf } from "./look.ts";
+import { inTurn, lookOf } from "./look.ts";
 
 test("many who ask at once, and soon after, cost one look", async () => {
   let looks = 0;
@@ -47,4 +47,22 @@ test("one that throws before it begins is a failure as any", async () => {
     throw new Error("no");
   });
   expect(await look()).toBeUndefined();
+});
+
+test("of the same there is one look at a time; while one hangs the others are not even begun", async () => {
+  const turn = inTurn();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let begun = 0;
+  const bounds = { forMs: 0, withinMs: 30, turn };
+  const first = lookOf(() => promise, bounds);
+  const second = lookOf(async () => {
+    begun += 1;
+    throw new Error("a failure is an end too");
+  }, bounds);
+  const third = lookOf(async () => (begun += 1), bounds);
+  expect(await Promise.all([first(), second(), third()])).toEqual([undefined, undefined, undefined]);
+  expect(begun).toBe(0);
+  resolve("at last");
+  await pause(0);
+  expect(await Promise.all([first(), second(), third()])).toEqual(["at last", undefined, expect.any(Number)]);
 });

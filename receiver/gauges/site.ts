@@ -31,10 +31,12 @@ export function siteGauges(
   bounds: LookBounds = {},
 ): () => Promise<void> {
   const { now = Date.now, reserve } = looks;
-  const look = <T>(work: () => Promise<T>): Look<T> => lookOf(work, bounds);
+  const { turn: _, ...apart } = bounds;
+  const look = <T>(work: () => Promise<T>): Look<T> => lookOf(work, apart);
+  const ofLedger = <T>(work: () => Promise<T>): Look<T> => lookOf(work, bounds);
   const parts = [
-    fleetGauges(look(looks.fleet), now, registers),
-    manifestGauges(look(looks.manifest), now, registers),
+    fleetGauges(ofLedger(looks.fleet), now, registers),
+    manifestGauges(ofLedger(looks.manifest), now, registers),
     roomGauges({ lake: look(looks.free.lake), ledger: look(looks.free.ledger) }, reserve, registers),
     readyGauges(
       Object.entries(looks.checks).map(([name, check]) => [
@@ -45,7 +47,7 @@ export function siteGauges(
     ),
     clockGauges(
       look(looks.certificateEnds),
-      look(async () => {
+      ofLedger(async () => {
         const before = now();
         const ledger = await looks.clock();
         return ledger - (before + now()) / 2;
