@@ -48,17 +48,23 @@ const clamdAddress = z.string().transform((text, context) => {
   return { path: "" };
 });
 
+/** Which settings nobody else may read: those whose schema is `secret`, or was made from it. */
+export const secretSettings = z.registry<{ readonly secret: true }>();
+
 /** A secret as it stands here, or `env:NAME`, or `file:PATH`. */
-const secret = z.string().transform((text, context): string => {
-  const given = readSecret(text);
-  if (given !== undefined && given !== "") return given;
-  context.issues.push({
-    code: "custom",
-    input: undefined,
-    message: `there is nothing at ${text.slice(0, 200)}; expected a text, env:NAME or file:PATH`,
-  });
-  return "";
-});
+const secret = z
+  .string()
+  .transform((text, context): string => {
+    const given = readSecret(text);
+    if (given !== undefined && given !== "") return given;
+    context.issues.push({
+      code: "custom",
+      input: undefined,
+      message: `there is nothing at ${text.slice(0, 200)}; expected a text, env:NAME or file:PATH`,
+    });
+    return "";
+  })
+  .register(secretSettings, { secret: true });
 
 function readSecret(text: string): string | undefined {
   if (text.startsWith("env:")) return process.env[text.slice(4)];

@@ -22,7 +22,7 @@ import { type LedgerDatabase, named } from "./ledger/database.ts";
 import type { History } from "./ledger/ledger.ts";
 import type { People } from "./people/auth.ts";
 import type { Told } from "./people/facts.ts";
-import { type Listening, listen } from "./serve.ts";
+import { type Listening, type ListenOptions, listen } from "./serve.ts";
 import { VERSION } from "./version.ts";
 
 /** What `main.ts` chooses for it. */
@@ -40,6 +40,7 @@ export interface ConsoleWiring {
   readonly carrier: ConsoleCarrier;
   readonly stopping: AbortSignal;
   readonly reportProblem: ReportProblem;
+  readonly unread: ListenOptions["report"];
   /** What happens at the login. */
   readonly hear: Told;
 }
@@ -53,7 +54,7 @@ export async function listenConsole(wiring: ConsoleWiring): Promise<Listening | 
   // Its origin has the port, which is known once it listens; nobody asks before.
   const listening = await listen({
     app: { fetch: (request, env) => app.fetch(request, env) },
-    ...{ host, port, what: "console", tls: await keys.certificate(), stopping },
+    ...{ host, port, what: "console", tls: await keys.certificate(), stopping, report: wiring.unread },
   });
   const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
   listening.server.once("close", forget);

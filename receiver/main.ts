@@ -43,6 +43,7 @@ import { createCoverage, createSegments } from "./ledger/segments.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { memoryCounts } from "./limits/memory.ts";
 import { postgresCounts } from "./limits/postgres.ts";
+import { LineMemory } from "./lines/memory.ts";
 import { createLog } from "./log.ts";
 import { openPeople } from "./people/auth.ts";
 import { firstAdminLink } from "./people/invitations.ts";
@@ -244,7 +245,7 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
     },
     console: consoleOf(site),
     sftp: await openSsh(site),
-    log: createLog(settings.log),
+    log: createLog(settings.log, new LineMemory()),
   });
 }
 

@@ -28,6 +28,15 @@ export interface ListenOptions {
   readonly port: number;
   readonly tls: { readonly cert: string; readonly key: string };
   readonly stopping: AbortSignal;
+  /** Hears of what was refused before any door: what a sender is told of it leads to its log line, too. */
+  readonly report: (refused: RefusedUnread) => void;
+}
+
+/** Nothing of it could be read, or not enough to call a door. */
+export interface RefusedUnread {
+  readonly requestId: string;
+  readonly problem: ProblemError;
+  readonly address: string;
 }
 
 export interface Listening {
@@ -39,14 +48,14 @@ export interface Listening {
 }
 
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { app, host, port, tls, stopping, what = "ingest" } = options;
+  const { app, host, port, tls, stopping, report, what = "ingest" } = options;
   const answer = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as unknown as Omit<DoorEnv["Bindings"], "target">;
       const target = targets.get(incoming) ?? { path: "/", query: "" };
       return app.fetch(request, { incoming, outgoing, target });
     },
-    { autoCleanupIncoming: false, overrideGlobalObjects: false, errorHandler: answerUnreadable },
+    { autoCleanupIncoming: false, overrideGlobalObjects: false, errorHandler: answerUnreadable(report) },
   );
   const server = createServer({
     ...tls,
@@ -61,6 +70,11 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     // Its refusal has no body; ours is a problem.
     requireHostHeader: false,
   });
+  const refuse = (outgoing: ServerResponse, problem: ProblemError): void => {
+    const requestId = randomUUID();
+    sendProblem(outgoing, problem, requestId);
+    report({ requestId, problem, address: outgoing.socket?.remoteAddress ?? "" });
+  };
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     incoming.on("error", () => {});
     outgoing.on("error", () => {});
@@ -69,12 +83,12 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     if (stopping.aborted) outgoing.shouldKeepAlive = false;
     const target = parseTarget(incoming.url ?? "");
     if (target === undefined) {
-      sendProblem(outgoing, new ProblemError("request-invalid", "the request target is not a path"));
+      refuse(outgoing, new ProblemError("request-invalid", "the request target is not a path"));
       return;
     }
     // RFC 9112, 3.2.
     if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {
-      sendProblem(outgoing, new ProblemError("request-invalid", "the request has no Host header"));
+      refuse(outgoing, new ProblemError("request-invalid", "the request has no Host header"));
       return;
     }
     targets.set(incoming, target);
@@ -87,7 +101,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   server.on("checkContinue", onRequest);
   // Any other expectation is passed over, as RFC 9110, 10.1.1 allows; Node's own 417 is no problem that a program can read.
   server.on("checkExpectation", onRequest);
-  server.on("clientError", answerClientError);
+  server.on("clientError", answerClientError(report));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
@@ -148,39 +162,46 @@ async function stop(server: Server, withinMs: number): Promise<void> {
   clearInterval(idle);
 }
 
-function sendProblem(outgoing: ServerResponse, problem: ProblemError): void {
-  const { status, headers, body } = problemAnswer(problem, randomUUID());
+function sendProblem(outgoing: ServerResponse, problem: ProblemError, requestId: string): void {
+  const { status, headers, body } = problemAnswer(problem, requestId);
   outgoing.shouldKeepAlive = false;
   outgoing.writeHead(status, headers);
   outgoing.end(body);
 }
 
 /** What even the adapter could not read, such as an impossible Host. */
-function answerUnreadable(error: unknown): Response {
-  const detail = error instanceof Error ? error.message : "unreadable";
-  const problem = new ProblemError("request-invalid", `the request cannot be read: ${detail}`);
-  const { status, headers, body } = problemAnswer(problem, randomUUID());
-  return new Response(body, { status, headers });
+function answerUnreadable(report: ListenOptions["report"]) {
+  return (error: unknown): Response => {
+    const detail = error instanceof Error ? error.message : "unreadable";
+    const problem = new ProblemError("request-invalid", `the request cannot be read: ${detail}`);
+    const requestId = randomUUID();
+    report({ requestId, problem, address: "" });
+    const { status, headers, body } = problemAnswer(problem, requestId);
+    return new Response(body, { status, headers });
+  };
 }
 
 /** Below HTTP there is no response object: the answer is written by hand. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable || isHalfAnswered(socket)) {
-    socket.destroy();
-    return;
-  }
-  const problem = isLengthUntrue(error, socket) ? lengthProblem(error) : clientProblem(error);
-  const { status, headers, body } = problemAnswer(problem, randomUUID());
-  const lines = Object.entries({
-    ...headers,
-    "content-length": String(Buffer.byteLength(body)),
-    connection: "close",
-  }).map(([name, value]) => `${name}: ${value}`);
-  socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
-  // What is still coming is thrown away for a moment, or the sender would see a reset instead of the answer.
-  socket.resume();
-  setTimeout(() => socket.destroy(), 1000).unref();
-}
+const answerClientError =
+  (report: ListenOptions["report"]) => (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === "ECONNRESET" || !socket.writable || isHalfAnswered(socket)) {
+      socket.destroy();
+      return;
+    }
+    const problem = isLengthUntrue(error, socket) ? lengthProblem(error) : clientProblem(error);
+    const requestId = randomUUID();
+    report({ requestId, problem, address: socket.remoteAddress ?? "" });
+    const { status, headers, body } = problemAnswer(problem, requestId);
+    const lines = Object.entries({
+      ...headers,
+      "content-length": String(Buffer.byteLength(body)),
+      connection: "close",
+    }).map(([name, value]) => `${name}: ${value}`);
+    socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
+    // What is still coming is thrown away for a moment, or the sender would see a reset instead of the answer.
+    socket.resume();
+    setTimeout(() => socket.destroy(), 1000).unref();
+  };
 
 /** The end came inside a body, or what is no request behind one that is not answered yet: either way its length was not true. */
 function isLengthUntrue({ code }: NodeJS.ErrnoException, socket: Socket): boolean {

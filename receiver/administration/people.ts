@@ -6,9 +6,9 @@ import type { Writer } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import {
   type Acceptance,
-  accept,
   type Invited,
   invitePerson,
+  prepareAcceptance,
   resetLink,
   withdraw,
 } from "../people/invitations.ts";
@@ -47,8 +47,9 @@ export async function join(
 ): Promise<Person> {
   // Who it is, is known only when it is done.
   const who = { kind: "person" as const, id: "", name: "", ...request };
+  const follow = await prepareAcceptance(db, given);
   return await audited(db, who, async (trx, record) => {
-    const person = await accept(trx, given);
+    const person = await follow(trx);
     Object.assign(who, { id: person.id, name: person.email });
     const subject = subjectOf(person);
     record({ act: "person.join", subject, ...of(person.client), before: null, after: factsOf(person) });

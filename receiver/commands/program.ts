@@ -8,6 +8,7 @@ import { addAuthorityCommands } from "./authority.ts";
 import { addBackupCommands } from "./backup.ts";
 import { addClientCommands } from "./client.ts";
 import { type Sites, siteCommand } from "./command.ts";
+import { addDiagnosticsCommand } from "./diagnostics.ts";
 import { addGetCommand } from "./get.ts";
 import { addHistoryCommand } from "./history.ts";
 import { addKeyCommands } from "./key.ts";
@@ -55,5 +56,6 @@ export function createProgram(parts: ReceiverCommands): Command {
   addSweepCommand(program, parts, parts.sweep);
   addAuthorityCommands(program, parts);
   addAuditCommand(program, parts);
+  addDiagnosticsCommand(program, parts);
   return program;
 }

@@ -85,7 +85,7 @@ export async function quarantinedFile(db: Database, id: string): Promise<Quarant
 }
 
 /** What waits for an operator now. */
-interface HeldSum {
+export interface HeldSum {
   readonly files: number;
   readonly bytes: number;
   /** ms since 1970 of the arrival of the one that waits longest; undefined: nothing waits. */
