@@ -132,7 +132,8 @@ test.for([
 });
 
 test.for<[string, string | undefined]>([
-  ["{}", undefined],
+  ["{}", "https://localhost:8444"],
+  ["listen: { console: off }", undefined],
   ["listen: { console: 127.0.0.1:8444 }", "https://localhost:8444"],
   ["listen: { console: '[::1]:8444' }", "https://localhost:8444"],
   ["listen: { console: 0.0.0.0:443 }", "https://localhost"],

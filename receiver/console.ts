@@ -5,6 +5,9 @@ import { createConsole } from "./console/console.ts";
 import { accessHandlers } from "./console/handlers/access.ts";
 import { agentHandlers } from "./console/handlers/agents.ts";
 import { clientHandlers } from "./console/handlers/clients.ts";
+import { fileHandlers } from "./console/handlers/files.ts";
+import { operationHandlers } from "./console/handlers/operations.ts";
+import { overviewHandlers } from "./console/handlers/overview.ts";
 import type { HandlerParts } from "./console/handlers/parts.ts";
 import { peopleHandlers } from "./console/handlers/people.ts";
 import { siteHandlers } from "./console/handlers/site.ts";
@@ -20,13 +23,19 @@ import { releaseFrom } from "./ingest/release.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { type LedgerDatabase, named } from "./ledger/database.ts";
 import type { History } from "./ledger/ledger.ts";
+import { createOverview } from "./overview/overview.ts";
 import type { People } from "./people/auth.ts";
 import type { Told } from "./people/facts.ts";
+import { previewsInProcess } from "./preview/process.ts";
 import { type Listening, type ListenOptions, listen } from "./serve.ts";
+import { openTrees } from "./tree/open.ts";
 import { VERSION } from "./version.ts";
 
 /** What `main.ts` chooses for it. */
-export interface ConsoleCarrier extends Pick<HandlerParts, "install" | "closeSecret" | "refusalOf"> {
+export interface ConsoleCarrier
+  extends Pick<HandlerParts, "install" | "closeSecret" | "refusalOf" | "lines" | "diagnose"> {
+  /** The site's UUID. */
+  readonly site: string;
   readonly people: (origin: string, told: Told) => Promise<People>;
 }
 
@@ -36,7 +45,7 @@ export interface ConsoleWiring {
   readonly lake: AnyLake;
   readonly committer: Committer;
   readonly history: History;
-  readonly keys: Pick<SiteKeys, "certificate" | "onCertificate" | "codeTrust">;
+  readonly keys: Pick<SiteKeys, "certificate" | "onCertificate" | "codeTrust" | "jwks">;
   readonly carrier: ConsoleCarrier;
   readonly stopping: AbortSignal;
   readonly reportProblem: ReportProblem;
@@ -79,7 +88,12 @@ async function appOf(wiring: ConsoleWiring, origin: string) {
     stopping,
   });
   const parts: HandlerParts = {
-    ...{ database, fleet, live, people, origin, install: carrier.install },
+    ...{ database, fleet, live, people, origin, lake, history, install: carrier.install },
+    overview: createOverview(db),
+    trees: openTrees(db),
+    previews: previewsInProcess(),
+    signer: () => ({ site: carrier.site, jwks: wiring.keys.jwks() }),
+    ...{ lines: carrier.lines, diagnose: carrier.diagnose },
     site: {
       site: new URL(settings.publicUrl ?? origin).hostname,
       version: VERSION,
@@ -100,6 +114,9 @@ async function appOf(wiring: ConsoleWiring, origin: string) {
       ...agentHandlers(parts),
       ...accessHandlers(parts),
       ...peopleHandlers(parts),
+      ...overviewHandlers(parts),
+      ...fileHandlers(parts),
+      ...operationHandlers(parts),
     },
     pages: openPages(readPages()),
     origin,

@@ -8,8 +8,13 @@ import { EXIT, fail, say } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
 import type { DiscardHeld, ReleaseHeld } from "./commands/quarantine.ts";
 import type { Sweep } from "./commands/sweep.ts";
-import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
+import { type ReceiverSettings, readSite, receiverSettings, type Site, type SiteOptions } from "./config.ts";
 import type { ConsoleCarrier } from "./console.ts";
+import { makeDiagnostics } from "./diagnostics/diagnostics.ts";
+import { hostParts, programPart } from "./diagnostics/host.ts";
+import { ledgerParts } from "./diagnostics/ledger.ts";
+import { listenerParts } from "./diagnostics/listeners.ts";
+import { withoutSecrets } from "./diagnostics/settings.ts";
 import { diagnosticsDoor } from "./doors/diagnostics.ts";
 import { enrollDoor } from "./doors/enroll.ts";
 import { heartbeatDoor } from "./doors/heartbeat.ts";
@@ -183,10 +188,24 @@ async function sayConsole({ database: { db } }: OpenSite, url: string): Promise<
 }
 
 /** What the console takes; its cookies are signed with a key that is made of the site's own, and of nothing in the ledger. */
-function consoleOf({ database: { db }, siteKeys, settings, keys, install }: OpenSite): ConsoleCarrier {
+function consoleOf(site: OpenSite, lines: LineMemory): ConsoleCarrier {
+  const { database, siteKeys, settings, keys, install } = site;
+  const { db } = database;
   const { allow, proxy } = settings.webhooks;
   return {
-    install: openInstall(install),
+    ...{ site: siteKeys.site, install: openInstall(install), lines },
+    diagnose: async () => {
+      const { settings: shown, secrets } = withoutSecrets(receiverSettings, settings);
+      const parts = {
+        ...programPart(),
+        settings: async () => shown,
+        ...hostParts(site),
+        ...listenerParts(settings),
+        ...ledgerParts({ database, kind: settings.ledger.kind, heartbeat: settings.heartbeat }),
+        lines: async () => lines.recent({ limit: 1000 }),
+      };
+      return await makeDiagnostics(parts, { secrets });
+    },
     people: async (origin, told) => {
       const secret = hkdfSync("sha256", await requireSecretsKey(db, keys), siteKeys.site, "people", 32);
       const { oidc, sessions: idleMs, secondFactor } = settings.console;
@@ -223,6 +242,7 @@ async function openInspector(inspect: ReceiverSettings["inspect"]): Promise<Insp
 async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise<RunningReceiver> {
   const { settings, database, siteKeys, lake } = site;
   const { concurrent, idle } = settings.limits;
+  const lines = new LineMemory();
   const fleet = { db: database.db, keys: siteKeys, heartbeatSeconds: settings.heartbeat / 1000 };
   return await runReceiver({
     settings,
@@ -243,9 +263,9 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
       send: openSend(site),
       openSecret: ({ id, secret }) => siteKeys.openSecret(secret, ownerOf(id)),
     },
-    console: consoleOf(site),
+    console: consoleOf(site, lines),
     sftp: await openSsh(site),
-    log: createLog(settings.log, new LineMemory()),
+    log: createLog(settings.log, lines),
   });
 }
 

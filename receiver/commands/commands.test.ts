@@ -659,6 +659,7 @@ describe("people", () => {
   test("a link stands on stdout alone, and needs a console to lead to", async () => {
     await run("client", "add", "acme");
     const invite = ["person", "invite", "--email", "ada@example.com", "--role", "viewer"];
+    writeFileSync(join(dir, "receiver.yaml"), "listen: { console: off }\n");
     await expect(run(...invite)).rejects.toMatchObject({ code: "config-invalid" });
     expect(await people()).toEqual([]);
     withConsole();

@@ -29,6 +29,10 @@ export const CALLS = {
   me: get("/api/me"),
   live: get("/api/live"),
 
+  "overview.get": get("/api/overview"),
+  "overview.punctuality": get("/api/punctuality"),
+  "overview.client": get("/api/clients/:client/overview"),
+
   "clients.list": get("/api/clients"),
   "clients.get": get("/api/clients/:client"),
   "clients.add": post("/api/clients"),
@@ -40,6 +44,12 @@ export const CALLS = {
 
   "agents.list": get("/api/agents"),
   "agents.get": get("/api/agents/:id"),
+  "agents.commands": get("/api/agents/:id/commands"),
+  "agents.scan": post("/api/agents/:id/scan"),
+  "agents.pause": post("/api/agents/:id/pause"),
+  "agents.resume": post("/api/agents/:id/resume"),
+  "agents.diagnose": post("/api/agents/:id/diagnostics"),
+  "agents.bundle": get("/api/diagnostics/:id", "operator"),
   "agents.revoke": post("/api/agents/:id/revoke"),
   "agents.bound": put("/api/agents/:id/bounds"),
 
@@ -64,11 +74,30 @@ export const CALLS = {
   "webhooks.revoke": post("/api/webhooks/:id/revoke"),
   "deadletters.list": get("/api/dead-letters"),
 
+  "deliveries.list": get("/api/deliveries"),
+  "newer.count": get("/api/deliveries/newer"),
+
+  "files.bounds": get("/api/clients/:client/files/bounds"),
+  "files.sources": get("/api/clients/:client/files"),
+  "files.list": get("/api/clients/:client/files/:source"),
+  "files.versions": get("/api/clients/:client/files/:source/versions"),
+  "files.version": get("/api/versions/:id"),
+  "files.receipt": get("/api/versions/:id/receipt"),
+  "files.download": get("/api/versions/:id/content"),
+  "files.preview": get("/api/versions/:id/preview"),
+
+  "search.all": get("/api/search"),
+  "search.files": get("/api/search/files"),
+
   "quarantine.list": get("/api/quarantine"),
   "quarantine.release": post("/api/quarantine/:id/release"),
   "quarantine.discard": post("/api/quarantine/:id/discard", "admin"),
 
   "audit.list": get("/api/audit"),
+
+  "refusals.list": get("/api/refusals"),
+  "log.lines": get("/api/log", "operator"),
+  "site.diagnostics": get("/api/diagnostics", "admin"),
 
   "people.list": get("/api/people", "admin"),
   "people.invite": post("/api/people", "admin"),

@@ -1,8 +1,12 @@
 /** What goes into each call of `calls.ts` (checked at the door), and what comes out. Sizes in bytes, times RFC 3339. */
-import { slug } from "@tributary/shared/protocol.ts";
+import { type ManifestLine, slug } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
 import type { Offboarding } from "../administration/offboard.ts";
+import type { Attention } from "../attention/attention.ts";
 import type { AuditLine } from "../audit/audit.ts";
+import type { Delivery } from "../deliveries/deliveries.ts";
+import type { CommandView } from "../fleet/commands.ts";
+import type { DiagnosticsView } from "../fleet/diagnostics.ts";
 import type { AgentSummary } from "../fleet/view.ts";
 import type { AgentView } from "../identity/agents.ts";
 import type { ApiKeyView } from "../identity/apikeys.ts";
@@ -11,7 +15,18 @@ import type { AccountView } from "../identity/sftp-accounts.ts";
 import type { Quotas } from "../ledger/decide.ts";
 import type { Limits } from "../ledger/limits.ts";
 import type { QuarantinedFile } from "../ledger/quarantine.ts";
+import type { RecentLines } from "../lines/memory.ts";
+import type { SourceHour } from "../overview/client.ts";
+import type { Amount, ArrivalHour, Arrived } from "../overview/overview.ts";
+import type { Cell } from "../overview/punctuality.ts";
+import type { Band } from "../overview/usual.ts";
 import type { Role as PersonRole } from "../people/people.ts";
+import type { Preview } from "../preview/preview.ts";
+import type { RefusalView } from "../refusals/refusals.ts";
+import type { FoundEntry } from "../search/digests.ts";
+import type { CheckedReceipt } from "../search/receipts.ts";
+import type { Found, FoundFiles } from "../search/search.ts";
+import type { Moment } from "../timeline/timeline.ts";
 import type { DeadLetterView, WebhookView } from "../webhooks/standing.ts";
 import type { CallName, Role } from "./calls.ts";
 
@@ -39,6 +54,23 @@ const bearerBounds = z.strictObject({
 });
 
 const secret = z.string().max(200);
+const seq = z.coerce.number().int().nonnegative();
+const instant = z.iso.datetime({ offset: true });
+/** The identity of a path; as long as one may be when every byte is escaped. */
+const pathEncoded = z.string().max(12_288);
+const deliveryFilter = {
+  client: slug.optional(),
+  source: slug.optional(),
+  channel: z.string().max(20).optional(),
+  bearer: z.string().max(64).optional(),
+  kind: z.enum(["version", "removal"]).optional(),
+  from: instant.optional(),
+  to: instant.optional(),
+  digest: z
+    .string()
+    .regex(/^[0-9a-f]{8,64}$/, "8 to 64 lower-case hex digits")
+    .optional(),
+};
 const role = z.enum(["viewer", "operator", "admin", "uploader"]);
 const email = z.string().trim().min(3).max(254);
 
@@ -54,6 +86,14 @@ export const INPUTS = {
   }),
   me: nothing,
   live: nothing,
+
+  "overview.get": nothing,
+  "overview.punctuality": z.strictObject({
+    client: slug.optional(),
+    after: z.string().max(500).optional(),
+    limit,
+  }),
+  "overview.client": client,
 
   "clients.list": nothing,
   "clients.get": client,
@@ -71,6 +111,12 @@ export const INPUTS = {
 
   "agents.list": z.strictObject({ client: slug.optional() }),
   "agents.get": z.strictObject({ id }),
+  "agents.commands": z.strictObject({ id }),
+  "agents.scan": z.strictObject({ id, source: slug.optional() }),
+  "agents.pause": z.strictObject({ id }),
+  "agents.resume": z.strictObject({ id }),
+  "agents.diagnose": z.strictObject({ id }),
+  "agents.bundle": z.strictObject({ id }),
   "agents.revoke": z.strictObject({ id }),
   "agents.bound": bearerBounds.extend({ id }),
 
@@ -133,6 +179,41 @@ export const INPUTS = {
   "webhooks.revoke": z.strictObject({ id }),
   "deadletters.list": z.strictObject({ webhook: id.optional(), after: cursor, limit }),
 
+  "deliveries.list": z.strictObject({ ...deliveryFilter, before: seq.optional(), limit }),
+  "newer.count": z.strictObject({ ...deliveryFilter, after: seq }),
+
+  "files.bounds": client,
+  "files.sources": client.extend({ at: instant.optional() }),
+  "files.list": client.extend({
+    source: slug,
+    /** Encoded; empty: the source itself. */
+    folder: pathEncoded.default(""),
+    /** As the tree was then; without: as it is. */
+    at: instant.optional(),
+    /** What was removed, too; without `at`. */
+    removed: z.stringbool().default(false),
+    after: z.string().max(5000).optional(),
+    limit,
+  }),
+  "files.versions": client.extend({ source: slug, path: pathEncoded, before: seq.optional(), limit }),
+  "files.version": z.strictObject({ id }),
+  "files.receipt": z.strictObject({ id }),
+  "files.download": z.strictObject({ id }),
+  "files.preview": z.strictObject({ id }),
+
+  /** A receipt is longer than anything else that somebody looks for. */
+  "search.all": z.strictObject({
+    q: z.string().max(8000),
+    limit: z.coerce.number().int().min(1).max(50).default(20),
+  }),
+  "search.files": z.strictObject({
+    q: z.string().max(500),
+    client: slug.optional(),
+    source: slug.optional(),
+    after: z.string().max(500).optional(),
+    limit: z.coerce.number().int().min(1).max(100).default(50),
+  }),
+
   "quarantine.list": z.strictObject({
     client: slug.optional(),
     all: z.stringbool().default(false),
@@ -152,6 +233,19 @@ export const INPUTS = {
     before: cursor,
     limit,
   }),
+
+  "refusals.list": z.strictObject({
+    client: slug.optional(),
+    days: z.coerce.number().int().min(1).max(30).default(7),
+  }),
+  "log.lines": z.strictObject({
+    requestId: z.string().max(64).optional(),
+    level: z.enum(["info", "warn", "error", "fatal"]).optional(),
+    text: z.string().max(200).optional(),
+    before: seq.optional(),
+    limit,
+  }),
+  "site.diagnostics": nothing,
 
   "people.list": nothing,
   "people.invite": z.strictObject({
@@ -182,6 +276,57 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
+/** A file or a folder in a list. */
+export interface FileRow {
+  readonly kind: "file" | "folder" | "removed";
+  readonly name: string;
+  readonly pathEncoded: string;
+  readonly size: number | null;
+  readonly modifiedAt: string | null;
+  /** Of a folder: when it was first there. */
+  readonly receivedAt: string | null;
+  /** False: whether this folder was there at that time took too long to find out. */
+  readonly sure: boolean;
+}
+
+export interface FilesFound {
+  readonly files: FoundFiles["files"];
+  readonly next: string | null;
+  /** How much was looked through, from 0 to 1. */
+  readonly searched: number;
+  /** So many entries are not searched yet. */
+  readonly behind: number;
+}
+
+export interface OverviewAnswer {
+  readonly arrived: Arrived;
+  /** The last 7 days; `usual` null: too little is known. */
+  readonly byHour: readonly (Omit<ArrivalHour, "usual"> & { readonly usual: Band | null })[];
+  /** Feeds that would usually have delivered by now, and have not. */
+  readonly late: number;
+  readonly feeds: number;
+  readonly agents: number;
+  readonly silent: number;
+  readonly waiting: {
+    readonly files: number;
+    readonly bytes: number;
+    readonly oldestSealedAt: string | null;
+  };
+  readonly attention: { readonly items: readonly Attention[]; readonly total: number };
+}
+
+export interface PunctualityAnswer {
+  /** ms since 1970 of the begin of each UTC day, today last. */
+  readonly days: readonly number[];
+  /** `source` null: a whole client, the worst of its sources. */
+  readonly rows: readonly {
+    readonly client: string;
+    readonly source: string | null;
+    readonly cells: readonly Cell[];
+  }[];
+  readonly next: string | null;
+}
+
 /** Who looks, and what the site is. */
 export interface Me {
   readonly id: string;
@@ -203,6 +348,9 @@ export interface ClientRow {
   readonly createdAt: string;
   readonly storedBytes: number;
   readonly dayBytes: number;
+  /** Of the last 7 UTC days, today last. */
+  readonly days: readonly Amount[];
+  readonly lastArrivalAt: string | null;
   /** That act for it and are not revoked; silent ones among them. */
   readonly agents: number;
   readonly silent: number;
@@ -287,6 +435,15 @@ export interface Answers {
   /** Server-sent events: see `live.ts`. */
   live: Response;
 
+  "overview.get": OverviewAnswer;
+  "overview.punctuality": PunctualityAnswer;
+  /** `hours`: of the last 30 days. */
+  "overview.client": {
+    readonly hours: readonly SourceHour[];
+    readonly punctuality: PunctualityAnswer;
+    readonly attention: readonly Attention[];
+  };
+
   /** All: a page sorts and filters a thousand rows faster than it can ask. */
   "clients.list": { readonly items: readonly ClientRow[] };
   "clients.get": ClientDetail;
@@ -298,7 +455,15 @@ export interface Answers {
   "clients.bound": Done;
 
   "agents.list": { readonly items: readonly AgentSummary[] };
-  "agents.get": AgentView;
+  /** `diagnostics`: the newest bundles that it made. */
+  "agents.get": AgentView & { readonly diagnostics: readonly DiagnosticsView[] };
+  "agents.commands": { readonly items: readonly CommandView[] };
+  "agents.scan": CommandView;
+  "agents.pause": Done;
+  "agents.resume": Done;
+  "agents.diagnose": CommandView;
+  /** gzip'd JSON, to download. */
+  "agents.bundle": Response;
   "agents.revoke": Done;
   "agents.bound": Done;
 
@@ -324,11 +489,46 @@ export interface Answers {
   "webhooks.revoke": Done;
   "deadletters.list": Page<DeadLetterView>;
 
+  /** `searchedTo`: what came before it was not looked at yet, and `next` goes on there. */
+  "deliveries.list": {
+    readonly items: readonly Delivery[];
+    readonly next: number | null;
+    readonly searchedTo: string | null;
+  };
+  /** Of the same filter, what came since; `more`: at least so many. */
+  "newer.count": { readonly count: number; readonly more: boolean };
+
+  /** Null: nothing ever came. */
+  "files.bounds": { readonly firstAt: string | null; readonly lastAt: string | null };
+  "files.sources": { readonly items: readonly string[] };
+  "files.list": Page<FileRow>;
+  "files.versions": { readonly items: readonly Moment[]; readonly next: number | null };
+  "files.version": Omit<ManifestLine, "receipt">;
+  /** A compact JWS, to download. */
+  "files.receipt": Response;
+  "files.download": Response;
+  "files.preview": Preview;
+
+  "search.all": {
+    readonly clients: Found["clients"];
+    readonly agents: Found["agents"];
+    readonly version: FoundEntry | null;
+    readonly receipt: CheckedReceipt | null;
+    readonly digests: Page<FoundEntry>;
+    readonly files: FilesFound;
+  };
+  "search.files": FilesFound;
+
   "quarantine.list": Page<QuarantinedFile>;
   "quarantine.release": { readonly status: string; readonly versionId: string };
   "quarantine.discard": Done;
 
   "audit.list": Page<AuditLine>;
+
+  "refusals.list": { readonly items: readonly RefusalView[] };
+  "log.lines": RecentLines;
+  /** gzip'd JSON, to download. */
+  "site.diagnostics": Response;
 
   "people.list": { readonly items: readonly PersonRow[]; readonly links: readonly Link[] };
   /** Shown once. */

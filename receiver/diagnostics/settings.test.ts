@@ -28,7 +28,13 @@ function leaves(
   ];
 }
 
-const SECRETS = ["lake.accessKeyId", "lake.secretAccessKey", "ledger.url", "webhooks.proxy"];
+const SECRETS = [
+  "console.oidc.clientSecret",
+  "lake.accessKeyId",
+  "lake.secretAccessKey",
+  "ledger.url",
+  "webhooks.proxy",
+];
 /** Of keys and secrets they have the word alone: paths, and whether a path is shown. */
 const NO_SECRETS = ["keys", "tls.key", "tls.cert"];
 

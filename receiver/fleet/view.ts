@@ -3,9 +3,10 @@
  * anew that have reported since the last look. Small on purpose: what one agent said in full is read when it is opened.
  */
 
-import { type AgentStatus, parseStatus } from "../identity/agents.ts";
+import { type AgentPause, type AgentStatus, parseStatus, pauseOf } from "../identity/agents.ts";
 import { named } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
+import { silentAfter } from "./standing.ts";
 
 /** Times RFC 3339, sizes in bytes. */
 export interface AgentSummary {
@@ -28,6 +29,8 @@ export interface AgentSummary {
   };
   readonly sources: number;
   readonly settling: number;
+  /** The centre wishes that nothing leaves it. */
+  readonly pause: AgentPause | null;
   /** Those that it cannot reach, at most `MOST_SHOWN`. */
   readonly unreachable: readonly {
     readonly client: string;
@@ -44,9 +47,6 @@ export const MOST_SHOWN = 5;
 const CHUNK = 200;
 /** A look may be so old. */
 const FRESH_MS = 1000;
-/** Heartbeats missed until an agent is called silent, and at least this long. */
-const MISSED = 4;
-const SILENT_AFTER_MS = 120_000;
 
 interface Known {
   readonly seen: number | null;
@@ -62,7 +62,7 @@ export class FleetView {
 
   constructor(db: Database, heartbeatMs: number, now: () => number = Date.now) {
     this.#db = db;
-    this.#silentAfter = Math.max(SILENT_AFTER_MS, heartbeatMs * MISSED);
+    this.#silentAfter = silentAfter(heartbeatMs);
     this.#now = now;
   }
 
@@ -79,6 +79,11 @@ export class FleetView {
     return await this.#taken.all;
   }
 
+  /** What an agent said last, as `agents` saw it. */
+  statusOf(id: string): AgentStatus | null {
+    return this.#known.get(id)?.status ?? null;
+  }
+
   /** After an act on an agent: the next look is a new one. */
   forget(): void {
     this.#taken = undefined;
@@ -90,6 +95,7 @@ export class FleetView {
         this.#db
           .selectFrom("agents")
           .select(["id", "name", "state", "host", "platform", "version", "created_at", "last_seen_at"])
+          .select(["paused_at", "paused_by"])
           .orderBy("created_at")
           .orderBy("id")
           .execute(),
@@ -127,7 +133,16 @@ export class FleetView {
 
 type Row = Pick<
   Tables["agents"],
-  "id" | "name" | "state" | "host" | "platform" | "version" | "created_at" | "last_seen_at"
+  | "id"
+  | "name"
+  | "state"
+  | "host"
+  | "platform"
+  | "version"
+  | "created_at"
+  | "last_seen_at"
+  | "paused_at"
+  | "paused_by"
 >;
 
 function summaryOf(
@@ -152,6 +167,7 @@ function summaryOf(
       aside: queue?.aside ?? 0,
     },
     sources: status?.sources.length ?? 0,
+    pause: pauseOf(row),
     settling: (status?.sources ?? []).reduce((sum, source) => sum + source.settling, 0),
     unreachable: unreachable
       .slice(0, MOST_SHOWN)

@@ -75,6 +75,8 @@ export interface Overview {
   ): Promise<Punctuality>;
   /** The latest first. */
   lateFeeds(now: number): Promise<readonly LateFeed[]>;
+  /** How many feeds there are: sources of clients of which something ever arrived. */
+  count(now: number): Promise<number>;
   catchUp(now: number): Promise<void>;
 }
 
@@ -112,6 +114,7 @@ export function createOverview(db: Database): Overview {
     },
     punctuality: async (page, now) => punctualityOf(await look(now), page, now),
     lateFeeds: async (now) => lateOf(await look(now), now),
+    count: async (now) => Iterator.from((await look(now)).all()).reduce((count) => count + 1, 0),
     catchUp: async (now) => void (await look(now)),
   };
 }

@@ -1,6 +1,17 @@
 /** Agents, and the codes with which hosts become agents. */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { inviteAgent, revokeAgent, setAgentLimits, takeBackInvitation } from "../../administration/agents.ts";
+import {
+  askAgent,
+  inviteAgent,
+  pauseAgent,
+  resumeAgent,
+  revokeAgent,
+  setAgentLimits,
+  takeBackInvitation,
+} from "../../administration/agents.ts";
+import { attendAgent } from "../../fleet/attention.ts";
+import { listCommands } from "../../fleet/commands.ts";
+import { getDiagnostics, listDiagnostics } from "../../fleet/diagnostics.ts";
 import { getAgent } from "../../identity/agents.ts";
 import { listInvitations } from "../../identity/invitations.ts";
 import { invitationLine, type Pointing } from "../../install/invitation-line.ts";
@@ -26,7 +37,37 @@ export function agentHandlers(parts: HandlerParts): AgentHandlers {
     "agents.get": async ({ id }) => {
       const agent = await getAgent(db, id);
       if (agent === undefined) throw new ProblemError("not-found", `there is no agent ${id}`);
-      return agent;
+      // Whoever looks at one agent wants to see it as it is, not as it was half a minute ago.
+      if (agent.state === "active") await attendAgent(db, id);
+      return { ...agent, diagnostics: await listDiagnostics(db, id) };
+    },
+    "agents.commands": async ({ id }) => ({ items: await listCommands(db, id) }),
+    "agents.scan": ({ id, source }, asked) =>
+      askAgent(onPage(parts, asked), { agentId: id, kind: "scan", source }),
+    "agents.pause": async ({ id }, asked) => {
+      await pauseAgent(onPage(parts, asked), id);
+      parts.fleet.forget();
+      return {};
+    },
+    "agents.resume": async ({ id }, asked) => {
+      await resumeAgent(onPage(parts, asked), id);
+      parts.fleet.forget();
+      return {};
+    },
+    "agents.diagnose": ({ id }, asked) =>
+      askAgent(onPage(parts, asked), { agentId: id, kind: "diagnostics" }),
+    "agents.bundle": async ({ id }) => {
+      const found = await getDiagnostics(db, id);
+      if (found === undefined)
+        throw new ProblemError("not-found", "this bundle is gone: of each agent the newest three are kept");
+      const name = `agent-${found.agentId}-${found.createdAt.replaceAll(/[-:]|\.\d+/g, "")}.json.gz`;
+      return new Response(new Uint8Array(found.body), {
+        headers: {
+          "content-type": "application/gzip",
+          "content-disposition": `attachment; filename="${name}"`,
+          "cache-control": "private, no-store",
+        },
+      });
     },
     "agents.revoke": async ({ id }, asked) => {
       await revokeAgent(onPage(parts, asked), id);

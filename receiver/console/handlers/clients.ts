@@ -10,6 +10,7 @@ import {
 import { offboardClient, planOffboarding } from "../../administration/offboard.ts";
 import type { AgentSummary } from "../../fleet/view.ts";
 import { type ClientState, clientState, listClients } from "../../ledger/clients.ts";
+import type { Activity } from "../../overview/overview.ts";
 import type { Handlers } from "../console.ts";
 import type { ClientRow } from "../wire.ts";
 import { type HandlerParts, onPage } from "./parts.ts";
@@ -21,15 +22,22 @@ export function clientHandlers(parts: HandlerParts): ClientHandlers {
   return {
     "clients.list": async () => {
       const [states, agents] = await Promise.all([listClients(db), parts.fleet.agents()]);
+      const activities = await parts.overview.activity(
+        states.map(({ name }) => name),
+        Date.now(),
+      );
       const byClient = agentsByClient(agents);
-      return { items: states.map((state) => rowOf(state, byClient.get(state.name) ?? [])) };
+      return {
+        items: states.map((state, i) => rowOf(state, byClient.get(state.name) ?? [], activities[i])),
+      };
     },
     "clients.get": async ({ client }) => {
       const [state, agents] = await Promise.all([clientState(db, client), parts.fleet.agents()]);
       if (state === undefined) throw new ProblemError("not-found", `there is no client "${client}"`);
       const time = (at: number | null) => (at === null ? null : new Date(at).toISOString());
+      const [activity] = await parts.overview.activity([client], Date.now());
       return {
-        ...rowOf(state, agentsByClient(agents).get(client) ?? []),
+        ...rowOf(state, agentsByClient(agents).get(client) ?? [], activity),
         suspendedAt: time(state.suspendedAt),
         offboardedAt: time(state.offboardedAt),
         quotas: state.quotas,
@@ -82,12 +90,18 @@ function agentsByClient(agents: readonly AgentSummary[]): ReadonlyMap<string, re
   );
 }
 
-function rowOf(state: ClientState, agents: readonly AgentSummary[]): ClientRow {
+function rowOf(
+  state: ClientState,
+  agents: readonly AgentSummary[],
+  activity: Activity | undefined,
+): ClientRow {
   const { name, storedBytes, dayBytes } = state;
   return {
     ...{ name, storedBytes, dayBytes },
     state: state.offboardedAt !== null ? "offboarded" : state.suspendedAt !== null ? "suspended" : "active",
     createdAt: new Date(state.createdAt).toISOString(),
+    days: activity?.days ?? [],
+    lastArrivalAt: activity?.lastAt === undefined ? null : new Date(activity.lastAt).toISOString(),
     agents: agents.length,
     silent: agents.filter((agent) => agent.state === "silent").length,
   };

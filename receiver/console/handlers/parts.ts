@@ -3,10 +3,16 @@ import type { DeliveryAnswer } from "@tributary/shared/protocol.ts";
 import type { Administrator } from "../../administration/administrator.ts";
 import type { FleetView } from "../../fleet/view.ts";
 import type { Install } from "../../install/install.ts";
+import type { AnyLake } from "../../lake/lake.ts";
 import type { LedgerDatabase } from "../../ledger/database.ts";
 import type { Discard } from "../../ledger/discard.ts";
-import type { Release } from "../../ledger/ledger.ts";
+import type { History, Release } from "../../ledger/ledger.ts";
+import type { LineMemory } from "../../lines/memory.ts";
+import type { Overview } from "../../overview/overview.ts";
 import type { People, PersonSession } from "../../people/auth.ts";
+import type { Previews } from "../../preview/preview.ts";
+import type { Signer } from "../../search/receipts.ts";
+import type { Trees } from "../../tree/tree.ts";
 import type { Asked } from "../console.ts";
 import type { Live } from "../live.ts";
 import type { Me } from "../wire.ts";
@@ -27,6 +33,16 @@ export interface HandlerParts {
   readonly closeSecret: (secret: string, webhook: string) => Promise<string>;
   /** Why an address cannot be told of arrivals; undefined: it can. */
   readonly refusalOf: (url: URL) => Promise<string | undefined>;
+  readonly overview: Overview;
+  readonly trees: Trees;
+  readonly history: History;
+  readonly lake: Pick<AnyLake, "read">;
+  readonly previews: Previews;
+  /** What checks receipts. */
+  readonly signer: () => Signer;
+  readonly lines: Pick<LineMemory, "recent">;
+  /** A bundle that tells how this receiver is. */
+  readonly diagnose: () => Promise<Buffer>;
   readonly release: (id: string, release: Release) => Promise<DeliveryAnswer>;
   readonly discard: (id: string, discard: Discard) => Promise<{ readonly before: boolean }>;
 }
