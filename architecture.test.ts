@@ -76,10 +76,16 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/webhooks",
   ],
   "receiver/lake": [],
+  "receiver/preview": [],
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
+  "receiver/people": ["receiver/identity", "receiver/ledger", "receiver/limits"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
   "receiver/tree": ["receiver/ledger"],
+  "receiver/deliveries": ["receiver/ledger"],
+  "receiver/overview": ["receiver/ledger"],
+  "receiver/timeline": ["receiver/ledger"],
+  "receiver/search": ["receiver/ledger", "receiver/timeline"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
   "receiver/ingest": [
     "receiver/inspection",
@@ -103,18 +109,40 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/ledger",
     "receiver/version.ts",
   ],
+  "receiver/audit": ["receiver/ledger"],
+  "receiver/administration": [
+    "receiver/audit",
+    "receiver/fleet",
+    "receiver/identity",
+    "receiver/ledger",
+    "receiver/people",
+    "receiver/webhooks",
+  ],
   "receiver/console": [
+    "receiver/administration",
+    "receiver/audit",
+    "receiver/doors/door.ts",
+    "receiver/doors/problem.ts",
+    "receiver/doors/target.ts",
+    "receiver/install",
+    "receiver/webhooks",
+    "receiver/people",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
     "receiver/limits",
+    "receiver/search",
     "receiver/tail",
+    "receiver/timeline",
     "receiver/tree",
     "receiver/lake",
     "receiver/ledger",
   ],
   "receiver/commands": [
     "receiver/diagnostics",
+    "receiver/administration",
+    "receiver/audit",
+    "receiver/people",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
@@ -133,6 +161,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/config.ts",
     "receiver/lines",
     "receiver/serve.ts",
+    "receiver/people",
     "receiver/doors",
     "receiver/ingest",
     "receiver/tail",
@@ -163,7 +192,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/metrics.ts",
     "receiver/openapi",
   ],
-  "receiver/serve.ts": ["receiver/app.ts", "receiver/doors", "receiver/config.ts"],
+  "receiver/serve.ts": ["receiver/doors", "receiver/config.ts"],
+  "receiver/console.ts": ["receiver/*"],
   "receiver/sftp.ts": ["receiver/*"],
   "receiver/run.ts": ["receiver/*"],
   "receiver/main.ts": ["receiver/*"],
@@ -189,6 +219,12 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
   "basic-ftp": ["agent/remote/ftp/library.ts"],
   "@aws-sdk/client-s3": ["agent/remote/s3/library.ts", "receiver/lake"],
   "@azure/storage-blob": ["agent/remote/azure-blob/library.ts"],
+  "better-auth": ["receiver/people/better-auth.ts"],
+  "@better-auth/passkey": ["receiver/people/better-auth.ts"],
+  papaparse: ["receiver/preview/csv.ts"],
+  sax: ["receiver/preview/excel/xml.ts"],
+  hyparquet: ["receiver/preview/parquet/parquet.ts"],
+  "hyparquet-compressors": ["receiver/preview/parquet/unpack.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
@@ -202,6 +238,9 @@ const forTests = [
   "receiver/lake/slow-disk.ts",
   "receiver/ledger/samples.ts",
   "receiver/openapi/conform.ts",
+  "receiver/people/oidc-provider.ts",
+  "receiver/people/scene.ts",
+  "receiver/preview/samples.ts",
   "receiver/rig.ts",
 ];
 
@@ -357,6 +396,24 @@ describe("the house", () => {
     // The scan sees them where they are loaded, and sees the kinds.
     expect(libraries("agent/remote/s3/remote.ts")).toEqual(["agent/remote/s3/library.ts"]);
     expect(loadedWith(sources, "agent/run.ts")).toContain("agent/remote/s3.ts");
+  });
+
+  test("a receiver has loaded better-auth only where a console is asked", () => {
+    const login = "receiver/people/better-auth.ts";
+    for (const path of ["receiver/main.ts", "receiver/run.ts", "receiver/people/auth.ts"])
+      expect(loadedWith(sources, path)).not.toContain(login);
+    expect(sources.get("receiver/people/auth.ts")).toContain('import("./better-auth.ts")');
+  });
+
+  test("a receiver has loaded none of the libraries of file formats, which are for the process that previews", () => {
+    const formats = ["papaparse", "sax", "hyparquet", "hyparquet-compressors"];
+    const loaded = (path: string) =>
+      [...loadedWith(sources, path)].flatMap((file) =>
+        fixedOf(file, sources.get(file) ?? "").filter((name) => formats.includes(name)),
+      );
+    for (const path of ["receiver/main.ts", "receiver/preview/process.ts", "receiver/preview/child.ts"])
+      expect(loaded(path)).toEqual([]);
+    expect(loaded("receiver/preview/worker.ts").sort()).toEqual(formats.toSorted());
   });
 
   test("the arrows have no circle", () => {

@@ -9,6 +9,7 @@ import type { SftpFact } from "./doors/sftp/facts.ts";
 import { Refusal } from "./doors/sftp/refusal.ts";
 import type { Fact } from "./ingest/facts.ts";
 import type { LineMemory } from "./lines/memory.ts";
+import type { PeopleFact } from "./people/facts.ts";
 import type { RefusedUnread } from "./serve.ts";
 import type { WebhookFact } from "./webhooks/facts.ts";
 
@@ -159,3 +160,17 @@ export const logProblem = (log: Logger, failure: Parameters<ReportProblem>[0]): 
 /** What no door was called for. */
 export const logUnread = (log: Logger, { requestId, problem, address }: RefusedUnread): void =>
   log.info({ requestId, address, code: problem.code }, problem.message);
+/** The login of people. */
+export function logPeople(log: Logger, fact: PeopleFact): void {
+  switch (fact.kind) {
+    case "LoginRefused":
+      log.warn(fact, "somebody was not let in to the console");
+      return;
+    case "PersonLoggedIn":
+    case "PersonJoined":
+    case "RoleFollowedClaim":
+    case "OwnLoginChanged":
+      log.info(fact, fact.kind);
+      return;
+  }
+}

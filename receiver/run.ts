@@ -6,11 +6,14 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
+import { recordLogin } from "./administration/login.ts";
 import { createApp } from "./app.ts";
 import type { Address, ReceiverSettings } from "./config.ts";
+import { type ConsoleCarrier, listenConsole } from "./console.ts";
 import { LimitedAdmission } from "./doors/admission.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
+import type { ReportProblem } from "./doors/problem.ts";
 import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
 import { fleetStanding, silentAfter } from "./fleet/standing.ts";
@@ -39,7 +42,7 @@ import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { RequestLimits } from "./limits/requests.ts";
 import { UploadLimits } from "./limits/uploads.ts";
-import { logFact, logProblem, logUnread } from "./log.ts";
+import { logFact, logPeople, logProblem, logUnread } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { RefusalTally } from "./refusals/tally.ts";
 import { type Listening, listen, type RefusedUnread } from "./serve.ts";
@@ -58,7 +61,7 @@ export interface ReceiverParts {
   readonly settings: ReceiverSettings;
   readonly database: LedgerDatabase;
   readonly lake: AnyLake;
-  readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate">;
+  readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate" | "codeTrust">;
   readonly gate: Gate;
   /** Where requests and uploads of all receivers of the site are counted. */
   readonly counts: Counts;
@@ -70,12 +73,16 @@ export interface ReceiverParts {
   readonly sftp?: SftpCarrier | undefined;
   /** What carries webhooks, and what opens their secrets. */
   readonly webhooks: { readonly send: Send } & Pick<WebhooksParts, "openSecret">;
+  /** The pages of the central team, where they are to be had. */
+  readonly console?: ConsoleCarrier | undefined;
   readonly log: Logger;
 }
 
 export interface RunningReceiver {
   /** The ingest listener's address, with the port that was really taken. */
   readonly url: string;
+  /** Where people open the console; undefined: it is off. */
+  readonly consoleUrl: string | undefined;
   /** The port of the SFTP listener, where there is one. */
   readonly sftpPort: number | undefined;
   sweep(): Promise<Swept>;
@@ -171,6 +178,18 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const left = await manifest.catchUp(0);
   if (left > 0) log.info({ segments: left }, "wrote manifest segments that were left unwritten");
 
+  const reportProblem: ReportProblem = (failure) => {
+    const { problem, path, requestId, refused } = failure;
+    metrics.problem(problem.code);
+    logProblem(log, failure);
+    // That we stop is nobody's trouble.
+    if (refused === undefined || problem.code === "stopping") return;
+    refusals.add({ ...refused, code: problem.code, detail: problem.message, path, requestId });
+  };
+  const reportUnread = (refused: RefusedUnread): void => {
+    metrics.problem(refused.problem.code);
+    logUnread(log, refused);
+  };
   const app = createApp({
     gate,
     ingest,
@@ -195,21 +214,24 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     metrics: metrics.render,
     metricsFrom: settings.metricsFrom,
     trustProxy: settings.trustProxy,
-    reportProblem: (failure) => {
-      const { problem, path, requestId, refused } = failure;
-      metrics.problem(problem.code);
-      logProblem(log, failure);
-      // That we stop is nobody's trouble.
-      if (refused === undefined || problem.code === "stopping") return;
-      refusals.add({ ...refused, code: problem.code, detail: problem.message, path, requestId });
-    },
+    reportProblem,
     reportRequest: metrics.request,
   });
   await sftp.listen();
-  const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal, (refused) => {
-    metrics.problem(refused.problem.code);
-    logUnread(log, refused);
-  });
+  const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal, reportUnread);
+  const console =
+    parts.console &&
+    (await listenConsole({
+      ...{ settings, database, lake, committer, history, keys, reportProblem, reportUnread },
+      carrier: parts.console,
+      hear: (fact) => {
+        logPeople(log, fact);
+        recordLogin(database.db, fact).catch((error: unknown) =>
+          log.error({ err: error, fact }, "the audit log did not take what happened at the login"),
+        );
+      },
+      stopping: stopping.signal,
+    }));
   const doSweep = async (): Promise<Swept> =>
     await sweep({
       lake,
@@ -246,6 +268,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   ];
   return {
     url: listening.url,
+    consoleUrl: console?.url,
     sftpPort: sftp.port(),
     sweep: doSweep,
     async stop() {
@@ -253,7 +276,9 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       stopping.abort();
       for (const loop of loops) loop.end();
       const webhooksEnd = webhooks.stop();
-      await Promise.all([listening.stop(settings.stopWithin), sftp.stop(settings.stopWithin)]);
+      await Promise.all(
+        [listening, console, sftp].map(async (listener) => await listener?.stop(settings.stopWithin)),
+      );
       const finish = async (): Promise<void> => {
         await webhooksEnd;
         await Promise.all(loops.map((loop) => loop.idle()));

@@ -9,15 +9,21 @@ import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { MOST_HEADER_BYTES } from "@tributary/shared/protocol.ts";
-import type { Hono } from "hono";
 import { declaredSize } from "./doors/body.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { lingerAfterRefusal } from "./doors/linger.ts";
 import { problemAnswer } from "./doors/problem.ts";
 import { parseTarget } from "./doors/target.ts";
 
+/** Routes of a listener. */
+export interface App {
+  fetch(request: Request, env: DoorEnv["Bindings"]): Response | Promise<Response>;
+}
+
 export interface ListenOptions {
-  readonly app: Hono<DoorEnv>;
+  readonly app: App;
+  /** Its name in receiver.yaml, for errors. */
+  readonly what?: "ingest" | "console";
   readonly host: string;
   readonly port: number;
   readonly tls: { readonly cert: string; readonly key: string };
@@ -42,7 +48,7 @@ export interface Listening {
 }
 
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { app, host, port, tls, stopping, report } = options;
+  const { app, host, port, tls, stopping, report, what = "ingest" } = options;
   const answer = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as unknown as Omit<DoorEnv["Bindings"], "target">;
@@ -103,7 +109,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       resolve();
     });
   }).catch((cause: NodeJS.ErrnoException) => {
-    const advice = ADVICE[String(cause.code)];
+    const advice = ADVICE[String(cause.code)]?.(what);
     throw new ProblemError(
       "config-invalid",
       `cannot listen on ${host}:${port}: ${cause.message}${advice === undefined ? "" : `; ${advice}`}`,
@@ -118,11 +124,15 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   };
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
-  EADDRINUSE: "stop what uses this port, or name another one in receiver.yaml: listen: { ingest: HOST:PORT }",
-  EADDRNOTAVAIL: "this host has no such address; correct listen: { ingest: HOST:PORT } in receiver.yaml",
-  ENOTFOUND: "this host has no such address; correct listen: { ingest: HOST:PORT } in receiver.yaml",
-  EACCES: "this account may not use this port; name one from 1024 on: listen: { ingest: HOST:PORT }",
+const noAddress = (what: string) =>
+  `this host has no such address; correct listen: { ${what}: HOST:PORT } in receiver.yaml`;
+const ADVICE: Readonly<Record<string, (what: string) => string>> = {
+  EADDRINUSE: (what) =>
+    `stop what uses this port, or name another one in receiver.yaml: listen: { ${what}: HOST:PORT }`,
+  EADDRNOTAVAIL: noAddress,
+  ENOTFOUND: noAddress,
+  EACCES: (what) =>
+    `this account may not use this port; name one from 1024 on: listen: { ${what}: HOST:PORT }`,
 };
 
 const targets = new WeakMap<IncomingMessage, NonNullable<ReturnType<typeof parseTarget>>>();

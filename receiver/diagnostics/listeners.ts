@@ -14,7 +14,10 @@ export function listenerParts({ listen }: Pick<ReceiverSettings, "listen">): Dia
     listeners: async () =>
       Object.fromEntries(
         await Promise.all(
-          Object.entries(listen).map(async ([name, at]) => [name, at && { ...at, ...(await knock(at)) }]),
+          Object.entries(listen).map(async ([name, at]) => [
+            name,
+            typeof at === "object" ? { ...at, ...(await knock(at)) } : at,
+          ]),
         ),
       ),
     readiness: async () => await ask(listen.ingest, "/readyz"),

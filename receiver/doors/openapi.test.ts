@@ -95,7 +95,7 @@ function tarOf(name: string, text: string): Buffer {
 
 async function enrol(): Promise<Answer & { readonly x: string }> {
   const { db } = rig.database;
-  const code = await invite(db, { clients: ["acme"], expiresMs: 60_000 }, RECEIVER, Date.now());
+  const { code } = await invite(db, { clients: ["acme"], expiresMs: 60_000 }, RECEIVER, Date.now());
   const host = testHost();
   const answer = await rig.ask(
     "POST",

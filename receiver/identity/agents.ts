@@ -40,11 +40,22 @@ export interface AgentLease {
   readonly until: string;
 }
 
-/** All agents, oldest first. */
-export async function listAgents(db: Database, now = Date.now()): Promise<readonly AgentView[]> {
+/** Oldest first; all, or those that act for a client, also among others. */
+export async function listAgents(
+  db: Database,
+  now = Date.now(),
+  { client }: { readonly client?: string } = {},
+): Promise<readonly AgentView[]> {
+  let asked = db.selectFrom("agents").selectAll().orderBy("created_at").orderBy("id");
+  if (client !== undefined)
+    asked = asked.where(
+      "id",
+      "in",
+      db.selectFrom("agent_clients").select("agent_id").where("client", "=", client),
+    );
   const [agents, links, held] = await named(() =>
     Promise.all([
-      db.selectFrom("agents").selectAll().orderBy("created_at").orderBy("id").execute(),
+      asked.execute(),
       db.selectFrom("agent_clients").selectAll().orderBy("client").execute(),
       runningLeases(db, now).execute(),
     ]),

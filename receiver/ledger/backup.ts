@@ -47,6 +47,15 @@ export const TABLE_KEYS = {
   sftp_keys: ["account_id", "fingerprint"],
   webhooks: ["id"],
   webhook_events: ["webhook", "version_id"],
+  audit: ["id"],
+  people: ["id"],
+  people_accounts: ["id"],
+  people_sessions: ["id"],
+  people_verifications: ["id"],
+  people_totp: ["id"],
+  people_codes_used: ["person", "code_hash"],
+  people_passkeys: ["id"],
+  people_invitations: ["secret_hash"],
 } as const satisfies { readonly [T in keyof Tables]: readonly (keyof Tables[T])[] };
 
 /** Told the rows so far, and waited for. */

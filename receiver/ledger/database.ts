@@ -30,8 +30,12 @@ export interface Turn {
   readonly now: number;
 }
 
-/** For rows that have no place in the commit order. Use `trx` for every statement inside, never the outer database. */
+/**
+ * For rows that have no place in the commit order. Use `trx` for every statement inside, never the outer database. A
+ * database that is a transaction already is joined, so that several changes and the record of them stand or fall together.
+ */
 export async function writing<T>(db: Database, work: (trx: Writer) => Promise<T>): Promise<T> {
+  if (db.isTransaction) return await work(db as Writer);
   return await named(() => db.transaction().execute(work));
 }
 
