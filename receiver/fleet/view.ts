@@ -6,6 +6,7 @@
 import { type AgentStatus, parseStatus } from "../identity/agents.ts";
 import { named } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
+import { silentAfter } from "./standing.ts";
 
 /** Times RFC 3339, sizes in bytes. */
 export interface AgentSummary {
@@ -44,9 +45,6 @@ export const MOST_SHOWN = 5;
 const CHUNK = 200;
 /** A look may be so old. */
 const FRESH_MS = 1000;
-/** Heartbeats missed until an agent is called silent, and at least this long. */
-const MISSED = 4;
-const SILENT_AFTER_MS = 120_000;
 
 interface Known {
   readonly seen: number | null;
@@ -62,7 +60,7 @@ export class FleetView {
 
   constructor(db: Database, heartbeatMs: number, now: () => number = Date.now) {
     this.#db = db;
-    this.#silentAfter = Math.max(SILENT_AFTER_MS, heartbeatMs * MISSED);
+    this.#silentAfter = silentAfter(heartbeatMs);
     this.#now = now;
   }
 
