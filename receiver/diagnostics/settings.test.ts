@@ -53,7 +53,9 @@ test("a setting that sounds like a secret is one, or is known to be none", () =>
 
 const CANARY = "CaNaRy";
 const base = { lake: { kind: "directory" }, ledger: { kind: "sqlite" } } as const;
+const provider = { id: "corp", name: "Corp", issuer: "https://id.test", clientId: "c" };
 const cases: [string, unknown][] = [
+  ["console.oidc.clientSecret", { console: { oidc: [{ ...provider, clientSecret: `${CANARY}x` }] } }],
   ["lake.accessKeyId", { lake: { kind: "s3", bucket: "b", accessKeyId: `id-${CANARY}` } }],
   ["lake.secretAccessKey", { lake: { kind: "s3", bucket: "b", secretAccessKey: `${CANARY}/+=` } }],
   [
@@ -73,6 +75,10 @@ const cases: [string, unknown][] = [
   ["ledger.url, a socket", { ledger: { kind: "postgres", url: `postgres:///l?host=/run/${CANARY}` } }],
   ["webhooks.proxy", { webhooks: { proxy: `http://me:${CANARY}@proxy.test:3128` } }],
 ];
+
+test("each secret is tried", () => {
+  expect(SECRETS.filter((secret) => !cases.some(([name]) => name.startsWith(secret)))).toEqual([]);
+});
 
 test.for(cases)("%s is hidden", ([, given]) => {
   const { settings, secrets } = withoutSecrets(

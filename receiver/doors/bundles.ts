@@ -191,7 +191,7 @@ function report(door: BundlesDoor, c: DoorContext, error: unknown): void {
     path: c.env.target.path,
     problem: outward(error),
     error,
-    refused: refusedBearer(c.get("principal"), c.env.incoming.headers),
+    refused: refusedBearer(c),
   });
 }
 

@@ -1,5 +1,4 @@
 /** Failures on their way out: RFC 9457, with a stable code and the request's id. Nothing of the inside is told. */
-import type { IncomingHttpHeaders } from "node:http";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type ProblemCode, ProblemError, problemBody } from "@tributary/shared/problems.ts";
 import { HEADER } from "@tributary/shared/protocol.ts";
@@ -25,15 +24,13 @@ export interface RefusedBearer {
 }
 
 /** Who stands behind a request that is refused; only what the gate has found counts, never what the sender says. */
-export function refusedBearer(
-  principal: Principal | undefined,
-  headers: IncomingHttpHeaders,
-): RefusedBearer | undefined {
+export function refusedBearer(c: Pick<Asked, "env" | "var">): RefusedBearer | undefined {
+  const { principal } = c.var;
   if (principal === undefined) return undefined;
   const { kind, id, clients, suspended = [] } = principal;
   const all = [...clients, ...suspended];
-  const asked = headers[HEADER.client];
-  const named = (Array.isArray(asked) ? asked.join(", ") : asked) ?? (all.length === 1 ? all[0] : undefined);
+  const asked = c.env.incoming.headers[HEADER.client]?.toString();
+  const named = asked ?? (all.length === 1 ? all[0] : undefined);
   const client = named !== undefined && all.includes(named) ? named : "";
   return { client, bearer: id, bearerKind: kind };
 }
@@ -85,8 +82,8 @@ export function problemAnswer(
 /** What an answer needs to know of a request, of any listener. */
 interface Asked {
   readonly req: { readonly method: string };
-  readonly env: DoorEnv["Bindings"];
-  readonly var: { readonly requestId: string; readonly principal?: Principal | undefined };
+  readonly env: Pick<DoorEnv["Bindings"], "target" | "incoming" | "outgoing">;
+  readonly var: { readonly requestId: string; readonly principal?: Principal };
 }
 
 /** For `app.onError`. */
@@ -95,8 +92,7 @@ export function answerProblem(report: ReportProblem) {
     const problem = asProblem(error);
     const { requestId } = c.var;
     const { path } = c.env.target;
-    const refused = refusedBearer(c.var.principal, c.env.incoming.headers);
-    report({ requestId, method: c.req.method, path, problem, error, refused });
+    report({ requestId, method: c.req.method, path, problem, error, refused: refusedBearer(c) });
     // A stream that fails midway has no place for a problem any more: its end is what the reader sees.
     if (c.env.outgoing.headersSent) return RESPONSE_ALREADY_SENT;
     const { status, headers, body } = problemAnswer(withoutInside(problem), requestId);

@@ -24,7 +24,7 @@ const withStandings = (db: Kysely<Tables>) => db.withTables<StandingTables>();
 const MOST_SKEW_MS = 1e12;
 
 /** Silent is who missed many reports: one that restarts, or whose line is down for a minute, is not. */
-export const silentAfter = (heartbeatMs: number): number => Math.max(120_000, 6 * heartbeatMs);
+export const silentAfter = (heartbeatMs: number): number => Math.max(120_000, 4 * heartbeatMs);
 
 /** In the heartbeat's own transaction. */
 export async function recordStanding(
