@@ -228,6 +228,9 @@ describe("what waits, by source", () => {
         "SELECT source_id, COUNT(*), SUM(size), MIN(seq) FROM parcels WHERE aside_at IS NULL GROUP BY source_id",
       ),
     ).toMatch(/^SCAN parcels USING COVERING INDEX parcels_waiting$/);
+    expect(
+      plan("SELECT source_id, COUNT(*) FROM parcels WHERE aside_at IS NOT NULL GROUP BY +source_id"),
+    ).toContain("INDEX parcels_aside");
     expect(plan("SELECT COUNT(*), SUM(size) FROM parcels WHERE aside_at IS NULL")).toMatch(/COVERING INDEX/);
   });
 
