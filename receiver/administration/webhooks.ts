@@ -16,7 +16,7 @@ import { type Administrator, change } from "./administrator.ts";
 export async function addWebhook(
   { db, who }: Administrator,
   wanted: NewWebhook,
-  close: (secret: string, id: string) => string,
+  close: (secret: string, id: string) => string | Promise<string>,
 ): Promise<{ readonly id: string; readonly secret: string }> {
   return await audited(db, who, async (trx, record) => {
     const made = await add(trx, wanted, close);

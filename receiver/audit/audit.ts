@@ -27,7 +27,7 @@ export type Act =
   | `sftp.${"add" | "limit" | "revoke" | "credentials" | "host-key"}`
   | `webhook.${"add" | "revoke" | "replay"}`
   | `quarantine.${"release" | "delete"}`
-  | `person.${"invite" | "join" | "role" | "disable" | "enable" | "reset" | "sign-out" | "password" | "second-factor"}`
+  | `person.${"invite" | "withdraw" | "join" | "role" | "rename" | "disable" | "enable" | "reset" | "sign-out" | "login"}`
   | `file.${"download" | "preview"}`
   | `site.${"backup" | "restore" | "rebuild" | "authority" | "receipts" | "diagnostics"}`;
 

@@ -15,6 +15,7 @@ import type { Database, Tables } from "../ledger/schema.ts";
 import { beatAfter } from "./attention.ts";
 import { commandsFor } from "./commands.ts";
 import { fence } from "./fencing.ts";
+import { recordStanding } from "./standing.ts";
 
 export interface FleetSettings {
   readonly db: Database;
@@ -96,6 +97,7 @@ async function take(
     })
     .where("id", "=", agent.id)
     .execute();
+  await recordStanding(trx, agent.id, status);
   const clients = await trx
     .selectFrom("agent_clients")
     .select("client")

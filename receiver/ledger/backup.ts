@@ -51,6 +51,14 @@ export const TABLE_KEYS = {
   webhooks: ["id"],
   webhook_events: ["webhook", "version_id"],
   audit: ["id"],
+  people: ["id"],
+  people_accounts: ["id"],
+  people_sessions: ["id"],
+  people_verifications: ["id"],
+  people_totp: ["id"],
+  people_codes_used: ["person", "code_hash"],
+  people_passkeys: ["id"],
+  people_invitations: ["secret_hash"],
 } as const satisfies { readonly [T in Exclude<keyof Tables, Passing>]: readonly (keyof Tables[T])[] };
 
 /** A table that a backup holds. */

@@ -94,6 +94,12 @@ export async function checkLedger(db: Database): Promise<void> {
   await named(() => sql`select epoch from site where id = 1`.execute(db));
 }
 
+/** What time it is for the ledger, ms since 1970. */
+export async function ledgerClock({ db, clock }: Pick<LedgerDatabase, "db" | "clock">): Promise<number> {
+  const { rows } = await named(() => sql<{ now: number }>`select ${clock} as now`.execute(db));
+  return Number(rows[0]?.now);
+}
+
 const UNREACHABLE =
   /^(?:08|53|57P|57014|25P03|55P03)|^E(?:CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_)|^SQLITE_(?:BUSY|LOCKED|IOERR|FULL|CANTOPEN|READONLY|CORRUPT|NOTADB)/;
 const LOST =

@@ -1,4 +1,4 @@
-/** What follows from the entries: heads, usage, clients, trees, and what of quarantine has become an entry. */
+/** What follows from the entries: heads, usage, clients, trees, search, and what of quarantine has become an entry. */
 import { sql } from "kysely";
 import type { Writer } from "./database.ts";
 
@@ -55,8 +55,27 @@ export async function deriveClients(trx: Writer): Promise<void> {
   );
 }
 
+/** Paths of which the newest at a time is not found by number: those with an entry that was numbered after a later one. */
+export async function deriveReordered(trx: Writer): Promise<void> {
+  await sql`delete from reordered`.execute(trx);
+  await sql`
+    insert into reordered
+    select distinct client, source, path_hash from (
+      select client, source, path_hash, received_at,
+        max(received_at) over (order by seq rows between unbounded preceding and 1 preceding) as before
+      from entries
+    ) as e where received_at < before`.execute(trx);
+}
+
 /** Entries may have other numbers now: `receiver/tree` reads all of them anew when somebody looks. */
 export async function forgetTrees(trx: Writer): Promise<void> {
   for (const table of ["tree_state", "tree_files", "tree_removed", "tree_folders"])
     await sql`delete from ${sql.table(table)}`.execute(trx);
+}
+
+/** As trees: `receiver/search` reads all entries anew. */
+export async function forgetSearch(trx: Writer): Promise<void> {
+  for (const table of ["search_blocks", "search_words"])
+    await sql`delete from ${sql.table(table)}`.execute(trx);
+  await sql`update search_state set seq = 0`.execute(trx);
 }

@@ -4,6 +4,7 @@ import { describeWithPostgres, freshDatabase } from "@tributary/test/servers/ser
 import { sql } from "kysely";
 import pg from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { arrivalsContract } from "./arrivals.contract.ts";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
 import { checkLedger, writing } from "./database.ts";
@@ -47,6 +48,7 @@ describeWithPostgres("postgres", (server) => {
   describe("from sqlite", () => backupContract(newSqlite, newPlace));
   describe("to sqlite", () => backupContract(newPlace, newSqlite));
   modelContract(newPlace, 6);
+  arrivalsContract(newPlace, 6);
   crashContract(place);
 
   test("commits are synchronous and sessions bounded, whatever the URL says", async () => {

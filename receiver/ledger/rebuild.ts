@@ -8,11 +8,20 @@ import { type ManifestLine, manifestLine, uuid } from "@tributary/shared/protoco
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { sql } from "kysely";
 import { z } from "zod";
+import { deriveArrivals } from "./arrivals.ts";
 import { captureRef, type KnownCapture, knownCaptures } from "./batch.ts";
 import { CHUNK, chunks } from "./chunks.ts";
 import { committing, type LedgerDatabase, type Writer } from "./database.ts";
 import { sameCapture } from "./decide.ts";
-import { deriveClients, deriveHeads, deriveUsage, endHeld, forgetTrees } from "./derive.ts";
+import {
+  deriveClients,
+  deriveHeads,
+  deriveReordered,
+  deriveUsage,
+  endHeld,
+  forgetSearch,
+  forgetTrees,
+} from "./derive.ts";
 import { type EntryRow, instantOf, rowOf } from "./entry.ts";
 import { type Gap, gapsOf } from "./gaps.ts";
 
@@ -259,7 +268,10 @@ class Rebuilding {
     await deriveHeads(trx);
     await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
     await deriveClients(trx);
+    await deriveArrivals(trx);
+    await deriveReordered(trx);
     await forgetTrees(trx);
+    await forgetSearch(trx);
     const gaps = await gapsOf(trx);
     for (const place of this.#elsewhere) gaps.fill(place);
     return {

@@ -6,9 +6,10 @@ import { createGunzip } from "node:zlib";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { sql } from "kysely";
 import { z } from "zod";
+import { deriveArrivals } from "./arrivals.ts";
 import { BACKUP_FORMAT, BACKUP_VERSION, type KeptTable, type RowCounts, TABLE_KEYS } from "./backup.ts";
 import { committing, type LedgerDatabase, reason, type Writer } from "./database.ts";
-import { forgetTrees } from "./derive.ts";
+import { deriveReordered, forgetSearch, forgetTrees } from "./derive.ts";
 import { schemaNumber } from "./migrations.ts";
 
 const header = z.object({
@@ -49,10 +50,17 @@ export async function restore(
       await trx.updateTable("site").set({ epoch, known_since: turn.now }).execute();
       // Their places are those of the same backup's entries, so they go on from there.
       await trx.updateTable("webhooks").set({ epoch, lease: null, leased_until: 0 }).execute();
+      await deriveArrivals(trx);
+      await deriveReordered(trx);
       await forgetTrees(trx);
+      await forgetSearch(trx);
       // Others may have held them since, and their terms have to be greater ones.
       await trx.updateTable("leases").set({ agent_id: null }).execute();
       await trx.updateTable("agents").set({ nonce: null, nonce_previous: null }).execute();
+      // Whoever was logged out since, or whose link was taken back, must not come in again.
+      for (const table of ["people_sessions", "people_verifications", "people_codes_used"] as const)
+        await trx.deleteFrom(table).execute();
+      await trx.deleteFrom("people_invitations").where("used_at", "is", null).execute();
       return restoring.counts;
     });
   } finally {

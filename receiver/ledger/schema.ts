@@ -246,6 +246,84 @@ export interface Tables {
     due_at: number | null;
     failure: string;
   };
+  people: {
+    id: string;
+    email: string;
+    email_verified: 0 | 1;
+    name: string;
+    role: "viewer" | "operator" | "admin" | "uploader";
+    client: string | null;
+    totp_enabled: 0 | 1 | null;
+    created_at: number;
+    updated_at: number;
+    disabled_at: number | null;
+    last_login_at: number | null;
+  };
+  people_accounts: {
+    id: string;
+    person: string;
+    provider: string;
+    subject: string;
+    password_hash: string | null;
+    scope: string | null;
+    created_at: number;
+    updated_at: number;
+  };
+  people_sessions: {
+    id: string;
+    person: string;
+    token: string;
+    how: "password" | "passkey" | "oidc";
+    address: string | null;
+    device: string | null;
+    created_at: number;
+    used_at: number;
+    expires_at: number;
+  };
+  people_verifications: {
+    id: string;
+    identifier: string;
+    value: string;
+    expires_at: number;
+    created_at: number;
+    updated_at: number;
+  };
+  people_totp: {
+    id: string;
+    person: string;
+    secret: string;
+    backup_codes: string;
+    verified: 0 | 1 | null;
+    failures: number | null;
+    locked_until: number | null;
+  };
+  people_codes_used: { person: string; code_hash: string; until: number };
+  people_passkeys: {
+    id: string;
+    person: string;
+    name: string | null;
+    credential_id: string;
+    public_key: string;
+    counter: number;
+    device_type: string;
+    backed_up: 0 | 1;
+    transports: string | null;
+    aaguid: string | null;
+    created_at: number | null;
+  };
+  people_invitations: {
+    secret_hash: string;
+    kind: "first" | "invite" | "reset";
+    email: string | null;
+    name: string | null;
+    role: "viewer" | "operator" | "admin" | "uploader";
+    client: string | null;
+    person: string | null;
+    second_factor: 0 | 1;
+    created_at: number;
+    expires_at: number;
+    used_at: number | null;
+  };
 }
 
 export type Database = Kysely<Tables>;

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import SqliteFile from "better-sqlite3";
 import { sql } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { arrivalsContract } from "./arrivals.contract.ts";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
 import { discardContract } from "./discard.contract.ts";
@@ -24,6 +25,7 @@ describe("sqlite", () => {
   openingContract(newPlace, "one receiver");
   backupContract(newPlace);
   modelContract(newPlace, 60);
+  arrivalsContract(newPlace, 25);
   crashContract(async () => {
     const { file, open } = await sqlitePlace();
     return { address: file, open };

@@ -15,7 +15,7 @@ export interface Part {
 }
 
 interface Touched extends Part {
-  readonly at: number;
+  at: number;
   brought: boolean;
   made: boolean | undefined;
   /** What is right inside: so many more, or fewer. */
@@ -52,8 +52,12 @@ export class FolderChanges {
       const before = this.#touched.get(ref);
       if (before === undefined)
         this.#touched.set(ref, { ...part, path, at, brought, made: undefined, held: 0 });
-      else if (before.brought || !brought) break;
-      else before.brought = true;
+      else if ((before.brought || !brought) && before.at <= at) break;
+      else {
+        before.brought ||= brought;
+        // Entries that a merge numbered anew come later than they were committed.
+        before.at = Math.min(before.at, at);
+      }
       if (path === "") break;
     }
     return this.#touched.get(refOf(part)) as Touched;
@@ -109,12 +113,17 @@ function changed(
     made: made === undefined ? (before?.made ?? 0) : made ? 1 : 0,
     brought: brought ? 1 : (before?.brought ?? 0),
     holds: (before?.holds ?? 0) + held,
-    made_at: before?.made_at ?? at,
+    made_at: Math.min(before?.made_at ?? at, at),
   };
 }
 
 function same(before: FolderTable | undefined, after: FolderTable): boolean {
-  return before?.made === after.made && before.brought === after.brought && before.holds === after.holds;
+  return (
+    before?.made === after.made &&
+    before.brought === after.brought &&
+    before.holds === after.holds &&
+    before.made_at === after.made_at
+  );
 }
 
 function refOf({ source, bearer, path }: Part): string {
@@ -154,6 +163,7 @@ async function putRows(trx: TreeDatabase, folders: readonly FolderTable[]): Prom
         made: eb.ref("excluded.made"),
         brought: eb.ref("excluded.brought"),
         holds: eb.ref("excluded.holds"),
+        made_at: eb.ref("excluded.made_at"),
       })),
     )
     .execute();

@@ -69,7 +69,7 @@ export class Look implements Tree<RemovedNode> {
 }
 
 /** Where the next page begins. What has one key stays together. */
-function endOfPage(
+export function endOfPage(
   there: readonly Keyed<{ readonly pathEncoded: string }>[],
   limit: number,
   folderLength: number,
@@ -109,6 +109,6 @@ function merged<A, B>(one: readonly Keyed<A>[], other: readonly Keyed<B>[]): Key
 }
 
 /** As `merged`, and of one key only the first list's. */
-function first<A, B>(one: readonly Keyed<A>[], other: readonly Keyed<B>[]): Keyed<A | B>[] {
+export function first<A, B>(one: readonly Keyed<A>[], other: readonly Keyed<B>[]): Keyed<A | B>[] {
   return merged(one, other).filter(({ key }, i, all) => all[i - 1]?.key !== key);
 }

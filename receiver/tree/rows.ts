@@ -80,13 +80,13 @@ function pathIn(folder: string, row: Pick<FileTable, "name_key" | "long_name">):
   return childOf(folder, row.long_name ?? row.name_key);
 }
 
-function childOf(folder: string, name: string): string {
+export function childOf(folder: string, name: string): string {
   return folder === "" ? name : `${folder}/${name}`;
 }
 
 type FileRow = Pick<FileTable, "seq" | "size" | "modified_at" | "received_at">;
 
-function listedOf(pathEncoded: string, { seq, size, modified_at, received_at }: FileRow): ListedFile {
+export function listedOf(pathEncoded: string, { seq, size, modified_at, received_at }: FileRow): ListedFile {
   const receivedAt = instantOf(received_at);
   return { kind: "file", pathEncoded, seq, size: size as number, modifiedAt: modified_at, receivedAt };
 }
@@ -145,7 +145,7 @@ export async function sourcesOf(db: TreeDatabase, view: View, ever: boolean): Pr
   return (await query.execute()).map(({ source }) => source);
 }
 
-function folderOf(pathEncoded: string, madeAt: number): FolderNode {
+export function folderOf(pathEncoded: string, madeAt: number): FolderNode {
   return { kind: "folder", pathEncoded, madeAt: instantOf(madeAt) };
 }
 

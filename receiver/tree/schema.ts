@@ -34,6 +34,7 @@ type TreeTables = {
   tree_files: FileTable;
   tree_removed: FileTable;
   tree_folders: FolderTable;
+  reordered: { client: string; source: string; path_hash: string };
 };
 
 export type TreeDatabase = Kysely<Tables & TreeTables>;

@@ -75,6 +75,38 @@ export interface Tree<Removed = never> {
   ): Promise<Page<ListedFile | FolderNode | Removed>>;
 }
 
+/** Whose tree as it was: one who looks back sees all. */
+export type PastView = Omit<View, "bearer">;
+
+/** `sure` false: whether a file was below it at that time took too long to find out; it had held one before. */
+export interface PastFolder extends FolderNode {
+  readonly sure: boolean;
+}
+
+/**
+ * The tree as it was after the last commit up to an instant. Files are exact. So are folders, by the files below them, but for
+ *  - one that is not `sure`;
+ *  - what was made by hand (it is no entry): shown from then on, while it still stands and its maker never sent anything
+ *    from below it; one that was removed by hand since is not known.
+ * A page may hold fewer nodes than `limit`, or none, and yet a `next`.
+ */
+export interface PastTree {
+  sources(view: PastView): Promise<readonly string[]>;
+  find(view: PastView, source: string, pathEncoded: string): Promise<FileNode | PastFolder | undefined>;
+  list(
+    view: PastView,
+    source: string,
+    folder: string,
+    page: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<Page<ListedFile | PastFolder>>;
+}
+
+/** Of a client's entries; RFC 3339. */
+export interface Bounds {
+  readonly firstAt: string;
+  readonly lastAt: string;
+}
+
 /** What people do to a tree besides sending and removing files, which are entries of the ledger. */
 export interface TreeChanges {
   /**
@@ -102,6 +134,10 @@ export interface Trees {
   /** As `now`, with what was removed: also folders of which nothing is left. A path may then come twice, once as a folder. */
   readonly ever: Tree<RemovedNode>;
   readonly changes: TreeChanges;
+  /** As it was then, in ms since 1970. */
+  asAt(instantMs: number): PastTree;
+  /** Between which times `asAt` differs; undefined: nothing ever came. */
+  bounds(client: string): Promise<Bounds | undefined>;
   /** In advance: the first look at a client with a long history takes a while. */
   catchUp(client: string, stopping?: AbortSignal): Promise<void>;
 }
