@@ -178,6 +178,34 @@ test("paused, files are captured and nothing leaves, also over a restart without
   await expect.poll(() => receiver.beats.at(-1)?.pipe?.delivered.files, soon).toBe(2);
 });
 
+test("a file that is on its way tells how far it is and what slows it, rests while paused, and goes on", async () => {
+  writeFileSync(
+    join(data, "agent.yaml"),
+    `limits: { bandwidth: 1MB/s }\nsources:\n  - { name: pos, path: ${join(home, "inbox")}, settle: 50ms }\n`,
+  );
+  let paused = false;
+  receiver.beat = (answer) => ({ ...answer, heartbeatSeconds: 0.2, ...(paused ? { paused: true } : {}) });
+  start();
+  drop("pos1.bin", "x".repeat(3_000_000));
+  const pipe = () => receiver.beats.at(-1)?.pipe;
+  await expect.poll(() => pipe()?.sending.bytes, soon).toBeGreaterThan(100_000);
+  expect(pipe()).toMatchObject({ queued: { files: 1, bytes: 3_000_000 }, sending: { files: 1 } });
+  expect(pipe()?.sending.bytesPerSecond).toBeGreaterThan(0);
+  const slowed = { stage: "sending", reason: "bandwidth", count: 1 };
+  await expect.poll(() => pipe()?.held, soon).toContainEqual(slowed);
+  paused = true;
+  await expect.poll(() => receiver.beats.at(-1)?.paused, soon).toBe(true);
+  const { length } = receiver.beats;
+  const bytes = pipe()?.sending.bytes;
+  await expect.poll(() => receiver.beats.length, soon).toBeGreaterThan(length + 8);
+  expect(pipe()?.sending).toMatchObject({ files: 1, bytes });
+  expect(pipe()?.held).not.toContainEqual(slowed);
+  expect(receiver.taken).toEqual([]);
+  paused = false;
+  await expect.poll(() => receiver.taken.map(({ bytes }) => bytes.length), soon).toEqual([3_000_000]);
+  await expect.poll(() => pipe()?.delivered, soon).toMatchObject({ files: 1, bytes: 3_000_000 });
+});
+
 test("what agent.yaml does not allow is not done, and says so; the wish to pause counts once it is allowed", async () => {
   writeFileSync(
     join(data, "agent.yaml"),

@@ -202,12 +202,9 @@ describe("what waits, by source", () => {
   });
   const put = (source: string, path: string): string => {
     const parcel = { ...version(path), source };
-    queue.intake("acme", source).put([{ parcel, seen: { ...seenOf(parcel), path: parcel.path } }]);
+    queue.intake("acme", source).put([{ parcel, seen: seenOf(parcel) }]);
     return parcel.captureId;
   };
-  const seenOf = (parcel: ReturnType<typeof version>) => ({
-    ...{ state: parcel.state, sha256: parcel.sha256, sealedAt: 1, missed: 0 },
-  });
 
   test("is counted with its oldest; what is set aside is counted apart", () => {
     expect(queue.status.waitingBySource()).toEqual([]);
@@ -231,6 +228,9 @@ describe("what waits, by source", () => {
         "SELECT source_id, COUNT(*), SUM(size), MIN(seq) FROM parcels WHERE aside_at IS NULL GROUP BY source_id",
       ),
     ).toMatch(/^SCAN parcels USING COVERING INDEX parcels_waiting$/);
+    expect(
+      plan("SELECT source_id, COUNT(*) FROM parcels WHERE aside_at IS NOT NULL GROUP BY +source_id"),
+    ).toContain("INDEX parcels_aside");
     expect(plan("SELECT COUNT(*), SUM(size) FROM parcels WHERE aside_at IS NULL")).toMatch(/COVERING INDEX/);
   });
 

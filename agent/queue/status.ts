@@ -183,7 +183,8 @@ export function queueStatus(db: QueueFile): QueueStatus {
      FROM parcels WHERE aside_at IS NULL GROUP BY source_id`,
   );
   const asideBySource = db.prepare<[], { id: number; aside: number }>(
-    "SELECT source_id AS id, COUNT(*) AS aside FROM parcels WHERE aside_at IS NOT NULL GROUP BY source_id",
+    // The plus: grouped in the order of an index SQLite would go through all that there is.
+    "SELECT source_id AS id, COUNT(*) AS aside FROM parcels WHERE aside_at IS NOT NULL GROUP BY +source_id",
   );
   const places = db.prepare<[], { id: number; client: string; source: string }>(
     "SELECT id, client, name AS source FROM sources ORDER BY client, name",

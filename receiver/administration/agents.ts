@@ -63,7 +63,7 @@ export async function askAgent({ db, who }: Administrator, asked: Omit<Ask, "by"
 }
 
 /** Any other change of one agent, with what it was before and is after. */
-export async function onAgent<T>(
+async function onAgent<T>(
   by: Administrator,
   act: Act,
   id: string,

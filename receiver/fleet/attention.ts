@@ -4,7 +4,7 @@ import { type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
 
 /** How often it reports then; and for how long, since somebody last looked. */
-export const ATTENDED_SECONDS = 3;
+const ATTENDED_SECONDS = 3;
 const ATTENDED_MS = 120_000;
 /** Whoever looks again and again writes no more often than this. */
 const RENEW_MS = 30_000;

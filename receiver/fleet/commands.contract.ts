@@ -2,6 +2,7 @@
 import { gzipSync } from "node:zlib";
 import type { HeartbeatRequest } from "@tributary/shared/protocol.ts";
 import { beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { getAgent } from "../identity/agents.ts";
 import type { Principal } from "../identity/principal.ts";
 import { idleHeartbeat } from "../identity/scene.ts";
@@ -14,6 +15,18 @@ import { getDiagnostics, listDiagnostics, takeDiagnosticsOf, unpackDiagnostics }
 import { heartbeatOf } from "./heartbeat.ts";
 import { pauseAgent, resumeAgent } from "./pause.ts";
 
+/** As version 0.1.0 of the agent reads an answer. */
+const answerOfBefore = z.object({
+  nonce: z.string(),
+  heartbeatSeconds: z.number().positive(),
+  configurationRevision: z.int(),
+  clients: z.array(z.string()),
+  trust: z.object({ authorities: z.array(z.string()), system: z.boolean() }),
+  jwks: z.object({ keys: z.array(z.unknown()) }),
+  commands: z.array(
+    z.discriminatedUnion("kind", [z.object({ kind: z.literal("scan"), source: z.string().optional() })]),
+  ),
+});
 const T0 = 1_800_000_000_000;
 const HOUR = 3_600_000;
 const keys = {
@@ -99,6 +112,14 @@ export function commandsContract(newPlace: () => Promise<() => Promise<LedgerDat
       nonce = "n0";
       expect((await beat({ knows: KNOWS, done: [{ id, ok: true, detail: "" }] }, "b")).commands).toEqual([]);
       expect(await outcomes()).toEqual([["scan", null]]);
+    });
+
+    test("breaks no agent of before: its schema reads the whole answer", async () => {
+      await ask("scan", "pos");
+      await ask("diagnostics");
+      await pauseAgent(database.db, "a", "anna", now);
+      const answer = answerOfBefore.parse(JSON.parse(JSON.stringify(await beat({}))));
+      expect(answer.commands).toEqual([{ kind: "scan", source: "pos" }]);
     });
 
     test("reaches an agent of before as far as it can: a scan once, without an id, and nothing else", async () => {
