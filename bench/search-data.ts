@@ -71,7 +71,10 @@ export async function generate(file: string, size: Size, progress: (text: string
     db.prepare(`insert into ${table} (client, parent_hash, source, name_key, seq, bearer, long_name, size, modified_at, received_at)
     values (?, ?, 'pos', ?, ?, 'agent', null, ?, null, ?)`);
   const [there, removed] = [inTree("tree_files"), inTree("tree_removed")];
-  const folders = new Map<string, { client: string; path: string; at: number; holds: number }>();
+  const folders = new Map<
+    string,
+    { client: string; path: string; at: number; holds: number; lost: number | null }
+  >();
   const filler = "x".repeat(400);
   let seq = 0;
   const id = () =>
@@ -90,12 +93,21 @@ export async function generate(file: string, size: Size, progress: (text: string
     const { parent_hash, name_key } = placeOf(path);
     (kind === "version" ? there : removed).run(client, parent_hash, name_key, seq, bytes, at);
     if (kind === "version") holdUp(client, path);
+    else lose(client, path, at);
   };
   const begin = (client: string, path: string, at: number): void => {
     for (let folder = parentOf(path); ; folder = parentOf(folder)) {
       const key = `${client}/${folder}`;
       if (folders.has(key)) return;
-      folders.set(key, { client, path: folder, at, holds: 0 });
+      folders.set(key, { client, path: folder, at, holds: 0, lost: null });
+      if (folder === "") return;
+    }
+  };
+  const lose = (client: string, path: string, at: number): void => {
+    for (let folder = parentOf(path); ; folder = parentOf(folder)) {
+      const row = folders.get(`${client}/${folder}`);
+      if (row === undefined || row.lost !== null) return;
+      row.lost = at;
       if (folder === "") return;
     }
   };
@@ -123,9 +135,9 @@ export async function generate(file: string, size: Size, progress: (text: string
   for (let n = 0; n < size.deep; n += 1)
     put(size.paths * 10, BIG, DEEP, n, BEGIN + size.passes * PASS + n, n === size.deep - 1);
   const folder =
-    db.prepare(`insert into tree_folders (client, parent_hash, source, name_key, bearer, name, made, brought, holds, made_at)
-    values (?, ?, 'pos', ?, 'agent', ?, ?, 1, ?, ?)`);
-  for (const { client, path, at, holds } of folders.values()) {
+    db.prepare(`insert into tree_folders (client, parent_hash, source, name_key, bearer, name, made, brought, holds, made_at, lost_at)
+    values (?, ?, 'pos', ?, 'agent', ?, ?, 1, ?, ?, ?)`);
+  for (const { client, path, at, holds, lost } of folders.values()) {
     const { parent_hash, name_key } = placeOf(path);
     folder.run(
       client,
@@ -135,6 +147,7 @@ export async function generate(file: string, size: Size, progress: (text: string
       path === "" ? 1 : 0,
       holds,
       at,
+      lost,
     );
   }
   const client = db.prepare("insert into clients (name, created_at) values (?, 0)");

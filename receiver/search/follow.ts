@@ -12,7 +12,7 @@ import { type SearchDatabase, withSearch } from "./schema.ts";
 const ENTRIES = 500;
 /** Of those, paths that are new, and their sources: the open block of each is written anew. */
 const PATHS = 200;
-const SOURCES = 20;
+const SOURCES = 50;
 
 export interface SearchPosition {
   /** The newest entry. */

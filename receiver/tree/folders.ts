@@ -16,6 +16,8 @@ export interface Part {
 
 interface Touched extends Part {
   at: number;
+  /** When something was first removed from below. */
+  lost: number | null;
   brought: boolean;
   made: boolean | undefined;
   /** What is right inside: so many more, or fewer. */
@@ -31,9 +33,20 @@ export class FolderChanges {
   }
 
   /** An entry of the bearer came from right inside. It makes the source. */
-  bring(part: Part, at: number): void {
+  bring(part: Part, at: number, kind: "version" | "removal"): void {
     this.#touch(part, at, true);
     this.#touch({ ...part, path: "" }, at, true).made = true;
+    if (kind === "removal") this.#lose(part, at);
+  }
+
+  /** From what was touched, and all above it. */
+  #lose(part: Part, at: number): void {
+    for (let path = part.path; ; path = parentOf(path)) {
+      const touched = this.#touched.get(refOf({ ...part, path })) as Touched;
+      if (touched.lost !== null && touched.lost <= at) break;
+      touched.lost = at;
+      if (path === "") break;
+    }
   }
 
   /** A file of the bearer right inside is there now (1), or no more (-1). */
@@ -51,7 +64,7 @@ export class FolderChanges {
       const ref = refOf({ ...part, path });
       const before = this.#touched.get(ref);
       if (before === undefined)
-        this.#touched.set(ref, { ...part, path, at, brought, made: undefined, held: 0 });
+        this.#touched.set(ref, { ...part, path, at, lost: null, brought, made: undefined, held: 0 });
       else if ((before.brought || !brought) && before.at <= at) break;
       else {
         before.brought ||= brought;
@@ -103,7 +116,7 @@ function changed(
   client: string,
   place: Place,
 ): FolderTable {
-  const { source, bearer, path, at, brought, made, held } = touched;
+  const { source, bearer, path, at, lost, brought, made, held } = touched;
   return {
     client,
     ...place,
@@ -114,7 +127,12 @@ function changed(
     brought: brought ? 1 : (before?.brought ?? 0),
     holds: (before?.holds ?? 0) + held,
     made_at: Math.min(before?.made_at ?? at, at),
+    lost_at: earliest(before?.lost_at ?? null, lost),
   };
+}
+
+function earliest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }
 
 function same(before: FolderTable | undefined, after: FolderTable): boolean {
@@ -122,7 +140,8 @@ function same(before: FolderTable | undefined, after: FolderTable): boolean {
     before?.made === after.made &&
     before.brought === after.brought &&
     before.holds === after.holds &&
-    before.made_at === after.made_at
+    before.made_at === after.made_at &&
+    before.lost_at === after.lost_at
   );
 }
 
@@ -164,6 +183,7 @@ async function putRows(trx: TreeDatabase, folders: readonly FolderTable[]): Prom
         brought: eb.ref("excluded.brought"),
         holds: eb.ref("excluded.holds"),
         made_at: eb.ref("excluded.made_at"),
+        lost_at: eb.ref("excluded.lost_at"),
       })),
     )
     .execute();

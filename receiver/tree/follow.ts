@@ -115,7 +115,7 @@ async function step(trx: TreeDatabase, client: string): Promise<number> {
   let seq = at;
   for (const entry of entries) {
     const { source, bearer, path_encoded } = entry;
-    folders.bring({ source, bearer, path: parentOf(path_encoded) }, entry.received_at);
+    folders.bring({ source, bearer, path: parentOf(path_encoded) }, entry.received_at, entry.kind);
     if (entry.newest !== null) newest.push(entry);
     seq = entry.seq;
     if (folders.size >= FOLDERS) break;

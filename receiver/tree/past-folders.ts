@@ -1,4 +1,5 @@
 /** Whether folders were there at a time: while a file below them was, which may be looked for far down, so within bounds. */
+import { setImmediate as breathe } from "node:timers/promises";
 import { sql } from "kysely";
 import { chunks, rows } from "../ledger/chunks.ts";
 import { pathHash } from "../ledger/entry.ts";
@@ -10,8 +11,9 @@ export interface Budget {
   left: number;
 }
 
-/** Names of one statement. */
+/** Names of one statement; of a folder's first, which mostly tell. */
 const SOME = 100;
+const BEGIN = 10;
 /** Files of a folder that are asked for at first: mostly one of them is still as it was. */
 const FIRST = 20;
 
@@ -31,7 +33,7 @@ export async function thereAmong(
   return there;
 }
 
-/** Those where the first look tells: made by hand, or with a file that is the same since. */
+/** Those where the first look tells: nothing was removed, made by hand, or with a file that is the same since. */
 async function clearly(then: Then, folders: readonly Candidate[]): Promise<ReadonlySet<string>> {
   const { db, view, source, instantMs } = then;
   const there = new Set(folders.filter(({ stood }) => stood).map(({ node }) => node.pathEncoded));
@@ -60,10 +62,13 @@ async function clearly(then: Then, folders: readonly Candidate[]): Promise<Reado
 async function heldFile(then: Then, folder: string, budget: Budget): Promise<boolean | undefined> {
   for (let after: string | undefined = ""; after !== undefined; ) {
     if (budget.left <= 0) return undefined;
-    const names = await namesIn(then, folder, { after, limit: SOME });
+    const limit: number = after === "" ? BEGIN : SOME;
+    // Each of these answers at once: others have their turn between them.
+    await breathe();
+    const names = await namesIn(then, folder, { after, limit });
     budget.left -= names.length;
     if ((await filesAmong(then, names)).length > 0) return true;
-    after = names.length < SOME ? undefined : names.at(-1)?.key;
+    after = names.length < limit ? undefined : names.at(-1)?.key;
   }
   let sure = true;
   for (let after: string | undefined = ""; after !== undefined; ) {

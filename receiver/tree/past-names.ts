@@ -82,7 +82,7 @@ export async function filesAmong(
   });
 }
 
-/** A folder that had come by then. `stood`: it was made by hand, and stands since. */
+/** A folder that had come by then. `stood`: nothing was removed from below it by then, or it was made by hand and stands since. */
 export interface Candidate {
   readonly node: FolderNode;
   readonly stood: boolean;
@@ -125,7 +125,10 @@ function candidates({ db, view, source, instantMs }: Then) {
       "name_key",
       eb.fn.min("name").as("name"),
       eb.fn.min("made_at").as("made_at"),
-      eb.fn.max(sql<number>`case when made = 1 and brought = 0 then 1 else 0 end`).as("stood"),
+      sql<number>`case
+        when max(case when made = 1 and brought = 0 then 1 else 0 end) = 1 then 1
+        when max(brought) = 1 and min(coalesce(lost_at, ${sql.lit(Number.MAX_SAFE_INTEGER)})) > ${sql.lit(instantMs)} then 1
+        else 0 end`.as("stood"),
     ])
     .where("client", "=", view.client)
     .where("source", "=", source)

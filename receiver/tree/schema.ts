@@ -27,6 +27,7 @@ export interface FolderTable {
   brought: 0 | 1;
   holds: number;
   made_at: number;
+  lost_at: number | null;
 }
 
 type TreeTables = {

@@ -13,6 +13,9 @@ INSERT INTO reordered
     FROM entries
   ) AS e WHERE received_at < before;
 
+-- When something was first removed from below a folder by this bearer; NULL: never. 0: not known, the row is older than this column.
+ALTER TABLE tree_folders ADD COLUMN lost_at INTEGER DEFAULT 0;
+
 -- Up to which entry the search is.
 CREATE TABLE search_state (
   id  INTEGER PRIMARY KEY CHECK (id = 1),
