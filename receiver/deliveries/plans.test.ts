@@ -101,8 +101,12 @@ describeWithPostgres("postgres", (server) => {
           const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
           const seen = `${name}: ${text}\n${plan}`;
           expect(seen).not.toMatch(/Seq Scan on (?:entries|arrivals)/);
-          // Rows that are asked for by their seqs may come in any way.
-          expect(seen).not.toMatch(/Bitmap Heap Scan on .*\n *Recheck Cond: (?!\(seq = ANY)/);
+          // Without statistics PostgreSQL takes what one client has for little, and sorts it: until the first autovacuum. Rows
+          // that are asked for by their seqs may come in any way.
+          if (known)
+            expect(seen).not.toMatch(
+              /Bitmap Heap Scan on (?:entries|arrivals).*\n *Recheck Cond: (?!\(seq = ANY)/,
+            );
         }
     }
   });
