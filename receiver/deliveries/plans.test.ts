@@ -2,6 +2,7 @@
 import { describeWithPostgres, freshDatabase } from "@tributary/test/servers/servers.ts";
 import { CompiledQuery, type RootOperationNode } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { HOUR, withArrivals } from "../ledger/arrivals.ts";
 import { addClient } from "../ledger/clients.ts";
 import { createLedger } from "../ledger/commit.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
@@ -23,6 +24,17 @@ async function fill(database: LedgerDatabase): Promise<void> {
       Array.from({ length: 1000 }, (_, i) => version(`big/${from + i}`, "x", { sha256: DIGEST.repeat(4) })),
       sign,
     );
+  // Hours long ago, of which nothing is asked.
+  for (let from = 0; from < FILES; from += 1000)
+    await withArrivals(database.db)
+      .insertInto("arrivals")
+      .values(
+        Array.from({ length: 1000 }, (_, i) => ({
+          ...{ hour: (from + i) * HOUR, client: "acme", source: "pos", channel: "push", files: 1 },
+          ...{ bytes: 1, removals: 0, last_at: (from + i) * HOUR },
+        })),
+      )
+      .execute();
   const other = { client: "globex", source: "erp", channel: "sftp", bearer: { ...agent, id: "another" } };
   await commit(
     [version("a", "a", other), version("b", "b", other), removal("a", { ...other, hearsOfNothing: true })],
