@@ -18,6 +18,8 @@ export interface Measured {
   readonly name: string;
   /** ms of each call. */
   readonly taken: readonly number[];
+  /** ms of this process's processor in each. */
+  readonly worked: readonly number[];
   /** ms that the event loop stood still at most. */
   readonly stood: number;
   /** What calls gave on average: lines of a page and the like. */
@@ -38,17 +40,21 @@ export async function measureConsole(
   const results: Measured[] = [];
   const measure = async (name: string, times: number, work: () => Promise<number>): Promise<void> => {
     const taken: number[] = [];
+    const worked: number[] = [];
     const delay = monitorEventLoopDelay({ resolution: 1 });
     let lines = 0;
     delay.enable();
     for (let i = 0; i < times; i += 1) {
       const from = performance.now();
+      const before = process.cpuUsage();
       lines += await work();
       taken.push(performance.now() - from);
+      const { user, system } = process.cpuUsage(before);
+      worked.push((user + system) / 1000);
       await new Promise((resolve) => setImmediate(resolve));
     }
     delay.disable();
-    results.push({ name, taken, stood: delay.max / 1e6, lines: lines / times });
+    results.push({ name, taken, worked, stood: delay.max / 1e6, lines: lines / times });
   };
   const list = (name: string, filters: () => Filters): Promise<void> =>
     measure(name, rounds, async () => {
@@ -80,8 +86,8 @@ export async function measureConsole(
   const client = (): string => plan.clients[Math.floor(clients ** random()) - 1] as string;
   const source = (): string => pick(["pos-daily", "erp", "hr", "ledger", "crm", "stock"]);
   const span = (): Filters => {
-    const from = now - random() * 80 * 24 * HOUR;
-    return { from, to: from + random() * 10 * 24 * HOUR };
+    const from = Math.floor(now - random() * 80 * 24 * HOUR);
+    return { from, to: from + Math.floor(random() * 10 * 24) * HOUR };
   };
   await list("deliveries: all", () => ({}));
   await list("deliveries: page somewhere", () => ({ before: Math.floor(random() * last) }));
@@ -155,12 +161,12 @@ export function tableOf(results: readonly Measured[]): string {
     return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] as number).toFixed(1);
   };
   const lines = results.map(
-    ({ name, taken, stood, lines }) =>
-      `| ${name} | ${at(taken, 0.5)} | ${at(taken, 0.95)} | ${at(taken, 1)} | ${stood.toFixed(1)} | ${lines.toFixed(0)} |`,
+    ({ name, taken, worked, stood, lines }) =>
+      `| ${name} | ${at(taken, 0.5)} | ${at(taken, 0.95)} | ${at(taken, 1)} | ${at(worked, 0.5)} | ${at(worked, 0.95)} | ${stood.toFixed(1)} | ${lines.toFixed(0)} |`,
   );
   return [
-    "| what | p50 | p95 | max | event loop stood | lines |",
-    "|---|---|---|---|---|---|",
+    "| what | p50 | p95 | max | processor p50 | p95 | event loop stood | lines |",
+    "|---|---|---|---|---|---|---|---|",
     ...lines,
     "",
   ].join("\n");

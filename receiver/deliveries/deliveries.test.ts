@@ -72,9 +72,10 @@ describe("what several indexes have in common", () => {
 
   test("of several streams, down to where the first that is full stops", () => {
     const of = (stream: number, ...seqs: number[]) => seqs.map((seq) => ({ stream, seq }));
-    expect(merge([...of(0, 9, 4), ...of(1, 8, 7)], 2)).toEqual({ seqs: [9, 8, 7], downTo: 7 });
-    expect(merge([...of(0, 9, 4), ...of(1, 8)], 2)).toEqual({ seqs: [9, 8, 4], downTo: 4 });
-    expect(merge([...of(0, 9), ...of(1, 8)], 2)).toEqual({ seqs: [9, 8], downTo: undefined });
-    expect(merge([], 2)).toEqual({ seqs: [], downTo: undefined });
+    expect(merge([...of(0, 9, 4), ...of(1, 8, 7)], 2, 1)).toEqual({ seqs: [9, 8, 7], downTo: 7 });
+    expect(merge([...of(0, 9, 4), ...of(1, 8)], 2, 1)).toEqual({ seqs: [9, 8, 4], downTo: 4 });
+    expect(merge([...of(0, 9), ...of(1, 8)], 2, 1)).toEqual({ seqs: [9, 8], downTo: undefined });
+    expect(merge([...of(0, 9, 4), ...of(1, 8, 7)], 2, 8)).toEqual({ seqs: [9, 8], downTo: undefined });
+    expect(merge([], 2, 1)).toEqual({ seqs: [], downTo: undefined });
   });
 });

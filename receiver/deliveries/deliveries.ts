@@ -162,16 +162,27 @@ export function meet(found: readonly Found[]): {
   return { candidates, below: ended ? undefined : Math.min(downTo, top + 1) };
 }
 
-async function rowsOf(db: Database, seqs: readonly number[], rest: readonly Condition[]): Promise<Row[]> {
-  let rows = db
+/** The inner limit keeps the conditions out: with them SQLite would look for each seq of each client in another index. */
+async function rowsOf(
+  db: Database,
+  seqs: readonly number[],
+  rest: readonly Condition[],
+): Promise<readonly Row[]> {
+  const some = db
     .selectFrom("entries")
+    .select(["seq", "version_id", "kind", "client", "source", "path_encoded", "size", "sha256"])
+    .select(["channel", "bearer", "received_at", "modified_at", "sealed_at"])
+    .where("seq", "in", seqs)
+    .orderBy("seq", "desc")
+    .limit(sql.lit(seqs.length))
+    .as("e");
+  let rows = db
+    .selectFrom(some)
     .select(["seq", "version_id as versionId", "kind", "client", "source", "path_encoded as pathEncoded"])
     .select(["size", "sha256", "channel", "bearer", "received_at as receivedAt"])
-    .select(["modified_at as modifiedAt", "sealed_at as sealedAt"])
-    .where("seq", "in", seqs)
-    .orderBy("seq", "desc");
+    .select(["modified_at as modifiedAt", "sealed_at as sealedAt"]);
   for (const condition of rest) rows = rows.where(condition);
-  return await rows.execute();
+  return [...(await rows.execute())].sort((a, b) => b.seq - a.seq);
 }
 
 /** Of the oldest entry that was looked at. */

@@ -116,7 +116,8 @@ export async function seqsBelow(
     return await seqsWithDigest(db, lead.prefix, { below, lowest, limit: SEQS }, breathe);
   const most = Math.max(20, Math.floor(SEQS / lead.streams.length));
   const parts = lead.streams.map((stream, i) => {
-    const conditions = [...stream, sql`seq < ${below}`, sql`seq >= ${lowest}`];
+    // Of a lower bound, too, PostgreSQL would guess that little is left, and sort all of it.
+    const conditions = [...stream, sql`seq < ${below}`];
     const seqs = sql`select seq from entries where ${sql.join(conditions, sql` and `)}
       order by seq desc limit ${sql.lit(most)}`;
     return sql`select ${sql.lit(i)} as stream, seq from (${seqs}) as s${sql.lit(i)}`;
@@ -124,26 +125,27 @@ export async function seqsBelow(
   const { rows } = await sql<{ stream: number; seq: number }>`${sql.join(parts, sql` union all `)}`.execute(
     db,
   );
-  return merge(rows, most);
+  return merge(rows, most, lowest);
 }
 
-/** What streams gave, down to where the first of them that gave all it may stops. */
+/** What streams gave, down to where the first of them that gave all it may stops, and to `lowest`. */
 export function merge(
   rows: readonly { readonly stream: number; readonly seq: number }[],
   most: number,
+  lowest: number,
 ): Found {
   const counts = new Map<number, { count: number; last: number }>();
   for (const { stream, seq } of rows) {
     const before = counts.get(stream);
     counts.set(stream, { count: (before?.count ?? 0) + 1, last: Math.min(before?.last ?? seq, seq) });
   }
-  const full = [...counts.values()].filter(({ count }) => count === most).map(({ last }) => last);
-  const downTo = full.length === 0 ? undefined : Math.max(...full);
-  const seqs = rows.map(({ seq }) => seq).filter((seq) => downTo === undefined || seq >= downTo);
+  const full = [...counts.values()].filter(({ count, last }) => count === most && last > lowest);
+  const downTo = full.length === 0 ? undefined : Math.max(...full.map(({ last }) => last));
+  const seqs = rows.map(({ seq }) => seq).filter((seq) => seq >= (downTo ?? lowest));
   return { seqs: seqs.sort((a, b) => b - a), downTo };
 }
 
-/** The clients that ever sent something from a source of that name, of these or of all. */
+/** The clients that ever sent something from a source of that name, of these or of all: a look into the index for each. */
 async function withSource(
   db: Database,
   source: string,
@@ -151,9 +153,9 @@ async function withSource(
 ): Promise<readonly string[]> {
   const among = clients === undefined ? sql`` : sql`and name in (${sql.join(clients)})`;
   const { rows } = await sql<{ name: string }>`
-    select name from clients where exists (
-      select 1 from arrivals where arrivals.client = clients.name and arrivals.source = ${source}
-    ) ${among}`.execute(db);
+    select name from clients where (
+      select 1 from arrivals where arrivals.client = clients.name and arrivals.source = ${source} limit 1
+    ) is not null ${among}`.execute(db);
   return rows.map(({ name }) => name);
 }
 

@@ -8,6 +8,7 @@ import { arrivalsContract } from "./arrivals.contract.ts";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
 import { checkLedger, writing } from "./database.ts";
+import { digestsContract } from "./digests.contract.ts";
 import { discardContract } from "./discard.contract.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { modelContract } from "./model.contract.ts";
@@ -43,6 +44,7 @@ describeWithPostgres("postgres", (server) => {
   ledgerContract(newPlace);
   quarantineContract(newPlace);
   discardContract(newPlace);
+  digestsContract(newPlace);
   openingContract(newPlace, "many receivers");
   backupContract(newPlace);
   describe("from sqlite", () => backupContract(newSqlite, newPlace));

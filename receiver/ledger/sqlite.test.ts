@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { arrivalsContract } from "./arrivals.contract.ts";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
+import { digestsContract } from "./digests.contract.ts";
 import { discardContract } from "./discard.contract.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { modelContract } from "./model.contract.ts";
@@ -22,6 +23,7 @@ describe("sqlite", () => {
   ledgerContract(newPlace);
   quarantineContract(newPlace);
   discardContract(newPlace);
+  digestsContract(newPlace);
   openingContract(newPlace, "one receiver");
   backupContract(newPlace);
   modelContract(newPlace, 60);
