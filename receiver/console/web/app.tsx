@@ -15,6 +15,13 @@ const Overview = lazy(() => import("./pages/overview.tsx"));
 const Clients = lazy(() => import("./pages/clients.tsx"));
 const Client = lazy(() => import("./pages/client.tsx"));
 const Agents = lazy(() => import("./pages/agents.tsx"));
+const Agent = lazy(() => import("./pages/agent.tsx"));
+const Deliveries = lazy(() => import("./pages/deliveries.tsx"));
+const Search = lazy(() => import("./pages/search.tsx"));
+const Quarantine = lazy(() => import("./pages/quarantine.tsx"));
+const Webhooks = lazy(() => import("./pages/webhooks.tsx"));
+const Log = lazy(() => import("./pages/log.tsx"));
+const Settings = lazy(() => import("./pages/settings.tsx"));
 const Audit = lazy(() => import("./pages/audit.tsx"));
 const SignIn = lazy(() => import("./pages/sign-in.tsx"));
 const Welcome = lazy(() => import("./pages/welcome.tsx"));
@@ -32,6 +39,10 @@ export function App() {
           <Switch>
             <Route path="/welcome" component={Welcome} />
             <Route path="/sign-in" component={SignIn} />
+            {/* Where the login's library sends whoever a provider did not let in. */}
+            <Route path="/login">
+              <Redirect to={`/sign-in${window.location.search}`} replace />
+            </Route>
             <Route component={Inside} />
           </Switch>
         </Suspense>
@@ -60,6 +71,13 @@ function Inside() {
               {({ client, tab }) => <Client client={client} tab={tab ?? "overview"} />}
             </Route>
             <Route path="/agents" component={Agents} />
+            <Route path="/agents/:id">{({ id }) => <Agent id={id} />}</Route>
+            <Route path="/deliveries" component={Deliveries} />
+            <Route path="/search" component={Search} />
+            <Route path="/quarantine" component={Quarantine} />
+            <Route path="/webhooks" component={Webhooks} />
+            <Route path="/log" component={Log} />
+            <Route path="/settings/:tab?">{({ tab }) => <Settings tab={tab ?? "account"} />}</Route>
             <Route path="/audit" component={Audit} />
             <Route>
               <Page title={t.notFound}>{t.notFoundSays}</Page>

@@ -312,4 +312,10 @@ export const t = {
     empty: "Nothing was done yet that matches.",
     command: "on the command line",
   },
+
+  // overview
+
+  // files
+
+  // operations
 } as const;

@@ -9,9 +9,12 @@ import { t } from "../texts.ts";
 import { AuditList } from "./audit.tsx";
 import { ClientAccess } from "./client/access.tsx";
 import { ClientAgents } from "./client/agents.tsx";
+import { ClientDeliveries } from "./client/deliveries.tsx";
+import { ClientFiles } from "./client/files.tsx";
+import { ClientOverview } from "./client/overview.tsx";
 import { ClientSettings } from "./client/settings.tsx";
 
-const TABS = ["agents", "access", "settings", "audit"] as const;
+const TABS = ["overview", "files", "deliveries", "agents", "access", "settings", "audit"] as const;
 
 export default function Client({ client, tab }: { readonly client: string; readonly tab: string }) {
   const query = useCall("clients.get", { client });
@@ -51,6 +54,9 @@ export default function Client({ client, tab }: { readonly client: string; reado
               </Tabs.List>
               <Tabs.Panel value={tab} pt="md">
                 <Suspense fallback={null}>
+                  {tab === "overview" && <ClientOverview client={client} />}
+                  {tab === "files" && <ClientFiles client={client} />}
+                  {tab === "deliveries" && <ClientDeliveries client={client} />}
                   {tab === "agents" && <ClientAgents client={client} />}
                   {tab === "access" && <ClientAccess client={client} />}
                   {tab === "settings" && <ClientSettings detail={detail} />}
