@@ -337,7 +337,8 @@ export const t = {
     two_factor_not_enabled: "No authenticator app is set up for this account.",
     totp_already_enabled: "An authenticator app is set up already: take it away first.",
     backup_codes_not_enabled: "This account has no backup codes.",
-    session_not_fresh: "You signed in more than an hour ago. Sign out and in again: then this can be changed.",
+    session_not_fresh:
+      "You signed in more than an hour ago. Sign out and in again: then this can be changed.",
     session_expired: "Your session has ended. Sign in again.",
     unauthorized: "Your session has ended. Sign in again.",
     passkey_required: "A password alone is not enough here: sign in with your passkey.",
@@ -361,7 +362,8 @@ export const t = {
       "Your company's login does not say that your email is verified. Verify it there, or sign in with your password.",
     account_not_linked:
       "Your company's login does not say that your email is verified, so it is not taken for the account of that email. Verify it there, or sign in with your password.",
-    email_not_found: "Your company's login told no email, and people are known by it here. Ask whoever keeps it.",
+    email_not_found:
+      "Your company's login told no email, and people are known by it here. Ask whoever keeps it.",
     state_mismatch: "This sign-in was begun in another browser, or too long ago. Begin again.",
     state_not_found: "This sign-in was begun in another browser, or too long ago. Begin again.",
     state_security_mismatch: "This sign-in was begun in another browser, or too long ago. Begin again.",
@@ -371,7 +373,8 @@ export const t = {
     invalid_code_of_provider: "Your company's login did not confirm its own answer. Begin again.",
     oauth_code_verification_failed: "Your company's login did not confirm its own answer. Begin again.",
     unable_to_get_user_info: "Your company's login did not say who you are. Begin again.",
-    provider_not_found: "Your company's login cannot be reached now. Try again soon, or use another way to sign in.",
+    provider_not_found:
+      "Your company's login cannot be reached now. Try again soon, or use another way to sign in.",
     not_found: "That is not there any more.",
   } as Readonly<Record<string, string>>,
   refusedByProvider: (code: string) =>
@@ -515,7 +518,9 @@ export const t = {
     signOut: "Sign out everywhere",
     signOutTitle: (email: string) => `Sign ${email} out everywhere`,
     signOutSays: (n: number) =>
-      n === 1 ? "Ends 1 session. This person can sign in again." : `Ends ${n} sessions. This person can sign in again.`,
+      n === 1
+        ? "Ends 1 session. This person can sign in again."
+        : `Ends ${n} sessions. This person can sign in again.`,
     noSessions: "Not signed in anywhere now.",
     acts: "What this person did",
     you: "you",
@@ -541,7 +546,8 @@ export const t = {
     log: "Log lines of this receiver",
     audit: "Who did what",
     refusals: "Refused lately",
-    refusalsSay: "Who was refused at the doors, added up. What is kept by its sender and sent again is not lost.",
+    refusalsSay:
+      "Who was refused at the doors, added up. What is kept by its sender and sent again is not lost.",
     days: { "1": "24 hours", "7": "7 days", "30": "30 days" },
     daysLabel: "Since",
     anyCode: "any reason",
@@ -576,7 +582,8 @@ export const t = {
     releaseSays:
       "It becomes a version like any other: whoever reads the lake gets it, and webhooks tell of it. Release only what you know to be harmless.",
     newerTitle: "Its path has something newer",
-    newerSays: "Since this file came, its sender delivered something newer under the same path, or told that it is gone. Released now, this older content would count as the newest state. Only do that if the older content is what is meant to be there.",
+    newerSays:
+      "Since this file came, its sender delivered something newer under the same path, or told that it is gone. Released now, this older content would count as the newest state. Only do that if the older content is what is meant to be there.",
     overNewer: "Release it all the same, as the newest version",
     reason: "Why",
     reasonHint: "It is kept with the file, and in the audit.",
@@ -602,7 +609,8 @@ export const t = {
     states: {
       active: "up to date",
       behind: (n: string) => `${n} behind`,
-      waiting: (n: number) => (n === 1 ? "1 event waits to be told again" : `${n} events wait to be told again`),
+      waiting: (n: number) =>
+        n === 1 ? "1 event waits to be told again" : `${n} events wait to be told again`,
       dead: (n: number) => (n === 1 ? "1 dead letter" : `${n} dead letters`),
       failing: "failing",
       failingSince: "failing since",
@@ -685,7 +693,12 @@ export const t = {
     requestId: "Request id",
     level: "Level",
     levels: { info: "info", warn: "warning", error: "error", fatal: "fatal" },
-    atLeast: { info: "everything", warn: "warnings and worse", error: "errors and worse", fatal: "fatal alone" },
+    atLeast: {
+      info: "everything",
+      warn: "warnings and worse",
+      error: "errors and worse",
+      fatal: "fatal alone",
+    },
     text: "Contains",
     asked: (receiver: string) => `Of ${receiver}, which remembers its lines since`,
     restarted: "Other receivers of this site, and older lines, are in the log of their hosts:",
@@ -704,7 +717,8 @@ export const t = {
     whoHint: "email, or account on the host",
     from: "From",
     to: "To",
-    onlyThis: "only this",
+    onlyThis: "Only of the",
+    everything: "Of everything",
     address: "from",
     log: "log lines",
   },

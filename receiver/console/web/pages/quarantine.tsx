@@ -1,7 +1,6 @@
 /** What inspection held back, and what became of it. */
 import { Anchor, Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { Link } from "wouter";
-import type { Answers } from "../../wire.ts";
 import { ClientFilter } from "../parts/client-filter.tsx";
 import { Short } from "../parts/copy.tsx";
 import { useFilter } from "../parts/filter.ts";
@@ -14,9 +13,7 @@ import { type Column, DataTable } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
 import { t } from "../texts.ts";
 import { For } from "../viewer.tsx";
-import { Decide } from "./quarantine/decide.tsx";
-
-export type Quarantined = Answers["quarantine.list"]["items"][number];
+import { Decide, type Quarantined } from "./quarantine/decide.tsx";
 
 const COLUMNS: readonly Column<Quarantined>[] = [
   {

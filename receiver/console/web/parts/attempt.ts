@@ -2,9 +2,9 @@
 import { useState } from "react";
 import { inWords } from "../refused.ts";
 
-export function useAttempt(before: string | null = null) {
+export function useAttempt(before?: string) {
   const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(before);
+  const [error, setError] = useState<string | null>(before ?? null);
   /** True: it was done. */
   const run = async (attempt: () => Promise<void>): Promise<boolean> => {
     setBusy(true);

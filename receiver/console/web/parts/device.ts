@@ -22,7 +22,8 @@ const SYSTEMS = [
 
 export function deviceOf(agent: string | null): string {
   if (agent === null || agent === "") return t.account.unknownDevice;
-  const named = (table: readonly (readonly [RegExp, string])[]) => table.find(([mark]) => mark.test(agent))?.[1];
+  const named = (table: readonly (readonly [RegExp, string])[]) =>
+    table.find(([mark]) => mark.test(agent))?.[1];
   const [browser, system] = [named(BROWSERS), named(SYSTEMS)];
   if (browser !== undefined && system !== undefined) return t.account.browserOn(browser, system);
   return browser ?? system ?? agent.slice(0, 40);

@@ -1,7 +1,13 @@
 /** Why something was refused, where a person just tried it. */
 import { Alert, Text } from "@mantine/core";
 
-export function Refused({ words, said }: { readonly words: string | null; readonly said?: string | undefined }) {
+export function Refused({
+  words,
+  said,
+}: {
+  readonly words: string | null;
+  readonly said?: string | undefined;
+}) {
   if (words === null) return null;
   return (
     <Alert color="red" variant="light" role="alert">

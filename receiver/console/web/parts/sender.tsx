@@ -13,7 +13,11 @@ export function Sender(props: {
   const { kind, id, name, client } = props;
   const word = t.quarantine.senders[kind as keyof typeof t.quarantine.senders] ?? kind;
   const href =
-    kind === "agent" ? `/agents/${id}` : client === "" || word === "" ? undefined : `/clients/${client}/access`;
+    kind === "agent"
+      ? `/agents/${id}`
+      : client === "" || word === ""
+        ? undefined
+        : `/clients/${client}/access`;
   return (
     <>
       {href === undefined ? (

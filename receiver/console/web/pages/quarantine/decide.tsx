@@ -1,6 +1,7 @@
 /** A file that is held becomes a version, or goes for good; either with a reason that is kept. */
 import { Alert, Button, Checkbox, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
 import { useState } from "react";
+import type { Answers } from "../../../wire.ts";
 import { Refusal } from "../../api.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { formatSize } from "../../parts/numbers.tsx";
@@ -8,7 +9,8 @@ import { Failure } from "../../parts/page.tsx";
 import { useAct } from "../../queries.ts";
 import { t } from "../../texts.ts";
 import { For } from "../../viewer.tsx";
-import type { Quarantined } from "../quarantine.tsx";
+
+export type Quarantined = Answers["quarantine.list"]["items"][number];
 
 export function Decide({ file }: { readonly file: Quarantined }) {
   return (

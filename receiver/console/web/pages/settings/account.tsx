@@ -1,21 +1,16 @@
 /** What somebody can change of their own: name, password, second factor, passkeys, sessions. */
 import { Button, Group, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { Answers } from "../../../wire.ts";
 import { changePassword } from "../../auth.ts";
 import { useAttempt } from "../../parts/attempt.ts";
 import { Facts, Failure, Loaded, Section } from "../../parts/page.tsx";
 import { Refused } from "../../parts/refused-alert.tsx";
-import { queryClient, refresh, useAct, useCall } from "../../queries.ts";
+import { useAct, useCall } from "../../queries.ts";
 import { t } from "../../texts.ts";
+import { accountChanged, type OwnAccount } from "./own.ts";
 import { Passkeys } from "./passkeys.tsx";
 import { Sessions } from "./sessions.tsx";
 import { AuthenticatorApp } from "./totp.tsx";
-
-export type OwnAccount = Answers["account.get"];
-
-/** What is shown of it is fetched anew. */
-export const accountChanged = (): Promise<void> => refresh(queryClient, ["account", "people", "audit"]);
 
 export function Account() {
   const query = useCall("account.get", {});

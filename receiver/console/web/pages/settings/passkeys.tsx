@@ -12,7 +12,7 @@ import { type Column, DataTable } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
 import { inWords } from "../../refused.ts";
 import { t } from "../../texts.ts";
-import { accountChanged, type OwnAccount } from "./account.tsx";
+import { accountChanged, type OwnAccount } from "./own.ts";
 
 const COLUMNS: readonly Column<Passkey>[] = [
   { key: "name", head: t.account.passkeyName, cell: ({ name }) => name || t.account.unnamed },
@@ -51,10 +51,7 @@ export function Passkeys({ account }: { readonly account: OwnAccount }) {
     enabled: passkeysOff === null,
   });
   return (
-    <Section
-      title={t.account.passkeys}
-      actions={passkeysOff === null && canUsePasskeys() && <AddPasskey />}
-    >
+    <Section title={t.account.passkeys} actions={passkeysOff === null && canUsePasskeys() && <AddPasskey />}>
       <Text size="sm" c="dimmed">
         {t.account.passkeysSay}
       </Text>

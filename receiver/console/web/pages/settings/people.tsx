@@ -10,16 +10,11 @@ import { Time } from "../../parts/time.tsx";
 import { useCall } from "../../queries.ts";
 import { t } from "../../texts.ts";
 import { useViewer } from "../../viewer.tsx";
+import { factorsOf } from "./factors.ts";
 import { Invite, OpenLinks } from "./links.tsx";
 import { PersonDrawer } from "./person.tsx";
 
-export const factorsOf = (person: PersonRow): readonly string[] => [
-  ...(person.totp ? [t.people.factorApp] : []),
-  ...(person.passkeys > 0 ? [t.people.factorPasskeys(person.passkeys)] : []),
-  ...(person.providers.length > 0 ? [t.people.factorProvider(person.providers.join(", "))] : []),
-];
-
-export const personHref = (email: string): string => `/settings/people?person=${encodeURIComponent(email)}`;
+const personHref = (email: string): string => `/settings/people?person=${encodeURIComponent(email)}`;
 
 const COLUMNS: readonly Column<PersonRow>[] = [
   {
@@ -42,7 +37,8 @@ const COLUMNS: readonly Column<PersonRow>[] = [
     head: t.people.role,
     width: 150,
     order: ({ role }) => role,
-    cell: ({ role, client }) => (client === null ? t.people.roles[role] : `${t.people.roles[role]}, ${client}`),
+    cell: ({ role, client }) =>
+      client === null ? t.people.roles[role] : `${t.people.roles[role]}, ${client}`,
   },
   {
     key: "factor",

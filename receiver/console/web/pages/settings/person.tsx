@@ -11,7 +11,7 @@ import { DataTable } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useAct, useCall } from "../../queries.ts";
 import { t } from "../../texts.ts";
-import { factorsOf } from "./people.tsx";
+import { factorsOf } from "./factors.ts";
 import { RoleSelect, type Standing, whole } from "./role.tsx";
 import { SESSION_COLUMNS } from "./sessions.tsx";
 

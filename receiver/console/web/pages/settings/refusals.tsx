@@ -85,7 +85,9 @@ export function Refusals() {
   const days = get("days") in t.site.days ? get("days") : "7";
   const [client, code] = [get("client"), get("code")];
   const query = useCall("refusals.list", { days, ...(client === "" ? {} : { client }) });
-  const codes = [...new Set([...(query.data?.items.map((one) => one.code) ?? []), ...(code === "" ? [] : [code])])];
+  const codes = [
+    ...new Set([...(query.data?.items.map((one) => one.code) ?? []), ...(code === "" ? [] : [code])]),
+  ];
   return (
     <Section title={t.site.refusals}>
       <Text size="sm" c="dimmed">

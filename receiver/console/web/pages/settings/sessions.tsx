@@ -9,7 +9,7 @@ import { type Column, DataTable } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useAct } from "../../queries.ts";
 import { t } from "../../texts.ts";
-import type { OwnAccount } from "./account.tsx";
+import type { OwnAccount } from "./own.ts";
 
 /** Of anybody's sessions; the last column is the caller's. */
 export const SESSION_COLUMNS: readonly Column<SessionRow>[] = [

@@ -10,7 +10,7 @@ import { Qr } from "../../parts/qr.tsx";
 import { Refused } from "../../parts/refused-alert.tsx";
 import { State } from "../../parts/state.tsx";
 import { t } from "../../texts.ts";
-import { accountChanged, type OwnAccount } from "./account.tsx";
+import { accountChanged, type OwnAccount } from "./own.ts";
 
 export function AuthenticatorApp({ account }: { readonly account: OwnAccount }) {
   return (

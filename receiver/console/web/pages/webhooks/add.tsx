@@ -57,12 +57,7 @@ export function AddWebhook({ client }: { readonly client?: string }) {
         closeButtonProps={{ "aria-label": t.close }}
       >
         {add.data ? (
-          <Once
-            text={add.data.secret}
-            label={t.webhooks.secret}
-            says={t.webhooks.secretSays}
-            onDone={close}
-          >
+          <Once text={add.data.secret} label={t.webhooks.secret} says={t.webhooks.secretSays} onDone={close}>
             <Signatures />
           </Once>
         ) : (

@@ -11,7 +11,7 @@ import { Time } from "../../parts/time.tsx";
 import { useCall } from "../../queries.ts";
 import { t } from "../../texts.ts";
 import { WebhookDrawer } from "./one.tsx";
-import { rankOf, Standing } from "./standing.tsx";
+import { nameOf, ofWhat, rankOf, Standing } from "./standing.tsx";
 
 export function WebhookList({
   items,
@@ -51,8 +51,6 @@ export function WebhookList({
     </Stack>
   );
 }
-
-export const nameOf = ({ name, url }: WebhookView): string => name ?? url;
 
 const columnsAt = (path: string): readonly Column<WebhookView>[] => [
   {
@@ -115,11 +113,6 @@ const columnsAt = (path: string): readonly Column<WebhookView>[] => [
     cell: ({ lastSuccessAt }) => <Time at={lastSuccessAt} />,
   },
 ];
-
-export function ofWhat({ client, source }: WebhookView): string {
-  if (client === null && source === null) return t.webhooks.everything;
-  return [client ?? t.webhooks.everything, ...(source === null ? [] : [source])].join(" / ");
-}
 
 /** In the page of a client: those that tell of it alone. */
 export function ClientWebhooks({ client }: { readonly client: string }) {

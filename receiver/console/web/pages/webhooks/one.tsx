@@ -11,9 +11,8 @@ import { useAct } from "../../queries.ts";
 import { t } from "../../texts.ts";
 import { For } from "../../viewer.tsx";
 import { DeadLetters } from "./dead-letters.tsx";
-import { nameOf, ofWhat } from "./list.tsx";
 import { Replay } from "./replay.tsx";
-import { formatLag, Standing } from "./standing.tsx";
+import { formatLag, nameOf, ofWhat, Standing } from "./standing.tsx";
 
 export function WebhookDrawer({
   id,
@@ -84,11 +83,7 @@ function One({ webhook }: { readonly webhook: WebhookView }) {
             </Group>
           </For>
         )}
-        <Anchor
-          component={Link}
-          href={`/audit?subjectKind=webhook&subject=${webhook.id}`}
-          size="sm"
-        >
+        <Anchor component={Link} href={`/audit?subjectKind=webhook&subject=${webhook.id}`} size="sm">
           {t.webhooks.acts}
         </Anchor>
       </Group>

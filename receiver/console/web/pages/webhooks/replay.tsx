@@ -5,7 +5,7 @@ import type { WebhookView } from "../../../../webhooks/standing.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { useAct } from "../../queries.ts";
 import { t } from "../../texts.ts";
-import { nameOf } from "./list.tsx";
+import { nameOf } from "./standing.tsx";
 
 export function Replay({ webhook }: { readonly webhook: WebhookView }) {
   const [from, setFrom] = useState("");

@@ -56,3 +56,10 @@ function wordsOf({ state, failingSince, lag, waiting, dead, revokedAt }: Webhook
       return t.webhooks.states[state];
   }
 }
+
+export const nameOf = ({ name, url }: WebhookView): string => name ?? url;
+
+export function ofWhat({ client, source }: WebhookView): string {
+  if (client === null && source === null) return t.webhooks.everything;
+  return [client ?? t.webhooks.everything, ...(source === null ? [] : [source])].join(" / ");
+}
