@@ -145,7 +145,10 @@ export function merge(
   return { seqs: seqs.sort((a, b) => b - a), downTo };
 }
 
-/** The clients that ever sent something from a source of that name, of these or of all: a look into the index for each. */
+/**
+ * The clients that ever sent something from a source of that name, of these or of all. The next source from there on is looked for: of the
+ * source itself, where many have it, PostgreSQL would try its luck with any rows.
+ */
 async function withSource(
   db: Database,
   source: string,
@@ -154,8 +157,8 @@ async function withSource(
   const among = clients === undefined ? sql`` : sql`and name in (${sql.join(clients)})`;
   const { rows } = await sql<{ name: string }>`
     select name from clients where (
-      select 1 from arrivals where arrivals.client = clients.name and arrivals.source = ${source} limit 1
-    ) is not null ${among}`.execute(db);
+      select min(source) from arrivals where arrivals.client = clients.name and arrivals.source >= ${source}
+    ) = ${source} ${among}`.execute(db);
   return rows.map(({ name }) => name);
 }
 
