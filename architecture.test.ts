@@ -36,11 +36,13 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "agent/identity",
     "agent/owner.ts",
   ],
+  "agent/diagnostics": ["agent/doctor", "agent/queue", "agent/secret", "agent/source", "agent/identity"],
   "agent/owner.ts": ["agent/source"],
   "agent/open-source.ts": ["agent/pace", "agent/remote", "agent/source", "agent/owner.ts"],
   "agent/commands": [
     "agent/open-source.ts",
     "agent/owner.ts",
+    "agent/diagnostics",
     "agent/doctor",
     "agent/report",
     "agent/secret",
@@ -54,6 +56,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "agent/reload.ts": [],
   "agent/footprint.ts": ["agent/report"],
   "agent/sources.ts": ["agent/*"],
+  "agent/centre.ts": ["agent/*"],
   "agent/run.ts": ["agent/*"],
   "agent/main.ts": ["agent/*"],
 
@@ -63,11 +66,27 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "receiver/limits": ["receiver/ledger"],
   "receiver/install": [],
   "receiver/inspection": [],
+  "receiver/lines": [],
+  "receiver/refusals": ["receiver/ledger"],
+  "receiver/gauges": ["receiver/fleet", "receiver/ledger", "receiver/webhooks"],
+  "receiver/diagnostics": [
+    "receiver/config.ts",
+    "receiver/fleet",
+    "receiver/identity",
+    "receiver/ledger",
+    "receiver/refusals",
+    "receiver/version.ts",
+    "receiver/webhooks",
+  ],
   "receiver/lake": [],
+  "receiver/preview": [],
   "receiver/ledger": [],
   "receiver/identity": ["receiver/ledger"],
+  "receiver/people": ["receiver/identity", "receiver/ledger", "receiver/limits"],
   "receiver/tail": ["receiver/lake", "receiver/ledger"],
   "receiver/tree": ["receiver/ledger"],
+  "receiver/deliveries": ["receiver/ledger"],
+  "receiver/overview": ["receiver/ledger"],
   "receiver/timeline": ["receiver/ledger"],
   "receiver/search": ["receiver/ledger", "receiver/timeline"],
   "receiver/webhooks": ["receiver/ledger", "receiver/tail"],
@@ -93,7 +112,33 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/ledger",
     "receiver/version.ts",
   ],
+  "receiver/audit": ["receiver/ledger"],
+  "receiver/administration": [
+    "receiver/audit",
+    "receiver/fleet",
+    "receiver/identity",
+    "receiver/ledger",
+    "receiver/people",
+    "receiver/webhooks",
+  ],
+  "receiver/attention": ["receiver/fleet", "receiver/identity"],
   "receiver/console": [
+    "receiver/administration",
+    "receiver/attention",
+    "receiver/audit",
+    "receiver/deliveries",
+    "receiver/lines",
+    "receiver/overview",
+    "receiver/preview",
+    "receiver/refusals",
+    "receiver/search",
+    "receiver/timeline",
+    "receiver/doors/door.ts",
+    "receiver/doors/problem.ts",
+    "receiver/doors/target.ts",
+    "receiver/install",
+    "receiver/webhooks",
+    "receiver/people",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
@@ -106,6 +151,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/ledger",
   ],
   "receiver/commands": [
+    "receiver/administration",
+    "receiver/audit",
+    "receiver/people",
+    "receiver/diagnostics",
     "receiver/expectations",
     "receiver/fleet",
     "receiver/identity",
@@ -121,6 +170,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   "receiver/site.ts": ["receiver/config.ts", "receiver/identity", "receiver/lake", "receiver/ledger"],
   "receiver/log.ts": [
+    "receiver/people",
+    "receiver/config.ts",
+    "receiver/lines",
+    "receiver/serve.ts",
     "receiver/doors",
     "receiver/ingest",
     "receiver/tail",
@@ -128,6 +181,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/webhooks",
   ],
   "receiver/metrics.ts": [
+    "receiver/gauges",
+    "receiver/ledger",
+    "receiver/version.ts",
     "receiver/doors",
     "receiver/ingest",
     "receiver/tail",
@@ -148,7 +204,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/metrics.ts",
     "receiver/openapi",
   ],
-  "receiver/serve.ts": ["receiver/app.ts", "receiver/doors", "receiver/config.ts"],
+  "receiver/serve.ts": ["receiver/doors", "receiver/config.ts"],
+  "receiver/console.ts": ["receiver/*"],
   "receiver/sftp.ts": ["receiver/*"],
   "receiver/run.ts": ["receiver/*"],
   "receiver/main.ts": ["receiver/*"],
@@ -174,6 +231,12 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
   "basic-ftp": ["agent/remote/ftp/library.ts"],
   "@aws-sdk/client-s3": ["agent/remote/s3/library.ts", "receiver/lake"],
   "@azure/storage-blob": ["agent/remote/azure-blob/library.ts"],
+  "better-auth": ["receiver/people/better-auth.ts"],
+  "@better-auth/passkey": ["receiver/people/better-auth.ts"],
+  papaparse: ["receiver/preview/csv.ts"],
+  sax: ["receiver/preview/excel/xml.ts"],
+  hyparquet: ["receiver/preview/parquet/parquet.ts"],
+  "hyparquet-compressors": ["receiver/preview/parquet/unpack.ts"],
 };
 
 /** Fakes and scenes that stand beside the code and are there for tests alone; the same holds for *.test, *.contract and *.place.ts. */
@@ -187,6 +250,9 @@ const forTests = [
   "receiver/lake/slow-disk.ts",
   "receiver/ledger/samples.ts",
   "receiver/openapi/conform.ts",
+  "receiver/people/oidc-provider.ts",
+  "receiver/people/scene.ts",
+  "receiver/preview/samples.ts",
   "receiver/rig.ts",
 ];
 
@@ -342,6 +408,24 @@ describe("the house", () => {
     // The scan sees them where they are loaded, and sees the kinds.
     expect(libraries("agent/remote/s3/remote.ts")).toEqual(["agent/remote/s3/library.ts"]);
     expect(loadedWith(sources, "agent/run.ts")).toContain("agent/remote/s3.ts");
+  });
+
+  test("a receiver has loaded better-auth only where a console is asked", () => {
+    const login = "receiver/people/better-auth.ts";
+    for (const path of ["receiver/main.ts", "receiver/run.ts", "receiver/people/auth.ts"])
+      expect(loadedWith(sources, path)).not.toContain(login);
+    expect(sources.get("receiver/people/auth.ts")).toContain('import("./better-auth.ts")');
+  });
+
+  test("a receiver has loaded none of the libraries of file formats, which are for the process that previews", () => {
+    const formats = ["papaparse", "sax", "hyparquet", "hyparquet-compressors"];
+    const loaded = (path: string) =>
+      [...loadedWith(sources, path)].flatMap((file) =>
+        fixedOf(file, sources.get(file) ?? "").filter((name) => formats.includes(name)),
+      );
+    for (const path of ["receiver/main.ts", "receiver/preview/process.ts", "receiver/preview/child.ts"])
+      expect(loaded(path)).toEqual([]);
+    expect(loaded("receiver/preview/worker.ts").sort()).toEqual(formats.toSorted());
   });
 
   test("the arrows have no circle", () => {

@@ -87,6 +87,16 @@ export const agentSettings = z.strictObject({
       connect: z.array(z.string()).default([]),
       run: z.array(z.string()).default([]),
       update: z.boolean().default(false),
+      diagnostics: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Whether the centre may ask for diagnostics: configuration, queue, problems and the last lines of the log, with names of files, without secrets and without content of files.",
+        ),
+      pause: z
+        .boolean()
+        .default(true)
+        .describe("Whether the centre may keep files from leaving for a while; they go on being captured."),
     })
     .prefault({})
     .describe("What the centre may change from afar; nothing unless named."),

@@ -109,6 +109,18 @@ export type Fact =
       readonly action: string;
       readonly reason: string;
     }
+  /** The centre asked for it; `by` whom there. */
+  | {
+      readonly kind: "CommandDone";
+      readonly command: string;
+      readonly source: string | undefined;
+      readonly by: string;
+      readonly ok: boolean;
+      readonly detail: string;
+    }
+  /** Nothing leaves from here on, as somebody at the centre wished. */
+  | { readonly kind: "AgentPaused"; readonly by: string }
+  | { readonly kind: "AgentResumed" }
   /** A fault of this program; `detail` with its stack. What it was doing goes on. */
   | { readonly kind: "FaultFound"; readonly where: string; readonly detail: string }
   | { readonly kind: "ReceiverLost"; readonly code: ProblemCode; readonly detail: string }

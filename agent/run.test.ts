@@ -65,7 +65,12 @@ function configure(...names: string[]): void {
 
 function start(): void {
   const stop = new AbortController();
-  const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };
+  const log = {
+    report: (fact: Fact) => void facts.push(fact),
+    level: () => {},
+    say: () => {},
+    last: () => [],
+  };
   running = {
     stop,
     ended: run({
@@ -138,10 +143,124 @@ test("what was read as a secret leaves the process nowhere: not in heartbeats, n
   expect(JSON.stringify(receiver.beats)).not.toContain("hunter2");
 });
 
+const COMMAND = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+test("paused, files are captured and nothing leaves, also over a restart without the receiver; resumed, they leave", async () => {
+  let paused = true;
+  receiver.beat = (answer) => ({
+    ...{ ...answer, heartbeatSeconds: 0.2 },
+    ...(paused ? { paused: true, pausedBy: "anna" } : {}),
+  });
+  start();
+  await expect.poll(() => facts, soon).toContainEqual({ kind: "AgentPaused", by: "anna" });
+  drop("pos1.csv", "A");
+  const queued = () => receiver.beats.at(-1)?.pipe?.held;
+  await expect
+    .poll(queued, soon)
+    .toEqual([{ stage: "queued", reason: "paused", count: 1, since: expect.any(String) }]);
+  expect(receiver.beats.at(-1)).toMatchObject({ paused: true, queue: { depth: 1 } });
+  await stop();
+  facts = [];
+  receiver.intercept = (request) => {
+    request.socket.destroy();
+    return true;
+  };
+  start();
+  await expect.poll(() => facts.map(({ kind }) => kind), soon).toContain("AgentPaused");
+  drop("pos2.csv", "B");
+  await expect.poll(() => facts.map(({ kind }) => kind), soon).toContain("ReceiverLost");
+  receiver.intercept = () => false;
+  await expect.poll(() => receiver.beats.at(-1)?.queue.depth, soon).toBe(2);
+  expect(receiver.taken).toEqual([]);
+  paused = false;
+  await expect.poll(arrived, soon).toHaveLength(2);
+  expect(facts).toContainEqual({ kind: "AgentResumed" });
+  await expect.poll(() => receiver.beats.at(-1)?.pipe?.delivered.files, soon).toBe(2);
+});
+
+test("a file that is on its way tells how far it is and what slows it, rests while paused, and goes on", async () => {
+  writeFileSync(
+    join(data, "agent.yaml"),
+    `limits: { bandwidth: 1MB/s }\nsources:\n  - { name: pos, path: ${join(home, "inbox")}, settle: 50ms }\n`,
+  );
+  let paused = false;
+  receiver.beat = (answer) => ({ ...answer, heartbeatSeconds: 0.2, ...(paused ? { paused: true } : {}) });
+  start();
+  drop("pos1.bin", "x".repeat(3_000_000));
+  const pipe = () => receiver.beats.at(-1)?.pipe;
+  await expect.poll(() => pipe()?.sending.bytes, soon).toBeGreaterThan(100_000);
+  expect(pipe()).toMatchObject({ queued: { files: 1, bytes: 3_000_000 }, sending: { files: 1 } });
+  expect(pipe()?.sending.bytesPerSecond).toBeGreaterThan(0);
+  const slowed = { stage: "sending", reason: "bandwidth", count: 1 };
+  await expect.poll(() => pipe()?.held, soon).toContainEqual(slowed);
+  paused = true;
+  await expect.poll(() => receiver.beats.at(-1)?.paused, soon).toBe(true);
+  const { length } = receiver.beats;
+  const bytes = pipe()?.sending.bytes;
+  await expect.poll(() => receiver.beats.length, soon).toBeGreaterThan(length + 8);
+  expect(pipe()?.sending).toMatchObject({ files: 1, bytes });
+  expect(pipe()?.held).not.toContainEqual(slowed);
+  expect(receiver.taken).toEqual([]);
+  paused = false;
+  await expect.poll(() => receiver.taken.map(({ bytes }) => bytes.length), soon).toEqual([3_000_000]);
+  await expect.poll(() => pipe()?.delivered, soon).toMatchObject({ files: 1, bytes: 3_000_000 });
+});
+
+test("what agent.yaml does not allow is not done, and says so; the wish to pause counts once it is allowed", async () => {
+  writeFileSync(
+    join(data, "agent.yaml"),
+    `allow: { pause: false, diagnostics: false }\nsources:\n  - { name: pos, path: ${join(home, "inbox")}, settle: 50ms }\n`,
+  );
+  receiver.beat = (answer) => ({
+    ...{ ...answer, heartbeatSeconds: 0.2, paused: true, pausedBy: "anna" },
+    commands: [{ id: COMMAND, kind: "diagnostics", by: "anna" }],
+  });
+  start();
+  drop("pos1.csv", "A");
+  await expect.poll(arrived, soon).toHaveLength(1);
+  expect(receiver.beats.at(-1)).toMatchObject({ paused: false, denies: ["diagnostics", "pause"] });
+  await expect
+    .poll(() => receiver.beats.flatMap(({ done = [] }) => done), soon)
+    .toContainEqual({ id: COMMAND, ok: false, detail: expect.stringContaining("allow.diagnostics") });
+  configure("pos");
+  await expect.poll(() => facts, soon).toContainEqual({ kind: "AgentPaused", by: "anna" });
+});
+
+test("a scan on command finds what no event told and no scan is due for, and is told at once", async () => {
+  writeFileSync(
+    join(data, "agent.yaml"),
+    `sources:\n  - { name: pos, kind: share, path: ${join(home, "inbox")}, settle: 50ms, every: 24h }\n`,
+  );
+  let asked = false;
+  receiver.beat = (answer) => ({
+    ...{ ...answer, heartbeatSeconds: asked ? 300 : 0.2 },
+    commands: asked ? [{ id: COMMAND, kind: "scan", by: "anna" }] : [],
+  });
+  start();
+  await expect.poll(() => facts.map(({ kind }) => kind), soon).toContain("ScanFinished");
+  drop("pos1.csv", "A");
+  asked = true;
+  await expect.poll(arrived, { ...soon, timeout: 14_000 }).toHaveLength(1);
+  const done = receiver.beats.flatMap((beat) => beat.done ?? []);
+  expect(done[0]).toEqual({ id: COMMAND, ok: true, detail: expect.stringContaining("looked through pos") });
+  expect(facts).toContainEqual(expect.objectContaining({ kind: "CommandDone", by: "anna", ok: true }));
+});
+
+test("what was asked while the agent was away waits for its sources", async () => {
+  receiver.beat = (answer) => ({
+    ...{ ...answer, heartbeatSeconds: 300 },
+    commands: [{ id: COMMAND, kind: "scan", source: "pos", by: "anna" }],
+  });
+  start();
+  await expect
+    .poll(() => receiver.beats.flatMap(({ done = [] }) => done), soon)
+    .toEqual([{ id: COMMAND, ok: true, detail: "looked through pos (0 files)" }]);
+});
+
 test("two runs on one data folder: the second is refused", async () => {
   start();
   await expect.poll(() => facts.length, soon).toBeGreaterThan(0);
-  const log = { report: () => {}, level: () => {}, say: () => {} };
+  const log = { report: () => {}, level: () => {}, say: () => {}, last: () => [] };
   const second = run({
     data,
     config: join(data, "agent.yaml"),
@@ -320,7 +439,12 @@ test.for(["", "/spool", "/../link"])(
 
 test("a proxy that is none sets nothing aside: all waits until it is mended", async () => {
   const stopping = new AbortController();
-  const log = { report: (fact: Fact) => void facts.push(fact), level: () => {}, say: () => {} };
+  const log = {
+    report: (fact: Fact) => void facts.push(fact),
+    level: () => {},
+    say: () => {},
+    last: () => [],
+  };
   const env = { HTTPS_PROXY: "socks5://me:secret@127.0.0.1:1" };
   const ended = run({
     data,

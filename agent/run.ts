@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { EXIT } from "@tributary/shared/terminal.ts";
+import { type Centre, isPaused, openCentre } from "./centre.ts";
 import { type AgentSettings, isCertified, loadAgentSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
 import { lowerPriority, staySmall } from "./footprint.ts";
@@ -23,6 +24,7 @@ import { Heartbeat } from "./report/heartbeat.ts";
 import { liveWriter } from "./report/live.ts";
 import type { Log } from "./report/log.ts";
 import { EMPTY_TALLY, tallied } from "./report/tally.ts";
+import { Today, Traffic } from "./report/traffic.ts";
 import { FreshBytes } from "./seal/fresh.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
@@ -60,6 +62,7 @@ export interface RunOptions {
 const GRACE_MS = 10_000;
 const LIVE_MS = 3_000;
 const FIRST_BEAT_MS = 5_000;
+const NOTHING: AgentSettings["limits"] = { bandwidth: 0, schedule: [], spool: 0, parallel: 1 };
 const SKEW_MS = 5_000;
 /** Parts whose bytes leave at once. */
 const RINGS = 4;
@@ -165,6 +168,10 @@ async function live(
     warn: (text) => log.say(text),
     fault: faultIn("the leases"),
   };
+  const secrets = openSecrets({
+    ...{ data, config, env, redactor: options.redactor },
+    warn: (text) => log.say(text),
+  });
   const sources: Sources = new Sources({
     queue,
     spool,
@@ -174,14 +181,23 @@ async function live(
     data,
     corrected: () => clock.now(),
     share: (events) => new Sharing({ ...events, ...sharing }),
-    secrets: openSecrets({ data, config, env, redactor: options.redactor, warn: (text) => log.say(text) }),
+    secrets,
   });
-  const limits = () => settings.limits;
-  const rate = (): number | undefined => rateAt(settings.limits, new Date());
+  const paused = (): boolean => isPaused(identity, settings);
+  // What is on its way rests too, as outside the schedule.
+  const limits = () => (paused() ? NOTHING : settings.limits);
+  const rate = (): number | undefined => rateAt(limits(), new Date());
   const rides = (): number => ridesUpTo(receiver.roundTripMs);
   const sourceOf = (client: string, name: string) => sources.find(client, name);
   const turns = new InTurn({ receiver, random: Math.random, now });
   const headersOf = placeHeaders((client, source) => sources.termOf(client, source));
+  const traffic = new Traffic(() => performance.now());
+  const today = new Today(Date.now, (at) => queue.status.deliveredSince(at));
+  const bandwidth = bandwidthOf(limits, {
+    now: () => performance.now(),
+    wall: () => new Date(),
+    sleep: async (ms) => await sleep(ms, undefined, { ref: false }),
+  });
   const carryLeased = courier({
     receiver: turns,
     headersOf,
@@ -192,11 +208,8 @@ async function live(
     jwks: () => identity.jwks,
     bundles: new Bundles({ receiver: turns, now }),
     fresh,
-    bandwidth: bandwidthOf(limits, {
-      now: () => performance.now(),
-      wall: () => new Date(),
-      sleep: async (ms) => await sleep(ms, undefined, { ref: false }),
-    }),
+    bandwidth,
+    left: traffic.left,
     underway: new Slots(UNDERWAY, () => undefined),
     rings: new Slots(
       RINGS,
@@ -208,12 +221,15 @@ async function live(
   const carry: Carry = async (waiting, signal) => {
     const { client, source } = waiting.parcel;
     const term = sources.termOf(client, source);
+    traffic.begins(waiting.parcel);
     try {
       return await carryLeased(waiting, signal);
     } catch (cause) {
       if (cause instanceof ProblemError && cause.code === "lease-lost" && term !== undefined)
         sources.leaseLost(client, source, term);
       throw cause;
+    } finally {
+      traffic.ends(waiting.parcel);
     }
   };
   const dispatcher = new Dispatcher({
@@ -227,22 +243,38 @@ async function live(
     random: Math.random,
     now,
   });
+  const begun = Promise.withResolvers<void>();
+  const centre: Centre = openCentre({
+    ...{ data, env, secrets, redactor: options.redactor, log, report, receiver, clock, stop, now },
+    ...{ queue: queue.status, sources, dispatcher, turns, traffic, today, bandwidth, rate, startedAt },
+    identity: () => identity,
+    settings: () => settings,
+    tally: () => tally,
+    tell: () => void heartbeat.tell(),
+    begun: begun.promise,
+  });
+  centre.tellPause();
   const heartbeat: Heartbeat = new Heartbeat({
     receiver,
     clock,
     standing: () => identity,
     take: (standing) => {
-      const { publicKey, clients, trust, jwks, nonce, heartbeatSeconds } = standing;
+      const { publicKey, clients, trust, jwks, nonce, heartbeatSeconds, pause } = standing;
       const changed = clients.join() !== identity.clients.join();
-      storeStanding(data, { publicKey, clients, trust, jwks, nonce, heartbeatSeconds });
+      const fresh = { publicKey, clients, trust, jwks, nonce, heartbeatSeconds, pause };
+      storeStanding(data, fresh);
       if (publicKey !== identity.publicKey) return;
-      identity = { ...identity, clients, trust, jwks, nonce, heartbeatSeconds };
+      identity = { ...identity, ...fresh };
+      centre.tellPause();
       if (changed) changeSources();
     },
     queue: queue.status,
     sources: () => sources.states(),
+    pipes: centre.pipes,
     version: VERSION,
-    command: (command) => sources.obey(command),
+    orders: centre.orders,
+    denies: () => (["diagnostics", "pause"] as const).filter((one) => !settings.allow[one]),
+    paused,
     heard: () => {
       reportSkew();
       dispatcher.heard();
@@ -282,6 +314,7 @@ async function live(
     log.level(fresh.log);
     spool.bound(fresh.limits.spool);
     report({ kind: "ConfigurationTaken", sources: fresh.sources.map((source) => source.name) });
+    centre.tellPause();
     // Lines that are open go on over the old way otherwise.
     if (newWay) void receiver.close();
     changeSources();
@@ -342,6 +375,7 @@ async function live(
   queue.onEnd((ends) => {
     const overtaken = ends.filter(({ end }) => end.kind === "overtaken").map(({ parcel }) => parcel);
     for (const parcel of overtaken) report({ kind: "ParcelOvertaken", ...placeOf(parcel) });
+    for (const { parcel, end } of ends) if (end.kind === "delivered") today.delivered(parcel);
     dispatcher.ended(overtaken.map(({ captureId }) => captureId));
   });
   const stopped = aborted(stop);
@@ -349,6 +383,7 @@ async function live(
   await Promise.race([heartbeat.start(), sleep(FIRST_BEAT_MS, undefined, { ref: false }), stopped]);
   // Nothing leaves before its source is there: it would seem to be taken out of agent.yaml.
   await takeSources();
+  begun.resolve();
   dispatcher.start();
   await stopped;
 

@@ -1,6 +1,7 @@
 /** The captures that run, kept equal to the configuration: added, changed and removed without a restart. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { Command, SourceState } from "@tributary/shared/protocol.ts";
+import type { SourceState } from "@tributary/shared/protocol.ts";
 import { type Capture, startCapture } from "./capture/capture.ts";
 import { captureRules } from "./capture/rules.ts";
 import type { AgentSettings, SourceSettings } from "./config.ts";
@@ -76,6 +77,8 @@ interface Unbegun {
 /** A changed configuration waits for what is being captured no longer than this: a share that hangs may do so for days. */
 const GRACE_MS = 10_000;
 const AGAIN_MS = 10_000;
+/** Somebody waits for what becomes of a scan: of a large source it goes on behind this. */
+const SCAN_MS = 20_000;
 
 export class Sources {
   readonly #parts: SourcesParts;
@@ -181,10 +184,46 @@ export class Sources {
     return [...running, ...unbegun, ...elsewhere];
   }
 
-  /** What the centre asks for, out of the closed list. */
-  obey(command: Command): void {
-    for (const { name, capture } of this.#running.values())
-      if (command.source === undefined || command.source === name) void capture.scanNow();
+  /** Files that are being sealed, of each source that has any, as "client/source". */
+  sealing(): ReadonlyMap<string, number> {
+    return new Map([...this.#running].map(([identity, { capture }]) => [identity, capture.state().sealing]));
+  }
+
+  /**
+   * Looks through this source, or all of them, at once. What became of it, after 20 s at the latest. Throws `not-found`
+   * and `source-unreachable`.
+   */
+  async scan(source: string | undefined): Promise<string> {
+    const chosen = [...this.#running.values()].filter(({ name }) => source === undefined || name === source);
+    if (chosen.length === 0) throw new ProblemError("not-found", this.#whyNone(source));
+    const going = new Set(chosen);
+    const all = Promise.all(
+      chosen.map(async (one) => {
+        await one.capture.scanNow();
+        going.delete(one);
+      }),
+    );
+    await Promise.race([all, sleep(SCAN_MS, undefined, { ref: false })]);
+    all.catch(() => undefined);
+    const away = chosen.flatMap(({ name, capture }) => {
+      const { reachable, reason } = capture.state();
+      return reachable ? [] : [`${name}: ${reason ?? "it cannot be reached"}`];
+    });
+    const done = chosen.filter((one) => !going.has(one) && one.capture.state().reachable);
+    const said = [
+      ...(done.length === 0 ? [] : [`looked through ${done.map(filesOf).join(", ")}`]),
+      ...(going.size === 0 ? [] : [`still looking through ${[...going].map(({ name }) => name).join(", ")}`]),
+      ...away,
+    ].join("; ");
+    if (away.length === chosen.length) throw new ProblemError("source-unreachable", said);
+    return said;
+  }
+
+  #whyNone(source: string | undefined): string {
+    if (source === undefined) return "this agent looks through no source now";
+    const one = this.states().find(({ name }) => name === source);
+    if (one === undefined) return `this agent has no source "${source}"`;
+    return `${source} is not looked through here now: ${one.reason ?? "it is about to begin"}`;
   }
 
   /** Once nothing leaves any more: other agents may have what they share. */
@@ -359,5 +398,6 @@ function letGo(opened: OpenSource): void {
   void opened[Symbol.asyncDispose]().catch(() => undefined);
 }
 
+const filesOf = ({ name, capture }: Running): string => `${name} (${capture.state().files} files)`;
 const textOf = ({ source, shared }: Wanted): string => JSON.stringify([source, shared]);
 const identityOf = (client: string, name: string): string => `${client}/${name}`;

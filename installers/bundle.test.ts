@@ -1,6 +1,12 @@
-import { describe, expect, test } from "vitest";
-import { libraryAsset } from "../shared/packaged.ts";
-import { bundle, compile } from "./bundle.ts";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { beforeAll, describe, expect, test } from "vitest";
+import { libraryAsset, PREVIEW_PROCESS } from "../shared/packaged.ts";
+import { type Bundle, bundle, compile } from "./bundle.ts";
 
 test("ssh2 asks the packaged program for its native crypto, and for no other library", async () => {
   const { text, inputs } = await compile({ file: "receiver/doors/sftp/library.ts" }, "1.2.3");
@@ -27,5 +33,76 @@ describe("the agent", () => {
     for (const name of ["ssh2", "basic-ftp", "@aws-sdk/client-s3", "@azure/storage-blob"])
       expect(licences).toContain(`\n${name} `);
     expect(licences).not.toMatch(/^nan /m);
+  });
+});
+
+describe("the receiver", () => {
+  let made: Bundle;
+  beforeAll(async () => {
+    made = await bundle("receiver", "1.2.3", "4");
+  }, 60_000);
+  const formats = ["papaparse", "sax", "hyparquet", "hyparquet-compressors"];
+
+  test("has the libraries of file formats in the text of the thread that reads them, and names their licences", async () => {
+    const { texts, text, licences } = made;
+    // Names that stand in each of them.
+    const signs = ["Papa.parse=", "SAXParser(", "parquetMetadata(", "decompressLz4Raw("];
+    const found = (program: string | undefined) => signs.filter((sign) => program?.includes(sign));
+    expect(found(texts.get("preview-worker.js"))).toEqual(signs);
+    expect(found(text)).toEqual([]);
+    for (const name of formats) expect(licences).toContain(`\n${name} `);
+  });
+
+  test("reads a file in that thread, as it is packaged", async () => {
+    const thread = new Worker(made.texts.get("preview-worker.js") ?? "", { eval: true, env: {} });
+    const said = (message: unknown) => {
+      thread.postMessage(message);
+      return once(thread, "message");
+    };
+    try {
+      const bytes = readFileSync(new URL("../receiver/preview/fixtures/snappy.parquet", import.meta.url));
+      let [answer] = await said({
+        kind: "order",
+        order: { name: "a.parquet", size: bytes.length, rows: 1, columns: 2 },
+      });
+      while (answer.kind === "read")
+        [answer] = await said({ kind: "bytes", bytes: bytes.subarray(answer.start, answer.end) });
+      expect(answer).toMatchObject({ kind: "answer", preview: { kind: "table", rows: [["1", "0.10"]] } });
+    } finally {
+      await thread.terminate();
+    }
+  });
+
+  test("is the process that previews when it is called so", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bundle-"));
+    const file = join(folder, "main.cjs");
+    // The only thing that is not in the bundle: where a packaged program has its texts.
+    const sea = `const { texts } = require("./texts.json"); const sea = require("node:sea");
+      sea.isSea = () => true; sea.getAsset = (name) => texts[name];`;
+    const { text, texts } = made;
+    writeFileSync(join(folder, "texts.json"), JSON.stringify({ texts: Object.fromEntries(texts) }));
+    writeFileSync(file, `${sea}\n${text}`);
+    const child = spawn(process.execPath, [file, PREVIEW_PROCESS], {
+      env: {},
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      serialization: "advanced",
+    });
+    try {
+      const bytes = Buffer.from("a;b\n1,5;2\n");
+      child.on("message", (message: { kind: string }) => {
+        if (message.kind === "read") child.send({ kind: "bytes", bytes });
+      });
+      const answer = new Promise((resolve) => {
+        child.on("message", (message: { kind: string }) => {
+          if (message.kind === "answer") resolve(message);
+        });
+      });
+      child.send({ kind: "order", order: { name: "a.csv", size: bytes.length, rows: 1, columns: 2 } });
+      expect(await answer).toMatchObject({ preview: { format: "csv", rows: [["1,5", "2"]] } });
+      await once(child, "exit");
+    } finally {
+      child.kill("SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
-import { CRYPTO_ASSET, libraryAsset } from "../shared/packaged.ts";
+import { CRYPTO_ASSET, libraryAsset, PREVIEW_PROCESS } from "../shared/packaged.ts";
 import type { Side } from "./targets.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -30,6 +30,17 @@ const FOLDERS: Readonly<Record<Side, Readonly<Record<string, string>>>> = {
 const LIBRARY = "library.ts";
 const KINDS = "agent/remote";
 
+/** What runs in a thread of its own. */
+const THREADS: Readonly<Record<string, string>> = {
+  "follower-worker.js": "receiver/lake/follower-worker.ts",
+  "publisher-worker.js": "receiver/lake/publisher-worker.ts",
+  "preview-worker.js": "receiver/preview/worker.ts",
+};
+
+/** The process in which a file is previewed is the program itself, with another beginning. */
+const PREVIEW = `
+else if (process.argv[2] === ${JSON.stringify(PREVIEW_PROCESS)}) require("./receiver/preview/child.ts");`;
+
 const libraryKinds = (): readonly string[] =>
   readdirSync(join(ROOT, KINDS)).filter((kind) => existsSync(join(ROOT, KINDS, kind, LIBRARY)));
 
@@ -39,10 +50,13 @@ export async function bundle(side: Side, version: string, threads: string): Prom
   for (const [name, folder] of Object.entries(FOLDERS[side]))
     for (const file of readdirSync(join(ROOT, folder)).filter((one) => /\.(sql|sh|ps1|py|mjs)$/.test(one)))
       texts.set(`${name}${file}`, readFileSync(join(ROOT, folder, file), "utf8"));
-  if (side === "receiver")
-    for (const thread of ["follower-worker", "publisher-worker"])
-      texts.set(`${thread}.js`, (await compile({ file: `receiver/lake/${thread}.ts` }, version)).text);
   const libraries: string[] = [];
+  if (side === "receiver")
+    for (const [name, file] of Object.entries(THREADS)) {
+      const { text, inputs } = await compile({ file }, version);
+      texts.set(name, text);
+      libraries.push(...inputs);
+    }
   if (side === "agent")
     for (const kind of libraryKinds()) {
       const { text, inputs } = await compile({ file: join(KINDS, kind, LIBRARY) }, version);
@@ -55,7 +69,7 @@ export async function bundle(side: Side, version: string, threads: string): Prom
   // for the version again and again: the rest of the program is not loaded for that.
   const contents = `
 process.env.UV_THREADPOOL_SIZE ??= ${JSON.stringify(threads)};
-if (process.argv.length === 3 && process.argv[2] === "--version") console.log(${JSON.stringify(version)});
+if (process.argv.length === 3 && process.argv[2] === "--version") console.log(${JSON.stringify(version)});${side === "receiver" ? PREVIEW : ""}
 else require("./${side}/main.ts").main();
 `;
   const { text, inputs } = await compile({ contents }, version, [LIBRARY_PLUGIN]);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseSettings } from "@tributary/shared/settings.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { z } from "zod";
-import { parseAddress, readSite, receiverSettings } from "./config.ts";
+import { consoleUrl, parseAddress, readSite, receiverSettings } from "./config.ts";
 
 const parse = (text: string) => parseSettings(text, "receiver.yaml", receiverSettings);
 let folder: string;
@@ -129,4 +129,52 @@ test.for([
   ["a b:1", undefined],
 ] as const)("the address %s", ([text, address]) => {
   expect(parseAddress(text)).toEqual(address);
+});
+
+test.for<[string, string | undefined]>([
+  ["{}", "https://localhost:8444"],
+  ["listen: { console: off }", undefined],
+  ["listen: { console: 127.0.0.1:8444 }", "https://localhost:8444"],
+  ["listen: { console: '[::1]:8444' }", "https://localhost:8444"],
+  ["listen: { console: 0.0.0.0:443 }", "https://localhost"],
+  [
+    "publicUrl: https://receiver.example.com:8443\nlisten: { console: 0.0.0.0:8444 }",
+    "https://receiver.example.com:8444",
+  ],
+  ["listen: { console: '[fd00::1]:8444' }", "https://[fd00::1]:8444"],
+  ["console: { url: 'https://Console.example.com/' }", "https://console.example.com"],
+])("the console of %j is at %s", ([text, url]) => {
+  expect(consoleUrl(parse(text))).toBe(url);
+});
+
+test.for([
+  ["console: { url: 'http://console.example.com' }", /console\.url: expected an address such as https:/],
+  ["console: { url: 'https://console.example.com/x' }", /without a path/],
+  ["console: { sessions: 5s }", /console\.sessions: expected at least 1m/],
+  ["console: { secondFactor: maybe }", /console\.secondFactor/],
+  [
+    "console: { oidc: [{ id: Corp, name: C, issuer: 'https://i', clientId: c, clientSecret: s }] }",
+    /a short word/,
+  ],
+  [
+    "console: { oidc: [{ id: c, name: C, issuer: 'http://i', clientId: c, clientSecret: s }] }",
+    /issuer: expected/,
+  ],
+  [
+    "console: { oidc: [{ id: c, name: C, issuer: 'https://i', clientId: c, clientSecret: 'env:TRIBUTARY_NOT_SET' }] }",
+    /nothing at env:TRIBUTARY_NOT_SET/,
+  ],
+] as const)("%j is refused", ([text, why]) => {
+  expect(() => parse(text)).toThrow(why);
+});
+
+test("a provider with roles is taken", () => {
+  const { console: settings } = parse(`
+console:
+  secondFactor: required
+  oidc:
+    - { id: corp, name: Corp, issuer: "https://login.example.com", clientId: c, clientSecret: s, roles: { claim: groups, admin: [root] } }
+`);
+  expect(settings).toMatchObject({ sessions: 43_200_000, secondFactor: "required" });
+  expect(settings.oidc[0]?.roles).toEqual({ claim: "groups", admin: ["root"], operator: [], viewer: [] });
 });

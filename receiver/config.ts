@@ -2,10 +2,13 @@
  * receiver.yaml, checked. The configuration reference is generated from these descriptions. Everything is optional:
  * without a file the embedded defaults under the data folder hold.
  */
+
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { dataFolder, settingsFile } from "@tributary/shared/place.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { byteRate, byteSize, duration, frequency, loadSettings } from "@tributary/shared/settings.ts";
 import { parseDuration } from "@tributary/shared/units.ts";
 import { z } from "zod";
@@ -45,17 +48,23 @@ const clamdAddress = z.string().transform((text, context) => {
   return { path: "" };
 });
 
+/** Which settings nobody else may read: those whose schema is `secret`, or was made from it. */
+export const secretSettings = z.registry<{ readonly secret: true }>();
+
 /** A secret as it stands here, or `env:NAME`, or `file:PATH`. */
-const secret = z.string().transform((text, context): string => {
-  const given = readSecret(text);
-  if (given !== undefined && given !== "") return given;
-  context.issues.push({
-    code: "custom",
-    input: undefined,
-    message: `there is nothing at ${text.slice(0, 200)}; expected a text, env:NAME or file:PATH`,
-  });
-  return "";
-});
+const secret = z
+  .string()
+  .transform((text, context): string => {
+    const given = readSecret(text);
+    if (given !== undefined && given !== "") return given;
+    context.issues.push({
+      code: "custom",
+      input: undefined,
+      message: `there is nothing at ${text.slice(0, 200)}; expected a text, env:NAME or file:PATH`,
+    });
+    return "";
+  })
+  .register(secretSettings, { secret: true });
 
 function readSecret(text: string): string | undefined {
   if (text.startsWith("env:")) return process.env[text.slice(4)];
@@ -85,9 +94,79 @@ const listenSettings = z.strictObject({
   ingest: address
     .prefault("127.0.0.1:8443")
     .describe("Where agents, the API and tus arrive; the listener that faces the internet"),
-  console: address.optional().describe("Where central people work and administer"),
+  console: z
+    .union([z.literal("off"), address])
+    .prefault("127.0.0.1:8444")
+    .describe("Where central people work and administer; off: nowhere"),
   portal: address.optional().describe("Where clients' people work; off unless named"),
   sftp: address.optional().describe("Where SFTP clients arrive; off unless named"),
+});
+
+/** Such as https://console.example.com:8444, and nothing behind it. */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.protocol === "https:" && [url.origin, `${url.origin}/`].includes(text.toLowerCase());
+}
+
+/** A provider tells who somebody is, so what it says must not be altered on its way. */
+function isIssuer(text: string): boolean {
+  const url = URL.parse(text);
+  const local = url !== null && /^(?:localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
+  return url !== null && (url.protocol === "https:" || (local && url.protocol === "http:"));
+}
+
+const claimValues = z.array(z.string().min(1)).default([]);
+
+const oidcSettings = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "expected a short word such as corp")
+    // better-auth keeps passwords under this name.
+    .refine((id) => id !== "credential", "expected another word")
+    .describe("A word for it; the provider calls back `console.url`/api/auth/callback/ID"),
+  name: z.string().min(1).describe("What stands on the button"),
+  issuer: z
+    .string()
+    .refine(isIssuer, "expected an address such as https://login.example.com")
+    .describe("The provider's address; its /.well-known/openid-configuration is read"),
+  clientId: z.string().min(1).describe("What the provider calls this console"),
+  clientSecret: secret.describe("The secret that it gave out, or env:NAME, or file:PATH"),
+  roles: z
+    .strictObject({
+      claim: z.string().min(1).describe("The claim, a text or a list of texts, such as groups"),
+      admin: claimValues.describe("Its values that make an admin"),
+      operator: claimValues.describe("Its values that make an operator"),
+      viewer: claimValues.describe("Its values that make a viewer"),
+    })
+    .optional()
+    .describe(
+      "People come in whom nobody invited, and their role follows a claim at each login; default: only who was invited",
+    ),
+});
+
+const consoleSettings = z.strictObject({
+  url: z
+    .string()
+    .refine(isOrigin, "expected an address such as https://console.example.com, without a path")
+    .transform((text) => new URL(text).origin)
+    .optional()
+    .describe("Where browsers reach it, which links carry and passkeys belong to; default: `listen.console`"),
+  oidc: z
+    .array(oidcSettings)
+    .refine(
+      (all) => new Set(all.map(({ id }) => id)).size === all.length,
+      "expected another id for each provider",
+    )
+    .default([])
+    .describe("OpenID Connect providers by which people may log in"),
+  sessions: duration
+    .refine((ms) => ms >= 60_000, "expected at least 1m")
+    .prefault("12h")
+    .describe("How long a session is good that is not used; at least 1m"),
+  secondFactor: z
+    .enum(["optional", "required"])
+    .default("optional")
+    .describe("Whether whoever logs in by password needs a code, or a passkey, too"),
 });
 
 const lakeSettings = z.discriminatedUnion("kind", [
@@ -256,6 +335,7 @@ export const receiverSettings = z.strictObject({
     })
     .prefault({})
     .describe("The SFTP door, where `listen.sftp` opens it"),
+  console: consoleSettings.prefault({}).describe("The console, where `listen.console` opens it"),
   reserve: byteSize
     .prefault("1GiB")
     .describe(
@@ -315,6 +395,18 @@ export interface SiteOptions {
   readonly config?: string | undefined;
 }
 
+/** Where browsers reach the console; undefined where there is none. Loopback goes by its name, which passkeys need. */
+export function consoleUrl({ console, listen, publicUrl }: ReceiverSettings): string | undefined {
+  if (listen.console === "off") return undefined;
+  if (console.url !== undefined) return console.url;
+  const { host, port } = listen.console;
+  const known: Readonly<Record<string, string>> = { "127.0.0.1": "localhost", "::1": "localhost" };
+  const everywhere = publicUrl === undefined ? "localhost" : new URL(publicUrl).hostname;
+  const name = ["0.0.0.0", "::"].includes(host) ? everywhere : (known[host] ?? host);
+  return new URL(`https://${name.includes(":") && !name.startsWith("[") ? `[${name}]` : name}:${port}`)
+    .origin;
+}
+
 /** The settings with every path made whole: relative ones count from the data folder. */
 export interface Site {
   readonly data: string;
@@ -343,4 +435,17 @@ export function readSite(options: SiteOptions): Site {
         ? [join(data, "install"), PACKAGED_INSTALL]
         : [resolve(data, settings.install)],
   };
+}
+
+/** What a code tells the agent to connect to. An address that only means "every address of this host" is replaced by its name. */
+export function addressOf({ publicUrl, listen }: Pick<ReceiverSettings, "publicUrl" | "listen">): string {
+  if (publicUrl !== undefined) return publicUrl;
+  const { host, port } = listen.ingest;
+  if (port === 0)
+    throw new ProblemError(
+      "config-invalid",
+      "listen.ingest has port 0, so nobody knows the address before serve runs: name a port, or publicUrl",
+    );
+  const reached = host === "0.0.0.0" || host === "::" ? hostname() : host;
+  return `https://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
 }

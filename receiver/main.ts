@@ -1,5 +1,5 @@
 /** `tributary-receiver`: the only place that chooses technologies. Commands get what they need handed in. */
-import { X509Certificate } from "node:crypto";
+import { hkdfSync, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
@@ -8,16 +8,26 @@ import { EXIT, fail, say } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
 import type { DiscardHeld, ReleaseHeld } from "./commands/quarantine.ts";
 import type { Sweep } from "./commands/sweep.ts";
-import { type ReceiverSettings, readSite, type Site, type SiteOptions } from "./config.ts";
+import { type ReceiverSettings, readSite, receiverSettings, type Site, type SiteOptions } from "./config.ts";
+import type { ConsoleCarrier } from "./console.ts";
+import { makeDiagnostics } from "./diagnostics/diagnostics.ts";
+import { hostParts, programPart } from "./diagnostics/host.ts";
+import { ledgerParts } from "./diagnostics/ledger.ts";
+import { listenerParts } from "./diagnostics/listeners.ts";
+import { withoutSecrets } from "./diagnostics/settings.ts";
+import { diagnosticsDoor } from "./doors/diagnostics.ts";
 import { enrollDoor } from "./doors/enroll.ts";
 import { heartbeatDoor } from "./doors/heartbeat.ts";
 import { installDoor } from "./doors/install.ts";
 import { leasesDoor } from "./doors/leases.ts";
+import { takeDiagnosticsOf } from "./fleet/diagnostics.ts";
 import { enrolOf } from "./fleet/enrol.ts";
 import { heartbeatOf } from "./fleet/heartbeat.ts";
 import { takeLeasesOf } from "./fleet/leases.ts";
 import { openGate } from "./identity/gate.ts";
 import { hostsOf, openKeys } from "./identity/keys.ts";
+import { requireSecretsKey } from "./identity/rotation.ts";
+import { closeSecret } from "./identity/secretskey.ts";
 import { openSftpLogin } from "./identity/sftp-login.ts";
 import { Committer } from "./ingest/committer.ts";
 import { discardFrom } from "./ingest/discard.ts";
@@ -38,12 +48,16 @@ import { createCoverage, createSegments } from "./ledger/segments.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { memoryCounts } from "./limits/memory.ts";
 import { postgresCounts } from "./limits/postgres.ts";
+import { LineMemory } from "./lines/memory.ts";
 import { createLog } from "./log.ts";
+import { openPeople } from "./people/auth.ts";
+import { firstAdminLink } from "./people/invitations.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { SftpCarrier } from "./sftp.ts";
 import type { OpenSite, SiteLedger } from "./site.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
 import { allowedOf } from "./webhooks/address.ts";
+import { refusalOf } from "./webhooks/lookup.ts";
 import { ownerOf, type Send } from "./webhooks/webhook.ts";
 
 const NAME = "tributary-receiver";
@@ -145,11 +159,10 @@ async function serve(options: SiteOptions): Promise<number> {
       const gate = openGate({ db: site.database.db, site: site.siteKeys.site });
       const receiver = await start(site, gate);
       say(`ingest: ${receiver.url}`);
+      if (receiver.consoleUrl !== undefined) await sayConsole(site, receiver.consoleUrl);
       if (receiver.sftpPort !== undefined)
         say(`sftp: ${site.settings.listen.sftp?.host}:${receiver.sftpPort}`);
-      for (const listener of ["console", "portal"] as const)
-        if (site.settings.listen[listener])
-          say(`${listener}: this version does not have it; nothing listens there`);
+      if (site.settings.listen.portal) say("portal: this version does not have it; nothing listens there");
       say("ready");
       const why = await asked.happened;
       say(why instanceof Error ? `stopping: ${why.message}` : "stopping");
@@ -164,6 +177,52 @@ async function serve(options: SiteOptions): Promise<number> {
   } finally {
     await site.close();
   }
+}
+
+/** Nobody can sign in before there is somebody: whoever starts the receiver is the one who may begin. */
+async function sayConsole({ database: { db } }: OpenSite, url: string): Promise<void> {
+  say(`console: ${url}`);
+  const secret = await firstAdminLink(db);
+  if (secret !== undefined)
+    say(`console: nobody can sign in yet; the first administrator: ${url}/welcome#${secret}`);
+}
+
+/** What the console takes; its cookies are signed with a key that is made of the site's own, and of nothing in the ledger. */
+function consoleOf(site: OpenSite, lines: LineMemory): ConsoleCarrier {
+  const { database, siteKeys, settings, keys, install } = site;
+  const { db } = database;
+  const { allow, proxy } = settings.webhooks;
+  return {
+    ...{ site: siteKeys.site, install: openInstall(install), lines },
+    diagnose: async () => {
+      const { settings: shown, secrets } = withoutSecrets(receiverSettings, settings);
+      const parts = {
+        ...programPart(),
+        settings: async () => shown,
+        ...hostParts(site),
+        ...listenerParts(settings),
+        ...ledgerParts({ database, kind: settings.ledger.kind, heartbeat: settings.heartbeat }),
+        lines: async () => lines.recent({ limit: 1000 }),
+      };
+      return await makeDiagnostics(parts, { secrets });
+    },
+    people: async (origin, told) => {
+      const secret = hkdfSync("sha256", await requireSecretsKey(db, keys), siteKeys.site, "people", 32);
+      const { oidc, sessions: idleMs, secondFactor } = settings.console;
+      return openPeople({
+        db,
+        origin,
+        oidc,
+        idleMs,
+        secondFactor,
+        told,
+        secret: Buffer.from(secret).toString("hex"),
+      });
+    },
+    closeSecret: async (secret, webhook) =>
+      closeSecret(await requireSecretsKey(db, keys), secret, ownerOf(webhook)),
+    refusalOf: (url) => refusalOf(url, allowedOf(allow), proxy !== undefined),
+  };
 }
 
 /** It may come later than we: until then files wait. */
@@ -183,6 +242,7 @@ async function openInspector(inspect: ReceiverSettings["inspect"]): Promise<Insp
 async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise<RunningReceiver> {
   const { settings, database, siteKeys, lake } = site;
   const { concurrent, idle } = settings.limits;
+  const lines = new LineMemory();
   const fleet = { db: database.db, keys: siteKeys, heartbeatSeconds: settings.heartbeat / 1000 };
   return await runReceiver({
     settings,
@@ -196,14 +256,16 @@ async function start(site: OpenSite, gate: ReturnType<typeof openGate>): Promise
       enrollDoor(enrolOf(fleet)),
       heartbeatDoor(gate, heartbeatOf(fleet)),
       leasesDoor(gate, takeLeasesOf(database)),
+      diagnosticsDoor(gate, takeDiagnosticsOf(database.db)),
       installDoor({ install: openInstall(site.install), atOnce: concurrent, idle }),
     ],
     webhooks: {
       send: openSend(site),
       openSecret: ({ id, secret }) => siteKeys.openSecret(secret, ownerOf(id)),
     },
+    console: consoleOf(site, lines),
     sftp: await openSsh(site),
-    log: createLog(settings.log),
+    log: createLog(settings.log, lines),
   });
 }
 

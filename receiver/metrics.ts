@@ -1,8 +1,15 @@
 /** What Prometheus is told, derived from the facts of ingest and from the doors. One registry per receiver, so that tests may run several. */
+import { PROBLEMS } from "@tributary/shared/problems.ts";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { SftpFact } from "./doors/sftp/facts.ts";
 import { sftpMetrics } from "./doors/sftp/metrics.ts";
+import { inTurn, lookOf } from "./gauges/look.ts";
+import { quarantineGauges } from "./gauges/quarantine.ts";
+import { type SiteLooks, siteGauges } from "./gauges/site.ts";
+import { webhookGauges } from "./gauges/webhooks.ts";
 import type { Fact } from "./ingest/facts.ts";
+import type { HeldSum } from "./ledger/quarantine.ts";
+import { VERSION } from "./version.ts";
 import type { WebhookFact } from "./webhooks/facts.ts";
 import type { WebhookView } from "./webhooks/standing.ts";
 
@@ -15,18 +22,15 @@ export interface Metrics {
   render(): Promise<{ readonly type: string; readonly text: string }>;
 }
 
-/** What is held in quarantine; `oldest`: ms since 1970. */
-interface HeldSum {
-  readonly files: number;
-  readonly bytes: number;
-  readonly oldest: number | undefined;
+/** What is asked when somebody asks for the metrics. */
+export interface MetricLooks {
+  readonly inFlight: () => number;
+  readonly webhooks: () => Promise<readonly WebhookView[]>;
+  readonly quarantine: () => Promise<HeldSum>;
+  readonly site: SiteLooks;
 }
 
-export function createMetrics(
-  inFlight: () => number,
-  webhooks: () => Promise<readonly WebhookView[]>,
-  quarantine: () => Promise<HeldSum>,
-): Metrics {
+export function createMetrics({ inFlight, webhooks, quarantine, site }: MetricLooks): Metrics {
   const registers = [new Registry()];
   const registry = registers[0] as Registry;
   collectDefaultMetrics({ register: registry });
@@ -142,8 +146,23 @@ export function createMetrics(
     registers,
   });
   const sftp = sftpMetrics(registers, seconds);
-  const lookAtWebhooks = gaugesOf(webhooks, registers);
-  const lookAtQuarantine = gaugesOfHeld(quarantine, registers);
+  const turn = inTurn();
+  // An operator who has just released a file sees it.
+  const atOnce = { forMs: 0, turn };
+  const looks = [
+    webhookGauges(lookOf(webhooks, atOnce), registers),
+    quarantineGauges(lookOf(quarantine, atOnce), registers),
+    siteGauges(site, registers, { turn }),
+  ];
+  new Gauge({
+    name: "tributary_info",
+    help: "1; what runs here",
+    labelNames: ["version", "node"],
+    registers,
+  }).set({ version: VERSION, node: process.version }, 1);
+  // The first of its kind is an increase too: a counter that appears with 1 would be none.
+  for (const [code, { status }] of Object.entries(PROBLEMS)) if (status > 0) problems.inc({ code }, 0);
+  for (const what of ["thing", "sweep"]) sweepFailures.inc({ what }, 0);
   return {
     count(fact) {
       switch (fact.kind) {
@@ -207,53 +226,8 @@ export function createMetrics(
     limited: (limit, of) => limited.inc({ limit, of }),
     request: (method, status, ms) => requestSeconds.observe({ method, status: String(status) }, ms / 1000),
     async render() {
-      await Promise.all([lookAtWebhooks(), lookAtQuarantine()]);
+      await Promise.all(looks.map((look) => look()));
       return { type: registry.contentType, text: await registry.metrics() };
     },
-  };
-}
-
-/** Read from the ledger when they are asked for: every receiver tells the same of the whole site. */
-function gaugesOf(
-  webhooks: () => Promise<readonly WebhookView[]>,
-  registers: Registry[],
-): () => Promise<void> {
-  const gauge = (name: string, help: string) =>
-    new Gauge({ name: `tributary_webhook_${name}`, help, labelNames: ["webhook"], registers });
-  const waiting = gauge("waiting", "Events told to a webhook in vain that are told again");
-  const dead = gauge("dead_letters", "Events told to a webhook in vain for the last time");
-  const up = gauge("up", "1: told as arrivals come; 0: failing, gone, full, suspended or lost");
-  const lag = gauge("lag_entries", "Entries that a webhook was not told of yet");
-  return async () => {
-    // A ledger that is away has its own signs; the other metrics are told all the same.
-    const views = await webhooks().catch(() => []);
-    for (const one of [lag, waiting, dead, up]) one.reset();
-    for (const { id, state, ...view } of views) {
-      if (state === "revoked") continue;
-      lag.set({ webhook: id }, view.lag);
-      waiting.set({ webhook: id }, view.waiting);
-      dead.set({ webhook: id }, view.dead);
-      up.set({ webhook: id }, state === "active" ? 1 : 0);
-    }
-  };
-}
-
-/** Of the whole site too. */
-function gaugesOfHeld(quarantine: () => Promise<HeldSum>, registers: Registry[]): () => Promise<void> {
-  const gauge = (name: string, help: string) =>
-    new Gauge({ name: `tributary_quarantine_${name}`, help, registers });
-  const files = gauge("files", "Files that are held in quarantine");
-  const bytes = gauge("bytes", "Bytes that are held in quarantine");
-  const oldest = gauge("oldest_seconds", "How long the file that came first has been held; 0: none is");
-  return async () => {
-    const sum = await quarantine().catch(() => undefined);
-    if (sum === undefined) {
-      // Nobody knows now: an old number, or a nought, would be taken for one.
-      for (const one of [files, bytes, oldest]) one.remove();
-      return;
-    }
-    files.set(sum.files);
-    bytes.set(sum.bytes);
-    oldest.set(sum.oldest === undefined ? 0 : Math.max(0, Date.now() - sum.oldest) / 1000);
   };
 }

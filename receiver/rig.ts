@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Hono } from "hono";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { type ReceiverSettings, receiverSettings } from "./config.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { openKeys, type SiteKeys } from "./identity/keys.ts";
@@ -102,6 +102,8 @@ export interface RigOptions {
   readonly counts?: Counts;
   /** A second receiver of that one's site. */
   readonly keysOf?: Rig;
+  /** Where the log goes; nowhere unless given. */
+  readonly log?: Logger;
   readonly inspector?: Inspector;
   /** Wraps the lake that the receiver gets, to play its failures. */
   readonly wrap?: (lake: MemoryLake) => AnyLake;
@@ -149,7 +151,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       send: options.send ?? (async () => ({ kind: "failed", why: "this rig sends nothing" })),
       openSecret: ({ id, secret }) => keys.openSecret(secret, ownerOf(id)),
     },
-    log: pino({ level: "silent" }),
+    log: options.log ?? pino({ level: "silent" }),
   });
   const ca = keys.trust().authorities.join("\n");
   const agent = new Agent({ keepAlive: true, ca, maxSockets: 50 });

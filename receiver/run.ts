@@ -6,13 +6,18 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import type { Hono } from "hono";
 import type { Logger } from "pino";
+import { recordLogin } from "./administration/login.ts";
 import { createApp } from "./app.ts";
 import type { Address, ReceiverSettings } from "./config.ts";
+import { type ConsoleCarrier, listenConsole } from "./console.ts";
 import { LimitedAdmission } from "./doors/admission.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { Places } from "./doors/places.ts";
+import type { ReportProblem } from "./doors/problem.ts";
 import { Streams } from "./doors/streams.ts";
 import { UploadPlaces } from "./doors/upload-places.ts";
+import { fleetStanding, silentAfter } from "./fleet/standing.ts";
+import { validUntil } from "./identity/certificate.ts";
 import type { SiteKeys } from "./identity/keys.ts";
 import type { Gate } from "./identity/principal.ts";
 import { Committer } from "./ingest/committer.ts";
@@ -27,18 +32,20 @@ import type { Inspector } from "./inspection/inspection.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { clientState } from "./ledger/clients.ts";
 import { createLedger } from "./ledger/commit.ts";
-import { checkLedger, type LedgerDatabase } from "./ledger/database.ts";
+import { checkLedger, type LedgerDatabase, ledgerClock } from "./ledger/database.ts";
 import { createHistory } from "./ledger/history.ts";
 import { type BearerState, bearerStates, NO_LIMITS } from "./ledger/limits.ts";
 import { createQuarantine, heldSum } from "./ledger/quarantine.ts";
 import { createCoverage, createSegments } from "./ledger/segments.ts";
+import { manifestStanding } from "./ledger/standing.ts";
 import type { Counts } from "./limits/counts.ts";
 import { Guesses } from "./limits/guesses.ts";
 import { RequestLimits } from "./limits/requests.ts";
 import { UploadLimits } from "./limits/uploads.ts";
-import { logFact, logProblem } from "./log.ts";
+import { logFact, logPeople, logProblem, logUnread } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
-import { type Listening, listen } from "./serve.ts";
+import { RefusalTally } from "./refusals/tally.ts";
+import { type Listening, listen, type RefusedUnread } from "./serve.ts";
 import { openSftp, type SftpCarrier } from "./sftp.ts";
 import { requireNewestCovered } from "./tail/coverage.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "./tail/manifest.ts";
@@ -54,7 +61,7 @@ export interface ReceiverParts {
   readonly settings: ReceiverSettings;
   readonly database: LedgerDatabase;
   readonly lake: AnyLake;
-  readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate">;
+  readonly keys: Pick<SiteKeys, "signReceipt" | "jwks" | "certificate" | "onCertificate" | "codeTrust">;
   readonly gate: Gate;
   /** Where requests and uploads of all receivers of the site are counted. */
   readonly counts: Counts;
@@ -66,12 +73,16 @@ export interface ReceiverParts {
   readonly sftp?: SftpCarrier | undefined;
   /** What carries webhooks, and what opens their secrets. */
   readonly webhooks: { readonly send: Send } & Pick<WebhooksParts, "openSecret">;
+  /** The pages of the central team, where they are to be had. */
+  readonly console?: ConsoleCarrier | undefined;
   readonly log: Logger;
 }
 
 export interface RunningReceiver {
   /** The ingest listener's address, with the port that was really taken. */
   readonly url: string;
+  /** Where people open the console; undefined: it is off. */
+  readonly consoleUrl: string | undefined;
   /** The port of the SFTP listener, where there is one. */
   readonly sftpPort: number | undefined;
   sweep(): Promise<Swept>;
@@ -95,16 +106,34 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const ledger = createLedger(database, settings.quota);
   const manifest = new ManifestTail(lake, createSegments(database), unwrittenSegmentsOf(database.db));
   const tail = new Tail(history);
-  const metrics = createMetrics(
-    () => places.taken + sftp.taken(),
-    () => listWebhooks(database.db),
-    () => heldSum(database.db),
-  );
+  const checks = {
+    ledger: () => checkLedger(database.db),
+    lake: () => checkLake(lake),
+    ...(inspector === undefined ? {} : { inspection: async () => void (await inspector.check()) }),
+  };
+  const metrics = createMetrics({
+    inFlight: () => places.taken + sftp.taken(),
+    webhooks: () => listWebhooks(database.db),
+    quarantine: () => heldSum(database.db),
+    site: {
+      fleet: () => fleetStanding(database.db, Date.now() - silentAfter(settings.heartbeat)),
+      manifest: () => manifestStanding(database.db),
+      free: { lake: () => lake.free(), ledger: () => database.free() },
+      reserve: settings.reserve,
+      checks,
+      certificateEnds: async () => validUntil((await keys.certificate()).cert),
+      clock: () => ledgerClock(database),
+    },
+  });
   const report = (fact: Fact | WebhookFact): void => {
     metrics.count(fact);
     logFact(log, fact);
     if (fact.kind === "Committed") tail.poke();
   };
+  const refusals = new RefusalTally({
+    db: database.db,
+    failed: (error) => log.warn({ err: error }, "what was refused is not remembered now; it is tried again"),
+  });
   const committer = new Committer(ledger, manifest, keys.signReceipt, report);
   const rows = new UploadRows(database);
   const disks = { bodies: () => lake.free(), ledger: () => database.free(), relieve: () => lake.relieve() };
@@ -137,6 +166,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
 
   const sftp = openSftp({
     ...{ settings, database, lake, gate, ingest, history, room, log, requests, uploadLimits, metrics },
+    refused: (one) => refusals.add(one),
     inspecting: common.inspecting,
     carrier: parts.sftp,
     stopping: stopping.signal,
@@ -148,6 +178,14 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
   const left = await manifest.catchUp(0);
   if (left > 0) log.info({ segments: left }, "wrote manifest segments that were left unwritten");
 
+  const reportProblem: ReportProblem = (failure) => {
+    const { problem, path, requestId, refused } = failure;
+    metrics.problem(problem.code);
+    logProblem(log, failure);
+    // That we stop is nobody's trouble.
+    if (refused === undefined || problem.code === "stopping") return;
+    refusals.add({ ...refused, code: problem.code, detail: problem.message, path, requestId });
+  };
   const app = createApp({
     gate,
     ingest,
@@ -168,22 +206,32 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     more: parts.doors,
     holdsLease: ledger.holds,
     suspended: async (clients) => await suspendedAmong(database, clients),
-    checks: [
-      () => checkLedger(database.db),
-      () => checkLake(lake),
-      async () => void (await inspector?.check()),
-    ],
+    checks: Object.values(checks),
     metrics: metrics.render,
     metricsFrom: settings.metricsFrom,
     trustProxy: settings.trustProxy,
-    reportProblem: (failure) => {
-      metrics.problem(failure.problem.code);
-      logProblem(log, failure);
-    },
+    reportProblem,
     reportRequest: metrics.request,
   });
   await sftp.listen();
-  const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal);
+  const unread = (refused: RefusedUnread): void => {
+    metrics.problem(refused.problem.code);
+    logUnread(log, refused);
+  };
+  const listening = await listenOn(app, settings.listen.ingest, keys, stopping.signal, unread);
+  const console =
+    parts.console &&
+    (await listenConsole({
+      ...{ settings, database, lake, committer, history, keys, reportProblem, unread },
+      carrier: parts.console,
+      hear: (fact) => {
+        logPeople(log, fact);
+        recordLogin(database.db, fact).catch((error: unknown) =>
+          log.error({ err: error, fact }, "the audit log did not take what happened at the login"),
+        );
+      },
+      stopping: stopping.signal,
+    }));
   const doSweep = async (): Promise<Swept> =>
     await sweep({
       lake,
@@ -216,10 +264,13 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       manifest.catchUp(LEFT_BEHIND_MS, stopping.signal),
     ),
     every(settings.sweep.every, log, "sweeping", doSweep),
-    ...sftp.chores().map(({ ms, what, work, atOnce }) => every(ms, log, what, work, atOnce)),
+    ...[...sftp.chores(), ...(console?.chores() ?? [])].map(({ ms, what, work, atOnce }) =>
+      every(ms, log, what, work, atOnce),
+    ),
   ];
   return {
     url: listening.url,
+    consoleUrl: console?.url,
     sftpPort: sftp.port(),
     sweep: doSweep,
     async stop() {
@@ -227,13 +278,16 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       stopping.abort();
       for (const loop of loops) loop.end();
       const webhooksEnd = webhooks.stop();
-      await Promise.all([listening.stop(settings.stopWithin), sftp.stop(settings.stopWithin)]);
+      await Promise.all(
+        [listening, console, sftp].map(async (listener) => await listener?.stop(settings.stopWithin)),
+      );
       const finish = async (): Promise<void> => {
         await webhooksEnd;
         await Promise.all(loops.map((loop) => loop.idle()));
         await uploadLimits.close();
         await sftp.keep();
         await committer.idle();
+        await refusals.flush();
         await manifest.flush();
       };
       if (!(await endsWithin(Math.max(LEAST_MS, until - performance.now()), finish())))
@@ -247,8 +301,9 @@ async function listenOn(
   { host, port }: Address,
   keys: ReceiverParts["keys"],
   stopping: AbortSignal,
+  report: (refused: RefusedUnread) => void,
 ): Promise<Listening> {
-  const listening = await listen({ app, host, port, tls: await keys.certificate(), stopping });
+  const listening = await listen({ app, host, port, tls: await keys.certificate(), stopping, report });
   const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
   listening.server.once("close", forget);
   return listening;

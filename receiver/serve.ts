@@ -9,19 +9,34 @@ import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { MOST_HEADER_BYTES } from "@tributary/shared/protocol.ts";
-import type { Hono } from "hono";
 import { declaredSize } from "./doors/body.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { lingerAfterRefusal } from "./doors/linger.ts";
 import { problemAnswer } from "./doors/problem.ts";
 import { parseTarget } from "./doors/target.ts";
 
+/** Routes of a listener. */
+export interface App {
+  fetch(request: Request, env: DoorEnv["Bindings"]): Response | Promise<Response>;
+}
+
 export interface ListenOptions {
-  readonly app: Hono<DoorEnv>;
+  readonly app: App;
+  /** Its name in receiver.yaml, for errors. */
+  readonly what?: "ingest" | "console";
   readonly host: string;
   readonly port: number;
   readonly tls: { readonly cert: string; readonly key: string };
   readonly stopping: AbortSignal;
+  /** Hears of what was refused before any door: what a sender is told of it leads to its log line, too. */
+  readonly report: (refused: RefusedUnread) => void;
+}
+
+/** Nothing of it could be read, or not enough to call a door. */
+export interface RefusedUnread {
+  readonly requestId: string;
+  readonly problem: ProblemError;
+  readonly address: string;
 }
 
 export interface Listening {
@@ -33,14 +48,14 @@ export interface Listening {
 }
 
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { app, host, port, tls, stopping } = options;
+  const { app, host, port, tls, stopping, report, what = "ingest" } = options;
   const answer = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as unknown as Omit<DoorEnv["Bindings"], "target">;
       const target = targets.get(incoming) ?? { path: "/", query: "" };
       return app.fetch(request, { incoming, outgoing, target });
     },
-    { autoCleanupIncoming: false, overrideGlobalObjects: false, errorHandler: answerUnreadable },
+    { autoCleanupIncoming: false, overrideGlobalObjects: false, errorHandler: answerUnreadable(report) },
   );
   const server = createServer({
     ...tls,
@@ -55,6 +70,11 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     // Its refusal has no body; ours is a problem.
     requireHostHeader: false,
   });
+  const refuse = (outgoing: ServerResponse, problem: ProblemError): void => {
+    const requestId = randomUUID();
+    sendProblem(outgoing, problem, requestId);
+    report({ requestId, problem, address: outgoing.socket?.remoteAddress ?? "" });
+  };
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     incoming.on("error", () => {});
     outgoing.on("error", () => {});
@@ -63,12 +83,12 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     if (stopping.aborted) outgoing.shouldKeepAlive = false;
     const target = parseTarget(incoming.url ?? "");
     if (target === undefined) {
-      sendProblem(outgoing, new ProblemError("request-invalid", "the request target is not a path"));
+      refuse(outgoing, new ProblemError("request-invalid", "the request target is not a path"));
       return;
     }
     // RFC 9112, 3.2.
     if (incoming.headers.host === undefined && incoming.httpVersion !== "1.0") {
-      sendProblem(outgoing, new ProblemError("request-invalid", "the request has no Host header"));
+      refuse(outgoing, new ProblemError("request-invalid", "the request has no Host header"));
       return;
     }
     targets.set(incoming, target);
@@ -81,7 +101,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   server.on("checkContinue", onRequest);
   // Any other expectation is passed over, as RFC 9110, 10.1.1 allows; Node's own 417 is no problem that a program can read.
   server.on("checkExpectation", onRequest);
-  server.on("clientError", answerClientError);
+  server.on("clientError", answerClientError(report));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
@@ -89,7 +109,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       resolve();
     });
   }).catch((cause: NodeJS.ErrnoException) => {
-    const advice = ADVICE[String(cause.code)];
+    const advice = ADVICE[String(cause.code)]?.(what);
     throw new ProblemError(
       "config-invalid",
       `cannot listen on ${host}:${port}: ${cause.message}${advice === undefined ? "" : `; ${advice}`}`,
@@ -104,11 +124,15 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   };
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
-  EADDRINUSE: "stop what uses this port, or name another one in receiver.yaml: listen: { ingest: HOST:PORT }",
-  EADDRNOTAVAIL: "this host has no such address; correct listen: { ingest: HOST:PORT } in receiver.yaml",
-  ENOTFOUND: "this host has no such address; correct listen: { ingest: HOST:PORT } in receiver.yaml",
-  EACCES: "this account may not use this port; name one from 1024 on: listen: { ingest: HOST:PORT }",
+const noAddress = (what: string) =>
+  `this host has no such address; correct listen: { ${what}: HOST:PORT } in receiver.yaml`;
+const ADVICE: Readonly<Record<string, (what: string) => string>> = {
+  EADDRINUSE: (what) =>
+    `stop what uses this port, or name another one in receiver.yaml: listen: { ${what}: HOST:PORT }`,
+  EADDRNOTAVAIL: noAddress,
+  ENOTFOUND: noAddress,
+  EACCES: (what) =>
+    `this account may not use this port; name one from 1024 on: listen: { ${what}: HOST:PORT }`,
 };
 
 const targets = new WeakMap<IncomingMessage, NonNullable<ReturnType<typeof parseTarget>>>();
@@ -138,39 +162,46 @@ async function stop(server: Server, withinMs: number): Promise<void> {
   clearInterval(idle);
 }
 
-function sendProblem(outgoing: ServerResponse, problem: ProblemError): void {
-  const { status, headers, body } = problemAnswer(problem, randomUUID());
+function sendProblem(outgoing: ServerResponse, problem: ProblemError, requestId: string): void {
+  const { status, headers, body } = problemAnswer(problem, requestId);
   outgoing.shouldKeepAlive = false;
   outgoing.writeHead(status, headers);
   outgoing.end(body);
 }
 
 /** What even the adapter could not read, such as an impossible Host. */
-function answerUnreadable(error: unknown): Response {
-  const detail = error instanceof Error ? error.message : "unreadable";
-  const problem = new ProblemError("request-invalid", `the request cannot be read: ${detail}`);
-  const { status, headers, body } = problemAnswer(problem, randomUUID());
-  return new Response(body, { status, headers });
+function answerUnreadable(report: ListenOptions["report"]) {
+  return (error: unknown): Response => {
+    const detail = error instanceof Error ? error.message : "unreadable";
+    const problem = new ProblemError("request-invalid", `the request cannot be read: ${detail}`);
+    const requestId = randomUUID();
+    report({ requestId, problem, address: "" });
+    const { status, headers, body } = problemAnswer(problem, requestId);
+    return new Response(body, { status, headers });
+  };
 }
 
 /** Below HTTP there is no response object: the answer is written by hand. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable || isHalfAnswered(socket)) {
-    socket.destroy();
-    return;
-  }
-  const problem = isLengthUntrue(error, socket) ? lengthProblem(error) : clientProblem(error);
-  const { status, headers, body } = problemAnswer(problem, randomUUID());
-  const lines = Object.entries({
-    ...headers,
-    "content-length": String(Buffer.byteLength(body)),
-    connection: "close",
-  }).map(([name, value]) => `${name}: ${value}`);
-  socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
-  // What is still coming is thrown away for a moment, or the sender would see a reset instead of the answer.
-  socket.resume();
-  setTimeout(() => socket.destroy(), 1000).unref();
-}
+const answerClientError =
+  (report: ListenOptions["report"]) => (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === "ECONNRESET" || !socket.writable || isHalfAnswered(socket)) {
+      socket.destroy();
+      return;
+    }
+    const problem = isLengthUntrue(error, socket) ? lengthProblem(error) : clientProblem(error);
+    const requestId = randomUUID();
+    report({ requestId, problem, address: socket.remoteAddress ?? "" });
+    const { status, headers, body } = problemAnswer(problem, requestId);
+    const lines = Object.entries({
+      ...headers,
+      "content-length": String(Buffer.byteLength(body)),
+      connection: "close",
+    }).map(([name, value]) => `${name}: ${value}`);
+    socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
+    // What is still coming is thrown away for a moment, or the sender would see a reset instead of the answer.
+    socket.resume();
+    setTimeout(() => socket.destroy(), 1000).unref();
+  };
 
 /** The end came inside a body, or what is no request behind one that is not answered yet: either way its length was not true. */
 function isLengthUntrue({ code }: NodeJS.ErrnoException, socket: Socket): boolean {

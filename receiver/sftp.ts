@@ -1,4 +1,5 @@
 /** The SFTP door of a running receiver, put together: what it needs of the other rooms, what it does now and then, how it ends. */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Logger } from "pino";
 import type { ReceiverSettings } from "./config.ts";
 import { Places } from "./doors/places.ts";
@@ -21,6 +22,7 @@ import type { RequestLimits } from "./limits/requests.ts";
 import type { UploadLimits } from "./limits/uploads.ts";
 import { logSftp } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Refused } from "./refusals/tally.ts";
 import { openTrees } from "./tree/open.ts";
 import type { Trees } from "./tree/tree.ts";
 
@@ -44,6 +46,8 @@ export interface SftpParts {
   readonly uploadLimits: UploadLimits;
   readonly stopping: AbortSignal;
   readonly metrics: Pick<Metrics, "sftp" | "limited" | "problem">;
+  /** Hears what an account was refused. */
+  readonly refused: (refused: Refused) => void;
   readonly log: Logger;
 }
 
@@ -72,6 +76,12 @@ export function openSftp(parts: SftpParts) {
   const report = (fact: SftpFact): void => {
     metrics.sftp(fact);
     logSftp(log, fact);
+    if (fact.kind === "SftpProblem" && fact.error instanceof ProblemError)
+      parts.refused({
+        ...{ client: fact.client, bearer: fact.account, bearerKind: "account" },
+        ...{ code: fact.error.code, detail: fact.error.message, path: `SFTP ${fact.request}` },
+        requestId: null,
+      });
   };
   return {
     /** Goes on with what earlier processes left, also where nobody comes any more: it is taken away one day. Then listens. */

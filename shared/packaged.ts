@@ -64,6 +64,9 @@ function requireFromNode(name: string): unknown {
   return found;
 }
 
+/** The only word after the program's name when it is to be the process in which a stranger's file is previewed. */
+export const PREVIEW_PROCESS = "--preview-process";
+
 /** The name of the asset that holds SQLite. */
 export const SQLITE_ASSET = "better-sqlite3.node";
 

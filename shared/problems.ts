@@ -38,6 +38,13 @@ export const PROBLEMS = {
   "code-unknown": { status: 403, retry: false, title: "This enrolment code is not one of this receiver's" },
   "code-used": { status: 403, retry: false, title: "This enrolment code was used already" },
   "code-expired": { status: 403, retry: false, title: "This enrolment code has expired" },
+  "link-spent": {
+    status: 403,
+    retry: false,
+    title: "This link was used, has expired, or is not one of this receiver's",
+  },
+  "second-factor-required": { status: 403, retry: false, title: "A second factor has to be set up first" },
+  "last-admin": { status: 409, retry: false, title: "There must always be an admin who is enabled" },
   // what was sent
   "path-invalid": { status: 422, retry: false, title: "This cannot be a path inside a source" },
   "source-invalid": { status: 422, retry: false, title: "This is not a source name" },

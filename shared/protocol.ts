@@ -23,6 +23,7 @@ export const ROUTE = {
   enroll: "/v1/enroll",
   heartbeat: "/v1/heartbeat",
   leases: "/v1/leases",
+  diagnostics: "/v1/diagnostics",
   files: "/v1/files",
   bundles: "/v1/bundles",
   uploads: "/v1/uploads",
@@ -172,6 +173,69 @@ export type EnrollAnswer = z.infer<typeof enrollAnswer>;
 export const WORDS_MOST = 500;
 const words = z.string().max(WORDS_MOST);
 
+/** Where a file waits on its way from a source to the receiver. */
+export const stage = z.enum(["settling", "sealing", "queued", "sending"]);
+export type Stage = z.infer<typeof stage>;
+
+/** The closed list of what holds files up. A receiver that meets another one, of a newer agent, reads it as `other`. */
+export const HELD_REASONS = [
+  "still-changing",
+  "locked",
+  "unreadable",
+  "source-unreachable",
+  "root-changed",
+  "spool-full",
+  "disk-full",
+  "paused",
+  "outside-schedule",
+  "bandwidth",
+  "receiver-unreachable",
+  "receiver-refuses",
+  "retry-after",
+  "quota",
+  "client-suspended",
+  "lease-elsewhere",
+  "agent-stopped",
+  "other",
+] as const;
+export type HeldReason = (typeof HELD_REASONS)[number];
+
+/** So many files wait at this stage for this reason. */
+export const held = z.object({
+  stage,
+  reason: z.enum(HELD_REASONS).catch("other"),
+  count: size.describe("files; of a folder or source that cannot be read 1, whatever is in it"),
+  since: instant.optional(),
+  path: words.optional().describe("one of them, for reading"),
+});
+export type Held = z.infer<typeof held>;
+
+/** Entries of `held`: of one source, of the agent, and of all in one heartbeat. */
+export const HELD = { source: 5, agent: 20, all: 100 } as const;
+
+/** Sources whose pipe is told in one heartbeat: those with most in it. */
+export const MOST_PIPES = 1_000;
+
+const amount = z.object({ files: size, bytes: size });
+
+/** What is in the pipe between a source, or all of an agent's, and the receiver. */
+export const pipe = z.object({
+  settling: size.describe("files that are waited for, those that are being sealed among them"),
+  sealing: size.describe("files that are being read, or are about to be"),
+  queued: amount.extend({ oldestSealedAt: instant.optional() }),
+  sending: amount.extend({
+    files: size.describe("of those that are queued: on their way now"),
+    bytes: size.describe("that left of them so far"),
+    bytesPerSecond: size.describe("that left, over the last 10 s"),
+  }),
+  aside: size.describe("files that are set aside: not sent again by themselves"),
+  delivered: amount.extend({
+    day: z.iso.date().describe("the UTC day of which files and bytes were delivered, by the agent's clock"),
+  }),
+  held: z.array(held).max(HELD.agent).describe("why things wait; what is not named here is on its way"),
+});
+export type Pipe = z.infer<typeof pipe>;
+
 export const sourceState = z.object({
   name: slug,
   client: slug,
@@ -183,8 +247,25 @@ export const sourceState = z.object({
   lastScanAt: instant.optional(),
   nextScanAt: instant.optional(),
   problems: size,
+  pipe: pipe.optional().describe("left out: nothing is in it, or others have more"),
 });
 
+/** The closed list of what the centre may ask of an agent. */
+export const COMMANDS = ["scan", "diagnostics"] as const;
+export type CommandKind = (typeof COMMANDS)[number];
+
+/** What became of a command. */
+export const commandOutcome = z.object({
+  id: uuid,
+  ok: z.boolean(),
+  detail: words.describe("for people"),
+});
+export type CommandOutcome = z.infer<typeof commandOutcome>;
+
+/** Outcomes told in one heartbeat; those that do not fit are told in the next. */
+export const MOST_OUTCOMES = 50;
+
+/** Agents of before say none of what is optional here. */
 export const heartbeatRequest = z.object({
   nonce: z.string().max(200),
   version: z.string().max(50),
@@ -205,26 +286,55 @@ export const heartbeatRequest = z.object({
     )
     .max(100),
   configurationRevision: size,
+  knows: z
+    .array(z.string().max(50))
+    .max(50)
+    .optional()
+    .describe("the commands, and `pause`, that this version of the agent can carry out"),
+  denies: z
+    .array(z.string().max(50))
+    .max(50)
+    .optional()
+    .describe("those of them that agent.yaml of its host does not allow"),
+  paused: z.boolean().optional().describe("nothing leaves, as the centre wished; capturing goes on"),
+  done: z.array(commandOutcome).max(MOST_OUTCOMES).optional().describe("told until an answer comes"),
+  pipe: pipe.optional().describe("of all sources together"),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequest>;
 export type SourceState = z.infer<typeof sourceState>;
 
-/** The closed list of what the centre may ask of an agent. */
-export const command = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("scan"), source: slug.optional() }),
-]);
+/**
+ * What the centre asks of an agent. An agent that says what it `knows` is asked for nothing else, with an `id` under which
+ * it tells what became of it; it may be asked twice. One of before is asked for scans alone, once, without an id.
+ */
+export const command = z.object({
+  id: uuid.optional(),
+  kind: z
+    .string()
+    .max(50)
+    .describe("scan, diagnostics; one that the agent does not know it tells as not done"),
+  source: slug.optional().describe("of a scan: this source alone"),
+  by: words.optional().describe("who asked"),
+});
 export type Command = z.infer<typeof command>;
 
 export const heartbeatAnswer = z.object({
   nonce: z.string(),
-  heartbeatSeconds: z.number().positive(),
+  heartbeatSeconds: z.number().positive().describe("fewer than usual while somebody waits for an answer"),
   configurationRevision: size,
   clients: z.array(slug),
   trust: trustSet,
   jwks,
   commands: z.array(command),
+  paused: z.boolean().optional().describe("nothing shall leave; left out: it may"),
+  pausedBy: words.optional(),
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswer>;
+
+/** A diagnostics bundle is gzip'd JSON; `most` bytes of it, and unpacked, are taken. */
+export const DIAGNOSTICS = { most: 2 ** 20, mostUnpacked: 16 * 2 ** 20, type: "application/gzip" } as const;
+
+export const diagnosticsAnswer = z.object({ id: uuid.describe("of the bundle, as it is kept now") });
 
 /** A lease is good for `ttlSeconds` after it was last asked for, and asked for again every `renewSeconds`. `most` in one call. */
 export const LEASE = { ttlSeconds: 30, renewSeconds: 10, most: 10_000 } as const;

@@ -8,6 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Child, command, launch, type Program } from "./child.ts";
 import { shortLine } from "./line.ts";
+import { buildPages } from "./pages.ts";
 
 const ROOT = dirname(import.meta.dirname);
 const PORT = 8443;
@@ -28,11 +29,17 @@ function places(inbox: string): Places {
 
 interface Ports {
   readonly ingest: number;
+  /** Undefined where it was set up before there was one: it gets the default's. */
+  readonly console: number | undefined;
   /** Undefined where it was set up without. */
   readonly sftp: number | undefined;
 }
 
-/** The ports that receiver.yaml names; at the first start `wanted` is written there, and the next one for SFTP. */
+/** Behind the port for agents; the one between is left for the clients' own page. */
+const CONSOLE_AFTER = 1;
+const SFTP_AFTER = 3;
+
+/** The ports that receiver.yaml names; at the first start `wanted` is written there, and those behind it. */
 function settlePorts(data: string, wanted: number | undefined): Ports {
   const file = join(data, "receiver.yaml");
   const stored = existsSync(file) ? readFileSync(file, "utf8") : "";
@@ -42,16 +49,22 @@ function settlePorts(data: string, wanted: number | undefined): Ports {
     return found === undefined ? undefined : Number(found);
   };
   if (begun || (stored !== "" && wanted === undefined)) {
-    const ports = { ingest: portOf("ingest") ?? PORT, sftp: portOf("sftp") };
+    const ports = { ingest: portOf("ingest") ?? PORT, console: portOf("console"), sftp: portOf("sftp") };
+    // What was set up before there was a console may have its place for SFTP.
+    if (ports.console === undefined && ports.sftp !== undefined) {
+      ports.console = ports.sftp + 1;
+      writeFileSync(file, stored.replace(/sftp:/, `console: "127.0.0.1:${ports.console}", sftp:`));
+    }
     if (wanted === undefined || wanted === ports.ingest) return ports;
     throw new Error(
       `this demo was set up with port ${ports.ingest}, and its agent knows the receiver by it; start it without --port, or remove ${dirname(data)} to begin anew`,
     );
   }
   const ingest = wanted ?? PORT;
-  const sftp = ingest + 1;
-  writeFileSync(file, `listen: { ingest: "127.0.0.1:${ingest}", sftp: "127.0.0.1:${sftp}" }\n`);
-  return { ingest, sftp };
+  const ports = { ingest, console: ingest + CONSOLE_AFTER, sftp: ingest + SFTP_AFTER };
+  const listen = Object.entries(ports).map(([door, port]) => `${door}: "127.0.0.1:${port}"`);
+  writeFileSync(file, `listen: { ${listen.join(", ")} }\n`);
+  return ports;
 }
 
 async function requireFree(port: number): Promise<void> {
@@ -109,13 +122,13 @@ async function main(): Promise<void> {
     options: { port: { type: "string" }, inbox: { type: "string", default: join(ROOT, "inbox") } },
   });
   const wanted = values.port === undefined ? undefined : Number(values.port);
-  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted > 0 && wanted < 65_535))
+  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted > 0 && wanted <= 65_535 - SFTP_AFTER))
     throw new Error(`--port ${values.port}: expected a port such as 9443`);
   const { receiver, agent, inbox } = places(values.inbox);
   for (const folder of [receiver, agent]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { ingest, sftp } = settlePorts(receiver, wanted);
-  await requireFree(ingest);
-  if (sftp !== undefined) await requireFree(sftp);
+  const ports = settlePorts(receiver, wanted);
+  for (const port of Object.values(ports)) if (port !== undefined) await requireFree(port);
+  await buildPages(ROOT, say);
   // Only what is there can be asked; a first start has nothing yet.
   const begun = existsSync(join(receiver, "ledger.sqlite"));
   const clients = begun
@@ -128,7 +141,7 @@ async function main(): Promise<void> {
   await setUpAgent(receiver, agent, inbox);
   if (stopping) return;
   await start("agent", agent, ["run"]).said(/inbox|configuration taken|ready/);
-  guide({ receiver, agent, inbox }, sftp);
+  guide({ receiver, agent, inbox }, ports.sftp);
 }
 
 async function setUpAgent(receiver: string, agent: string, inbox: string): Promise<void> {

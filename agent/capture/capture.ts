@@ -54,6 +54,8 @@ export interface CaptureState {
   readonly reason: string | undefined;
   readonly files: number;
   readonly settling: number;
+  /** Of those that are waited for. */
+  readonly sealing: number;
   readonly lastScanAt: number | undefined;
   /** When it is looked through again, ms since 1970. */
   readonly nextScanAt: number | undefined;
@@ -218,6 +220,7 @@ export function startCapture(parts: CaptureParts): Capture {
       }),
       files: looks.files,
       settling: sealer.settling,
+      sealing: sealer.sealing,
       lastScanAt: looks.lastScanAt,
       nextScanAt: looks.nextScanAt,
       problems: book.problemCount(),

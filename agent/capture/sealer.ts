@@ -101,6 +101,11 @@ export class Sealer {
     return this.#settling.size;
   }
 
+  /** Of those: being read, or about to be, or being stored. */
+  get sealing(): number {
+    return this.#sealing.size;
+  }
+
   /** What cannot be read, and what never rests, takes no room from what can be sealed. */
   get full(): boolean {
     return this.#settling.size - this.#hard.size >= this.#parts.most;

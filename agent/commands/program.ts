@@ -4,6 +4,7 @@ import type { Redactor } from "../secret/redactor.ts";
 import { VERSION } from "../version.ts";
 import { addAccept } from "./accept.ts";
 import { type AcceptRoot, addAddFolder } from "./add-folder.ts";
+import { addDiagnostics } from "./diagnostics.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEnroll } from "./enroll.ts";
 import { addReceipt, type ReadQueue } from "./receipt.ts";
@@ -43,6 +44,7 @@ export function createProgram(parts: AgentParts): Command {
   addRetry(program, parts.askRetry, parts.isRunning);
   addReceipt(program, parts.readQueue);
   addDoctor(program, parts.redactor);
+  addDiagnostics(program, parts.readQueue, parts.isRunning, parts.redactor);
   addSecret(program, parts.alone);
   addService(program);
   return program;

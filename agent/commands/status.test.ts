@@ -42,6 +42,10 @@ const status: QueueStatus = {
   sources: () => [],
   spooled: () => new Map(),
   begun: () => new Set<string>(),
+  waitingBySource: () => [],
+  uncaptured: () => [],
+  postponed: () => [],
+  deliveredSince: () => [],
 };
 
 test.for([[], ["--json"]])("what is read as a secret is in no line of it (%j)", async (words) => {

@@ -40,8 +40,8 @@ export function addStatus(
       .option("--json", "the same as one JSON object"),
   ).action(async (options: Options) => {
     const { data, config } = placeToRead(options);
-    const { agentId, name, url, clients } = requireIdentity(data);
-    const configured = loadAgentSettings(config).sources;
+    const { agentId, name, url, clients, pause } = requireIdentity(data);
+    const { sources: configured, allow } = loadAgentSettings(config);
     await learnSecrets({ data, config, env: process.env, redactor }, configured);
     const running = isRunning(data);
     // What a run of before said is no news.
@@ -52,6 +52,7 @@ export function addStatus(
       receiver: url,
       clients,
       running,
+      pause: pause === undefined ? null : { ...pause, allowed: allow.pause },
       trouble: live?.trouble ?? null,
       refused: live?.refused ?? null,
       held: (live?.held ?? []).map(({ since, until, ...one }) => ({
@@ -133,6 +134,8 @@ type StatusReport = ReturnType<typeof stateOf> & {
   readonly receiver: string;
   readonly clients: readonly string[];
   readonly running: boolean;
+  /** The centre wishes that nothing leaves; `allowed`: and so it is. */
+  readonly pause: { readonly since: string; readonly by: string; readonly allowed: boolean } | null;
   /** Why the receiver takes nothing now. */
   readonly trouble: { readonly code: string; readonly detail: string; readonly since: string } | null;
   /** Why a changed agent.yaml is not taken. */
@@ -172,6 +175,13 @@ function* lines(report: StatusReport, now: number): Generator<string> {
   yield `agent     ${printable(report.name)} (${report.agentId}) for ${report.clients.join(", ")}`;
   yield `receiver  ${report.receiver}`;
   yield `running   ${report.running ? "yes" : "no; start it with: tributary-agent run"}`;
+  if (report.pause !== null) {
+    const { by, since, allowed } = report.pause;
+    const wished = `by ${printable(by)} (${ago(since)})`;
+    yield allowed
+      ? `paused    ${wished}: nothing leaves until the centre takes it back; files are captured all the same`
+      : `paused    no, though wished ${wished}: agent.yaml does not allow it (allow.pause)`;
+  }
   if (report.trouble !== null)
     yield `trouble   ${report.trouble.code}, ${printable(report.trouble.detail)} (${ago(report.trouble.since)})`;
   if (report.refused !== null) yield `settings  a change is not taken: ${printable(report.refused)}`;

@@ -80,6 +80,18 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
     yield checkInotify(inotify, await countFolders(readable, inotify.watches * 2));
 }
 
+/** Those of them that change nothing and ask no source for anything but its folder on this host. */
+export async function* examineQuietly(
+  patient: Patient & { readonly identity: Identity },
+): AsyncGenerator<Finding> {
+  const { sources, limits } = patient.settings;
+  yield* await checkDataFolder(patient.data, join(patient.data, "key"));
+  const copies = sources.some((source) => !isNear(source) || source.capture === "copy");
+  yield await checkSpace(patient.data, copies ? limits.spool : 0);
+  yield* examineWay(patient);
+  for (const source of sources) if (isNear(source)) yield await checkFolder(source.name, source.path);
+}
+
 /** Ends at the first link that is broken: what lies behind it would only fail for the same reason. */
 async function* examineWay({
   identity,

@@ -4,7 +4,7 @@
  *  - `key.new`: the key of an enrolment that has no stored answer yet; kept, so that repeating it gives the same answer;
  *  - `identity.json`: what the enrolment answered; written last, so it is the moment at which an enrolment counts.
  *    It names its public key: after a crash between the two renames `key.new` is recognised as the key;
- *  - `standing.json`: what heartbeats changed since (nonce, trust, keys); counts only for the same public key, so
+ *  - `standing.json`: what heartbeats changed since (nonce, trust, keys, the wish to pause); counts only for the same public key, so
  *    a running agent and an enrolment beside it never overwrite each other.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
@@ -25,6 +25,8 @@ const standing = z.object({
   jwks,
   nonce: z.string(),
   heartbeatSeconds: z.number().positive(),
+  /** The centre wishes that nothing leaves: also while it cannot be asked. */
+  pause: z.object({ since: z.string(), by: z.string() }).optional(),
 });
 export type Standing = z.infer<typeof standing>;
 

@@ -11,6 +11,23 @@ export interface Bandwidth {
   take(most: number, signal: AbortSignal): Promise<number>;
 }
 
+/** The one bucket, which tells what it holds up. */
+export interface Pacing extends Bandwidth {
+  /** Streams that wait for their turn now. */
+  waiting(): number;
+}
+
+/** The same, of which each piece is counted as it goes. */
+export function counted(bandwidth: Bandwidth, left: (bytes: number) => void): Bandwidth {
+  return {
+    async take(most, signal) {
+      const bytes = await bandwidth.take(most, signal);
+      left(bytes);
+      return bytes;
+    },
+  };
+}
+
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /** Bytes per second at this local time; undefined: no limit; 0: nothing may leave. The first window that fits wins. */
@@ -97,7 +114,7 @@ interface Waiter {
 }
 
 /** The one bucket; `limits` are read for every turn, so a changed configuration counts at once. */
-export function bandwidthOf(limits: () => Limits, timing: Timing): Bandwidth {
+export function bandwidthOf(limits: () => Limits, timing: Timing): Pacing {
   let bucket: Bucket = { tokens: 0, at: timing.now() };
   let serving = false;
   const waiting: Waiter[] = [];
@@ -127,6 +144,7 @@ export function bandwidthOf(limits: () => Limits, timing: Timing): Bandwidth {
   };
 
   return {
+    waiting: () => waiting.length,
     take(most, signal) {
       if (signal.aborted) return Promise.reject(signal.reason as Error);
       if (waiting.length === 0 && rateAt(limits(), timing.wall()) === undefined) return Promise.resolve(most);

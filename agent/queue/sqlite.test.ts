@@ -187,6 +187,85 @@ describe("what was set aside", () => {
   });
 });
 
+describe("what waits, by source", () => {
+  let folder: string;
+  let db: ReturnType<typeof openQueueFile>;
+  let queue: ReturnType<typeof queueOn>;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "queue-"));
+    db = openQueueFile(join(folder, "queue.sqlite"));
+    queue = queueOn(db, { now: () => 100 });
+  });
+  afterEach(() => {
+    queue.close();
+    rmSync(folder, { recursive: true });
+  });
+  const put = (source: string, path: string): string => {
+    const parcel = { ...version(path), source };
+    queue.intake("acme", source).put([{ parcel, seen: seenOf(parcel) }]);
+    return parcel.captureId;
+  };
+
+  test("is counted with its oldest; what is set aside is counted apart", () => {
+    expect(queue.status.waitingBySource()).toEqual([]);
+    const first = put("pos", "a");
+    put("pos", "b");
+    put("hr", "c");
+    queue.intake("acme", "idle");
+    queue.outbox.end(first, { kind: "aside", code: "path-invalid", detail: "", at: 5 });
+    const one = expect.objectContaining({ files: 1, aside: 0 });
+    expect(queue.status.waitingBySource()).toEqual([
+      one,
+      expect.objectContaining({ source: "pos", files: 1, aside: 1, oldestSealedAt: expect.any(String) }),
+    ]);
+  });
+
+  test("comes out of the index alone, however many rows there are", () => {
+    const plan = (sql: string): string =>
+      (db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[]).map((row) => row.detail).join();
+    expect(
+      plan(
+        "SELECT source_id, COUNT(*), SUM(size), MIN(seq) FROM parcels WHERE aside_at IS NULL GROUP BY source_id",
+      ),
+    ).toMatch(/^SCAN parcels USING COVERING INDEX parcels_waiting$/);
+    expect(
+      plan("SELECT source_id, COUNT(*) FROM parcels WHERE aside_at IS NOT NULL GROUP BY +source_id"),
+    ).toContain("INDEX parcels_aside");
+    expect(plan("SELECT COUNT(*), SUM(size) FROM parcels WHERE aside_at IS NULL")).toMatch(/COVERING INDEX/);
+  });
+
+  test("with its reasons: what cannot be captured by code, locked or not; what is postponed until later", () => {
+    const book = queue.book("acme", "pos");
+    book.problem(Buffer.from("a"), "file-unreadable", "another program has it locked (EBUSY)", 7);
+    book.problem(Buffer.from("b"), "file-unreadable", "another program has it locked (EBUSY)", 5);
+    book.problem(Buffer.from("c"), "file-unreadable", "permission denied (EACCES)", 9);
+    const place = { client: "acme", source: "pos", code: "file-unreadable" };
+    expect(queue.status.uncaptured()).toEqual([
+      { ...place, locked: false, count: 1, since: 9, path: Buffer.from("c") },
+      { ...place, locked: true, count: 2, since: 5, path: Buffer.from("b") },
+    ]);
+    const captureId = put("pos", "d");
+    queue.outbox.postpone([{ captureId, until: 500, problem: { code: "quota-day", detail: "" } }]);
+    expect(queue.status.postponed(499)).toEqual([
+      { ...place, code: "quota-day", locked: false, count: 1, since: 100, path: Buffer.from("d") },
+    ]);
+    expect(queue.status.postponed(500)).toEqual([]);
+  });
+
+  test("and what was delivered since a time is found without reading what is older", () => {
+    for (let i = 0; i < 50; i += 1) {
+      const captureId = put(i % 2 === 0 ? "pos" : "hr", `f${i}`);
+      queue.outbox.end(captureId, { ...delivered, at: 1000 + i });
+    }
+    const of = (at: number) =>
+      Object.fromEntries(queue.status.deliveredSince(at).map(({ source, files }) => [source, files]));
+    expect(of(0)).toEqual({ pos: 25, hr: 25 });
+    expect(of(1040)).toEqual({ pos: 5, hr: 5 });
+    expect(of(1049)).toEqual({ hr: 1 });
+    expect(of(1050)).toEqual({});
+  });
+});
+
 describe("the file of the queue", () => {
   let folder: string;
   beforeEach(() => {

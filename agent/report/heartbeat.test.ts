@@ -1,5 +1,11 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { Command, HeartbeatAnswer, HeartbeatRequest } from "@tributary/shared/protocol.ts";
+import type {
+  Command,
+  CommandOutcome,
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  Pipe,
+} from "@tributary/shared/protocol.ts";
 import { heartbeatRequest } from "@tributary/shared/protocol.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ReceiverClock } from "../identity/clock.ts";
@@ -7,6 +13,11 @@ import type { Standing } from "../identity/identity.ts";
 import { Heartbeat } from "./heartbeat.ts";
 
 const names = [Buffer.from([0xff, 0x61]), Buffer.alloc(5000, 1), Buffer.from(`a${"😀".repeat(1000)}`)];
+const PIPE: Pipe = {
+  ...{ settling: 0, sealing: 0, queued: { files: 0, bytes: 0 }, aside: 0, held: [] },
+  sending: { files: 0, bytes: 0, bytesPerSecond: 0 },
+  delivered: { day: "2026-01-01", files: 0, bytes: 0 },
+};
 let standing: Standing;
 let sent: HeartbeatRequest[];
 let steps: string[];
@@ -15,6 +26,7 @@ let take: () => void;
 let problem: string;
 let refusal: ProblemError | undefined;
 let commands: Command[];
+let done: CommandOutcome[];
 let heartbeat: Heartbeat;
 
 beforeEach(() => {
@@ -33,6 +45,7 @@ beforeEach(() => {
   refusal = undefined;
   problem = "\u0001".repeat(5000);
   commands = [];
+  done = [];
   heartbeat = new Heartbeat({
     receiver: {
       call: async ({ body, signal }) => {
@@ -83,7 +96,14 @@ beforeEach(() => {
       },
     ],
     version: "1.2.3",
-    command: (command) => commands.push(command),
+    pipes: () => ({ all: PIPE, of: new Map([["acme/pos", { ...PIPE, settling: 7 }]]) }),
+    orders: {
+      take: (all) => void commands.push(...all),
+      done: () => done,
+      told: (all) => void steps.push(`told ${all.length}`),
+    },
+    denies: () => ["pause"],
+    paused: () => standing.pause !== undefined,
     heard: () => steps.push("heard"),
     refused: (problem) => steps.push(`refused ${problem.code}`),
     fault: (cause) => steps.push(`fault ${(cause as Error).message}`),
@@ -96,7 +116,10 @@ afterEach(() => heartbeat.stop());
 test("each nonce is stored before it is used", async () => {
   void heartbeat.start();
   await expect.poll(() => sent.length).toBeGreaterThan(2);
-  expect(steps.slice(0, 6)).toEqual(["sent n0", "stored n1", "heard", "sent n1", "stored n2", "heard"]);
+  expect(steps.slice(0, 6)).toEqual([
+    ...["sent n0", "stored n1", "told 0", "heard"],
+    ...["sent n1", "stored n2"],
+  ]);
 });
 
 test("what it says fits the wire, whatever the names and the details are", async () => {
@@ -157,4 +180,48 @@ test("an answer that is none changes nothing", async () => {
   answer = { nonce: 7 as unknown as string };
   await expect(heartbeat.beat()).rejects.toMatchObject({ code: "receiver-unreachable" });
   expect(standing.nonce).toBe("n0");
+});
+
+test("commands of a newer receiver, fields that are not known and those that are missing break nothing", async () => {
+  const id = "01890a5d-ac96-774b-bcce-b302099a8057";
+  answer = { commands: [{ kind: "dance", id }, { kind: "scan" }], news: true } as never;
+  await heartbeat.beat();
+  expect(commands).toEqual([{ kind: "dance", id }, { kind: "scan" }]);
+});
+
+test("the wish to pause is stored before it counts, with its first time, and ends with an answer that has none", async () => {
+  answer = { paused: true, pausedBy: "anna" };
+  await heartbeat.beat();
+  const { pause } = standing;
+  expect(pause).toMatchObject({ by: "anna", since: expect.stringMatching(/^20/) });
+  await heartbeat.beat();
+  expect(standing.pause).toEqual(pause);
+  expect(sent[1]).toMatchObject({ paused: true, knows: ["scan", "diagnostics", "pause"], denies: ["pause"] });
+  answer = {};
+  await heartbeat.beat();
+  expect(standing.pause).toBeUndefined();
+});
+
+test("what is done is told until it is answered; the pipe goes with its source", async () => {
+  done = [{ id: "01890a5d-ac96-774b-bcce-b302099a8057", ok: true, detail: "x" }];
+  refusal = new ProblemError("busy", "later");
+  await expect(heartbeat.beat()).rejects.toBe(refusal);
+  expect(steps.filter((step) => step.startsWith("told"))).toEqual([]);
+  refusal = undefined;
+  await heartbeat.beat();
+  expect(sent.map((one) => one.done?.length)).toEqual([1, 1]);
+  expect(steps).toContain("told 1");
+  expect(sent[0]?.sources[0]?.pipe?.settling).toBe(7);
+  expect(sent[0]?.pipe).toEqual(PIPE);
+});
+
+test("what is told at once goes with a beat that begins after it", async () => {
+  standing = { ...standing, heartbeatSeconds: 60 };
+  answer = { heartbeatSeconds: 60 };
+  const first = heartbeat.start();
+  done = [{ id: "01890a5d-ac96-774b-bcce-b302099a8057", ok: true, detail: "x" }];
+  await heartbeat.tell();
+  await first;
+  expect(sent.map((one) => one.done?.length)).toContain(1);
+  expect(sent.length).toBeLessThanOrEqual(2);
 });

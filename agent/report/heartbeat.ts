@@ -6,18 +6,21 @@ import { hostname } from "node:os";
 import { displayPath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import {
-  type Command,
+  COMMANDS,
+  type CommandOutcome,
   type HeartbeatRequest,
   heartbeatAnswer,
   ROUTE,
   type SourceState,
-  WORDS_MOST,
 } from "@tributary/shared/protocol.ts";
 import type { ReceiverClock } from "../identity/clock.ts";
 import type { Standing } from "../identity/identity.ts";
 import type { Receiver } from "../identity/receiver.ts";
 import { mergeTrust } from "../identity/trust.ts";
 import type { QueueStatus } from "../queue/status.ts";
+import { cut } from "./cut.ts";
+import type { Orders } from "./orders.ts";
+import { type Pipes, sourceKey } from "./pipe.ts";
 
 export interface HeartbeatOptions {
   readonly receiver: Pick<Receiver, "call">;
@@ -27,8 +30,14 @@ export interface HeartbeatOptions {
   readonly take: (standing: Standing) => void;
   readonly queue: Pick<QueueStatus, "depth" | "problems">;
   readonly sources: () => SourceState[];
+  /** What waits where, and why. */
+  readonly pipes: () => Pipes;
   readonly version: string;
-  readonly command: (command: Command) => void;
+  readonly orders: Pick<Orders, "take" | "done" | "told">;
+  /** What agent.yaml does not allow of what this agent knows. */
+  readonly denies: () => readonly string[];
+  /** Whether nothing leaves, as the centre wished. */
+  readonly paused: () => boolean;
   readonly heard: () => void;
   readonly refused: (problem: ProblemError) => void;
   /** What no problem names: a fault of this program. The next beat comes all the same. */
@@ -39,6 +48,8 @@ export interface HeartbeatOptions {
 }
 
 const MOST_PROBLEMS = 100;
+/** What this version can do when it is asked. */
+const KNOWS: readonly string[] = [...COMMANDS, "pause"];
 /** With no right to act the receiver is asked rarely, for as long as it takes: an administrator mends it there. */
 const REFUSED_MS = 60_000;
 
@@ -74,6 +85,12 @@ export class Heartbeat {
     return this.#beating;
   }
 
+  /** A beat that begins after this call: what is to be told is told with it. One that fails is made up for by the next. */
+  async tell(): Promise<void> {
+    await this.#beating?.catch(() => {});
+    if (this.#running) await this.beat().catch(() => {});
+  }
+
   async #once(): Promise<void> {
     const { heard, refused, fault, standing, random } = this.#options;
     clearTimeout(this.#timer);
@@ -96,12 +113,13 @@ export class Heartbeat {
   }
 
   async #exchange(): Promise<void> {
-    const { receiver, clock, standing, take, command } = this.#options;
+    const { receiver, clock, standing, take, orders } = this.#options;
+    const done = orders.done();
     const { json } = await receiver.call({
       method: "POST",
       path: ROUTE.heartbeat,
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(this.#state()),
+      body: JSON.stringify(this.#state(done)),
       signal: this.#stop.signal,
     });
     const answer = heartbeatAnswer.safeParse(json);
@@ -109,8 +127,9 @@ export class Heartbeat {
       throw new ProblemError("receiver-unreachable", "the answer to the heartbeat cannot be read", {
         cause: answer.error,
       });
-    const { nonce, heartbeatSeconds, clients, trust, jwks, commands } = answer.data;
+    const { nonce, heartbeatSeconds, clients, trust, jwks, commands, paused, pausedBy } = answer.data;
     const before = standing();
+    const since = before.pause?.since ?? new Date(clock.now()).toISOString();
     take({
       ...before,
       nonce,
@@ -118,12 +137,16 @@ export class Heartbeat {
       clients,
       jwks,
       trust: mergeTrust(before.trust, trust, clock.now()),
+      // A receiver of before wishes nothing: whoever paused this agent cannot resume it there.
+      pause: paused === true ? { since, by: pausedBy ?? "" } : undefined,
     });
-    for (const one of commands) command(one);
+    orders.told(done);
+    orders.take(commands);
   }
 
-  #state(): HeartbeatRequest {
-    const { clock, standing, queue, sources, version, words } = this.#options;
+  #state(done: readonly CommandOutcome[]): HeartbeatRequest {
+    const { clock, standing, queue, sources, version, words, pipes, denies, paused } = this.#options;
+    const { all, of } = pipes();
     const { depth, bytes, oldestSealedAt, aside } = queue.depth();
     return {
       nonce: standing().nonce,
@@ -132,9 +155,14 @@ export class Heartbeat {
       clock: new Date(clock.now() - clock.skewMs()).toISOString(),
       skewMs: clock.skewMs(),
       queue: { depth, bytes, aside, ...(oldestSealedAt === undefined ? {} : { oldestSealedAt }) },
-      sources: sources().map((one) =>
-        one.reason === undefined ? one : { ...one, reason: cut(words(one.reason)) },
-      ),
+      sources: sources().map((one) => {
+        const pipe = of.get(sourceKey(one.client, one.name));
+        return {
+          ...one,
+          ...(one.reason === undefined ? {} : { reason: cut(words(one.reason)) }),
+          ...(pipe === undefined ? {} : { pipe }),
+        };
+      }),
       problems: queue.problems(MOST_PROBLEMS).map(({ source, path, code, detail, since }) => ({
         source,
         path: cut(displayPath(path)),
@@ -143,11 +171,11 @@ export class Heartbeat {
         since,
       })),
       configurationRevision: 0,
+      knows: [...KNOWS],
+      denies: [...denies()],
+      paused: paused(),
+      ...(done.length === 0 ? {} : { done: [...done] }),
+      pipe: all,
     };
   }
-}
-
-/** What does not fit the wire would have the whole heartbeat refused, and the agent would seem to be gone. */
-function cut(text: string): string {
-  return text.length <= WORDS_MOST ? text : `${text.slice(0, WORDS_MOST - 1).toWellFormed()}…`;
 }

@@ -13,7 +13,13 @@ export interface Log {
   level(level: LogLevel): void;
   /** What is no fact of the flow: starting, stopping. */
   say(text: string): void;
+  /** The last lines, oldest first, as JSON. */
+  last(): readonly string[];
 }
+
+const LAST = 300;
+/** Characters of a line that are remembered: the stack of a fault, and more of what is long without need. */
+const LONGEST = 4_000;
 
 /** `terminal`: people read it; `said`: what may be said of a text. Writes are synchronous, so that the last line before an end is never lost. */
 export function logTo(
@@ -22,6 +28,12 @@ export function logTo(
   level: LogLevel,
   said: (text: string) => string,
 ): Log {
+  const last: string[] = [];
+  const write = (line: string): void => {
+    last.push(line.trimEnd().slice(0, LONGEST));
+    if (last.length > LAST) last.shift();
+    stream.write(terminal ? forPeople(line) : line);
+  };
   const logger = pino(
     {
       level,
@@ -29,7 +41,7 @@ export function logTo(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    terminal ? { write: (line) => stream.write(forPeople(line)) } : stream,
+    { write },
   );
   return {
     report: (fact) => {
@@ -43,6 +55,7 @@ export function logTo(
       logger.level = changed;
     },
     say: (text) => logger.info(said(text)),
+    last: () => [...last],
   };
 }
 
@@ -75,11 +88,14 @@ function levelOf(fact: Fact): LogLevel {
     case "ParcelOvertaken":
     case "ReceiverLost":
     case "ClockSkewed":
+    case "AgentPaused":
     case "AfterActionSkipped":
     case "FileVanishedUnsent":
       return "warn";
     case "SourceHealthChanged":
       return fact.healthy ? "info" : "warn";
+    case "CommandDone":
+      return fact.ok ? "info" : "warn";
     case "ScanFinished":
     case "ParcelSealed":
     case "RemovalSealed":
@@ -92,6 +108,7 @@ function levelOf(fact: Fact): LogLevel {
     case "ConfigurationTaken":
     case "RootTaken":
     case "SourceShared":
+    case "AgentResumed":
       return "info";
   }
 }
@@ -150,6 +167,12 @@ function words(fact: Fact): string {
       return "the receiver takes files again";
     case "AgentStopped":
       return `this agent may not send any more, everything waits: ${fact.detail} (${fact.code}). ${MENDING[fact.code] ?? ""}`;
+    case "CommandDone":
+      return `asked by ${fact.by}: ${fact.command}${fact.source === undefined ? "" : ` of ${fact.source}`}, ${fact.ok ? "done" : "not done"}: ${fact.detail}`;
+    case "AgentPaused":
+      return `paused by ${fact.by}: nothing leaves until that is taken back; files are captured all the same`;
+    case "AgentResumed":
+      return "not paused any more: what waits leaves";
     case "ClockSkewed":
       return `this host's clock is ${formatDuration(Math.abs(fact.skewMs))} ${fact.skewMs > 0 ? "behind" : "ahead of"} the receiver's; the receiver's counts`;
     case "ConfigurationTaken":

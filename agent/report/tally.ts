@@ -1,8 +1,9 @@
 /** Facts counted and remembered as far as `status` shows them. */
+import type { ProblemCode } from "@tributary/shared/problems.ts";
 import type { Fact } from "../facts.ts";
 
 export interface Tally {
-  readonly trouble: { readonly code: string; readonly detail: string; readonly since: string } | null;
+  readonly trouble: { readonly code: ProblemCode; readonly detail: string; readonly since: string } | null;
   readonly refused: string | null;
   readonly delivered: number;
   readonly bytes: number;

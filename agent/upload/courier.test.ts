@@ -127,6 +127,7 @@ function carry(
     }),
     readSmall: (parcel) => readSmall(parcel),
     ridesUpTo: () => 65_536,
+    left: () => {},
     fresh,
     bundles,
     open: contentOpener(spool, (client, name) => (client === "acme" && name === "pos" ? source : undefined)),

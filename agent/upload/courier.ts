@@ -18,7 +18,7 @@ import {
 import type { ReceiptClaims } from "@tributary/shared/receipt.ts";
 import type { Answer } from "../identity/answer.ts";
 import type { Body } from "../identity/receiver.ts";
-import { takeAll } from "../pace/bandwidth.ts";
+import { counted, takeAll } from "../pace/bandwidth.ts";
 import type { Parcel, RemovalParcel, VersionParcel, Waiting } from "../queue/queue.ts";
 import type { FreshBytes } from "../seal/fresh.ts";
 import { IN_PARTS_FROM } from "../seal/part-hasher.ts";
@@ -42,6 +42,8 @@ export interface CourierOptions extends PartsOptions {
   readonly readSmall: ReadSmall;
   /** Files of at most so many bytes leave in bundles. */
   readonly ridesUpTo: () => number;
+  /** So many bytes of a parcel may leave, and do. */
+  readonly left: (captureId: string, bytes: number) => void;
 }
 
 /** Throws the ProblemError that kept the parcel from being delivered this time, or the reason of an aborted signal. */
@@ -51,7 +53,11 @@ export function courier(options: CourierOptions): Carry {
   return async (waiting, signal) => {
     const { parcel } = waiting;
     try {
-      const now = { ...options, headersOf: underOneTerm(options.headersOf, parcel) };
+      const now = {
+        ...options,
+        headersOf: underOneTerm(options.headersOf, parcel),
+        bandwidth: counted(options.bandwidth, (bytes) => options.left(parcel.captureId, bytes)),
+      };
       const answer =
         parcel.kind === "removal" ? await remove(now, parcel, signal) : await bring(now, parcel, signal);
       const { receipt, claims } = await proven(now, parcel, answer, signal);

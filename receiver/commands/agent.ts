@@ -1,18 +1,15 @@
 /** `agent`: who may push files, from which host. */
-import { hostname } from "node:os";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { ROUTE } from "@tributary/shared/protocol.ts";
 import { list, result, say } from "@tributary/shared/terminal.ts";
 import { formatDuration, parseDuration } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
-import type { ReceiverSettings, SiteOptions } from "../config.ts";
-import { type AgentView, listAgents, revokeAgent } from "../identity/agents.ts";
-import { invite } from "../identity/invitations.ts";
+import { inviteAgent, revokeAgent, setAgentLimits } from "../administration/agents.ts";
+import { addressOf, type SiteOptions } from "../config.ts";
+import { type AgentView, listAgents } from "../identity/agents.ts";
 import { openInstall } from "../install/install.ts";
-import { linuxLine } from "../install/linux.ts";
-import { windowsLine } from "../install/windows.ts";
-import { setBearerLimits } from "../ledger/limits.ts";
+import { invitationLine } from "../install/invitation-line.ts";
 import type { OpenSite } from "../site.ts";
+import { addAgentAsks } from "./agent-asks.ts";
 import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
 import {
   type BearerLimitOptions,
@@ -21,6 +18,7 @@ import {
   viewOfLimits,
   withBearerLimits,
 } from "./limit-options.ts";
+import { onCommand } from "./who.ts";
 
 interface InviteOptions extends SiteOptions {
   readonly client?: string;
@@ -57,8 +55,8 @@ export function addAgentCommands(program: Command, sites: Sites): void {
         // Before the code is made: one that cannot be used is of no use to anybody.
         const line = options.install === undefined ? undefined : await installing(options.install, install);
         const trust = siteKeys.codeTrust();
-        const code = await invite(
-          db,
+        const { code } = await inviteAgent(
+          onCommand(db),
           { clients, name: options.name, expiresMs, replaces: options.replaces },
           { url, trust },
         );
@@ -97,31 +95,28 @@ export function addAgentCommands(program: Command, sites: Sites): void {
     ),
   ).action((id: string, options: BearerLimitOptions) =>
     withLedger(sites, options, async ({ database: { db } }) => {
-      await setBearerLimits(db, "agent", id, bearerLimits(options));
+      await setAgentLimits(onCommand(db), id, bearerLimits(options));
       await showBearerLimits(db, id);
     }),
   );
   siteCommand(agent, "revoke <id>", "shuts an agent out, for good").action(
     (id: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
-        await revokeAgent(db, id);
+        await revokeAgent(onCommand(db), id);
         say(`agent ${id} is revoked; what it has open ends within 5 s`);
       }),
   );
+  addAgentAsks(agent, sites);
 }
 
 /** The line of `--install` before there is a code, and what people are told of it. */
 async function installing(system: string, places: OpenSite["install"]) {
   if (system !== "linux" && system !== "windows")
     throw new ProblemError("usage", `--install "${system}": expected linux or windows`);
-  const { sha256, missing } = await openInstall(places).script(system);
+  const { missing, of } = await invitationLine(openInstall(places), system);
   return {
     hints: [...HINTS[system], ...missing.map((name) => `not for hosts that need ${name}: it is not there`)],
-    of: ({ url, pinned, code }: { url: string; pinned: boolean; code: string }): string => {
-      const { origin, pathname } = new URL(url);
-      const at = origin + pathname.replace(/\/+$/, "") + ROUTE.install;
-      return { linux: linuxLine, windows: windowsLine }[system]({ url: at, pinned, sha256, code });
-    },
+    of,
   };
 }
 
@@ -136,26 +131,13 @@ const HINTS = {
   ],
 } as const;
 
-/** What the code tells the agent to connect to. An address that only means "every address of this host" is replaced by its name. */
-function addressOf({ publicUrl, listen }: ReceiverSettings): string {
-  if (publicUrl !== undefined) return publicUrl;
-  const { host, port } = listen.ingest;
-  if (port === 0)
-    throw new ProblemError(
-      "config-invalid",
-      "listen.ingest has port 0, so nobody knows the address before serve runs: name a port, or publicUrl",
-    );
-  const reached = host === "0.0.0.0" || host === "::" ? hostname() : host;
-  return `https://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
-}
-
 function viewOf({ limits, ...agent }: AgentView) {
   return { ...agent, limits: viewOfLimits(limits) };
 }
 
-function lineOf({ id, name, clients, state, host, lastSeenAt, status, leases }: AgentView) {
+function lineOf({ id, name, clients, state, host, lastSeenAt, status, leases, pause }: AgentView) {
   return {
-    ...{ id, name, clients, state, host },
+    ...{ id, name, clients, host, state: pause === null ? state : `${state}, paused` },
     seen: lastSeenAt,
     waiting: status === null ? null : status.queue.depth,
     problems: status === null ? null : status.problems.length,

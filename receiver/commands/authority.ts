@@ -11,6 +11,7 @@ import {
   switchAuthority,
 } from "../identity/rotation.ts";
 import { type Sites, siteCommand, withSite } from "./command.ts";
+import { onSite } from "./who.ts";
 
 export function addAuthorityCommands(program: Command, sites: Sites): void {
   const authority = program
@@ -22,7 +23,9 @@ export function addAuthorityCommands(program: Command, sites: Sites): void {
     "makes the authority that comes next; agents learn of it by heartbeat",
   ).action((options: SiteOptions) =>
     withSite(sites, options, async ({ database: { db }, keys }) => {
-      const { fingerprint, made } = await nextAuthority(db, keys);
+      const { fingerprint, made } = await onSite(db, "site.authority", { step: "next" }, () =>
+        nextAuthority(db, keys),
+      );
       result(fingerprint);
       say(made ? "made and announced to the agents" : "it was made before and is announced");
       say("when every agent has reported (agent list): tributary-receiver authority switch");
@@ -38,7 +41,12 @@ export function addAuthorityCommands(program: Command, sites: Sites): void {
             "forbidden",
             `${unaware.length} agents have not heard of the next authority and would not trust it: ${unaware.map(({ name }) => name).join(", ")}; wait for their heartbeat (agent list), or switch with --force and invite them anew`,
           );
-        const { fingerprint, agents, agentsBehind, openCodes } = await switchAuthority(db, keys);
+        const { fingerprint, agents, agentsBehind, openCodes } = await onSite(
+          db,
+          "site.authority",
+          { step: "switch", force: options.force === true },
+          () => switchAuthority(db, keys),
+        );
         result(fingerprint);
         say(
           `in use within 5 s; ${agents - agentsBehind.length} of ${agents} agents know it, the old one counts 90 more days`,
@@ -55,7 +63,7 @@ export function addAuthorityCommands(program: Command, sites: Sites): void {
     "announces that a public certificate comes; agents then trust the system's authorities too",
   ).action((options: SiteOptions) =>
     withSite(sites, options, async ({ database: { db }, keys }) => {
-      await announcePublic(db, keys);
+      await onSite(db, "site.authority", { step: "public" }, () => announcePublic(db, keys));
       say("announced; when every agent has reported (agent list), set tls: in receiver.yaml and restart");
     }),
   );
@@ -66,7 +74,9 @@ export function addAuthorityCommands(program: Command, sites: Sites): void {
     "makes a new key; older ones stay published, so old receipts still verify",
   ).action((options: SiteOptions) =>
     withSite(sites, options, async ({ database: { db }, keys }) => {
-      const { kid, signsFrom } = await rotateReceipts(db, keys);
+      const { kid, signsFrom } = await onSite(db, "site.receipts", { step: "rotate" }, () =>
+        rotateReceipts(db, keys),
+      );
       result(kid);
       say(`published at once; it signs from ${new Date(signsFrom).toISOString()} on`);
     }),

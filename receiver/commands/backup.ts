@@ -9,6 +9,7 @@ import { backup, type RowCounts } from "../ledger/backup.ts";
 import { restore } from "../ledger/restore.ts";
 import type { SiteLedger } from "../site.ts";
 import { type Sites, siteCommand, using, withLedger } from "./command.ts";
+import { onSite, recordOnSite } from "./who.ts";
 
 export function addBackupCommands(program: Command, sites: Sites): void {
   siteCommand(
@@ -18,7 +19,9 @@ export function addBackupCommands(program: Command, sites: Sites): void {
   ).action((file: string, options: SiteOptions) => {
     return withLedger(sites, options, async ({ database: { db }, keys }) => {
       const progress = new Progress();
-      const counts = await backup(db, file, (rows) => progress.show(() => `${rows} rows`));
+      const counts = await onSite(db, "site.backup", { file: resolve(file) }, () =>
+        backup(db, file, (rows) => progress.show(() => `${rows} rows`)),
+      );
       progress.end(`${resolve(file)}: ${total(counts)} rows`);
       say(`keep it as safe as the site's keys, which are not in it: ${keys}`);
     });
@@ -28,6 +31,7 @@ export function addBackupCommands(program: Command, sites: Sites): void {
       intoFolder(sites, options, async ({ database, keys }) => {
         const progress = new Progress();
         const counts = await restore(database, file, (rows) => progress.show(() => `${rows} rows`));
+        await recordOnSite(database.db, "site.restore", { file: resolve(file), rows: total(counts) });
         progress.end(`restored ${total(counts)} rows, ${counts.entries ?? 0} of them entries`);
         say(
           `the site's keys must lie in ${keys}; if the lake is newer than the backup: tributary-receiver rebuild --merge`,

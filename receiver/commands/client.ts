@@ -4,22 +4,26 @@ import { slug } from "@tributary/shared/protocol.ts";
 import { list, say } from "@tributary/shared/terminal.ts";
 import { formatBytes, parseSize } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
-import type { SiteOptions } from "../config.ts";
 import {
   addClient,
-  type ClientState,
-  clientState,
-  listClients,
   resumeClient,
-  setLimits,
-  setQuotas,
+  setClientLimits,
+  setClientQuotas,
   suspendClient,
-} from "../ledger/clients.ts";
+} from "../administration/clients.ts";
+import { type Offboarding, offboardClient, planOffboarding } from "../administration/offboard.ts";
+import type { SiteOptions } from "../config.ts";
+import { type ClientState, clientState, listClients } from "../ledger/clients.ts";
 import { type Sites, siteCommand, using, withLedger } from "./command.ts";
 import { type LimitOptions, limitWords, rateLimits, viewOfLimits, withRateLimits } from "./limit-options.ts";
+import { onCommand } from "./who.ts";
 
 interface ListOptions extends SiteOptions {
   readonly json?: boolean;
+}
+
+interface OffboardOptions extends SiteOptions {
+  readonly yes?: boolean;
 }
 
 interface QuotaOptions extends SiteOptions {
@@ -33,7 +37,7 @@ export function addClientCommands(program: Command, sites: Sites): void {
   siteCommand(client, "add <name>", "adds a client").action((name: string, options: SiteOptions) =>
     using(sites.openLedger(options), async ({ database: { db } }) => {
       requireName(name);
-      await addClient(db, name);
+      await addClient(onCommand(db), name);
       say(`client ${name} added; next: tributary-receiver agent invite --client ${name}`);
     }),
   );
@@ -52,16 +56,26 @@ export function addClientCommands(program: Command, sites: Sites): void {
     "takes nothing more from a client; its agents keep their queues",
   ).action((name: string, options: SiteOptions) =>
     withLedger(sites, options, async ({ database: { db } }) => {
-      await suspendClient(db, name);
+      await suspendClient(onCommand(db), name);
       say(`client ${name} is suspended; open uploads and streams end within 5 s`);
     }),
   );
   siteCommand(client, "resume <name>", "ends a suspension").action((name: string, options: SiteOptions) =>
     withLedger(sites, options, async ({ database: { db } }) => {
-      await resumeClient(db, name);
+      await resumeClient(onCommand(db), name);
       say(`client ${name} is no longer suspended`);
     }),
   );
+  siteCommand(client, "offboard <name>", "shuts out all who act for a client; its files and history stay")
+    .option("--yes", "do it; without, says what it would do")
+    .action((name: string, options: OffboardOptions) =>
+      withLedger(sites, options, async ({ database: { db } }) => {
+        const done = options.yes === true;
+        const plan = done ? await offboardClient(onCommand(db), name) : await planOffboarding(db, name);
+        for (const line of offboardingLines(name, plan, done)) say(line);
+        if (!done) say(`nothing was done; to do it: tributary-receiver client offboard ${name} --yes`);
+      }),
+    );
   siteCommand(
     client,
     "quota <name>",
@@ -77,7 +91,7 @@ export function addClientCommands(program: Command, sites: Sites): void {
           ...bound("day", options.day),
           ...bound("file", options.file),
         };
-        await setQuotas(db, name, quotas);
+        if (Object.keys(quotas).length > 0) await setClientQuotas(onCommand(db), name, quotas);
         const state = await clientState(db, name);
         if (state) list([{ name, quota: lineOf(state).quota }], false, ["name", "quota"]);
       }),
@@ -90,11 +104,39 @@ export function addClientCommands(program: Command, sites: Sites): void {
     ),
   ).action((name: string, options: LimitOptions) =>
     withLedger(sites, options, async ({ database: { db } }) => {
-      await setLimits(db, name, rateLimits(options));
+      await setClientLimits(onCommand(db), name, rateLimits(options));
       const state = await clientState(db, name);
       if (state) list([{ name, limits: lineOf(state).limits }], false, ["name", "limits"]);
     }),
   );
+}
+
+/** What leaving does, in numbers. */
+function offboardingLines(name: string, plan: Offboarding, done: boolean): string[] {
+  const { revoked, kept, keys, accounts, webhooks, invitations } = plan;
+  const ended = [
+    counted(revoked.length, "agent"),
+    counted(keys, "API key"),
+    counted(accounts, "SFTP account"),
+    counted(webhooks, "webhook"),
+    counted(invitations, "open invitation"),
+  ].filter((words) => words !== undefined);
+  const waiting = revoked.reduce((sum, agent) => sum + agent.waiting, 0);
+  return [
+    done
+      ? `client ${name} is offboarded; nothing is taken for it any more`
+      : `offboarding the client ${name}:`,
+    ended.length === 0 ? "nobody acts for it" : `${done ? "ended" : "ends"}: ${ended.join(", ")}`,
+    ...kept.map(({ name: agent, id }) => `agent ${agent} (${id}) goes on for its other clients`),
+    ...(waiting === 0
+      ? []
+      : [`${waiting} files waited on these agents when they last said so: they do not arrive`]),
+    "its files and their history stay in the lake",
+  ];
+}
+
+function counted(count: number, noun: string): string | undefined {
+  return count === 0 ? undefined : `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function requireName(name: string): void {
@@ -119,6 +161,7 @@ function viewOf(state: ClientState) {
   return {
     name: state.name,
     suspended: state.suspendedAt !== null,
+    offboarded: state.offboardedAt !== null,
     createdAt: new Date(state.createdAt).toISOString(),
     suspendedAt: state.suspendedAt === null ? null : new Date(state.suspendedAt).toISOString(),
     storedBytes: state.storedBytes,
@@ -135,7 +178,7 @@ function lineOf(state: ClientState) {
   });
   return {
     name: state.name,
-    state: state.suspendedAt === null ? "active" : "suspended",
+    state: state.offboardedAt !== null ? "offboarded" : state.suspendedAt === null ? "active" : "suspended",
     stored: formatBytes(state.storedBytes),
     today: formatBytes(state.dayBytes),
     quota: own.length === 0 ? "default" : own.join(", "),

@@ -59,7 +59,8 @@ export async function using<S extends SiteLedger, T>(
   }
 }
 
-async function requireSite(sites: Sites, options: SiteOptions): Promise<void> {
+/** Throws `not-found` where no site is, before anything would make one. */
+export async function requireSite(sites: Sites, options: SiteOptions): Promise<void> {
   const { data, settings } = readSite(options);
   if (settings.ledger.kind === "sqlite") {
     const file = resolve(data, settings.ledger.path ?? "ledger.sqlite");

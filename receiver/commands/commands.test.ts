@@ -21,6 +21,7 @@ import type { Capture } from "../ledger/ledger.ts";
 import { removal, sign, version } from "../ledger/samples.ts";
 import { createSegments } from "../ledger/segments.ts";
 import { openSqlite } from "../ledger/sqlite.ts";
+import { accept } from "../people/invitations.ts";
 import type { OpenSite, SiteLedger } from "../site.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "../tail/manifest.ts";
 import { createProgram } from "./program.ts";
@@ -633,5 +634,70 @@ describe("rebuild, backup, restore", () => {
     writeFileSync(join(dir, "text"), "not a backup");
     await expect(run("restore", join(dir, "text"))).rejects.toMatchObject({ code: "backup-invalid" });
     await expect(run("restore", join(dir, "missing"))).rejects.toMatchObject({ code: "backup-invalid" });
+  });
+});
+
+describe("people", () => {
+  const withConsole = (): void =>
+    writeFileSync(join(dir, "receiver.yaml"), "console: { url: https://console.example.com }\n");
+  const secretOf = (link: string): string => {
+    const [, secret = ""] = /^https:\/\/console\.example\.com\/welcome#(trbp_[\w-]{43})$/.exec(link) ?? [];
+    return secret;
+  };
+  const added = async (email: string, ...standing: string[]): Promise<void> => {
+    const secret = secretOf(await text("person", "invite", "--email", email, "--name", "X", ...standing));
+    const { database, close } = await openLedger({ data: dir });
+    await accept(database.db, { secret, password: "correct horse battery" });
+    await close();
+  };
+  const people = async () =>
+    (await text("person", "list", "--json"))
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  test("a link stands on stdout alone, and needs a console to lead to", async () => {
+    await run("client", "add", "acme");
+    const invite = ["person", "invite", "--email", "ada@example.com", "--role", "viewer"];
+    writeFileSync(join(dir, "receiver.yaml"), "listen: { console: off }\n");
+    await expect(run(...invite)).rejects.toMatchObject({ code: "config-invalid" });
+    expect(await people()).toEqual([]);
+    withConsole();
+    const { out, err } = await run(...invite);
+    expect(secretOf(out.toString().trim())).not.toBe("");
+    expect(err).toMatch(/^give it to ada@example.com; it is good once, until 2/);
+    expect(err).not.toContain("trbp_");
+    expect(await people()).toMatchObject([{ email: "ada@example.com", role: "viewer", state: "invited" }]);
+  });
+
+  test("roles, disabling, resets, sessions", async () => {
+    await run("client", "add", "acme");
+    withConsole();
+    await added("Ada@example.com", "--role", "admin");
+    await added("bob@example.com", "--role", "operator");
+    await expect(run("person", "role", "ada@example.com", "viewer")).rejects.toMatchObject({
+      code: "last-admin",
+    });
+    await expect(run("person", "disable", "ada@example.com")).rejects.toMatchObject({ code: "last-admin" });
+    const { err } = await run("person", "role", "bob@example.com", "admin");
+    expect(err).toBe("bob@example.com was operator and is admin now\n");
+    await run("person", "disable", "ada@example.com");
+    await expect(run("person", "role", "bob@example.com", "root")).rejects.toMatchObject({ code: "usage" });
+    await expect(run("person", "role", "bob@example.com", "uploader")).rejects.toMatchObject({
+      code: "usage",
+    });
+    await run("person", "role", "ada@example.com", "uploader", "--client", "acme");
+    expect(await people()).toMatchObject([
+      { email: "ada@example.com", role: "uploader", client: "acme", state: "disabled", password: true },
+      { email: "bob@example.com", role: "admin", client: null, state: "enabled" },
+    ]);
+    await run("person", "enable", "ada@example.com");
+    expect(await text("person", "list")).toMatch(/ada@example\.com +X +uploader +acme +enabled +password/);
+    expect(secretOf(await text("person", "reset", "bob@example.com", "--second-factor"))).not.toBe("");
+    expect(await text("person", "sessions", "bob@example.com", "--json")).toBe("");
+    expect((await run("person", "sign-out", "bob@example.com")).err).toBe(
+      "0 sessions of bob@example.com ended\n",
+    );
+    await expect(run("person", "disable", "eve@example.com")).rejects.toMatchObject({ code: "not-found" });
   });
 });

@@ -1,9 +1,9 @@
 /** `key`: API keys for programs that bring files without an agent. */
 import { list, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
+import { addKey, revokeKey, setKeyLimits } from "../administration/keys.ts";
 import type { SiteOptions } from "../config.ts";
-import { type ApiKeyView, addApiKey, listApiKeys, parseApiKey, revokeApiKey } from "../identity/apikeys.ts";
-import { setBearerLimits } from "../ledger/limits.ts";
+import { type ApiKeyView, listApiKeys, parseApiKey } from "../identity/apikeys.ts";
 import { type Sites, siteCommand, withLedger } from "./command.ts";
 import {
   type BearerLimitOptions,
@@ -13,6 +13,7 @@ import {
   viewOfLimits,
   withBearerLimits,
 } from "./limit-options.ts";
+import { onCommand } from "./who.ts";
 
 interface AddOptions extends BearerLimitOptions {
   readonly client: string;
@@ -40,7 +41,7 @@ export function addKeyCommands(program: Command, sites: Sites): void {
       const scopes = options.scope?.split(",").map((act) => act.trim());
       const { client, name, source } = options;
       const limits = bearerLimits(options);
-      const made = await addApiKey(db, { client, name, source, scopes, limits });
+      const made = await addKey(onCommand(db), { client, name, source, scopes, limits });
       result(made);
       say(
         `keep it safe: it is shown only now; take it back with: tributary-receiver key revoke ${parseApiKey(made)?.id}`,
@@ -64,13 +65,13 @@ export function addKeyCommands(program: Command, sites: Sites): void {
     ),
   ).action((id: string, options: BearerLimitOptions) =>
     withLedger(sites, options, async ({ database: { db } }) => {
-      await setBearerLimits(db, "key", id, bearerLimits(options));
+      await setKeyLimits(onCommand(db), id, bearerLimits(options));
       await showBearerLimits(db, id);
     }),
   );
   siteCommand(key, "revoke <id>", "takes a key back, for good").action((id: string, options: SiteOptions) =>
     withLedger(sites, options, async ({ database: { db } }) => {
-      await revokeApiKey(db, id);
+      await revokeKey(onCommand(db), id);
       say(`key ${id} is revoked; what it has open ends within 5 s`);
     }),
   );

@@ -3,13 +3,16 @@ import { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import { VERSION } from "../version.ts";
 import { addAgentCommands } from "./agent.ts";
+import { addAuditCommand } from "./audit.ts";
 import { addAuthorityCommands } from "./authority.ts";
 import { addBackupCommands } from "./backup.ts";
 import { addClientCommands } from "./client.ts";
 import { type Sites, siteCommand } from "./command.ts";
+import { addDiagnosticsCommand } from "./diagnostics.ts";
 import { addGetCommand } from "./get.ts";
 import { addHistoryCommand } from "./history.ts";
 import { addKeyCommands } from "./key.ts";
+import { addPersonCommands } from "./person.ts";
 import { addQuarantineCommands, type DiscardHeld, type ReleaseHeld } from "./quarantine.ts";
 import { addRebuildCommand } from "./rebuild.ts";
 import { addSftpCommands } from "./sftp.ts";
@@ -43,6 +46,7 @@ export function createProgram(parts: ReceiverCommands): Command {
   addKeyCommands(program, parts);
   addSftpCommands(program, parts);
   addWebhookCommands(program, parts);
+  addPersonCommands(program, parts);
   addHistoryCommand(program, parts);
   addGetCommand(program, parts);
   addQuarantineCommands(program, parts, parts.release, parts.discard);
@@ -51,5 +55,7 @@ export function createProgram(parts: ReceiverCommands): Command {
   addBackupCommands(program, parts);
   addSweepCommand(program, parts, parts.sweep);
   addAuthorityCommands(program, parts);
+  addAuditCommand(program, parts);
+  addDiagnosticsCommand(program, parts);
   return program;
 }

@@ -1,16 +1,17 @@
 /** `quarantine`: what inspection held back, and how an operator lets it out or discards it. */
-import { userInfo } from "node:os";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { DeliveryAnswer } from "@tributary/shared/protocol.ts";
 import { list, printable, result, say } from "@tributary/shared/terminal.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
+import { discardFile, releaseFile } from "../administration/quarantine.ts";
 import type { SiteOptions } from "../config.ts";
 import type { Discard } from "../ledger/discard.ts";
 import type { Release } from "../ledger/ledger.ts";
 import { listQuarantined, type QuarantinedFile } from "../ledger/quarantine.ts";
 import type { OpenSite } from "../site.ts";
 import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
+import { onCommand } from "./who.ts";
 
 /** Makes a version of what is held; handed in by main.ts. */
 export type ReleaseHeld = (site: OpenSite, id: string, release: Release) => Promise<DeliveryAnswer>;
@@ -78,8 +79,12 @@ export function addQuarantineCommands(
     .action((id: string, options: ReleaseOptions) =>
       withSite(sites, options, async (site) => {
         const { overNewer = false } = options;
-        const asked = { by: who(), reason: reasonOf(options), overNewer };
-        const { status, client, source, path, versionId } = await release(site, id, asked);
+        const { status, client, source, path, versionId } = await releaseFile(
+          onCommand(site.database.db),
+          id,
+          { reason: reasonOf(options), overNewer },
+          (held, asked) => release(site, held, asked),
+        );
         const file = printable(`${client}/${source}/${path}`);
         result(versionId);
         say(
@@ -97,7 +102,12 @@ export function addQuarantineCommands(
     .requiredOption("--reason <text>", "why; it is kept, and told to the sender")
     .action((id: string, options: DeleteOptions) =>
       withSite(sites, options, async (site) => {
-        const { file, before } = await discard(site, id, { by: who(), reason: reasonOf(options) });
+        const { file, before } = await discardFile(
+          onCommand(site.database.db),
+          id,
+          reasonOf(options),
+          (held, asked) => discard(site, held, asked),
+        );
         const name = printable(`${file.client}/${file.source}/${file.path}`);
         result(file.id);
         say(
@@ -118,13 +128,4 @@ function reasonOf({ reason }: DeleteOptions): string {
       `--reason: expected 1 to ${MOST_REASON} characters that say why; whoever reads the list later has nothing else`,
     );
   return text;
-}
-
-/** In a container the account may have no name. */
-function who(): string {
-  try {
-    return process.env.SUDO_USER ?? userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.()}`;
-  }
 }

@@ -10,6 +10,7 @@ import { createSegments } from "../ledger/segments.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "../tail/manifest.ts";
 import { manifestLines, segmentDays } from "../tail/manifest-read.ts";
 import { noSite, type Sites, siteCommand, using } from "./command.ts";
+import { recordOnSite } from "./who.ts";
 
 interface RebuildOptions extends SiteOptions {
   readonly merge?: boolean;
@@ -35,6 +36,9 @@ export function addRebuildCommand(program: Command, sites: Sites): void {
           merge: options.merge === true,
           progress: (lines) => progress.show(() => `${lines} entries read`),
         });
+        const { added, kept, renumbered, duplicates } = done;
+        const made = { merge: options.merge === true, added, kept, renumbered, duplicates };
+        await recordOnSite(database.db, "site.rebuild", made);
         progress.end(
           `${done.added} entries restored from ${segments} segments, ${done.kept} were there already`,
         );

@@ -4,12 +4,13 @@ import { text } from "node:stream/consumers";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
+import { addKeysToAccount, removeKeyOfAccount, setPasswordOfAccount } from "../administration/accounts.ts";
 import type { SiteOptions } from "../config.ts";
 import { hashPassword, LONGEST_PASSWORD } from "../identity/passwords.ts";
-import { addAccountKeys, removeAccountKey, setAccountPassword } from "../identity/sftp-credentials.ts";
 import { parsePublicKeys, type SshPublicKey } from "../identity/ssh-public-key.ts";
 import { collect } from "./collect.ts";
 import { type Sites, siteCommand, withLedger } from "./command.ts";
+import { onCommand } from "./who.ts";
 
 const SHORTEST_PASSWORD = 12;
 
@@ -34,7 +35,7 @@ export function addSftpCredentialCommands(sftp: Command, sites: Sites): void {
     .action((user: string, options: KeyOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
         const keys = keysOf(options.publicKey);
-        await addAccountKeys(db, user, keys);
+        await addKeysToAccount(onCommand(db), user, keys);
         for (const { fingerprint, comment } of keys)
           say(`"${user}" may log in with ${[fingerprint, comment].join(" ").trim()}`);
       }),
@@ -42,7 +43,7 @@ export function addSftpCredentialCommands(sftp: Command, sites: Sites): void {
   siteCommand(key, "remove <user> <fingerprint>", "takes a key from an account").action(
     (user: string, fingerprint: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
-        await removeAccountKey(db, user, fingerprint);
+        await removeKeyOfAccount(onCommand(db), user, fingerprint);
         say(`the key is taken from "${user}"; sessions that came in by it end within 5 s`);
       }),
   );
@@ -53,7 +54,8 @@ export function addSftpCredentialCommands(sftp: Command, sites: Sites): void {
       withLedger(sites, options, async ({ database: { db } }) => {
         if ((options.passwordStdin === true) === (options.none === true))
           throw new ProblemError("usage", "give one of --password-stdin and --none");
-        await setAccountPassword(db, user, options.none ? null : await hashPassword(await readPassword()));
+        const hash = options.none ? null : await hashPassword(await readPassword());
+        await setPasswordOfAccount(onCommand(db), user, hash);
         say(`done; sessions that came in by the password of before end within 5 s`);
       }),
     );

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Address, ReceiverSettings, SiteOptions } from "../config.ts";
 import { replaceSftpHostKeys } from "../identity/sftp-hosting.ts";
 import { type Sites, siteCommand, withSite } from "./command.ts";
+import { onSite } from "./who.ts";
 
 interface HostKeyOptions extends SiteOptions {
   readonly json?: boolean;
@@ -22,7 +23,10 @@ export function addSftpHostKeyCommand(sftp: Command, sites: Sites): void {
     .option("--replace", "makes new ones: clients are warned until they have learned them")
     .action((options: HostKeyOptions) =>
       withSite(sites, options, async ({ database: { db }, keys: folder, siteKeys, settings }) => {
-        if (options.replace) await replaceSftpHostKeys(db, folder, Date.now());
+        if (options.replace)
+          await onSite(db, "sftp.host-key", { step: "replace" }, () =>
+            replaceSftpHostKeys(db, folder, Date.now()),
+          );
         const host = hostOf(sftpPlace(settings));
         const views = (await siteKeys.sftpHostKeys()).map(({ algorithm, fingerprint, blob }) => {
           const publicKey = blob.toString("base64");

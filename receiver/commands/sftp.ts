@@ -1,14 +1,9 @@
 /** `sftp`: the accounts of the SFTP door, and what proves the receiver there. */
 import { list, result, say } from "@tributary/shared/terminal.ts";
 import { type Command, Option } from "commander";
+import { addAccount, limitAccount, revokeAccount } from "../administration/accounts.ts";
 import type { ReceiverSettings, SiteOptions } from "../config.ts";
-import {
-  type AccountView,
-  addAccount,
-  limitAccount,
-  listAccounts,
-  revokeAccount,
-} from "../identity/sftp-accounts.ts";
+import { type AccountView, listAccounts } from "../identity/sftp-accounts.ts";
 import { collect } from "./collect.ts";
 import { type Sites, siteCommand, withLedger } from "./command.ts";
 import {
@@ -21,6 +16,7 @@ import {
 } from "./limit-options.ts";
 import { addSftpCredentialCommands, type CredentialOptions, credentialsOf } from "./sftp-credentials.ts";
 import { addSftpHostKeyCommand, sftpPlace } from "./sftp-host-key.ts";
+import { onCommand } from "./who.ts";
 
 interface AddOptions extends BearerLimitOptions, CredentialOptions {
   readonly client: string;
@@ -73,7 +69,7 @@ export function addSftpCommands(program: Command, sites: Sites): void {
       .option("--receipts", "it can fetch the receipts of its files"),
   ).action((options: AddOptions) =>
     withLedger(sites, options, async ({ database: { db }, settings }) => {
-      const id = await addAccount(db, {
+      const id = await addAccount(onCommand(db), {
         ...{ client: options.client, user: options.user },
         ...(await credentialsOf(options)),
         ...{ source: options.source, defaultSource: options.defaultSource },
@@ -102,13 +98,13 @@ export function addSftpCommands(program: Command, sites: Sites): void {
     ),
   ).action((user: string, options: BearerLimitOptions) =>
     withLedger(sites, options, async ({ database: { db } }) => {
-      await showBearerLimits(db, await limitAccount(db, user, bearerLimits(options)));
+      await showBearerLimits(db, await limitAccount(onCommand(db), user, bearerLimits(options)));
     }),
   );
   siteCommand(sftp, "revoke <user>", "takes an account back, for good").action(
     (user: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
-        await revokeAccount(db, user);
+        await revokeAccount(onCommand(db), user);
         say(`the SFTP account "${user}" is revoked; its sessions end within 5 s`);
       }),
   );

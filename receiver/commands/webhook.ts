@@ -2,12 +2,13 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { list, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
+import { addWebhook, replayWebhook, revokeWebhook } from "../administration/webhooks.ts";
 import type { SiteOptions } from "../config.ts";
 import { requireSecretsKey } from "../identity/rotation.ts";
 import { closeSecret } from "../identity/secretskey.ts";
 import { allowedOf } from "../webhooks/address.ts";
 import { refusalOf } from "../webhooks/lookup.ts";
-import { addWebhook, parseUrl, replayWebhook, revokeWebhook } from "../webhooks/register.ts";
+import { parseUrl } from "../webhooks/register.ts";
 import {
   type DeadLetterView,
   listDeadLetters,
@@ -16,6 +17,7 @@ import {
 } from "../webhooks/standing.ts";
 import { ownerOf } from "../webhooks/webhook.ts";
 import { type Sites, siteCommand, withLedger, withSite } from "./command.ts";
+import { onCommand } from "./who.ts";
 
 interface AddOptions extends SiteOptions {
   readonly client?: string;
@@ -56,8 +58,10 @@ export function addWebhookCommands(program: Command, sites: Sites): void {
         if (refused !== undefined) throw new ProblemError("request-invalid", refused);
         const key = await requireSecretsKey(db, keys);
         const { client, source, name, from } = options;
-        const { id, secret } = await addWebhook(db, { url, client, source, name, from }, (plain, of) =>
-          closeSecret(key, plain, ownerOf(of)),
+        const { id, secret } = await addWebhook(
+          onCommand(db),
+          { url, client, source, name, from },
+          (plain, of) => closeSecret(key, plain, ownerOf(of)),
         );
         result(secret);
         say(`webhook ${id}: keep its secret safe, it is shown only now; give it to whoever receives`);
@@ -77,7 +81,7 @@ export function addWebhookCommands(program: Command, sites: Sites): void {
   siteCommand(webhook, "revoke <id>", "tells it nothing more, for good").action(
     (id: string, options: SiteOptions) =>
       withLedger(sites, options, async ({ database: { db } }) => {
-        await revokeWebhook(db, id);
+        await revokeWebhook(onCommand(db), id);
         say(`webhook ${id} is revoked; within 5 s it is told nothing more`);
       }),
   );
@@ -92,7 +96,7 @@ export function addWebhookCommands(program: Command, sites: Sites): void {
       withLedger(sites, options, async ({ database: { db } }) => {
         const { from, dead } = options;
         const events = dead === true ? [] : dead;
-        const replayed = await replayWebhook(db, id, { from, dead: events });
+        const replayed = await replayWebhook(onCommand(db), id, { from, dead: events });
         if (events !== undefined) say(`${replayed.dead} dead letters are sent again`);
         say(`webhook ${id} goes on within 5 s${from === undefined ? "" : ", from there"}`);
       }),

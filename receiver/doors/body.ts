@@ -187,25 +187,31 @@ export async function readJson<T extends z.ZodType>(
   schema: T,
   most = JSON_BYTES,
 ): Promise<z.output<T>> {
-  const { incoming, outgoing } = c.env;
-  requirePlain(incoming.headers["content-encoding"]);
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  const tooLarge = (): ProblemError =>
-    new ProblemError("body-too-large", `a JSON body may have ${most} bytes at most here`);
-  if ((declaredSize(incoming) ?? 0) > most) throw tooLarge();
-  for await (const chunk of readBody(incoming, outgoing, JSON_PACE).bytes) {
-    total += chunk.byteLength;
-    if (total > most) throw tooLarge();
-    chunks.push(Buffer.from(chunk));
-  }
+  const body = await readWhole(c, most, "a JSON body");
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    value = JSON.parse(body.toString("utf8"));
   } catch (cause) {
     throw new ProblemError("json-invalid", "the body is not valid JSON", { cause });
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new ProblemError("request-invalid", z.prettifyError(parsed.error));
   return parsed.data;
+}
+
+/** A small body, in memory. Throws `body-too-large`, `content-encoding-refused`. */
+export async function readWhole(c: DoorContext, most: number, what: string): Promise<Buffer> {
+  const { incoming, outgoing } = c.env;
+  requirePlain(incoming.headers["content-encoding"]);
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  const tooLarge = (): ProblemError =>
+    new ProblemError("body-too-large", `${what} may have ${most} bytes at most here`);
+  if ((declaredSize(incoming) ?? 0) > most) throw tooLarge();
+  for await (const chunk of readBody(incoming, outgoing, JSON_PACE).bytes) {
+    total += chunk.byteLength;
+    if (total > most) throw tooLarge();
+    chunks.push(Buffer.from(chunk));
+  }
+  return Buffer.concat(chunks);
 }

@@ -18,7 +18,7 @@ import { type DoorContext, type DoorEnv, header } from "./door.ts";
 import { type ByteDoor, idempotencyKey, refusePieces } from "./files.ts";
 import { clientFor, identify, requireSource, whileAllowed } from "./identify.ts";
 import { underLease } from "./lease.ts";
-import { outward, type ReportProblem } from "./problem.ts";
+import { outward, type ReportProblem, refusedBearer } from "./problem.ts";
 import { targetBytes } from "./target.ts";
 
 export interface BundlesDoor extends ByteDoor {
@@ -191,6 +191,7 @@ function report(door: BundlesDoor, c: DoorContext, error: unknown): void {
     path: c.env.target.path,
     problem: outward(error),
     error,
+    refused: refusedBearer(c),
   });
 }
 

@@ -7,7 +7,8 @@ import type { Target } from "./target.ts";
 /** `target` is the request line's own spelling: URL parsers resolve `..` and `%2e` before anybody can refuse them. */
 export interface DoorEnv {
   Bindings: { incoming: IncomingMessage; outgoing: ServerResponse; target: Target };
-  Variables: { requestId: string; admission: Admission };
+  /** `principal`: who it is, once that is known. */
+  Variables: { requestId: string; admission: Admission; principal?: Principal };
 }
 
 /** Who may ask now. */

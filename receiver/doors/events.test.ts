@@ -213,7 +213,7 @@ test("a reader that takes nothing loses its connection, and one that takes slowl
     })
     .route("/", door);
   const listening = await listen({
-    ...{ app, host: "127.0.0.1", port: 0, stopping: stopping.signal },
+    ...{ app, host: "127.0.0.1", port: 0, stopping: stopping.signal, report: () => {} },
     tls: await rig.keys.certificate(),
   });
   // More than the sockets' buffers hold: 17 KB an event.

@@ -17,7 +17,7 @@ export async function identify(gate: Gate, c: DoorContext): Promise<Principal> {
 /** For what must get through whatever else its sender does: an agent that is silent counts as lost. */
 export async function identifyUncounted(gate: Gate, c: DoorContext): Promise<Principal> {
   const { authorization } = c.env.incoming.headers;
-  return await c.get("admission").look(c, credentialsOf(authorization), () =>
+  const principal = await c.get("admission").look(c, credentialsOf(authorization), () =>
     gate.identify({
       method: c.env.incoming.method ?? c.req.method,
       // The request line's own: it is what the sender signed.
@@ -25,6 +25,8 @@ export async function identifyUncounted(gate: Gate, c: DoorContext): Promise<Pri
       authorization,
     }),
   );
+  c.set("principal", principal);
+  return principal;
 }
 
 /** The client that this request is for, its credentials allowing the act on the source. */

@@ -4,11 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { parseCode } from "@tributary/shared/code.ts";
 import { formatDigest } from "@tributary/shared/digest.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { askAgent } from "../fleet/commands.ts";
+import { takeDiagnosticsOf } from "../fleet/diagnostics.ts";
 import { enrolOf } from "../fleet/enrol.ts";
 import { heartbeatOf } from "../fleet/heartbeat.ts";
 import { takeLeasesOf } from "../fleet/leases.ts";
@@ -20,6 +23,7 @@ import type { ApiDocument } from "../openapi/document.ts";
 import { EXAMPLES, textOf } from "../openapi/examples.ts";
 import { OPERATIONS } from "../openapi/operations.ts";
 import { type Answer, type Rig, startRig } from "../rig.ts";
+import { diagnosticsDoor } from "./diagnostics.ts";
 import { enrollDoor } from "./enroll.ts";
 import { heartbeatDoor } from "./heartbeat.ts";
 import { installDoor } from "./install.ts";
@@ -37,6 +41,7 @@ beforeAll(async () => {
         enrollDoor(enrolOf(fleet)),
         heartbeatDoor(gate, heartbeatOf(fleet)),
         leasesDoor(gate, takeLeasesOf(database)),
+        diagnosticsDoor(gate, takeDiagnosticsOf(database.db)),
         installDoor({ install: openInstall([folder]), atOnce: 2, idle: 400 }),
       ];
     },
@@ -95,7 +100,7 @@ function tarOf(name: string, text: string): Buffer {
 
 async function enrol(): Promise<Answer & { readonly x: string }> {
   const { db } = rig.database;
-  const code = await invite(db, { clients: ["acme"], expiresMs: 60_000 }, RECEIVER, Date.now());
+  const { code } = await invite(db, { clients: ["acme"], expiresMs: 60_000 }, RECEIVER, Date.now());
   const host = testHost();
   const answer = await rig.ask(
     "POST",
@@ -147,6 +152,14 @@ const CALLS: Readonly<Record<string, () => Promise<Answer>>> = {
     const wants = ["acme", "other"].map((client) => ({ client, source: "pos" }));
     const body = JSON.stringify({ wants, releases: [] });
     return await rig.ask("POST", "/v1/leases", { authorization: "Bearer agent" }, body);
+  },
+  diagnostics: async () => {
+    const { json, x } = await enrol();
+    const agentId = String(json["agentId"]);
+    rig.gate.add(agentId, { publicKey: x });
+    const { id } = await askAgent(rig.database.db, { agentId, kind: "diagnostics", by: "anna" });
+    const path = `/v1/diagnostics?command=${id}`;
+    return await rig.ask("POST", path, { authorization: `Bearer ${agentId}` }, gzipSync("{}"));
   },
   getJwks: async () => await rig.ask("GET", "/.well-known/jwks.json"),
   getOpenapi: async () => await rig.ask("GET", "/openapi.json"),

@@ -2,7 +2,8 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type ProblemCode, ProblemError, problemBody } from "@tributary/shared/problems.ts";
 import { HEADER } from "@tributary/shared/protocol.ts";
-import type { DoorContext } from "./door.ts";
+import type { Principal } from "../identity/principal.ts";
+import type { DoorEnv } from "./door.ts";
 
 /** Who hears of failures: the log. `expected` is false for faults of ours. */
 export type ReportProblem = (failure: {
@@ -11,7 +12,28 @@ export type ReportProblem = (failure: {
   readonly path: string;
   readonly problem: ProblemError;
   readonly error: unknown;
+  /** Undefined: nobody knows who it was. */
+  readonly refused?: RefusedBearer | undefined;
 }) => void;
+
+/** Who was refused. `client` is empty where the request was for none, or for one of which the bearer is no part. */
+export interface RefusedBearer {
+  readonly client: string;
+  readonly bearer: string;
+  readonly bearerKind: Principal["kind"];
+}
+
+/** Who stands behind a request that is refused; only what the gate has found counts, never what the sender says. */
+export function refusedBearer(c: Pick<Asked, "env" | "var">): RefusedBearer | undefined {
+  const { principal } = c.var;
+  if (principal === undefined) return undefined;
+  const { kind, id, clients, suspended = [] } = principal;
+  const all = [...clients, ...suspended];
+  const asked = c.env.incoming.headers[HEADER.client]?.toString();
+  const named = asked ?? (all.length === 1 ? all[0] : undefined);
+  const client = named !== undefined && all.includes(named) ? named : "";
+  return { client, bearer: id, bearerKind: kind };
+}
 
 /** Any failure as a problem; what has no name becomes `internal`. */
 function asProblem(error: unknown): ProblemError {
@@ -57,12 +79,20 @@ export function problemAnswer(
   };
 }
 
+/** What an answer needs to know of a request, of any listener. */
+interface Asked {
+  readonly req: { readonly method: string };
+  readonly env: Pick<DoorEnv["Bindings"], "target" | "incoming" | "outgoing">;
+  readonly var: { readonly requestId: string; readonly principal?: Principal };
+}
+
 /** For `app.onError`. */
 export function answerProblem(report: ReportProblem) {
-  return (error: unknown, c: DoorContext): Response => {
+  return (error: unknown, c: Asked): Response => {
     const problem = asProblem(error);
-    const requestId = c.get("requestId");
-    report({ requestId, method: c.req.method, path: c.env.target.path, problem, error });
+    const { requestId } = c.var;
+    const { path } = c.env.target;
+    report({ requestId, method: c.req.method, path, problem, error, refused: refusedBearer(c) });
     // A stream that fails midway has no place for a problem any more: its end is what the reader sees.
     if (c.env.outgoing.headersSent) return RESPONSE_ALREADY_SENT;
     const { status, headers, body } = problemAnswer(withoutInside(problem), requestId);

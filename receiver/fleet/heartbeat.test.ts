@@ -7,6 +7,7 @@ import type { Principal } from "../identity/principal.ts";
 import { idleHeartbeat, openScene, testHost } from "../identity/scene.ts";
 import { fence } from "./fencing.ts";
 import { heartbeatOf } from "./heartbeat.ts";
+import { fleetStanding } from "./standing.ts";
 
 const refusal = (code: string) => expect.objectContaining({ name: "ProblemError", code });
 const trust = { authorities: ["PEM"], system: false };
@@ -39,6 +40,10 @@ describe("a heartbeat", () => {
     expect(view?.lastSeenAt).toBe(new Date(clock.now).toISOString());
     expect(view?.status).toMatchObject({ queue: { depth: 3, bytes: 4096 }, skewMs: 12 });
     expect(JSON.stringify(view)).not.toContain(nonce);
+    const { agents, waiting, bytes, skewMs } = await fleetStanding(db, clock.now);
+    expect({ agents, waiting, bytes, skewMs }).toMatchObject({
+      ...{ agents: { seen: 1, silent: 0 }, waiting: 3, bytes: 4096, skewMs: 12 },
+    });
   });
 
   test("of a lost answer is no fork, however often it is lost", async () => {

@@ -1,13 +1,21 @@
 /** The heartbeat: what an agent says of itself, and what the centre answers. */
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { HeartbeatAnswer, HeartbeatRequest } from "@tributary/shared/protocol.ts";
+import {
+  type Command,
+  type HeartbeatAnswer,
+  type HeartbeatRequest,
+  WORDS_MOST,
+} from "@tributary/shared/protocol.ts";
 import { type AgentStatus, parseStatus } from "../identity/agents.ts";
 import type { SiteKeys } from "../identity/keys.ts";
 import type { Principal } from "../identity/principal.ts";
 import { type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
+import { beatAfter } from "./attention.ts";
+import { commandsFor } from "./commands.ts";
 import { fence } from "./fencing.ts";
+import { recordStanding } from "./standing.ts";
 
 export interface FleetSettings {
   readonly db: Database;
@@ -37,18 +45,27 @@ export function heartbeatOf(settings: FleetSettings): Heartbeat {
       );
     return {
       nonce: taken.nonce,
-      heartbeatSeconds,
+      heartbeatSeconds: beatAfter(taken.agent, heartbeatSeconds, now()),
       configurationRevision: 0,
       clients: taken.clients,
       trust: keys.trust(),
       jwks: keys.jwks(),
-      commands: [],
+      commands: taken.commands,
+      ...(taken.agent.paused_at === null
+        ? {}
+        : { paused: true, pausedBy: (taken.agent.paused_by ?? "").slice(0, WORDS_MOST) }),
     };
   };
 }
 
 type Taken =
-  | { readonly kind: "taken"; readonly nonce: string; readonly clients: string[] }
+  | {
+      readonly kind: "taken";
+      readonly nonce: string;
+      readonly clients: string[];
+      readonly commands: Command[];
+      readonly agent: Tables["agents"];
+    }
   | { readonly kind: "forked"; readonly hosts: readonly string[] };
 
 async function take(
@@ -67,7 +84,7 @@ async function take(
   if (!agent || (principal.publicKey !== undefined && agent.public_key !== principal.publicKey))
     throw new ProblemError("unauthenticated", "this agent has moved to another host and has a new key");
   if (agent.state === "revoked") throw new ProblemError("agent-revoked", "this agent was revoked");
-  const { nonce: presented, ...status } = request;
+  const { nonce: presented, done, ...status } = request;
   const nonces = fence({ current: agent.nonce, previous: agent.nonce_previous }, presented, randomUUID());
   if (agent.state === "forked" || !nonces?.current)
     return { kind: "forked", hosts: await stop(trx, agent, status, now) };
@@ -80,13 +97,15 @@ async function take(
     })
     .where("id", "=", agent.id)
     .execute();
+  await recordStanding(trx, agent.id, status);
   const clients = await trx
     .selectFrom("agent_clients")
     .select("client")
     .where("agent_id", "=", agent.id)
     .orderBy("client")
     .execute();
-  return { kind: "taken", nonce: nonces.current, clients: clients.map((row) => row.client) };
+  const commands = await commandsFor(trx, agent.id, { version, knows: status.knows, done }, now);
+  return { kind: "taken", nonce: nonces.current, clients: clients.map((row) => row.client), commands, agent };
 }
 
 /** Stops both hosts and keeps the names of both for `agent list`. */

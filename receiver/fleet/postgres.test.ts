@@ -1,15 +1,7 @@
-import { describeWithPostgres, freshDatabase } from "@tributary/test/servers/servers.ts";
-import { onTestFinished } from "vitest";
-import { openPostgres } from "../ledger/postgres.ts";
+import { describeWithPostgres } from "@tributary/test/servers/servers.ts";
+import { postgresPlaces } from "../ledger/place.contract.ts";
+import { commandsContract } from "./commands.contract.ts";
 import { leasesContract } from "./leases.contract.ts";
 
-describeWithPostgres("leases on PostgreSQL", (server) => {
-  leasesContract(async () => {
-    const url = await freshDatabase(server);
-    return async () => {
-      const database = await openPostgres(url);
-      onTestFinished(() => database.close());
-      return database;
-    };
-  });
-});
+describeWithPostgres("leases on PostgreSQL", (server) => leasesContract(postgresPlaces(server)));
+describeWithPostgres("commands on PostgreSQL", (server) => commandsContract(postgresPlaces(server)));

@@ -7,7 +7,7 @@ import { type BearerLimits, type BearerState, bearerStates, NO_LIMITS } from "..
 import type { Database, Tables } from "../ledger/schema.ts";
 
 /** What the last heartbeat said; after a fork also which hosts act with the one identity. */
-export const agentStatus = heartbeatRequest.omit({ nonce: true }).extend({
+export const agentStatus = heartbeatRequest.omit({ nonce: true, done: true }).extend({
   fork: z.object({ foundAt: z.string(), hosts: z.array(z.string()) }).optional(),
 });
 export type AgentStatus = z.infer<typeof agentStatus>;
@@ -30,6 +30,22 @@ export interface AgentView {
   readonly dayBytes: number;
   /** Of the sources that it polls for all that share them. */
   readonly leases: readonly AgentLease[];
+  /** The centre wishes that nothing leaves it; whether it does so its `status.paused` says. Null: no such wish. */
+  readonly pause: AgentPause | null;
+}
+
+/** `since` RFC 3339. */
+export interface AgentPause {
+  readonly since: string;
+  readonly by: string;
+}
+
+/** The wish as it is kept. */
+export function pauseOf({
+  paused_at,
+  paused_by,
+}: Pick<Tables["agents"], "paused_at" | "paused_by">): AgentPause | null {
+  return paused_at === null ? null : { since: new Date(paused_at).toISOString(), by: paused_by ?? "" };
 }
 
 /** `until`: when it ends unless it is renewed, RFC 3339. */
@@ -40,11 +56,22 @@ export interface AgentLease {
   readonly until: string;
 }
 
-/** All agents, oldest first. */
-export async function listAgents(db: Database, now = Date.now()): Promise<readonly AgentView[]> {
+/** Oldest first; all, or those that act for a client, also among others. */
+export async function listAgents(
+  db: Database,
+  now = Date.now(),
+  { client }: { readonly client?: string } = {},
+): Promise<readonly AgentView[]> {
+  let asked = db.selectFrom("agents").selectAll().orderBy("created_at").orderBy("id");
+  if (client !== undefined)
+    asked = asked.where(
+      "id",
+      "in",
+      db.selectFrom("agent_clients").select("agent_id").where("client", "=", client),
+    );
   const [agents, links, held] = await named(() =>
     Promise.all([
-      db.selectFrom("agents").selectAll().orderBy("created_at").orderBy("id").execute(),
+      asked.execute(),
       db.selectFrom("agent_clients").selectAll().orderBy("client").execute(),
       runningLeases(db, now).execute(),
     ]),
@@ -124,5 +151,6 @@ function viewOf(
       ...{ client, source, term },
       until: new Date(until).toISOString(),
     })),
+    pause: pauseOf(row),
   };
 }

@@ -88,12 +88,19 @@ export function parseApiKey(text: string): { readonly id: string; readonly secre
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
-/** All keys, oldest first, revoked ones too. */
-export async function listApiKeys(db: Database): Promise<readonly ApiKeyView[]> {
-  const rows = await named(() =>
-    db.selectFrom("api_keys").selectAll().orderBy("created_at").orderBy("id").execute(),
+/** Oldest first, revoked ones too; all, or those of a client, or one. */
+export async function listApiKeys(
+  db: Database,
+  { client, id }: { readonly client?: string; readonly id?: string } = {},
+): Promise<readonly ApiKeyView[]> {
+  let keys = db.selectFrom("api_keys").selectAll().orderBy("created_at").orderBy("id");
+  if (client !== undefined) keys = keys.where("client", "=", client);
+  if (id !== undefined) keys = keys.where("id", "=", id);
+  const rows = await named(() => keys.execute());
+  const bearers = await bearerStates(
+    db,
+    client === undefined && id === undefined ? "all" : rows.map((row) => row.id),
   );
-  const bearers = await bearerStates(db, "all");
   return rows.map(({ id, client, name, source, scopes: text, created_at, revoked_at }) => ({
     ...{ id, client, name, source },
     ...(bearers.get(id) ?? { limits: NO_LIMITS, dayBytes: 0 }),

@@ -11,7 +11,7 @@ const refusal = (code: string) => expect.objectContaining({ name: "ProblemError"
 describe("inviting", () => {
   test("the code carries address, trust and a secret that the ledger does not hold", async () => {
     const { db } = await openScene(onTestFinished);
-    const code = parseCode(await invite(db, { clients: ["bakery"], expiresMs: 1000 }, RECEIVER));
+    const code = parseCode((await invite(db, { clients: ["bakery"], expiresMs: 1000 }, RECEIVER)).code);
     expect(code).toMatchObject({ url: RECEIVER.url, trust: RECEIVER.trust });
     expect(JSON.stringify(await db.selectFrom("invitations").selectAll().execute())).not.toContain(
       code.secret,

@@ -4,7 +4,8 @@ import { formatCode } from "@tributary/shared/code.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { type EnrollRequest, slug } from "@tributary/shared/protocol.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
-import { type Writer, writing } from "../ledger/database.ts";
+import { sql } from "kysely";
+import { named, type Writer, writing } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import { hashSecret, newSecret } from "./secret.ts";
 
@@ -18,21 +19,29 @@ export interface Invitation {
   readonly replaces?: string | undefined;
 }
 
+/** A code for whoever enrols, and what is kept of it. `id` names it in lists: nothing can be done with it. */
+export interface MadeInvitation {
+  readonly id: string;
+  readonly code: string;
+  readonly clients: readonly string[];
+}
+
 /** Makes a code. `receiver` is what the agent is told of us: address and `SiteKeys.codeTrust()`. Throws `not-found`. */
 export async function invite(
   db: Database,
   invitation: Invitation,
   receiver: { readonly url: string; readonly trust: string },
   now = Date.now(),
-): Promise<string> {
+): Promise<MadeInvitation> {
   const secret = newSecret();
   const code = formatCode({ url: receiver.url, trust: receiver.trust, secret });
-  await writing(db, async (trx) => {
+  const hash = hashSecret(secret);
+  return await writing(db, async (trx) => {
     const clients = await clientsOf(trx, invitation);
     await trx
       .insertInto("invitations")
       .values({
-        secret_hash: hashSecret(secret),
+        secret_hash: hash,
         name: invitation.name ?? null,
         clients: JSON.stringify(clients),
         replaces: invitation.replaces ?? null,
@@ -42,8 +51,70 @@ export async function invite(
         used_agent: null,
       })
       .execute();
+    return { id: idOf(hash), code, clients };
   });
-  return code;
+}
+
+/** Enough of the secret's digest to tell one from another. */
+const idOf = (hash: string): string => hash.slice(0, 16);
+
+/** One line of the open and ended codes of a client. Times RFC 3339. */
+export interface InvitationView {
+  readonly id: string;
+  readonly name: string | null;
+  readonly clients: readonly string[];
+  /** The agent that it moves to a new host. */
+  readonly replaces: string | null;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly state: "open" | "used" | "expired";
+  /** What it became. */
+  readonly agentId: string | null;
+}
+
+/** Newest first, those of the last `sinceMs` (ms since 1970) on; all, or those for a client. */
+export async function listInvitations(
+  db: Database,
+  { client, since = 0 }: { readonly client?: string; readonly since?: number } = {},
+  now = Date.now(),
+): Promise<readonly InvitationView[]> {
+  const rows = await named(() =>
+    db
+      .selectFrom("invitations")
+      .selectAll()
+      .where("created_at", ">=", since)
+      .orderBy("created_at", "desc")
+      .orderBy("secret_hash")
+      .execute(),
+  );
+  return rows
+    .map((row) => ({ row, clients: JSON.parse(row.clients) as string[] }))
+    .filter(({ clients }) => client === undefined || clients.includes(client))
+    .map(({ row, clients }) => ({
+      ...{ id: idOf(row.secret_hash), name: row.name, clients, replaces: row.replaces },
+      createdAt: new Date(row.created_at).toISOString(),
+      expiresAt: new Date(row.expires_at).toISOString(),
+      state: row.used_key !== null ? "used" : row.expires_at > now ? "open" : "expired",
+      agentId: row.used_agent,
+    }));
+}
+
+/** A code that nobody has used is good no longer. Throws `not-found`. */
+export async function cancelInvitation(db: Database, id: string): Promise<readonly string[]> {
+  return await writing(db, async (trx) => {
+    const found = await trx
+      .deleteFrom("invitations")
+      .where(sql<boolean>`substr(secret_hash, 1, 16) = ${id}`)
+      .where("used_key", "is", null)
+      .returning("clients")
+      .executeTakeFirst();
+    if (found === undefined)
+      throw new ProblemError(
+        "not-found",
+        `there is no open invitation ${id.slice(0, 50)}: it was used, or taken back`,
+      );
+    return JSON.parse(found.clients) as string[];
+  });
 }
 
 async function clientsOf(trx: Writer, { clients, replaces }: Invitation): Promise<readonly string[]> {

@@ -30,7 +30,9 @@ describeWithPostgres("identity on PostgreSQL", (server) => {
 
   test("of many hosts with one code one gets it; of many heartbeats at once none is lost between", async () => {
     const db = await openLedger();
-    const { secret } = parseCode(await invite(db, { clients: ["bakery"], expiresMs: 60_000 }, RECEIVER));
+    const { secret } = parseCode(
+      (await invite(db, { clients: ["bakery"], expiresMs: 60_000 }, RECEIVER)).code,
+    );
     const hosts = Array.from({ length: 6 }, () => testHost());
     const results = await Promise.allSettled(hosts.map((host) => redeem(db, host.enrolment(secret))));
     const won = results.findIndex((one) => one.status === "fulfilled");

@@ -44,7 +44,8 @@ export async function openScene(finished: (clean: () => Promise<void>) => void):
     folder,
     clock,
     secret: async (clients, more = {}) =>
-      parseCode(await invite(db, { clients, expiresMs: 3_600_000, ...more }, RECEIVER, clock.now)).secret,
+      parseCode((await invite(db, { clients, expiresMs: 3_600_000, ...more }, RECEIVER, clock.now)).code)
+        .secret,
   };
 }
 

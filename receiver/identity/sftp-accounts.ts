@@ -133,16 +133,22 @@ export async function insertKeys(trx: Writer, id: string, keys: readonly SshPubl
       .execute();
 }
 
-/** All accounts, oldest first, revoked ones too. */
-export async function listAccounts(db: Database): Promise<readonly AccountView[]> {
-  const rows = await named(() =>
-    db.selectFrom("sftp_accounts").selectAll().orderBy("created_at").orderBy("id").execute(),
-  );
-  const all = await named(() =>
-    db.selectFrom("sftp_keys").selectAll().orderBy("account_id").orderBy("fingerprint").execute(),
-  );
-  const keys = Map.groupBy(all, (key) => key.account_id);
-  const bearers = await bearerStates(db, "all");
+/** Oldest first, revoked ones too; all, or those of a client, or those that ever had a user name. */
+export async function listAccounts(
+  db: Database,
+  { client, user }: { readonly client?: string; readonly user?: string } = {},
+): Promise<readonly AccountView[]> {
+  let accounts = db.selectFrom("sftp_accounts").selectAll().orderBy("created_at").orderBy("id");
+  if (client !== undefined) accounts = accounts.where("client", "=", client);
+  if (user !== undefined) accounts = accounts.where("user_name", "=", user);
+  const rows = await named(() => accounts.execute());
+  const ids = rows.map((row) => row.id);
+  const some = client !== undefined || user !== undefined;
+  if (some && ids.length === 0) return [];
+  let proofs = db.selectFrom("sftp_keys").selectAll().orderBy("account_id").orderBy("fingerprint");
+  if (some) proofs = proofs.where("account_id", "in", ids);
+  const keys = Map.groupBy(await named(() => proofs.execute()), (key) => key.account_id);
+  const bearers = await bearerStates(db, some ? ids : "all");
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   return rows.map((row) => ({
     ...{ id: row.id, user: row.user_name, client: row.client, source: row.source },

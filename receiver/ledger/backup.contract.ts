@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { backup, TABLE_KEYS } from "./backup.ts";
+import { backup, type KeptTable, TABLE_KEYS } from "./backup.ts";
 import { addClient, clientState, listClients, setLimits, setQuotas } from "./clients.ts";
 import { createLedger } from "./commit.ts";
 import { committing, type LedgerDatabase, writing } from "./database.ts";
@@ -44,7 +44,7 @@ export function backupContract(
   const history = async (of: LedgerDatabase) => await createHistory(of.db).since(0, 10_000);
   const latest = async (of: LedgerDatabase) =>
     (await createHistory(of.db).page({ clients: "all", latest: true, limit: 10_000 })).entries;
-  const rows = async (of: LedgerDatabase, table: keyof Tables) => {
+  const rows = async (of: LedgerDatabase, table: KeptTable) => {
     const all = await of.db.selectFrom(table).selectAll().execute();
     const key = (row: object) => JSON.stringify(TABLE_KEYS[table].map((name) => row[name as never]));
     return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
@@ -118,6 +118,8 @@ export function backupContract(
           nonce_previous: "n1",
           last_seen_at: null,
           status: '{"a":"\u{1F600}"}',
+          paused_at: 2 ** 41,
+          paused_by: "anna",
         })
         .execute();
       await addWebhook(database, "hook", 2, 7);
@@ -143,6 +145,53 @@ export function backupContract(
           })),
         )
         .execute();
+      const times = { created_at: 1, updated_at: 2 ** 41 };
+      await database.db
+        .insertInto("people")
+        .values({
+          ...{ id: "p", email: "ada@example.com", email_verified: 1, name: "\u{1F600}", role: "uploader" },
+          ...{ client: "acme", totp_enabled: null, disabled_at: null, last_login_at: 2 ** 41, ...times },
+        })
+        .execute();
+      await database.db
+        .insertInto("people_accounts")
+        .values({
+          ...{ id: "a", person: "p", provider: "credential", subject: "p", password_hash: "$argon2id$" },
+          ...{ scope: null, ...times },
+        })
+        .execute();
+      await database.db
+        .insertInto("people_totp")
+        .values({
+          ...{ id: "t", person: "p", secret: "closed", backup_codes: "closed", verified: 1 },
+          ...{ failures: 0, locked_until: null },
+        })
+        .execute();
+      await database.db
+        .insertInto("people_passkeys")
+        .values({
+          ...{ id: "k", person: "p", name: null, credential_id: "c", public_key: "k", counter: 2 ** 31 },
+          ...{ device_type: "multiDevice", backed_up: 1, transports: "usb", aaguid: null, created_at: 5 },
+        })
+        .execute();
+      const link: Omit<Tables["people_invitations"], "secret_hash" | "used_at"> = {
+        ...{ kind: "reset", email: null, name: null, role: "viewer", client: null, person: "p" },
+        ...{ second_factor: 0, created_at: 1, expires_at: 2 },
+      };
+      await database.db
+        .insertInto("people_invitations")
+        .values([
+          { secret_hash: "used", ...link, used_at: 5 },
+          { secret_hash: "open", ...link, used_at: null },
+        ])
+        .execute();
+      await database.db
+        .insertInto("people_sessions")
+        .values({
+          ...{ id: "s", person: "p", token: "t", how: "passkey", address: "::1", device: null },
+          ...{ created_at: 1, used_at: 2, expires_at: 2 ** 41 },
+        })
+        .execute();
       await database.db.insertInto("agent_clients").values({ agent_id: "agent-1", client: "acme" }).execute();
       await database.db
         .insertInto("leases")
@@ -166,10 +215,17 @@ export function backupContract(
       expect(statSync(file).mode & 0o777).toBe(0o600);
       expect(readdirSync(folder)).toEqual(["ledger.backup"]);
       await restore(target, file);
-      for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
-        if (["site", "agents", "webhooks", "leases"].includes(table)) continue;
+      for (const table of Object.keys(TABLE_KEYS) as KeptTable[]) {
+        if (["site", "agents", "webhooks", "leases", "people_sessions", "people_invitations"].includes(table))
+          continue;
         expect([table, await rows(target, table)]).toEqual([table, await rows(database, table)]);
       }
+      expect(await rows(target, "people_sessions")).toEqual([]);
+      expect(await rows(target, "people_invitations")).toEqual(
+        (await rows(database, "people_invitations")).filter(
+          (link) => "used_at" in link && link.used_at === 5,
+        ),
+      );
       // Whoever held one then may have lost it since.
       expect(await rows(target, "leases")).toEqual(
         (await rows(database, "leases")).map((lease) => ({ ...lease, agent_id: null })),
@@ -180,6 +236,8 @@ export function backupContract(
         status: '{"a":"\u{1F600}"}',
         nonce: null,
         nonce_previous: null,
+        paused_at: 2 ** 41,
+        paused_by: "anna",
       });
       const [before, after] = [
         await createHistory(database.db).position(),

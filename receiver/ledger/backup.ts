@@ -22,6 +22,9 @@ import type { Database, Tables } from "./schema.ts";
 export const BACKUP_FORMAT = "tributary-ledger";
 export const BACKUP_VERSION = 1;
 
+/** Of an agent's day: what it was asked, and what it told of itself then. A restored site asks anew. */
+type Passing = "agent_commands" | "agent_diagnostics";
+
 /** Every table with its primary key: what a backup holds, and the order in which it reads. */
 export const TABLE_KEYS = {
   site: ["id"],
@@ -47,12 +50,24 @@ export const TABLE_KEYS = {
   sftp_keys: ["account_id", "fingerprint"],
   webhooks: ["id"],
   webhook_events: ["webhook", "version_id"],
-} as const satisfies { readonly [T in keyof Tables]: readonly (keyof Tables[T])[] };
+  audit: ["id"],
+  people: ["id"],
+  people_accounts: ["id"],
+  people_sessions: ["id"],
+  people_verifications: ["id"],
+  people_totp: ["id"],
+  people_codes_used: ["person", "code_hash"],
+  people_passkeys: ["id"],
+  people_invitations: ["secret_hash"],
+} as const satisfies { readonly [T in Exclude<keyof Tables, Passing>]: readonly (keyof Tables[T])[] };
+
+/** A table that a backup holds. */
+export type KeptTable = keyof typeof TABLE_KEYS;
 
 /** Told the rows so far, and waited for. */
 type Progress = (rows: number) => void | Promise<void>;
 
-export type RowCounts = Partial<Record<keyof Tables, number>>;
+export type RowCounts = Partial<Record<KeptTable, number>>;
 
 /** Nothing but an older backup is ever replaced. Throws `backup-invalid` before anything is read. */
 async function requirePlace(target: string): Promise<void> {
@@ -114,7 +129,7 @@ async function* contents(db: Database, counts: RowCounts, progress: Progress): A
     takenAt: new Date().toISOString(),
   });
   let total = 0;
-  for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
+  for (const table of Object.keys(TABLE_KEYS) as KeptTable[]) {
     counts[table] = 0;
     for await (const rows of pages(db, table)) {
       counts[table] += rows.length;
@@ -126,7 +141,7 @@ async function* contents(db: Database, counts: RowCounts, progress: Progress): A
   yield `${JSON.stringify({ rows: counts, sha256: hash.digest("hex") })}\n`;
 }
 
-async function* pages(db: Database, table: keyof Tables): AsyncGenerator<Record<string, unknown>[]> {
+async function* pages(db: Database, table: KeptTable): AsyncGenerator<Record<string, unknown>[]> {
   const keys = TABLE_KEYS[table];
   const columns = sql.join(keys.map((key) => sql.ref(key)));
   let after = sql``;

@@ -12,6 +12,8 @@ export interface ClientState {
   /** ms since 1970. */
   readonly createdAt: number;
   readonly suspendedAt: number | null;
+  /** It left: it is suspended too, and nobody may act for it any more. */
+  readonly offboardedAt: number | null;
   /** Of its own; null: the configured default holds. */
   readonly quotas: Quotas;
   /** The same. */
@@ -59,8 +61,16 @@ export async function suspendClient(db: Database, name: string, now = Date.now()
   await change(db, name, { suspended_at: sql<number>`coalesce(suspended_at, ${now})` });
 }
 
+/** Takes effect with the next commit; twice keeps the first time. Its agents, keys and accounts are shut out by others. */
+export async function markOffboarded(db: Database, name: string, now = Date.now()): Promise<void> {
+  await change(db, name, {
+    suspended_at: sql<number>`coalesce(suspended_at, ${now})`,
+    offboarded_at: sql<number>`coalesce(offboarded_at, ${now})`,
+  });
+}
+
 export async function resumeClient(db: Database, name: string): Promise<void> {
-  await change(db, name, { suspended_at: null });
+  await change(db, name, { suspended_at: null, offboarded_at: null });
 }
 
 /** Only what is named changes; null goes back to the configured default. */
@@ -116,6 +126,7 @@ function stateOf(
     name: row.name,
     createdAt: row.created_at,
     suspendedAt: row.suspended_at,
+    offboardedAt: row.offboarded_at,
     quotas: { stored: row.quota_stored, day: row.quota_day, file: row.quota_file },
     limits: limitsOf(row),
     storedBytes: row.stored_bytes ?? 0,

@@ -30,8 +30,12 @@ export interface Turn {
   readonly now: number;
 }
 
-/** For rows that have no place in the commit order. Use `trx` for every statement inside, never the outer database. */
+/**
+ * For rows that have no place in the commit order. Use `trx` for every statement inside, never the outer database. A
+ * database that is a transaction already is joined, so that several changes and the record of them stand or fall together.
+ */
 export async function writing<T>(db: Database, work: (trx: Writer) => Promise<T>): Promise<T> {
+  if (db.isTransaction) return await work(db as Writer);
   return await named(() => db.transaction().execute(work));
 }
 
@@ -88,6 +92,12 @@ async function locking<T>(
 /** For `/readyz`: throws `ledger-unavailable` with the reason. */
 export async function checkLedger(db: Database): Promise<void> {
   await named(() => sql`select epoch from site where id = 1`.execute(db));
+}
+
+/** What time it is for the ledger, ms since 1970. */
+export async function ledgerClock({ db, clock }: Pick<LedgerDatabase, "db" | "clock">): Promise<number> {
+  const { rows } = await named(() => sql<{ now: number }>`select ${clock} as now`.execute(db));
+  return Number(rows[0]?.now);
 }
 
 const UNREACHABLE =

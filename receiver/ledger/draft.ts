@@ -1,5 +1,6 @@
 /** The rows of one commit as they come to be, capture by capture, and how they are written. */
 import { uuidv7 } from "@tributary/shared/uuid.ts";
+import { countArrivals } from "./arrivals.ts";
 import { type Batch, captureRef, headRef } from "./batch.ts";
 import { chunks } from "./chunks.ts";
 import type { Turn, Writer } from "./database.ts";
@@ -245,6 +246,10 @@ export class Draft {
     if (this.entries.length + this.#unchanged.length + this.#held.length === 0) return;
     for (const some of chunks(this.entries.map(({ row }) => row)))
       await trx.insertInto("entries").values(some).execute();
+    await countArrivals(
+      trx,
+      this.entries.map(({ row }) => row),
+    );
     for (const some of chunks(this.#unchanged))
       await trx.insertInto("unchanged_captures").values(some).execute();
     await tellHeld(trx, [...this.#later.values()]);

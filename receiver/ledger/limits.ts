@@ -62,6 +62,7 @@ export async function bearerStates(
   now = Date.now(),
 ): Promise<ReadonlyMap<string, BearerState>> {
   const today = new Date(now).toISOString().slice(0, 10);
+  if (ids.length === 0) return new Map();
   const all = db.selectFrom("bearers").selectAll();
   const rows = await named(() => (ids === "all" ? all : all.where("bearer", "in", ids)).execute());
   return new Map(

@@ -4,9 +4,11 @@ import { describeWithPostgres, freshDatabase } from "@tributary/test/servers/ser
 import { sql } from "kysely";
 import pg from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { arrivalsContract } from "./arrivals.contract.ts";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
 import { checkLedger, writing } from "./database.ts";
+import { digestsContract } from "./digests.contract.ts";
 import { discardContract } from "./discard.contract.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { modelContract } from "./model.contract.ts";
@@ -42,11 +44,13 @@ describeWithPostgres("postgres", (server) => {
   ledgerContract(newPlace);
   quarantineContract(newPlace);
   discardContract(newPlace);
+  digestsContract(newPlace);
   openingContract(newPlace, "many receivers");
   backupContract(newPlace);
   describe("from sqlite", () => backupContract(newSqlite, newPlace));
   describe("to sqlite", () => backupContract(newPlace, newSqlite));
   modelContract(newPlace, 6);
+  arrivalsContract(newPlace, 6);
   crashContract(place);
 
   test("commits are synchronous and sessions bounded, whatever the URL says", async () => {

@@ -53,6 +53,29 @@ export async function* listQuarantined(
   }
 }
 
+/** Newest first; `after`: the id of the last one before. */
+export async function pageOfQuarantined(
+  db: Database,
+  query: {
+    readonly client?: string | undefined;
+    readonly all: boolean;
+    readonly after?: string | undefined;
+    readonly limit: number;
+  },
+): Promise<{ readonly items: readonly QuarantinedFile[]; readonly next: string | null }> {
+  let select = db
+    .selectFrom("quarantined")
+    .selectAll()
+    .orderBy("id", "desc")
+    .limit(query.limit + 1);
+  if (query.client !== undefined) select = select.where("client", "=", query.client);
+  if (!query.all) select = select.where("state", "=", sql.lit("held"));
+  if (query.after !== undefined) select = select.where("id", "<", query.after);
+  const rows = await named(() => select.execute());
+  const items = rows.slice(0, query.limit).map(fileOf);
+  return { items, next: rows.length > query.limit ? (items.at(-1)?.id ?? null) : null };
+}
+
 /** Undefined: nothing of this id was ever in quarantine. */
 export async function quarantinedFile(db: Database, id: string): Promise<QuarantinedFile | undefined> {
   const row = await named(() =>
@@ -62,7 +85,7 @@ export async function quarantinedFile(db: Database, id: string): Promise<Quarant
 }
 
 /** What waits for an operator now. */
-interface HeldSum {
+export interface HeldSum {
   readonly files: number;
   readonly bytes: number;
   /** ms since 1970 of the arrival of the one that waits longest; undefined: nothing waits. */

@@ -8,6 +8,7 @@ import { type ManifestLine, manifestLine, uuid } from "@tributary/shared/protoco
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { sql } from "kysely";
 import { z } from "zod";
+import { deriveArrivals } from "./arrivals.ts";
 import { captureRef, type KnownCapture, knownCaptures } from "./batch.ts";
 import { CHUNK, chunks } from "./chunks.ts";
 import { committing, type LedgerDatabase, type Writer } from "./database.ts";
@@ -267,6 +268,7 @@ class Rebuilding {
     await deriveHeads(trx);
     await deriveUsage(trx, instantOf(this.#now).slice(0, 10));
     await deriveClients(trx);
+    await deriveArrivals(trx);
     await deriveReordered(trx);
     await forgetTrees(trx);
     await forgetSearch(trx);

@@ -6,11 +6,11 @@ import { createGunzip } from "node:zlib";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { sql } from "kysely";
 import { z } from "zod";
-import { BACKUP_FORMAT, BACKUP_VERSION, type RowCounts, TABLE_KEYS } from "./backup.ts";
+import { deriveArrivals } from "./arrivals.ts";
+import { BACKUP_FORMAT, BACKUP_VERSION, type KeptTable, type RowCounts, TABLE_KEYS } from "./backup.ts";
 import { committing, type LedgerDatabase, reason, type Writer } from "./database.ts";
 import { deriveReordered, forgetSearch, forgetTrees } from "./derive.ts";
 import { schemaNumber } from "./migrations.ts";
-import type { Tables } from "./schema.ts";
 
 const header = z.object({
   format: z.literal(BACKUP_FORMAT),
@@ -18,7 +18,7 @@ const header = z.object({
   schema: z.int(),
 });
 const row = z.tuple([
-  z.enum(Object.keys(TABLE_KEYS) as (keyof Tables)[]),
+  z.enum(Object.keys(TABLE_KEYS) as KeptTable[]),
   z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
 ]);
 const trailer = z.strictObject({ rows: z.record(z.string(), z.int()), sha256: z.string() });
@@ -50,12 +50,17 @@ export async function restore(
       await trx.updateTable("site").set({ epoch, known_since: turn.now }).execute();
       // Their places are those of the same backup's entries, so they go on from there.
       await trx.updateTable("webhooks").set({ epoch, lease: null, leased_until: 0 }).execute();
+      await deriveArrivals(trx);
       await deriveReordered(trx);
       await forgetTrees(trx);
       await forgetSearch(trx);
       // Others may have held them since, and their terms have to be greater ones.
       await trx.updateTable("leases").set({ agent_id: null }).execute();
       await trx.updateTable("agents").set({ nonce: null, nonce_previous: null }).execute();
+      // Whoever was logged out since, or whose link was taken back, must not come in again.
+      for (const table of ["people_sessions", "people_verifications", "people_codes_used"] as const)
+        await trx.deleteFrom(table).execute();
+      await trx.deleteFrom("people_invitations").where("used_at", "is", null).execute();
       return restoring.counts;
     });
   } finally {
@@ -72,8 +77,9 @@ async function requireEmpty(trx: Writer): Promise<void> {
       `the ledger has ${table} already: restore only into a new one (another --data folder or database)`,
     );
   }
-  for (const table of Object.keys(TABLE_KEYS) as (keyof Tables)[]) {
-    if (table !== "site") await trx.deleteFrom(table).execute();
+  for (const table of Object.keys(TABLE_KEYS) as KeptTable[]) {
+    // What was done with this ledger so far was done; those of the backup come beside it.
+    if (table !== "site" && table !== "audit") await trx.deleteFrom(table).execute();
   }
 }
 
@@ -97,7 +103,7 @@ class Restoring {
   readonly #file: string;
   readonly #progress: (rows: number) => void;
   readonly #hash = createHash("sha256");
-  #table: keyof Tables | undefined;
+  #table: KeptTable | undefined;
   #rows: Row[] = [];
   #lines = 0;
   #ended = false;
@@ -163,7 +169,7 @@ class Restoring {
     this.#ended = true;
     const end = trailer.safeParse(value);
     if (!end.success) throw invalid(this.#file, `line ${this.#lines + 1} cannot be read`);
-    const wrong = (Object.keys(TABLE_KEYS) as (keyof Tables)[]).find(
+    const wrong = (Object.keys(TABLE_KEYS) as KeptTable[]).find(
       (table) => (end.data.rows[table] ?? 0) !== (this.counts[table] ?? 0),
     );
     if (wrong !== undefined) throw invalid(this.#file, `rows of the table ${wrong} are missing`);

@@ -15,6 +15,7 @@ export interface Tables {
     name: string;
     created_at: number;
     suspended_at: number | null;
+    offboarded_at: number | null;
     quota_stored: number | null;
     quota_day: number | null;
     quota_file: number | null;
@@ -121,6 +122,22 @@ export interface Tables {
     discarded_by: string | null;
     later_state: "version" | "removal" | null;
   };
+  audit: {
+    id: string;
+    at: number;
+    who_kind: string;
+    who: string;
+    who_name: string;
+    address: string | null;
+    request_id: string | null;
+    act: string;
+    outcome: "done" | "asked" | "failed";
+    subject_kind: string;
+    subject: string;
+    client: string | null;
+    before: string | null;
+    after: string | null;
+  };
   agents: {
     id: string;
     name: string;
@@ -134,6 +151,28 @@ export interface Tables {
     nonce_previous: string | null;
     last_seen_at: number | null;
     status: string | null;
+    paused_at: number | null;
+    paused_by: string | null;
+    attended_until: number | null;
+  };
+  agent_commands: {
+    id: string;
+    agent_id: string;
+    kind: "scan" | "diagnostics";
+    source: string | null;
+    created_at: number;
+    created_by: string;
+    sent_at: number | null;
+    done_at: number | null;
+    outcome: string | null;
+  };
+  agent_diagnostics: {
+    id: string;
+    agent_id: string;
+    command_id: string;
+    created_at: number;
+    size: number;
+    body: string;
   };
   agent_clients: { agent_id: string; client: string };
   leases: { client: string; source: string; agent_id: string | null; term: number; until: number };
@@ -206,6 +245,84 @@ export interface Tables {
     tried_at: number;
     due_at: number | null;
     failure: string;
+  };
+  people: {
+    id: string;
+    email: string;
+    email_verified: 0 | 1;
+    name: string;
+    role: "viewer" | "operator" | "admin" | "uploader";
+    client: string | null;
+    totp_enabled: 0 | 1 | null;
+    created_at: number;
+    updated_at: number;
+    disabled_at: number | null;
+    last_login_at: number | null;
+  };
+  people_accounts: {
+    id: string;
+    person: string;
+    provider: string;
+    subject: string;
+    password_hash: string | null;
+    scope: string | null;
+    created_at: number;
+    updated_at: number;
+  };
+  people_sessions: {
+    id: string;
+    person: string;
+    token: string;
+    how: "password" | "passkey" | "oidc";
+    address: string | null;
+    device: string | null;
+    created_at: number;
+    used_at: number;
+    expires_at: number;
+  };
+  people_verifications: {
+    id: string;
+    identifier: string;
+    value: string;
+    expires_at: number;
+    created_at: number;
+    updated_at: number;
+  };
+  people_totp: {
+    id: string;
+    person: string;
+    secret: string;
+    backup_codes: string;
+    verified: 0 | 1 | null;
+    failures: number | null;
+    locked_until: number | null;
+  };
+  people_codes_used: { person: string; code_hash: string; until: number };
+  people_passkeys: {
+    id: string;
+    person: string;
+    name: string | null;
+    credential_id: string;
+    public_key: string;
+    counter: number;
+    device_type: string;
+    backed_up: 0 | 1;
+    transports: string | null;
+    aaguid: string | null;
+    created_at: number | null;
+  };
+  people_invitations: {
+    secret_hash: string;
+    kind: "first" | "invite" | "reset";
+    email: string | null;
+    name: string | null;
+    role: "viewer" | "operator" | "admin" | "uploader";
+    client: string | null;
+    person: string | null;
+    second_factor: 0 | 1;
+    created_at: number;
+    expires_at: number;
+    used_at: number | null;
   };
 }
 

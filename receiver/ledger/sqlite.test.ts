@@ -4,8 +4,10 @@ import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import SqliteFile from "better-sqlite3";
 import { sql } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { arrivalsContract } from "./arrivals.contract.ts";
 import { backupContract } from "./backup.contract.ts";
 import { crashContract } from "./crash.contract.ts";
+import { digestsContract } from "./digests.contract.ts";
 import { discardContract } from "./discard.contract.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { modelContract } from "./model.contract.ts";
@@ -21,9 +23,11 @@ describe("sqlite", () => {
   ledgerContract(newPlace);
   quarantineContract(newPlace);
   discardContract(newPlace);
+  digestsContract(newPlace);
   openingContract(newPlace, "one receiver");
   backupContract(newPlace);
   modelContract(newPlace, 60);
+  arrivalsContract(newPlace, 25);
   crashContract(async () => {
     const { file, open } = await sqlitePlace();
     return { address: file, open };

@@ -1,5 +1,7 @@
 /** What agents say. */
 import {
+  DIAGNOSTICS,
+  diagnosticsAnswer,
   enrollAnswer,
   enrollRequest,
   heartbeatAnswer,
@@ -7,6 +9,7 @@ import {
   leaseAnswer,
   leaseRequest,
   ROUTE,
+  uuid,
 } from "@tributary/shared/protocol.ts";
 import { json } from "./content.ts";
 import type { Operation } from "./operation.ts";
@@ -85,4 +88,32 @@ const leases: Operation = {
   problems: ["json-invalid", "body-too-large", "length-mismatch", "content-encoding-refused", "forbidden"],
 };
 
-export const AGENTS: readonly Operation[] = [enroll, heartbeat, leases];
+const diagnostics: Operation = {
+  id: "diagnostics",
+  group: "Agents",
+  method: "POST",
+  path: ROUTE.diagnostics,
+  summary: "What an agent tells of itself when it is asked",
+  description: [
+    `Answers a \`diagnostics\` command of a heartbeat's answer: gzip'd JSON of at most ${DIAGNOSTICS.most} bytes, without secrets and without content of files. The newest of each agent are kept. Sent again for the same command it replaces the one before.`,
+  ],
+  access: { kind: "agent" },
+  parameters: [
+    {
+      ...{ name: "command", in: "query", required: true, schema: uuid },
+      description: "The id of the command that asked for it.",
+    },
+  ],
+  body: { description: "The bundle.", content: [{ kind: "bytes", type: DIAGNOSTICS.type }] },
+  answers: [
+    {
+      status: 200,
+      description: "It is kept.",
+      content: json(diagnosticsAnswer),
+      headers: ["cache-control"],
+    },
+  ],
+  problems: ["body-too-large", "length-mismatch", "content-encoding-refused", "forbidden", "not-found"],
+};
+
+export const AGENTS: readonly Operation[] = [enroll, heartbeat, leases, diagnostics];

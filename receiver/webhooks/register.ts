@@ -45,7 +45,7 @@ export function parseUrl(text: string): URL {
 export async function addWebhook(
   db: Database,
   wanted: NewWebhook,
-  close: (secret: string, id: string) => string,
+  close: (secret: string, id: string) => string | Promise<string>,
   now = Date.now(),
 ): Promise<{ readonly id: string; readonly secret: string }> {
   const { client = null, source = null, name = null, from } = wanted;
@@ -53,6 +53,7 @@ export async function addWebhook(
     throw new ProblemError("request-invalid", `"${source}" is not a source name (a-z, 0-9 and -)`);
   const id = randomBytes(8).toString("hex");
   const secret = newSecret();
+  const closed = await close(secret, id);
   await writing(db, async (trx) => {
     if (client !== null) await requireClient(trx, client);
     const site = await positionOf(trx);
@@ -60,8 +61,7 @@ export async function addWebhook(
     await trx
       .insertInto("webhooks")
       .values({
-        ...{ id, url: wanted.url.href, name, client, source },
-        secret: close(secret, id),
+        ...{ id, url: wanted.url.href, name, client, source, secret: closed },
         created_at: now,
         epoch: site.epoch,
         begins_after: cursor,

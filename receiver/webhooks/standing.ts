@@ -55,19 +55,21 @@ export interface DeadLetterView {
   readonly lastFailure: string;
 }
 
-/** All webhooks, oldest first, revoked ones too. */
-export async function listWebhooks(db: Database): Promise<readonly WebhookView[]> {
-  const rows = await named(() =>
-    db
-      .selectFrom("webhooks as w")
-      .leftJoin("clients", "clients.name", "w.client")
-      .leftJoin("site", "site.epoch", "w.epoch")
-      .selectAll("w")
-      .select(["suspended_at", "site.id as known"])
-      .orderBy("w.created_at")
-      .orderBy("w.id")
-      .execute(),
-  );
+/** Oldest first, revoked ones too; all, or those of a client alone. */
+export async function listWebhooks(
+  db: Database,
+  { client }: { readonly client?: string } = {},
+): Promise<readonly WebhookView[]> {
+  let webhooks = db
+    .selectFrom("webhooks as w")
+    .leftJoin("clients", "clients.name", "w.client")
+    .leftJoin("site", "site.epoch", "w.epoch")
+    .selectAll("w")
+    .select(["suspended_at", "site.id as known"])
+    .orderBy("w.created_at")
+    .orderBy("w.id");
+  if (client !== undefined) webhooks = webhooks.where("w.client", "=", client);
+  const rows = await named(() => webhooks.execute());
   const counts = await rowCounts(db);
   const views: WebhookView[] = [];
   for (const row of rows) {
@@ -92,26 +94,59 @@ export async function listWebhooks(db: Database): Promise<readonly WebhookView[]
 /** In the order of their webhooks and of the ledger. */
 export async function listDeadLetters(db: Database): Promise<readonly DeadLetterView[]> {
   const rows = await named(() =>
-    db
-      .selectFrom("webhook_events as d")
+    deadLetters(db)
       .innerJoin("webhooks as w", "w.id", "d.webhook")
-      .innerJoin("entries as e", "e.version_id", "d.version_id")
-      .select(["d.webhook", "d.version_id", "d.tries", "d.tried_at", "d.failure"])
-      .select(["e.kind", "e.client", "e.source", "e.path_encoded"])
-      .where("d.due_at", "is", null)
       .orderBy("w.created_at")
       .orderBy("w.id")
       .orderBy("d.seq")
       .execute(),
   );
-  return rows.map((row) => ({
+  return rows.map(deadLetterOf);
+}
+
+/** In the order of their webhooks' ids and of their events; `after`: both of the last one before, with a colon between. */
+export async function pageOfDeadLetters(
+  db: Database,
+  query: {
+    readonly webhook?: string | undefined;
+    readonly after?: string | undefined;
+    readonly limit: number;
+  },
+): Promise<{ readonly items: readonly DeadLetterView[]; readonly next: string | null }> {
+  let select = deadLetters(db)
+    .orderBy("d.webhook")
+    .orderBy("d.version_id")
+    .limit(query.limit + 1);
+  if (query.webhook !== undefined) select = select.where("d.webhook", "=", query.webhook);
+  const [webhook = "", version = ""] = query.after?.split(":") ?? [];
+  if (query.after !== undefined)
+    select = select.where(sql<boolean>`(d.webhook, d.version_id) > (${webhook}, ${version})`);
+  const rows = await named(() => select.execute());
+  const items = rows.slice(0, query.limit).map(deadLetterOf);
+  const last = items.at(-1);
+  return { items, next: rows.length > query.limit && last ? `${last.webhook}:${last.id}` : null };
+}
+
+function deadLetters(db: Database) {
+  return db
+    .selectFrom("webhook_events as d")
+    .innerJoin("entries as e", "e.version_id", "d.version_id")
+    .select(["d.webhook", "d.version_id", "d.tries", "d.tried_at", "d.failure"])
+    .select(["e.kind", "e.client", "e.source", "e.path_encoded"])
+    .where("d.due_at", "is", null);
+}
+
+function deadLetterOf(
+  row: Awaited<ReturnType<ReturnType<typeof deadLetters>["executeTakeFirstOrThrow"]>>,
+): DeadLetterView {
+  return {
     ...{ id: row.version_id, webhook: row.webhook, kind: row.kind, client: row.client, source: row.source },
     path: displayPath(decodePath(row.path_encoded)),
     pathEncoded: row.path_encoded,
     tries: row.tries,
     lastTriedAt: new Date(row.tried_at).toISOString(),
     lastFailure: row.failure,
-  }));
+  };
 }
 
 async function rowCounts(db: Database) {

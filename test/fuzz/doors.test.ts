@@ -144,6 +144,8 @@ describe(`doors under ${SECONDS} s of rubbish each`, () => {
       ["POST", "/v1/enroll"],
       ["POST", "/v1/heartbeat"],
       ["POST", "/v1/leases"],
+      ["POST", "/v1/diagnostics"],
+      ["POST", "/v1/diagnostics?command=01890a5d-ac96-774b-bcce-b302099a8057"],
       ["PUT", "/v1/uploads/x/parts/1"],
       ["POST", "/v1/uploads/x/complete"],
       ["DELETE", "/v1/uploads/x"],

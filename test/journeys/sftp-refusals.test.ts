@@ -107,7 +107,7 @@ describe("what the sender is told", { timeout: 120_000 }, () => {
 
   test("a disk that is as full as it may be", async () => {
     await receiver.stop();
-    const listen = { ingest: `127.0.0.1:${it.site.port}`, sftp: `127.0.0.1:${it.port}` };
+    const listen = { ingest: `127.0.0.1:${it.site.port}`, console: "off", sftp: `127.0.0.1:${it.port}` };
     const lake = { kind: "directory", path: join(it.site.dir, "receiver", "lake") };
     const ledger = { kind: "sqlite", path: join(it.site.dir, "receiver", "ledger.sqlite") };
     const full = launch("receiver", [

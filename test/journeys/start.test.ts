@@ -49,7 +49,7 @@ const history = async (): Promise<Entry[]> =>
     .map((line) => JSON.parse(line) as Entry);
 
 test("a drop, a busy port, Ctrl-C; a second start goes on; killed, it leaves nobody behind", async () => {
-  const port = await freePair();
+  const port = await freePorts();
   const first = start("--port", String(port));
   await first.said(/Ctrl-C stops both/);
   writeFileSync(join(inbox, "hello.txt"), "first");
@@ -59,7 +59,7 @@ test("a drop, a busy port, Ctrl-C; a second start goes on; killed, it leaves nob
   const busy = start();
   expect(await busy.ended).toBe(1);
   expect(busy.text()).toContain(`port ${port} of 127.0.0.1 is taken`);
-  expect(await greeting(port + 1)).toMatch(/^SSH-2\.0-Tributary/);
+  expect(await greeting(port + 3)).toMatch(/^SSH-2\.0-Tributary/);
 
   first.child.kill("SIGINT");
   expect(await first.ended).toBe(0);
@@ -85,10 +85,11 @@ test("a drop, a busy port, Ctrl-C; a second start goes on; killed, it leaves nob
 }, 180_000);
 
 /** The first of two ports beside each other. */
-async function freePair(): Promise<number> {
+async function freePorts(): Promise<number> {
   for (;;) {
     const port = await freePort();
-    if (await isFree(port + 1)) return port;
+    // For agents, the console, and SFTP.
+    if ((await isFree(port + 1)) && (await isFree(port + 3))) return port;
   }
 }
 

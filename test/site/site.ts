@@ -77,7 +77,11 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
     writeFileSync(
       config,
       stringify({
-        listen: { ingest: `127.0.0.1:${listen}`, ...(sftp === 0 ? {} : { sftp: `127.0.0.1:${sftp}` }) },
+        listen: {
+          ingest: `127.0.0.1:${listen}`,
+          console: "off",
+          ...(sftp === 0 ? {} : { sftp: `127.0.0.1:${sftp}` }),
+        },
         publicUrl: url,
         keys: join(dir, "keys"),
         reserve: "64MiB",

@@ -109,7 +109,10 @@ async function serve(
       reportRequest: (request, status, ms) => report({ kind: "SftpAnswered", request, status, ms }),
       reportFailure: (request, error) => {
         if (error instanceof ProblemError) door.reportProblem(error.code);
-        report({ kind: "SftpProblem", user: visit.account.user, client: visit.client, request, error });
+        report({
+          ...{ kind: "SftpProblem", user: visit.account.user, account: visit.account.principal.id },
+          ...{ client: visit.client, request, error },
+        });
       },
     });
   } catch (error) {

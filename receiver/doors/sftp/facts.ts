@@ -38,6 +38,8 @@ export type SftpFact =
   | {
       readonly kind: "SftpProblem";
       readonly user: string;
+      /** The account's id. */
+      readonly account: string;
       readonly client: string;
       readonly request: string;
       readonly error: unknown;

@@ -1,0 +1,238 @@
+/** What every administrative act promises, on either database: it does what it says, and the audit log tells before and after. */
+import { uuidv7 } from "@tributary/shared/uuid.ts";
+import { describe, expect, test } from "vitest";
+import { listAudit, type Who } from "../audit/audit.ts";
+import { listCommands } from "../fleet/commands.ts";
+import { listApiKeys } from "../identity/apikeys.ts";
+import { listInvitations } from "../identity/invitations.ts";
+import type { LedgerDatabase } from "../ledger/database.ts";
+import type { Database } from "../ledger/schema.ts";
+import { addAccount, limitAccount, revokeAccount, setPasswordOfAccount } from "./accounts.ts";
+import {
+  askAgent,
+  inviteAgent,
+  pauseAgent,
+  resumeAgent,
+  revokeAgent,
+  setAgentLimits,
+  takeBackInvitation,
+} from "./agents.ts";
+import { addClient, resumeClient, setClientLimits, setClientQuotas, suspendClient } from "./clients.ts";
+import { addKey, revokeKey, setKeyLimits } from "./keys.ts";
+import { offboardClient, planOffboarding } from "./offboard.ts";
+import { addWebhook, replayWebhook, revokeWebhook } from "./webhooks.ts";
+
+const ANNA: Who = { kind: "person", id: "p1", name: "anna@example.com" };
+const RECEIVER = { url: "https://receiver.example.com", trust: "system" };
+const close = (secret: string): string => `closed ${secret.length}`;
+
+export function administrationContract(name: string, open: () => Promise<LedgerDatabase>): void {
+  const site = async () => {
+    const { db } = await open();
+    const by = { db, who: ANNA };
+    await addClient(by, "acme");
+    return { db, by };
+  };
+  const lastLine = async (db: Database) => (await listAudit(db, { limit: 1 }))[0];
+
+  describe(`administration on ${name}`, () => {
+    test("a client is added, suspended, bounded and resumed, and each change is told", async () => {
+      const { db, by } = await site();
+      expect(await lastLine(db)).toMatchObject({
+        act: "client.add",
+        who: ANNA,
+        client: "acme",
+        before: null,
+        after: { suspendedAt: null, quotas: { day: null } },
+      });
+      await suspendClient(by, "acme");
+      expect(await lastLine(db)).toMatchObject({
+        act: "client.suspend",
+        before: { suspendedAt: null },
+        after: { suspendedAt: expect.stringContaining("Z") },
+      });
+      await setClientQuotas(by, "acme", { day: 5 });
+      expect(await lastLine(db)).toMatchObject({
+        before: { quotas: { day: null } },
+        after: { quotas: { day: 5 } },
+      });
+      await setClientLimits(by, "acme", { uploads: 3 });
+      expect(await lastLine(db)).toMatchObject({ act: "client.limit", after: { limits: { uploads: 3 } } });
+      await resumeClient(by, "acme");
+      expect(await lastLine(db)).toMatchObject({ act: "client.resume", after: { suspendedAt: null } });
+    });
+
+    test("an act that is refused leaves no record", async () => {
+      const { db, by } = await site();
+      await expect(suspendClient(by, "nobody")).rejects.toMatchObject({ code: "not-found" });
+      await expect(addClient(by, "acme")).rejects.toMatchObject({ code: "request-invalid" });
+      await expect(addKey(by, { client: "nobody" })).rejects.toMatchObject({ code: "not-found" });
+      await expect(revokeAgent(by, "nobody")).rejects.toMatchObject({ code: "not-found" });
+      expect(await listAudit(db, { limit: 10 })).toHaveLength(1);
+    });
+
+    test("what an agent is asked, and the wish to pause it, are told with whose they are", async () => {
+      const { db, by } = await site();
+      await db
+        .insertInto("agents")
+        .values({
+          ...{ id: "a", name: "till", public_key: "a", state: "active", created_at: 1, host: "h" },
+          ...{ platform: "linux", version: "1", nonce: null, nonce_previous: null, last_seen_at: null },
+          status: null,
+        })
+        .execute();
+      await db.insertInto("agent_clients").values({ agent_id: "a", client: "acme" }).execute();
+      const { id } = await askAgent(by, { agentId: "a", kind: "scan", source: "pos" });
+      expect((await listCommands(db, "a"))[0]).toMatchObject({ id, createdBy: ANNA.name });
+      expect(await lastLine(db)).toMatchObject({
+        ...{ act: "agent.scan", who: ANNA, client: "acme", before: null },
+        after: { command: id, source: "pos" },
+      });
+      await pauseAgent(by, "a");
+      const pause = { since: expect.stringContaining("Z"), by: ANNA.name };
+      expect(await lastLine(db)).toMatchObject({
+        ...{ act: "agent.pause", before: { pause: null }, after: { pause } },
+      });
+      await resumeAgent(by, "a");
+      expect(await lastLine(db)).toMatchObject({
+        ...{ act: "agent.resume", before: { pause }, after: { pause: null } },
+      });
+      await expect(askAgent(by, { agentId: "x", kind: "scan" })).rejects.toMatchObject({ code: "not-found" });
+      expect(await lastLine(db)).toMatchObject({ act: "agent.resume" });
+    });
+
+    test("keys, accounts and webhooks: no secret is in any record", async () => {
+      const { db, by } = await site();
+      const key = await addKey(by, { client: "acme", name: "nightly" });
+      const id = key.split("_")[1] as string;
+      await setKeyLimits(by, id, { uploads: 2 });
+      await revokeKey(by, id);
+      await addAccount(by, { client: "acme", user: "acme-ftp", keys: [], passwordHash: "$argon2id$hash" });
+      await limitAccount(by, "acme-ftp", { day: 9 });
+      await setPasswordOfAccount(by, "acme-ftp", "$argon2id$other");
+      await revokeAccount(by, "acme-ftp");
+      const url = new URL("https://hooks.example.com/acme");
+      const { id: webhook, secret } = await addWebhook(by, { url, client: "acme" }, close);
+      await replayWebhook(by, webhook, { dead: [] });
+      await revokeWebhook(by, webhook);
+      const lines = await listAudit(db, { limit: 100, client: "acme" });
+      expect(lines.map((line) => line.act).toReversed()).toEqual([
+        "client.add",
+        ...["key.add", "key.limit", "key.revoke"],
+        ...["sftp.add", "sftp.limit", "sftp.credentials", "sftp.revoke"],
+        ...["webhook.add", "webhook.replay", "webhook.revoke"],
+      ]);
+      const text = JSON.stringify(lines);
+      for (const hidden of [key.split("_")[2] as string, "argon2id", secret, "closed"])
+        expect(text).not.toContain(hidden);
+      expect(lines.find((line) => line.act === "key.revoke")).toMatchObject({
+        before: { revokedAt: null },
+        after: { revokedAt: expect.stringContaining("Z") },
+      });
+    });
+
+    test("an invitation is listed until it is taken back; its code is in no record", async () => {
+      const { db, by } = await site();
+      const { id, code } = await inviteAgent(by, { clients: ["acme"], expiresMs: 60_000 }, RECEIVER);
+      expect(await listInvitations(db, { client: "acme" })).toMatchObject([
+        { id, state: "open", agentId: null },
+      ]);
+      expect(await listInvitations(db, { client: "acme" }, Date.now() + 61_000)).toMatchObject([
+        { state: "expired" },
+      ]);
+      expect(JSON.stringify(await listAudit(db, { limit: 1 }))).not.toContain(code);
+      await takeBackInvitation(by, id);
+      expect(await listInvitations(db, { client: "acme" })).toEqual([]);
+      await expect(takeBackInvitation(by, id)).rejects.toMatchObject({ code: "not-found" });
+    });
+
+    test("an agent is bounded and revoked", async () => {
+      const { db, by } = await site();
+      const id = await agent(db, ["acme"], 0);
+      await setAgentLimits(by, id, { day: 7 });
+      await revokeAgent(by, id);
+      expect(await lastLine(db)).toMatchObject({
+        act: "agent.revoke",
+        client: "acme",
+        before: { state: "active", limits: { day: 7 } },
+        after: { state: "revoked" },
+      });
+    });
+
+    test("a client leaves: all who act for it alone are shut out, others go on for theirs", async () => {
+      const { db, by } = await site();
+      await addClient(by, "globex");
+      const own = await agent(db, ["acme"], 14);
+      const house = await agent(db, ["acme", "globex"], 3);
+      await addKey(by, { client: "acme" });
+      await addKey(by, { client: "globex" });
+      await addAccount(by, { client: "acme", user: "acme-ftp", keys: [], passwordHash: "x" });
+      await addWebhook(by, { url: new URL("https://hooks.example.com/"), client: "acme" }, close);
+      await inviteAgent(by, { clients: ["acme", "globex"], expiresMs: 60_000 }, RECEIVER);
+      const plan = await planOffboarding(db, "acme");
+      expect(plan).toEqual({
+        revoked: [{ id: own, name: "host", waiting: 14 }],
+        kept: [{ id: house, name: "host" }],
+        ...{ keys: 1, accounts: 1, webhooks: 1, invitations: 1 },
+      });
+      expect(await offboardClient(by, "acme")).toEqual(plan);
+      expect(await planOffboarding(db, "acme")).toEqual({
+        ...{ revoked: [], kept: [], keys: 0, accounts: 0, webhooks: 0, invitations: 0 },
+      });
+      expect(await lastLine(db)).toMatchObject({
+        act: "client.offboard",
+        before: { offboardedAt: null },
+        after: {
+          offboardedAt: expect.stringContaining("Z"),
+          ended: { revoked: [own], kept: [house], keys: 1 },
+        },
+      });
+      const states = await db.selectFrom("agents").select(["id", "state"]).orderBy("id").execute();
+      expect(new Map(states.map((row) => [row.id, row.state]))).toEqual(
+        new Map([
+          [own, "revoked"],
+          [house, "active"],
+        ]),
+      );
+      expect(
+        await db.selectFrom("agent_clients").selectAll().where("agent_id", "=", house).execute(),
+      ).toEqual([{ agent_id: house, client: "globex" }]);
+      expect((await listApiKeys(db)).map((key) => [key.client, key.revokedAt !== null])).toEqual([
+        ["acme", true],
+        ["globex", false],
+      ]);
+      await resumeClient(by, "acme");
+      expect(await lastLine(db)).toMatchObject({ after: { offboardedAt: null, suspendedAt: null } });
+      expect((await listApiKeys(db, { client: "acme" }))[0]?.revokedAt).not.toBeNull();
+    });
+  });
+}
+
+async function agent(db: Database, clients: readonly string[], depth: number): Promise<string> {
+  const id = uuidv7();
+  const status = {
+    ...{ version: "1", host: "host", clock: "2026-01-01T00:00:00Z", skewMs: 0 },
+    queue: { depth, bytes: 1, aside: 0 },
+    ...{ sources: [], problems: [], configurationRevision: 0 },
+  };
+  await db
+    .insertInto("agents")
+    .values({
+      ...{
+        id,
+        name: "host",
+        public_key: id,
+        state: "active",
+        created_at: 1,
+        host: "host",
+        platform: "linux",
+      },
+      ...{ version: "1", nonce: null, nonce_previous: null, last_seen_at: 1, status: JSON.stringify(status) },
+    })
+    .execute();
+  await db
+    .insertInto("agent_clients")
+    .values(clients.map((client) => ({ agent_id: id, client })))
+    .execute();
+  return id;
+}

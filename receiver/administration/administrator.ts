@@ -1,0 +1,34 @@
+/** Administrative acts: one function for each, used by the commands and the console alike, so that both leave the same record. */
+import type { Act, Subject, Who } from "../audit/audit.ts";
+import { audited } from "../audit/audit.ts";
+import type { Writer } from "../ledger/database.ts";
+import type { Database } from "../ledger/schema.ts";
+
+/** Who does it, and where. */
+export interface Administrator {
+  readonly db: Database;
+  readonly who: Who;
+}
+
+/** What is changed by an act, and how what it is now is read. */
+export interface Changing {
+  readonly act: Act;
+  readonly kind: string;
+  readonly id: string;
+  readonly client?: string | undefined;
+  readonly facts: (trx: Writer) => Promise<Subject>;
+}
+
+/** One change of one thing that may or may not be there, with what it was before and is after. */
+export async function change<T>(
+  { db, who }: Administrator,
+  { act, kind, id, client, facts }: Changing,
+  work: (trx: Writer) => Promise<T>,
+): Promise<T> {
+  return await audited(db, who, async (trx, record) => {
+    const before = await facts(trx);
+    const result = await work(trx);
+    record({ act, subject: { kind, id }, client, before, after: await facts(trx) });
+    return result;
+  });
+}

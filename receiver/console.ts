@@ -1,0 +1,183 @@
+/** The console wired: its listener, what its handlers are given, and what is told to open pages. */
+import { sql } from "kysely";
+import { addressOf, consoleUrl, type ReceiverSettings } from "./config.ts";
+import { createConsole } from "./console/console.ts";
+import { accessHandlers } from "./console/handlers/access.ts";
+import { agentHandlers } from "./console/handlers/agents.ts";
+import { clientHandlers } from "./console/handlers/clients.ts";
+import { fileHandlers } from "./console/handlers/files.ts";
+import { operationHandlers } from "./console/handlers/operations.ts";
+import { overviewHandlers } from "./console/handlers/overview.ts";
+import type { HandlerParts } from "./console/handlers/parts.ts";
+import { peopleHandlers } from "./console/handlers/people.ts";
+import { siteHandlers } from "./console/handlers/site.ts";
+import { Live, type Marks } from "./console/live.ts";
+import { openPages, readPages } from "./console/pages.ts";
+import { peerOf } from "./doors/peer.ts";
+import type { ReportProblem } from "./doors/problem.ts";
+import { FleetView } from "./fleet/view.ts";
+import type { SiteKeys } from "./identity/keys.ts";
+import type { Committer } from "./ingest/committer.ts";
+import { discardFrom } from "./ingest/discard.ts";
+import { releaseFrom } from "./ingest/release.ts";
+import type { AnyLake } from "./lake/lake.ts";
+import { type LedgerDatabase, named } from "./ledger/database.ts";
+import type { History } from "./ledger/ledger.ts";
+import { createOverview, type Overview } from "./overview/overview.ts";
+import type { People } from "./people/auth.ts";
+import type { Told } from "./people/facts.ts";
+import { forgetEnded } from "./people/sessions.ts";
+import { previewsInProcess } from "./preview/process.ts";
+import { catchUpSearch } from "./search/follow.ts";
+import { type Listening, type ListenOptions, listen } from "./serve.ts";
+import type { Chore } from "./sftp.ts";
+import { openTrees } from "./tree/open.ts";
+import { VERSION } from "./version.ts";
+
+/** What `main.ts` chooses for it. */
+export interface ConsoleCarrier
+  extends Pick<HandlerParts, "install" | "closeSecret" | "refusalOf" | "lines" | "diagnose"> {
+  /** The site's UUID. */
+  readonly site: string;
+  readonly people: (origin: string, told: Told) => Promise<People>;
+}
+
+export interface ConsoleWiring {
+  readonly settings: ReceiverSettings;
+  readonly database: LedgerDatabase;
+  readonly lake: AnyLake;
+  readonly committer: Committer;
+  readonly history: History;
+  readonly keys: Pick<SiteKeys, "certificate" | "onCertificate" | "codeTrust" | "jwks">;
+  readonly carrier: ConsoleCarrier;
+  readonly stopping: AbortSignal;
+  readonly reportProblem: ReportProblem;
+  readonly unread: ListenOptions["report"];
+  /** What happens at the login. */
+  readonly hear: Told;
+}
+
+export interface ListeningConsole extends Listening {
+  /** What is to be done again and again. */
+  chores(): readonly Chore[];
+}
+
+/** Of search, at once: nobody who delivers shall wait for it. */
+const SEARCH_MS = 150;
+
+/** Listens; undefined: it is off. */
+export async function listenConsole(wiring: ConsoleWiring): Promise<ListeningConsole | undefined> {
+  const { settings, keys, stopping } = wiring;
+  const at = settings.listen.console;
+  if (at === "off") return undefined;
+  const { host, port } = at;
+  // Its origin has the port, which is known once it listens; nobody asks before.
+  const listening = await listen({
+    app: { fetch: (request, env) => app.fetch(request, env) },
+    ...{ host, port, what: "console", tls: await keys.certificate(), stopping, report: wiring.unread },
+  });
+  const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
+  listening.server.once("close", forget);
+  const taken = { host, port: Number(new URL(listening.url).port) };
+  const origin = consoleUrl({ ...settings, listen: { ...settings.listen, console: taken } }) as string;
+  const overview = createOverview(wiring.database.db);
+  const app = await appOf(wiring, origin, overview);
+  return { ...listening, url: origin, chores: () => choresOf(wiring, overview) };
+}
+
+async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) {
+  const { settings, database, lake, committer, history, carrier, stopping } = wiring;
+  const { db } = database;
+  const people = await carrier.people(origin, (fact) => wiring.hear(fact));
+  const fleet = new FleetView(db, settings.heartbeat);
+  const live = new Live({
+    seq: async () => (await history.position()).seq,
+    marks: () => marksOf(database),
+    allowed: async ({ incoming }) => {
+      const headers = new Headers({ cookie: String(incoming.headers.cookie ?? "") });
+      return (await people.session(headers)) !== undefined;
+    },
+    stopping,
+  });
+  const parts: HandlerParts = {
+    ...{ database, fleet, live, people, origin, lake, history, install: carrier.install },
+    overview,
+    trees: openTrees(db),
+    previews: previewsInProcess(),
+    signer: () => ({ site: carrier.site, jwks: wiring.keys.jwks() }),
+    ...{ lines: carrier.lines, diagnose: carrier.diagnose },
+    site: {
+      site: new URL(settings.publicUrl ?? origin).hostname,
+      version: VERSION,
+      receiverUrl: addressOf(settings),
+      sftp: settings.listen.sftp ?? null,
+    },
+    codeTrust: wiring.keys.codeTrust,
+    closeSecret: carrier.closeSecret,
+    refusalOf: carrier.refusalOf,
+    release: (id, release) => releaseFrom({ database, lake, committer }, id, release),
+    discard: (id, discard) => discardFrom(database, lake, id, discard),
+  };
+  return createConsole({
+    people,
+    handlers: {
+      ...siteHandlers(parts),
+      ...clientHandlers(parts),
+      ...agentHandlers(parts),
+      ...accessHandlers(parts),
+      ...peopleHandlers(parts),
+      ...overviewHandlers(parts),
+      ...fileHandlers(parts),
+      ...operationHandlers(parts),
+    },
+    pages: openPages(readPages()),
+    origin,
+    stopping,
+    addressOf: (incoming) => peerOf(incoming, settings.trustProxy),
+    reportProblem: wiring.reportProblem,
+  });
+}
+
+function choresOf({ database: { db }, stopping }: ConsoleWiring, overview: Overview): readonly Chore[] {
+  return [
+    {
+      ms: 3_600_000,
+      what: "forgetting sessions that have ended",
+      work: () => forgetEnded(db),
+      atOnce: true,
+    },
+    {
+      ms: 10_000,
+      what: "following the ledger for the search",
+      work: () => catchUpSearch(db, { stopping, withinMs: SEARCH_MS }),
+      atOnce: true,
+    },
+    // The first look reads weeks: nobody who opens the overview shall wait for it.
+    {
+      ms: 60_000,
+      what: "following the ledger for the overview",
+      work: () => overview.catchUp(Date.now()),
+      atOnce: true,
+    },
+  ];
+}
+
+/** Each is one look at the end of an index, or at few rows. */
+async function marksOf({ db }: LedgerDatabase): Promise<Marks> {
+  const { rows } = await named(() =>
+    sql<Record<string, string | number | null>>`
+      select
+        (select max(last_seen_at) from agents) as seen,
+        (select count(*) from agents) as agents,
+        (select max(id) from audit) as audit,
+        (select max(id) from quarantined) as quarantined,
+        (select count(*) from webhook_events where due_at is null) as dead`.execute(db),
+  );
+  const { seen, agents, audit, quarantined, dead } = rows[0] ?? {};
+  return {
+    agents: `${seen} ${agents}`,
+    audit: String(audit),
+    quarantine: String(quarantined),
+    deadletters: String(dead),
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * The console's listener: pages for people of the central team, and the calls that these pages make. Every call is a line
+ * of `calls.ts`; who may make it, and what goes in, is decided here before its handler is asked.
+ */
+import { randomUUID } from "node:crypto";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { HEADER } from "@tributary/shared/protocol.ts";
+import { type Context, Hono } from "hono";
+import type { DoorEnv } from "../doors/door.ts";
+import { answerProblem, type ReportProblem } from "../doors/problem.ts";
+import type { People, PersonSession } from "../people/auth.ts";
+import { CALLS, type Call, type CallName, mayDo, type Role } from "./calls.ts";
+import { inputOf } from "./input.ts";
+import { type Pages, pageHeaders } from "./pages.ts";
+import { requireSameOrigin } from "./same-origin.ts";
+import { type Answers, type Checked, INPUTS } from "./wire.ts";
+
+/** One call, by somebody who may make it. */
+export interface Asked {
+  /** Undefined only where anyone may ask. */
+  readonly session: PersonSession | undefined;
+  readonly requestId: string;
+  readonly address: string;
+  readonly incoming: DoorEnv["Bindings"]["incoming"];
+  readonly outgoing: DoorEnv["Bindings"]["outgoing"];
+  /** When the asker is gone. */
+  readonly signal: AbortSignal;
+}
+
+export type Handlers = {
+  readonly [K in CallName]: (input: Checked<K>, asked: Asked) => Promise<Answers[K] | Response>;
+};
+
+export interface ConsoleParts {
+  readonly people: Pick<People, "handle" | "session">;
+  readonly handlers: Handlers;
+  readonly pages: Pages;
+  /** The address that people type: scheme, host and port. */
+  readonly origin: string;
+  readonly stopping: AbortSignal;
+  /** The address of who asks, as far as it can be trusted. */
+  readonly addressOf: (incoming: DoorEnv["Bindings"]["incoming"]) => string;
+  readonly reportProblem: ReportProblem;
+}
+
+export interface ConsoleEnv {
+  Bindings: DoorEnv["Bindings"];
+  Variables: { requestId: string };
+}
+
+type ConsoleContext = Context<ConsoleEnv>;
+
+const AUTH = "/api/auth/";
+
+export function createConsole(parts: ConsoleParts): Hono<ConsoleEnv> {
+  const app = new Hono<ConsoleEnv>({ getPath: (_request, options) => options?.env?.target.path ?? "/" });
+  app.use(async (c, next) => {
+    c.set("requestId", randomUUID());
+    c.header(HEADER.requestId, c.get("requestId"));
+    for (const [name, value] of Object.entries(pageHeaders)) c.header(name, value);
+    if (parts.stopping.aborted)
+      throw new ProblemError("stopping", "this receiver is stopping; come again", { retryAfter: 5 });
+    await next();
+  });
+  app.use("/api/*", async (c, next) => {
+    c.header("cache-control", "no-store");
+    requireSameOrigin(c.env.incoming, parts.origin);
+    await next();
+  });
+  app.all(`${AUTH}*`, async (c) => {
+    const address = parts.addressOf(c.env.incoming);
+    return withHeaders(c, await parts.people.handle(requestOf(c, parts.origin), address));
+  });
+  for (const [name, call] of Object.entries(CALLS) as [CallName, Call][])
+    app.on(call.method, call.path, async (c) => await answer(parts, name, call, c));
+  app.all("/api/*", (c) => {
+    throw new ProblemError(
+      "not-found",
+      `the console has no ${c.env.incoming.method} ${c.env.target.path.slice(0, 200)}`,
+    );
+  });
+  app.get("/*", (c) => parts.pages.answer(c.env.target.path, c.env.incoming.headers));
+  app.notFound((c) => refuse(new ProblemError("method-not-allowed", "pages are only read, with GET"), c));
+  const refuse = answerProblem(parts.reportProblem);
+  app.onError(refuse);
+  return app;
+}
+
+async function answer(parts: ConsoleParts, name: CallName, call: Call, c: ConsoleContext): Promise<Response> {
+  const { incoming, outgoing } = c.env;
+  const session = await parts.people.session(headersOf(c));
+  if (call.role !== "anyone") requireRole(session, call.role, name);
+  const input = await inputOf(name, INPUTS[name], c.env);
+  const gone = new AbortController();
+  outgoing.once("close", () => gone.abort());
+  const asked: Asked = {
+    ...{ session, incoming, outgoing, requestId: c.get("requestId"), address: parts.addressOf(incoming) },
+    signal: AbortSignal.any([gone.signal, parts.stopping]),
+  };
+  // The table's types say that this handler takes this input; the union of all of them cannot.
+  const handler = parts.handlers[name] as (input: unknown, asked: Asked) => Promise<object | Response>;
+  const made = await handler(input, asked);
+  return made instanceof Response ? made : c.json(made);
+}
+
+/** The same for every call: who is not known hears nothing of what there is. */
+function requireRole(session: PersonSession | undefined, least: Role, name: CallName): void {
+  const why = refusalOf(session, least, name);
+  if (why === undefined) return;
+  throw new ProblemError(session === undefined ? "unauthenticated" : "forbidden", why);
+}
+
+function refusalOf(session: PersonSession | undefined, least: Role, name: CallName): string | undefined {
+  if (session === undefined) return "sign in first; the session may have ended";
+  const { role } = session.person;
+  if (role === "uploader")
+    return "this is the console of the central team; a client's people have a page of their own";
+  if (session.mustSetUp && !name.startsWith("account.") && name !== "me")
+    return "this site asks for a second factor: set up an authenticator app or a passkey first";
+  return mayDo(role, least) ? undefined : `this takes the role ${least}; yours is ${role}`;
+}
+
+/** As the web has it, for the login's library. */
+function requestOf(c: ConsoleContext, origin: string): Request {
+  const { path, query } = c.env.target;
+  const url = new URL(query === "" ? path : `${path}?${query}`, origin);
+  const { method } = c.req;
+  const body = method === "GET" || method === "HEAD" ? null : c.req.raw.body;
+  return new Request(url, {
+    method,
+    headers: headersOf(c),
+    body,
+    ...(body === null ? {} : { duplex: "half" }),
+  });
+}
+
+function headersOf(c: ConsoleContext): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(c.env.incoming.headers))
+    if (value !== undefined && !name.startsWith(":"))
+      headers.set(name, Array.isArray(value) ? value.join(", ") : value);
+  return headers;
+}
+
+/** A library's answer goes out under our headers too. */
+function withHeaders(c: ConsoleContext, response: Response): Response {
+  for (const [name, value] of Object.entries({ ...pageHeaders, "cache-control": "no-store" }))
+    response.headers.set(name, value);
+  response.headers.set(HEADER.requestId, c.get("requestId"));
+  return response;
+}

@@ -1,0 +1,37 @@
+/** What an operator needs when something is wrong: log lines of a request, who was refused what, and how this receiver is. */
+import { audited } from "../../audit/audit.ts";
+import { listRefusals } from "../../refusals/refusals.ts";
+import type { Handlers } from "../console.ts";
+import { type HandlerParts, onPage } from "./parts.ts";
+
+type OperationHandlers = Pick<
+  Handlers,
+  Extract<keyof Handlers, `log.${string}` | `refusals.${string}` | `site.${string}`>
+>;
+
+const DAY_MS = 86_400_000;
+
+export function operationHandlers(parts: HandlerParts): OperationHandlers {
+  const { db } = parts.database;
+  return {
+    "log.lines": async (asked) => parts.lines.recent(asked),
+    "refusals.list": async ({ client, days }) => ({
+      items: await listRefusals(db, { client, since: Date.now() - days * DAY_MS }),
+    }),
+    "site.diagnostics": async (_input, asked) => {
+      const { who } = onPage(parts, asked);
+      await audited(db, who, async (_trx, record) => {
+        const subject = { kind: "site", id: "site" };
+        record({ act: "site.diagnostics", subject, before: null, after: null });
+      });
+      const name = `tributary-diagnostics-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}.json.gz`;
+      return new Response(new Uint8Array(await parts.diagnose()), {
+        headers: {
+          "content-type": "application/gzip",
+          "content-disposition": `attachment; filename="${name}"`,
+          "cache-control": "private, no-store",
+        },
+      });
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/** The stream of what happens: open pages hear of it and fetch anew what they show, at most every two seconds. */
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { addressOf } from "./api.ts";
+import { refresh } from "./queries.ts";
+
+/** Topic of the stream -> what is shown of it. */
+const NOUNS: Readonly<Record<string, readonly string[]>> = {
+  agents: ["agents", "invitations", "overview", "clients"],
+  audit: ["audit", "clients", "keys", "accounts", "webhooks", "people", "agents"],
+  quarantine: ["quarantine", "overview"],
+  deadletters: ["deadletters", "webhooks", "overview"],
+};
+const ARRIVED = ["overview", "arrivals", "newer"];
+const EVERY_MS = 2000;
+
+export type Connection = "open" | "lost";
+
+/** Lists that must not jump hear of arrivals here, and wait for a click. */
+export type OnArrived = (count: number) => void;
+const listeners = new Set<OnArrived>();
+
+export function useArrived(heard: OnArrived): void {
+  useEffect(() => {
+    listeners.add(heard);
+    return () => void listeners.delete(heard);
+  }, [heard]);
+}
+
+/** Once in the shell. */
+export function useLive(): Connection {
+  const client = useQueryClient();
+  const [connection, setConnection] = useState<Connection>("open");
+  useEffect(() => {
+    const due = new Set<string>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = (nouns: readonly string[]): void => {
+      for (const noun of nouns) due.add(noun);
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        const now = [...due];
+        due.clear();
+        if (!document.hidden) void refresh(client, now);
+      }, EVERY_MS);
+    };
+    let opened = false;
+    const source = new EventSource(addressOf("live", {}));
+    source.addEventListener("open", () => {
+      setConnection("open");
+      // What happened while it was away was told to nobody.
+      if (opened) void client.invalidateQueries();
+      opened = true;
+    });
+    source.addEventListener("error", () => setConnection("lost"));
+    source.addEventListener("ended", () => {
+      source.close();
+      void client.invalidateQueries();
+    });
+    source.addEventListener("arrived", ({ data }: MessageEvent<string>) => {
+      const { count } = JSON.parse(data) as { count: number };
+      for (const heard of listeners) heard(count);
+      soon(ARRIVED);
+    });
+    source.addEventListener("changed", ({ data }: MessageEvent<string>) => {
+      for (const topic of JSON.parse(data) as string[]) soon(NOUNS[topic] ?? [topic]);
+    });
+    return () => {
+      clearTimeout(timer);
+      source.close();
+    };
+  }, [client]);
+  return connection;
+}

@@ -1,0 +1,3 @@
+export function ClientDeliveries({ client }: { readonly client: string }) {
+  return <p>{client}</p>;
+}

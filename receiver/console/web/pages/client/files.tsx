@@ -1,0 +1,3 @@
+export function ClientFiles({ client }: { readonly client: string }) {
+  return <p>{client}</p>;
+}

@@ -1,0 +1,3 @@
+export function ClientOverview({ client }: { readonly client: string }) {
+  return <p>{client}</p>;
+}

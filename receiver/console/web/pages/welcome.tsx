@@ -1,0 +1,124 @@
+/** Where a one-time link leads: the first administrator, an invited person, or a new password. */
+import { Alert, Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import type { Answers } from "../../wire.ts";
+import { ask } from "../api.ts";
+import { signIn } from "../auth.ts";
+import { Entry } from "../parts/entry.tsx";
+import { Loaded } from "../parts/page.tsx";
+import { t } from "../texts.ts";
+
+/** Behind the #, so that it is in no log; read once, then out of the address. */
+const secret = window.location.hash.slice(1);
+if (secret !== "") window.history.replaceState(null, "", "/welcome");
+
+export default function Welcome() {
+  const look = useQuery({
+    queryKey: ["welcome", secret],
+    queryFn: () => ask("welcome.look", { secret }),
+    enabled: secret !== "",
+    retry: false,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const title = look.data?.kind === "reset" ? t.welcome.reset : t.welcome.title;
+  return (
+    <Entry title={title} site={look.data?.site}>
+      {secret === "" ? (
+        <Text>{t.welcome.noLink}</Text>
+      ) : (
+        <Loaded query={look}>{(link) => <Accept link={link} />}</Loaded>
+      )}
+    </Entry>
+  );
+}
+
+function Accept({ link }: { readonly link: Answers["welcome.look"] }) {
+  const [email, setEmail] = useState(link.email ?? "");
+  const [name, setName] = useState(link.name ?? "");
+  const [password, setPassword] = useState("");
+  const [again, setAgain] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string>();
+  const differs = again !== "" && again !== password;
+  const accept = async (): Promise<void> => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      const given =
+        link.kind === "reset"
+          ? {}
+          : { name: name.trim(), ...(link.email === null ? { email: email.trim() } : {}) };
+      const made = await ask("welcome.accept", { secret, password, ...given });
+      const wantsCode = await signIn(made.email, password);
+      window.location.replace(wantsCode ? "/sign-in" : "/");
+    } catch (failure) {
+      setError((failure as Error).message);
+      setBusy(false);
+    }
+  };
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void accept();
+      }}
+    >
+      <Stack>
+        <Text size="sm">
+          {link.kind === "first"
+            ? t.welcome.first
+            : link.kind === "reset"
+              ? link.email
+              : t.welcome.role(link.role, link.site)}
+        </Text>
+        {link.kind !== "reset" && (
+          <>
+            <TextInput
+              label={t.welcome.name}
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+              autoComplete="name"
+              required
+              autoFocus
+            />
+            <TextInput
+              label={t.welcome.email}
+              type="email"
+              value={email}
+              onChange={(event) => setEmail(event.currentTarget.value)}
+              autoComplete="username"
+              readOnly={link.email !== null}
+              required
+            />
+          </>
+        )}
+        <PasswordInput
+          label={t.welcome.password}
+          description={t.welcome.passwordHint}
+          value={password}
+          onChange={(event) => setPassword(event.currentTarget.value)}
+          autoComplete="new-password"
+          minLength={12}
+          required
+        />
+        <PasswordInput
+          label={t.welcome.repeat}
+          value={again}
+          onChange={(event) => setAgain(event.currentTarget.value)}
+          autoComplete="new-password"
+          error={differs ? t.welcome.differs : undefined}
+          required
+        />
+        {error !== undefined && (
+          <Alert color="red" variant="light" role="alert">
+            {error}
+          </Alert>
+        )}
+        <Button type="submit" loading={busy} disabled={password !== again}>
+          {t.welcome.submit}
+        </Button>
+      </Stack>
+    </form>
+  );
+}

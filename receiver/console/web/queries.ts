@@ -1,0 +1,62 @@
+/** Calls as React reads them: kept, fetched anew when the receiver says that something changed. */
+import {
+  keepPreviousData,
+  QueryClient,
+  type UseMutationResult,
+  type UseQueryResult,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import type { CallName } from "../calls.ts";
+import type { Answers, Input } from "../wire.ts";
+import { ask, Refusal } from "./api.ts";
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5000,
+      refetchOnWindowFocus: true,
+      // What is refused stays refused; what cannot be reached is asked again.
+      retry: (count, error) =>
+        count < 3 && !(error instanceof Refusal && error.status >= 400 && error.status < 500),
+      placeholderData: keepPreviousData,
+    },
+  },
+});
+
+/** What a call answers; `enabled: false` waits. */
+export function useCall<K extends CallName>(
+  name: K,
+  input: Input<K>,
+  options: { readonly enabled?: boolean; readonly refetchInterval?: number } = {},
+): UseQueryResult<Answers[K], Error> {
+  return useQuery({
+    queryKey: [name, input],
+    queryFn: ({ signal }) => ask(name, input, signal),
+    ...options,
+  });
+}
+
+/** An act. When it is done, whatever is shown of the same nouns is fetched anew. */
+export function useAct<K extends CallName>(
+  name: K,
+  more: readonly string[] = [],
+): UseMutationResult<Answers[K], Error, Input<K>> {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: Input<K>) => ask(name, input),
+    onSuccess: async () => {
+      await refresh(client, [nounOf(name), "audit", ...more]);
+    },
+  });
+}
+
+/** Fetches anew what is shown of these nouns: `clients` is `clients.list` and `clients.get`. */
+export async function refresh(client: QueryClient, nouns: readonly string[]): Promise<void> {
+  await client.invalidateQueries({
+    predicate: ({ queryKey: [name] }) => typeof name === "string" && nouns.includes(nounOf(name)),
+  });
+}
+
+const nounOf = (name: string): string => name.split(".")[0] ?? name;

@@ -1,0 +1,553 @@
+/** What goes into each call of `calls.ts` (checked at the door), and what comes out. Sizes in bytes, times RFC 3339. */
+import { type ManifestLine, slug } from "@tributary/shared/protocol.ts";
+import { z } from "zod";
+import type { Offboarding } from "../administration/offboard.ts";
+import type { Attention } from "../attention/attention.ts";
+import type { AuditLine } from "../audit/audit.ts";
+import type { Delivery } from "../deliveries/deliveries.ts";
+import type { CommandView } from "../fleet/commands.ts";
+import type { DiagnosticsView } from "../fleet/diagnostics.ts";
+import type { AgentSummary } from "../fleet/view.ts";
+import type { AgentView } from "../identity/agents.ts";
+import type { ApiKeyView } from "../identity/apikeys.ts";
+import type { InvitationView } from "../identity/invitations.ts";
+import type { AccountView } from "../identity/sftp-accounts.ts";
+import type { Quotas } from "../ledger/decide.ts";
+import type { Limits } from "../ledger/limits.ts";
+import type { QuarantinedFile } from "../ledger/quarantine.ts";
+import type { RecentLines } from "../lines/memory.ts";
+import type { SourceHour } from "../overview/client.ts";
+import type { Amount, ArrivalHour, Arrived } from "../overview/overview.ts";
+import type { Cell } from "../overview/punctuality.ts";
+import type { Band } from "../overview/usual.ts";
+import type { Role as PersonRole } from "../people/people.ts";
+import type { Preview } from "../preview/preview.ts";
+import type { RefusalView } from "../refusals/refusals.ts";
+import type { FoundEntry } from "../search/digests.ts";
+import type { CheckedReceipt } from "../search/receipts.ts";
+import type { Found, FoundFiles } from "../search/search.ts";
+import type { Moment } from "../timeline/timeline.ts";
+import type { DeadLetterView, WebhookView } from "../webhooks/standing.ts";
+import type { CallName, Role } from "./calls.ts";
+
+const nothing = z.strictObject({});
+const client = z.strictObject({ client: slug });
+/** Of a UUID, an API key or a webhook. */
+const id = z.string().regex(/^[0-9a-f-]{8,64}$/, "an id of hex digits");
+const user = z.string().min(1).max(63);
+/** From a query all comes as text. */
+const limit = z.coerce.number().int().min(1).max(500).default(100);
+const cursor = z.string().max(200).optional();
+const size = z.int().nonnegative();
+const frequency = z.strictObject({ count: z.int().positive(), perMs: z.int().positive() });
+const reason = z.string().trim().min(1, "say why: it is kept").max(500);
+
+/** Null takes it back: the default holds again. What is not named stays. */
+const limits = {
+  requests: frequency.nullable().optional(),
+  uploads: z.int().positive().nullable().optional(),
+};
+const bearerBounds = z.strictObject({
+  ...limits,
+  day: size.nullable().optional(),
+  file: size.nullable().optional(),
+});
+
+const secret = z.string().max(200);
+const seq = z.coerce.number().int().nonnegative();
+const instant = z.iso.datetime({ offset: true });
+/** The identity of a path; as long as one may be when every byte is escaped. */
+const pathEncoded = z.string().max(12_288);
+const deliveryFilter = {
+  client: slug.optional(),
+  source: slug.optional(),
+  channel: z.string().max(20).optional(),
+  bearer: z.string().max(64).optional(),
+  kind: z.enum(["version", "removal"]).optional(),
+  from: instant.optional(),
+  to: instant.optional(),
+  digest: z
+    .string()
+    .regex(/^[0-9a-f]{8,64}$/, "8 to 64 lower-case hex digits")
+    .optional(),
+};
+const role = z.enum(["viewer", "operator", "admin", "uploader"]);
+const email = z.string().trim().min(3).max(254);
+
+export const INPUTS = {
+  "sign-in": nothing,
+  "welcome.look": z.strictObject({ secret }),
+  "welcome.accept": z.strictObject({
+    secret,
+    /** Where the link leaves it open. */
+    email: email.optional(),
+    name: z.string().trim().max(200).optional(),
+    password: z.string().max(1024),
+  }),
+  me: nothing,
+  live: nothing,
+
+  "overview.get": nothing,
+  "overview.punctuality": z.strictObject({
+    client: slug.optional(),
+    after: z.string().max(500).optional(),
+    limit,
+  }),
+  "overview.client": client,
+
+  "clients.list": nothing,
+  "clients.get": client,
+  "clients.add": z.strictObject({ name: slug }),
+  "clients.suspend": client,
+  "clients.resume": client,
+  "clients.offboarding": client,
+  "clients.offboard": client,
+  "clients.bound": client.extend({
+    ...limits,
+    stored: size.nullable().optional(),
+    day: size.nullable().optional(),
+    file: size.nullable().optional(),
+  }),
+
+  "agents.list": z.strictObject({ client: slug.optional() }),
+  "agents.get": z.strictObject({ id }),
+  "agents.commands": z.strictObject({ id }),
+  "agents.scan": z.strictObject({ id, source: slug.optional() }),
+  "agents.pause": z.strictObject({ id }),
+  "agents.resume": z.strictObject({ id }),
+  "agents.diagnose": z.strictObject({ id }),
+  "agents.bundle": z.strictObject({ id }),
+  "agents.revoke": z.strictObject({ id }),
+  "agents.bound": bearerBounds.extend({ id }),
+
+  "invitations.list": client,
+  "invitations.add": client.extend({
+    name: z.string().trim().min(1).max(100).optional(),
+    /** Of hours; the code is good so long. */
+    hours: z.int().min(1).max(720).default(24),
+    replaces: id.optional(),
+  }),
+  "invitations.cancel": z.strictObject({ id }),
+
+  "keys.list": client,
+  "keys.add": client.extend({
+    name: z.string().trim().min(1).max(100).optional(),
+    source: slug.optional(),
+    scopes: z
+      .array(z.enum(["write", "read", "remove"]))
+      .min(1)
+      .default(["write"]),
+  }),
+  "keys.bound": bearerBounds.extend({ id }),
+  "keys.revoke": z.strictObject({ id }),
+
+  "accounts.list": client,
+  "accounts.add": client.extend({
+    user,
+    source: slug.optional(),
+    access: z.enum(["write", "read-write"]).default("write"),
+    removals: z.enum(["record", "refuse"]).default("record"),
+    history: z.boolean().default(false),
+    receipts: z.boolean().default(false),
+    publicKeys: z.string().max(65_536).optional(),
+    /** True: one is made, and shown once. */
+    password: z.boolean().default(false),
+  }),
+  "accounts.bound": bearerBounds.extend({ user }),
+  "accounts.credentials": z.strictObject({
+    user,
+    addKeys: z.string().max(65_536).optional(),
+    removeKey: z.string().max(200).optional(),
+    password: z.enum(["new", "none"]).optional(),
+  }),
+  "accounts.revoke": z.strictObject({ user }),
+
+  "webhooks.list": z.strictObject({ client: slug.optional() }),
+  "webhooks.add": z.strictObject({
+    url: z.string().max(2000),
+    client: slug.optional(),
+    source: slug.optional(),
+    name: z.string().trim().min(1).max(100).optional(),
+    from: z.string().max(200).optional(),
+  }),
+  "webhooks.replay": z.strictObject({
+    id,
+    from: z.string().max(200).optional(),
+    /** Empty: all. */
+    dead: z.array(id).max(1000).optional(),
+  }),
+  "webhooks.revoke": z.strictObject({ id }),
+  "deadletters.list": z.strictObject({ webhook: id.optional(), after: cursor, limit }),
+
+  "deliveries.list": z.strictObject({ ...deliveryFilter, before: seq.optional(), limit }),
+  "newer.count": z.strictObject({ ...deliveryFilter, after: seq }),
+
+  "files.bounds": client,
+  "files.sources": client.extend({ at: instant.optional() }),
+  "files.list": client.extend({
+    source: slug,
+    /** Encoded; empty: the source itself. */
+    folder: pathEncoded.default(""),
+    /** As the tree was then; without: as it is. */
+    at: instant.optional(),
+    /** What was removed, too; without `at`. */
+    removed: z.stringbool().default(false),
+    after: z.string().max(5000).optional(),
+    limit,
+  }),
+  "files.versions": client.extend({ source: slug, path: pathEncoded, before: seq.optional(), limit }),
+  "files.version": z.strictObject({ id }),
+  "files.receipt": z.strictObject({ id }),
+  "files.download": z.strictObject({ id }),
+  "files.preview": z.strictObject({ id }),
+
+  /** A receipt is longer than anything else that somebody looks for. */
+  "search.all": z.strictObject({
+    q: z.string().max(8000),
+    limit: z.coerce.number().int().min(1).max(50).default(20),
+  }),
+  "search.files": z.strictObject({
+    q: z.string().max(500),
+    client: slug.optional(),
+    source: slug.optional(),
+    after: z.string().max(500).optional(),
+    limit: z.coerce.number().int().min(1).max(100).default(50),
+  }),
+
+  "quarantine.list": z.strictObject({
+    client: slug.optional(),
+    all: z.stringbool().default(false),
+    after: cursor,
+    limit,
+  }),
+  "quarantine.release": z.strictObject({ id, reason, overNewer: z.boolean().default(false) }),
+  "quarantine.discard": z.strictObject({ id, reason }),
+
+  "audit.list": z.strictObject({
+    client: slug.optional(),
+    who: z.string().max(200).optional(),
+    act: z.string().max(50).optional(),
+    subjectKind: z.string().max(50).optional(),
+    subject: z.string().max(200).optional(),
+    until: z.iso.datetime({ offset: true }).optional(),
+    before: cursor,
+    limit,
+  }),
+
+  "refusals.list": z.strictObject({
+    client: slug.optional(),
+    days: z.coerce.number().int().min(1).max(30).default(7),
+  }),
+  "log.lines": z.strictObject({
+    requestId: z.string().max(64).optional(),
+    level: z.enum(["info", "warn", "error", "fatal"]).optional(),
+    text: z.string().max(200).optional(),
+    before: seq.optional(),
+    limit,
+  }),
+  "site.diagnostics": nothing,
+
+  "people.list": nothing,
+  "people.invite": z.strictObject({
+    email,
+    role,
+    client: slug.optional(),
+    name: z.string().trim().min(1).max(200).optional(),
+  }),
+  "people.withdraw": z.strictObject({ email }),
+  "people.role": z.strictObject({ id, role, client: slug.optional() }),
+  "people.disable": z.strictObject({ id }),
+  "people.enable": z.strictObject({ id }),
+  "people.reset": z.strictObject({ id, alsoSecondFactor: z.boolean().default(false) }),
+  "people.sessions": z.strictObject({ id }),
+  "people.signout": z.strictObject({ id }),
+
+  "account.get": nothing,
+  "account.rename": z.strictObject({ name: z.string().trim().min(1).max(200) }),
+  "account.revoke": z.strictObject({ id: z.string().max(100) }),
+} as const satisfies Readonly<Record<CallName, z.ZodObject>>;
+
+export type Input<K extends CallName> = z.input<(typeof INPUTS)[K]>;
+export type Checked<K extends CallName> = z.output<(typeof INPUTS)[K]>;
+
+/** A page of something; `next` is what `after` or `before` of the next page is. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+/** A file or a folder in a list. */
+export interface FileRow {
+  readonly kind: "file" | "folder" | "removed";
+  readonly name: string;
+  readonly pathEncoded: string;
+  readonly size: number | null;
+  readonly modifiedAt: string | null;
+  /** Of a folder: when it was first there. */
+  readonly receivedAt: string | null;
+  /** False: whether this folder was there at that time took too long to find out. */
+  readonly sure: boolean;
+}
+
+export interface FilesFound {
+  readonly files: FoundFiles["files"];
+  readonly next: string | null;
+  /** How much was looked through, from 0 to 1. */
+  readonly searched: number;
+  /** So many entries are not searched yet. */
+  readonly behind: number;
+}
+
+export interface OverviewAnswer {
+  readonly arrived: Arrived;
+  /** The last 7 days; `usual` null: too little is known. */
+  readonly byHour: readonly (Omit<ArrivalHour, "usual"> & { readonly usual: Band | null })[];
+  /** Feeds that would usually have delivered by now, and have not. */
+  readonly late: number;
+  readonly feeds: number;
+  readonly agents: number;
+  readonly silent: number;
+  readonly waiting: {
+    readonly files: number;
+    readonly bytes: number;
+    readonly oldestSealedAt: string | null;
+  };
+  readonly attention: { readonly items: readonly Attention[]; readonly total: number };
+}
+
+export interface PunctualityAnswer {
+  /** ms since 1970 of the begin of each UTC day, today last. */
+  readonly days: readonly number[];
+  /** `source` null: a whole client, the worst of its sources. */
+  readonly rows: readonly {
+    readonly client: string;
+    readonly source: string | null;
+    readonly cells: readonly Cell[];
+  }[];
+  readonly next: string | null;
+}
+
+/** Who looks, and what the site is. */
+export interface Me {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly role: Role;
+  /** The site's name for people: the host of its address. */
+  readonly site: string;
+  readonly version: string;
+  /** Where agents reach the receiver. */
+  readonly receiverUrl: string;
+  /** Null: this door is off. */
+  readonly sftp: { readonly host: string; readonly port: number } | null;
+}
+
+export interface ClientRow {
+  readonly name: string;
+  readonly state: "active" | "suspended" | "offboarded";
+  readonly createdAt: string;
+  readonly storedBytes: number;
+  readonly dayBytes: number;
+  /** Of the last 7 UTC days, today last. */
+  readonly days: readonly Amount[];
+  readonly lastArrivalAt: string | null;
+  /** That act for it and are not revoked; silent ones among them. */
+  readonly agents: number;
+  readonly silent: number;
+}
+
+export interface ClientDetail extends ClientRow {
+  readonly suspendedAt: string | null;
+  readonly offboardedAt: string | null;
+  /** Its own; null: the default holds. */
+  readonly quotas: Quotas;
+  readonly limits: Limits;
+}
+
+/** A code that was made just now: it cannot be shown again. */
+export interface MadeInvitation {
+  readonly id: string;
+  readonly code: string;
+  readonly expiresAt: string;
+  /** What is pasted at the host; `missing`: why there is none for this system. */
+  readonly lines: Readonly<
+    Record<"linux" | "windows", { readonly line: string } | { readonly missing: string }>
+  >;
+}
+
+/** What is shown once. */
+export interface Secret {
+  readonly id: string;
+  readonly secret: string;
+}
+
+/** Somebody who may sign in, and with what. */
+export interface PersonRow {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly role: PersonRole;
+  /** Of an uploader. */
+  readonly client: string | null;
+  readonly createdAt: string;
+  readonly disabledAt: string | null;
+  readonly lastLoginAt: string | null;
+  readonly password: boolean;
+  readonly totp: boolean;
+  readonly passkeys: number;
+  readonly providers: readonly string[];
+}
+
+export interface SessionRow {
+  readonly id: string;
+  readonly how: string;
+  readonly address: string | null;
+  readonly device: string | null;
+  readonly createdAt: string;
+  readonly usedAt: string;
+  /** The one that asks. */
+  readonly current: boolean;
+}
+
+/** A one-time link that nobody followed yet, or what it is for. */
+interface Link {
+  readonly kind: "first" | "invite" | "reset";
+  readonly email: string | null;
+  readonly role: PersonRole;
+  readonly client: string | null;
+  readonly expiresAt: string;
+}
+
+type Done = Readonly<Record<never, never>>;
+
+export interface Answers {
+  "sign-in": {
+    readonly site: string;
+    readonly providers: readonly { readonly id: string; readonly name: string }[];
+    /** Whether passkeys can be used at this address. */
+    readonly passkeys: boolean;
+    /** False: nobody was ever added, and the receiver has printed a link for the first. */
+    readonly anybody: boolean;
+  };
+  "welcome.look": Link & { readonly name: string | null; readonly site: string };
+  "welcome.accept": { readonly email: string };
+  me: Me;
+  /** Server-sent events: see `live.ts`. */
+  live: Response;
+
+  "overview.get": OverviewAnswer;
+  "overview.punctuality": PunctualityAnswer;
+  /** `hours`: of the last 30 days. */
+  "overview.client": {
+    readonly hours: readonly SourceHour[];
+    readonly punctuality: PunctualityAnswer;
+    readonly attention: readonly Attention[];
+  };
+
+  /** All: a page sorts and filters a thousand rows faster than it can ask. */
+  "clients.list": { readonly items: readonly ClientRow[] };
+  "clients.get": ClientDetail;
+  "clients.add": Done;
+  "clients.suspend": Done;
+  "clients.resume": Done;
+  "clients.offboarding": Offboarding;
+  "clients.offboard": Offboarding;
+  "clients.bound": Done;
+
+  "agents.list": { readonly items: readonly AgentSummary[] };
+  /** `diagnostics`: the newest bundles that it made. */
+  "agents.get": AgentView & { readonly diagnostics: readonly DiagnosticsView[] };
+  "agents.commands": { readonly items: readonly CommandView[] };
+  "agents.scan": CommandView;
+  "agents.pause": Done;
+  "agents.resume": Done;
+  "agents.diagnose": CommandView;
+  /** gzip'd JSON, to download. */
+  "agents.bundle": Response;
+  "agents.revoke": Done;
+  "agents.bound": Done;
+
+  "invitations.list": { readonly items: readonly InvitationView[] };
+  "invitations.add": MadeInvitation;
+  "invitations.cancel": Done;
+
+  "keys.list": { readonly items: readonly ApiKeyView[] };
+  "keys.add": Secret;
+  "keys.bound": Done;
+  "keys.revoke": Done;
+
+  "accounts.list": { readonly items: readonly AccountView[] };
+  /** `password`: made just now, shown once. */
+  "accounts.add": { readonly id: string; readonly password: string | null };
+  "accounts.bound": Done;
+  "accounts.credentials": { readonly password: string | null };
+  "accounts.revoke": Done;
+
+  "webhooks.list": { readonly items: readonly WebhookView[] };
+  "webhooks.add": Secret;
+  "webhooks.replay": { readonly dead: number };
+  "webhooks.revoke": Done;
+  "deadletters.list": Page<DeadLetterView>;
+
+  /** `searchedTo`: what came before it was not looked at yet, and `next` goes on there. */
+  "deliveries.list": {
+    readonly items: readonly Delivery[];
+    readonly next: number | null;
+    readonly searchedTo: string | null;
+  };
+  /** Of the same filter, what came since; `more`: at least so many. */
+  "newer.count": { readonly count: number; readonly more: boolean };
+
+  /** Null: nothing ever came. */
+  "files.bounds": { readonly firstAt: string | null; readonly lastAt: string | null };
+  "files.sources": { readonly items: readonly string[] };
+  "files.list": Page<FileRow>;
+  "files.versions": { readonly items: readonly Moment[]; readonly next: number | null };
+  "files.version": Omit<ManifestLine, "receipt">;
+  /** A compact JWS, to download. */
+  "files.receipt": Response;
+  "files.download": Response;
+  "files.preview": Preview;
+
+  "search.all": {
+    readonly clients: Found["clients"];
+    readonly agents: Found["agents"];
+    readonly version: FoundEntry | null;
+    readonly receipt: CheckedReceipt | null;
+    readonly digests: Page<FoundEntry>;
+    readonly files: FilesFound;
+  };
+  "search.files": FilesFound;
+
+  "quarantine.list": Page<QuarantinedFile>;
+  "quarantine.release": { readonly status: string; readonly versionId: string };
+  "quarantine.discard": Done;
+
+  "audit.list": Page<AuditLine>;
+
+  "refusals.list": { readonly items: readonly RefusalView[] };
+  "log.lines": RecentLines;
+  /** gzip'd JSON, to download. */
+  "site.diagnostics": Response;
+
+  "people.list": { readonly items: readonly PersonRow[]; readonly links: readonly Link[] };
+  /** Shown once. */
+  "people.invite": { readonly link: string };
+  "people.withdraw": Done;
+  "people.role": Done;
+  "people.disable": Done;
+  "people.enable": Done;
+  "people.reset": { readonly link: string };
+  "people.sessions": { readonly items: readonly SessionRow[] };
+  "people.signout": Done;
+
+  /** `passkeysOff`: why there are none at this address. */
+  "account.get": PersonRow & {
+    readonly how: string;
+    readonly mustSetUp: boolean;
+    readonly passkeysOff: string | null;
+    readonly sessions: readonly SessionRow[];
+  };
+  "account.rename": Done;
+  "account.revoke": Done;
+}

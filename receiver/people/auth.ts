@@ -1,0 +1,228 @@
+/**
+ * Logging in, and who stands behind a cookie. better-auth does the work, behind a closed list of routes; here is what it
+ * does not know: who may come in, what a guess costs, whose address it was.
+ */
+import { createHash, hkdfSync } from "node:crypto";
+import { isIP } from "node:net";
+import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
+import { networkOf } from "../identity/network.ts";
+import { hashPassword, Passwords } from "../identity/passwords.ts";
+import { named } from "../ledger/database.ts";
+import type { Database } from "../ledger/schema.ts";
+import { admit, type How, hasPasskey, join } from "./admission.ts";
+import type { Auth } from "./better-auth.ts";
+import type { Told } from "./facts.ts";
+import { currentMoment, during, type Moment } from "./moment.ts";
+import type { OidcSettings } from "./oidc.ts";
+import { openPatience, type Patience } from "./patience.ts";
+import type { Person, Role } from "./people.ts";
+import { forBrowser, type Incoming, incoming, onward } from "./requests.ts";
+import { openRoutes } from "./routes.ts";
+
+export interface PeopleSettings {
+  readonly db: Database;
+  /** Signs cookies, and encrypts second factors; of this site alone, and not in the ledger. At least 32 characters. */
+  readonly secret: string;
+  /** Of the console: https://console.example.com:8444. */
+  readonly origin: string;
+  readonly oidc: readonly OidcSettings[];
+  /** How long a session is good that is not used, ms. */
+  readonly idleMs: number;
+  readonly secondFactor: "optional" | "required";
+  readonly told?: Told;
+  readonly patience?: Patience;
+  readonly passwords?: Passwords;
+  /** ms since 1970. */
+  readonly now?: () => number;
+}
+
+/** Who stands behind a request. */
+export interface PersonSession {
+  readonly person: Person;
+  readonly sessionId: string;
+  /** When it was logged in, ms since 1970. */
+  readonly since: number;
+  readonly how: How;
+  /** Nothing but setting up a second factor is open to him. */
+  readonly mustSetUp: boolean;
+}
+
+export type Passkeys =
+  | { readonly kind: "on"; readonly rpId: string }
+  | { readonly kind: "off"; readonly why: string };
+
+export interface People {
+  /**
+   * Answers a request below /api/auth/; all that is not on the list is 404. `address` is who asks, as the listener knows
+   * it. Throws `ledger-unavailable`, and faults of ours.
+   */
+  handle(request: Request, address: string): Promise<Response>;
+  /** Undefined where nobody is logged in, or is disabled: asked of the ledger each time. Throws `ledger-unavailable`. */
+  session(headers: Headers): Promise<PersonSession | undefined>;
+  readonly passkeys: Passkeys;
+  /** For the buttons of the login page; `provider` of POST /sign-in/social. */
+  readonly providers: readonly Pick<OidcSettings, "id" | "name">[];
+}
+
+/** `secret` of a site: of its key that closes secrets (`secrets.key`), for this purpose alone; the same at every receiver. */
+export function secretOf(secretsKey: Buffer): string {
+  return Buffer.from(hkdfSync("sha256", secretsKey, "", "tributary people", 32)).toString("base64url");
+}
+
+/** Nothing of better-auth is loaded before the first request. */
+export function openPeople(settings: PeopleSettings): People {
+  const { db, secret, origin, oidc, idleMs, secondFactor } = settings;
+  const { told = () => {}, now = Date.now } = settings;
+  const { patience = openPatience(), passwords = new Passwords() } = settings;
+  if (secret.length < 32) throw new Error("the secret of the people's cookies is too short");
+  const passkeys = passkeysAt(origin);
+  const routeOf = openRoutes(
+    oidc.map(({ id }) => id),
+    passkeys.kind === "on",
+  );
+  const admission = { db, oidc, secondFactor, told, now };
+  const check = (asked: { id: string; hash: string | undefined; password: string }): Promise<boolean> => {
+    const { place, judging } = currentMoment();
+    return passwords.check(asked, place, judging);
+  };
+  let opened: Promise<Auth> | undefined;
+  const auth = (): Promise<Auth> => {
+    opened ??= import("./better-auth.ts").then(({ openAuth }) =>
+      openAuth({
+        ...{ db, secret, origin, oidc, idleMs },
+        rpId: passkeys.kind === "on" ? passkeys.rpId : undefined,
+        asked: {
+          admit: (person, renewed) => admit(admission, person, renewed),
+          join: (email) => join(admission, email),
+          async hash(password) {
+            const { email, route } = currentMoment();
+            if (route !== "/sign-in/email") return await hashPassword(password);
+            // Of an email that is nobody's: it waits its turn and counts as a wrong password does, and takes as long.
+            await check({ id: `nobody ${email}`, hash: undefined, password });
+            return "";
+          },
+          verify: (password, hash) => check({ id: hash, hash, password }),
+        },
+      }),
+    );
+    return opened;
+  };
+
+  function momentOf({ route, provider, body, place, address }: Incoming): Moment {
+    const email = route.path === "/sign-in/email" ? String(body["email"]).toLowerCase() : undefined;
+    const credentials = createHash("sha256")
+      .update(JSON.stringify([route.path, body]))
+      .digest("hex");
+    return {
+      ...{ route: route.path, provider, address, place, email },
+      code: typeof body["code"] === "string" ? body["code"] : undefined,
+      judging: patience.about(place, email, credentials),
+    };
+  }
+
+  async function answer(asked: Incoming): Promise<Response> {
+    const moment = momentOf(asked);
+    const { route } = asked;
+    // Of a password the judge is `check`, when its turn has come.
+    const judged = route.guess === true && route.path !== "/sign-in/email";
+    if (judged) moment.judging.begin();
+    if (route.begins === true) patience.begun(asked.place);
+    const { handler } = await auth();
+    const answered = await during(moment, () => handler(onward(asked, origin)));
+    if (moment.failure !== undefined) throw moment.failure;
+    // better-auth calls it a fault of its own when a new passkey's answer does not fit.
+    const misfit = answered.status === 500 && route.path === "/passkey/verify-registration";
+    const response = misfit
+      ? new Response(answered.body, { status: 400, headers: answered.headers })
+      : answered;
+    if (response.status >= 500) throw new Error(`better-auth answered ${response.status} to ${route.path}`);
+    if (judged) moment.judging.judged(response.ok);
+    await tell(asked, moment, response);
+    return forBrowser(response);
+  }
+
+  async function tell({ route, request, address }: Incoming, moment: Moment, response: Response) {
+    if (route.guess === true && !response.ok) {
+      const { code = "REFUSED" } = (await response.clone().json()) as { code?: string };
+      told({ kind: "LoginRefused", route: route.path, email: moment.email, address, code });
+    }
+    const error = /[?&]error=([^&]*)/.exec(response.headers.get("location") ?? "")?.[1];
+    if (route.path === "/callback/:id" && error !== undefined)
+      told({ kind: "LoginRefused", route: route.path, email: undefined, address, code: error });
+    if (route.changes === true && response.ok) {
+      // The request's cookie may have been replaced by the answer's.
+      const person = moment.person ?? (await whose(request.headers, response));
+      if (person !== undefined) told({ kind: "OwnLoginChanged", person, route: route.path, address });
+    }
+  }
+
+  async function whose(headers: Headers, response: Response): Promise<string | undefined> {
+    const fresh = response.headers
+      .getSetCookie()
+      .map((cookie) => cookie.split(";")[0])
+      .join("; ");
+    const found = await session(fresh === "" ? headers : new Headers({ cookie: fresh }));
+    return (found ?? (await session(headers)))?.person.id;
+  }
+
+  async function session(headers: Headers): Promise<PersonSession | undefined> {
+    if (!headers.has("cookie")) return undefined;
+    const { api } = await auth();
+    const found = await api.getSession({ headers }).catch((error: unknown) => {
+      const { statusCode } = error as { statusCode?: number };
+      // It ended while it was looked at.
+      if (statusCode === 401) return null;
+      throw new ProblemError("ledger-unavailable", "the ledger did not say whose session it is", {
+        cause: error,
+      });
+    });
+    if (found === null || found.user.disabledAt != null) return undefined;
+    const { user } = found;
+    const how = found.session.how as How;
+    return {
+      person: {
+        ...{ id: user.id, email: user.email, name: user.name, role: user.role as Role },
+        client: user.client ?? null,
+        createdAt: user.createdAt.getTime(),
+        disabledAt: null,
+        lastLoginAt: user.lastLoginAt?.getTime() ?? null,
+      },
+      sessionId: found.session.id,
+      since: found.session.createdAt.getTime(),
+      how,
+      // A provider asks for its own second factor, and a passkey is two.
+      mustSetUp:
+        secondFactor === "required" &&
+        how === "password" &&
+        user.twoFactorEnabled !== true &&
+        !(await named(() => hasPasskey(db, user.id))),
+    };
+  }
+
+  return {
+    session,
+    passkeys,
+    providers: oidc.map(({ id, name }) => ({ id, name })),
+    async handle(request, address) {
+      try {
+        const asked = await incoming(request, address, networkOf(address), origin, routeOf);
+        return await named(() => answer(asked));
+      } catch (error) {
+        if (!(error instanceof ProblemError) || error.status >= 500) throw error;
+        const retry = error.retryAfter === undefined ? {} : { "retry-after": String(error.retryAfter) };
+        const headers = { "content-type": "application/problem+json", "cache-control": "no-store", ...retry };
+        return new Response(JSON.stringify(problemBody(error)), { status: error.status, headers });
+      }
+    },
+  };
+}
+
+/** WebAuthn knows host names alone (Level 3, 5.1.2: an effective domain). */
+function passkeysAt(origin: string): Passkeys {
+  const host = new URL(origin).hostname.replace(/^\[|\]$/g, "");
+  if (isIP(host) === 0) return { kind: "on", rpId: host };
+  return {
+    kind: "off",
+    why: `passkeys belong to a host name, and the console is at the address ${host}; set console.url in receiver.yaml to a name`,
+  };
+}
