@@ -365,7 +365,6 @@ export const t = {
       "Files that arrived in each hour; arrow keys go from hour to hour, Enter opens its deliveries",
     usualBand: "usual: the middle half of the same hour of the weeks before",
     band: (low: string, high: string) => (low === high ? `usual ${low}` : `usual ${low} to ${high}`),
-    bandUnknown: "what is usual is not known yet",
     hourFiles: (n: string, one: boolean) => `${n} ${one ? "file" : "files"}`,
     hourNothing: "nothing",
     hourHint: "Point at an hour for its numbers; click it for its deliveries.",
