@@ -437,8 +437,13 @@ export interface Answers {
 
   "overview.get": OverviewAnswer;
   "overview.punctuality": PunctualityAnswer;
-  /** `hours`: of the last 30 days. */
+  /** `hours`: of the last 30 days. `usualBy`: of today, or of the next day on which that is usual. */
   "overview.client": {
+    readonly feeds: readonly {
+      readonly source: string;
+      readonly lastAt: string | null;
+      readonly usualBy: string | null;
+    }[];
     readonly hours: readonly SourceHour[];
     readonly punctuality: PunctualityAnswer;
     readonly attention: readonly Attention[];
