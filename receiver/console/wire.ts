@@ -1,5 +1,5 @@
 /** What goes into each call of `calls.ts` (checked at the door), and what comes out. Sizes in bytes, times RFC 3339. */
-import { type ManifestLine, slug } from "@tributary/shared/protocol.ts";
+import { type Jwks, type ManifestLine, slug } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
 import type { Offboarding } from "../administration/offboard.ts";
 import type { Attention } from "../attention/attention.ts";
@@ -193,6 +193,7 @@ export const INPUTS = {
     /** What was removed, too; without `at`. */
     removed: z.stringbool().default(false),
     after: z.string().max(5000).optional(),
+    only: z.enum(["folders"]).optional(),
     limit,
   }),
   "files.versions": client.extend({ source: slug, path: pathEncoded, before: seq.optional(), limit }),
@@ -201,9 +202,9 @@ export const INPUTS = {
   "files.download": z.strictObject({ id }),
   "files.preview": z.strictObject({ id }),
 
-  /** A receipt is longer than anything else that somebody looks for. */
+  /** A receipt is longer than anything else that somebody looks for; that of the longest path has 17,500 characters. */
   "search.all": z.strictObject({
-    q: z.string().max(8000),
+    q: z.string().max(24_000),
     limit: z.coerce.number().int().min(1).max(50).default(20),
   }),
   "search.files": z.strictObject({
@@ -246,6 +247,7 @@ export const INPUTS = {
     limit,
   }),
   "site.diagnostics": nothing,
+  "site.jwks": nothing,
 
   "people.list": nothing,
   "people.invite": z.strictObject({
@@ -285,6 +287,9 @@ export interface FileRow {
   readonly modifiedAt: string | null;
   /** Of a folder: when it was first there. */
   readonly receivedAt: string | null;
+  /** Of its newest entry, as it then was; null of a folder. */
+  readonly versionId: string | null;
+  readonly channel: string | null;
   /** False: whether this folder was there at that time took too long to find out. */
   readonly sure: boolean;
 }
@@ -534,6 +539,8 @@ export interface Answers {
   "log.lines": RecentLines;
   /** gzip'd JSON, to download. */
   "site.diagnostics": Response;
+  /** What receipts are checked with: public keys of all that this site ever signed with. */
+  "site.jwks": { readonly site: string; readonly keys: Jwks["keys"] };
 
   "people.list": { readonly items: readonly PersonRow[]; readonly links: readonly Link[] };
   /** Shown once. */
