@@ -1,7 +1,7 @@
 /** The console wired: its listener, what its handlers are given, and what is told to open pages. */
 import { sql } from "kysely";
 import { addressOf, consoleUrl, type ReceiverSettings } from "./config.ts";
-import { createConsole } from "./console/console.ts";
+import { createConsole, mayGoOn } from "./console/console.ts";
 import { accessHandlers } from "./console/handlers/access.ts";
 import { agentHandlers } from "./console/handlers/agents.ts";
 import { clientHandlers } from "./console/handlers/clients.ts";
@@ -12,9 +12,10 @@ import type { HandlerParts } from "./console/handlers/parts.ts";
 import { peopleHandlers } from "./console/handlers/people.ts";
 import { siteHandlers } from "./console/handlers/site.ts";
 import { Live, type Marks } from "./console/live.ts";
-import { openPages, readPages } from "./console/pages.ts";
+import { openPages } from "./console/pages.ts";
 import { peerOf } from "./doors/peer.ts";
 import type { ReportProblem } from "./doors/problem.ts";
+import { Streams } from "./doors/streams.ts";
 import { FleetView } from "./fleet/view.ts";
 import type { SiteKeys } from "./identity/keys.ts";
 import type { Committer } from "./ingest/committer.ts";
@@ -36,6 +37,8 @@ export interface ConsoleCarrier
   extends Pick<HandlerParts, "install" | "closeSecret" | "refusalOf" | "lines" | "diagnose"> {
   /** The site's UUID. */
   readonly site: string;
+  /** The files of the pages by their names. */
+  readonly pages: ReadonlyMap<string, string>;
   readonly people: (origin: string, told: Told) => Promise<People>;
 }
 
@@ -53,6 +56,10 @@ export interface ConsoleWiring {
   /** What happens at the login. */
   readonly hear: Told;
 }
+
+/** Open pages of all people together; each costs a look at its session every few seconds. */
+const MOST_STREAMS = 200;
+const PACE_WINDOW_MS = 30_000;
 
 /** Listens; undefined: it is off. */
 export async function listenConsole(wiring: ConsoleWiring): Promise<Listening | undefined> {
@@ -83,8 +90,10 @@ async function appOf(wiring: ConsoleWiring, origin: string) {
     marks: () => marksOf(database),
     allowed: async ({ incoming }) => {
       const headers = new Headers({ cookie: String(incoming.headers.cookie ?? "") });
-      return (await people.session(headers)) !== undefined;
+      // A page that is open and does nothing does not keep its session.
+      return mayGoOn(await people.session(headers, "unused"));
     },
+    streams: new Streams(MOST_STREAMS),
     stopping,
   });
   const parts: HandlerParts = {
@@ -118,8 +127,14 @@ async function appOf(wiring: ConsoleWiring, origin: string) {
       ...fileHandlers(parts),
       ...operationHandlers(parts),
     },
-    pages: openPages(readPages()),
+    pages: openPages(carrier.pages),
     origin,
+    originIsSaid: settings.console.url !== undefined,
+    pace: {
+      idle: settings.limits.idle,
+      minRate: settings.limits.minRate,
+      window: PACE_WINDOW_MS,
+    },
     stopping,
     addressOf: (incoming) => peerOf(incoming, settings.trustProxy),
     reportProblem: wiring.reportProblem,
