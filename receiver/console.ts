@@ -24,11 +24,14 @@ import { releaseFrom } from "./ingest/release.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { type LedgerDatabase, named } from "./ledger/database.ts";
 import type { History } from "./ledger/ledger.ts";
-import { createOverview } from "./overview/overview.ts";
+import { createOverview, type Overview } from "./overview/overview.ts";
 import type { People } from "./people/auth.ts";
 import type { Told } from "./people/facts.ts";
+import { forgetEnded } from "./people/sessions.ts";
 import { previewsInProcess } from "./preview/process.ts";
-import { type Listening, type ListenOptions, listen } from "./serve.ts";
+import { catchUpSearch } from "./search/follow.ts";
+import { type App, type Listening, type ListenOptions, listen } from "./serve.ts";
+import type { Chore } from "./sftp.ts";
 import { openTrees } from "./tree/open.ts";
 import { VERSION } from "./version.ts";
 
@@ -61,26 +64,41 @@ export interface ConsoleWiring {
 const MOST_STREAMS = 200;
 const PACE_WINDOW_MS = 30_000;
 
+export interface ListeningConsole extends Listening {
+  /** What is to be done again and again. */
+  chores(): readonly Chore[];
+}
+
+/** Of search, at once: nobody who delivers shall wait for it. */
+const SEARCH_MS = 150;
+
 /** Listens; undefined: it is off. */
-export async function listenConsole(wiring: ConsoleWiring): Promise<Listening | undefined> {
+export async function listenConsole(wiring: ConsoleWiring): Promise<ListeningConsole | undefined> {
   const { settings, keys, stopping } = wiring;
   const at = settings.listen.console;
   if (at === "off") return undefined;
   const { host, port } = at;
-  // Its origin has the port, which is known once it listens; nobody asks before.
+  // Its origin has the port, which is known once it listens; pages that are open still ask at once.
+  const { promise: app, resolve: open, reject: fail } = Promise.withResolvers<App>();
+  app.catch(() => {});
   const listening = await listen({
-    app: { fetch: (request, env) => app.fetch(request, env) },
+    app: { fetch: async (request, env) => await (await app).fetch(request, env) },
     ...{ host, port, what: "console", tls: await keys.certificate(), stopping, report: wiring.unread },
   });
   const forget = keys.onCertificate((credentials) => listening.server.setSecureContext(credentials));
   listening.server.once("close", forget);
   const taken = { host, port: Number(new URL(listening.url).port) };
   const origin = consoleUrl({ ...settings, listen: { ...settings.listen, console: taken } }) as string;
-  const app = await appOf(wiring, origin);
-  return { ...listening, url: origin };
+  const overview = createOverview(wiring.database.db);
+  await appOf(wiring, origin, overview).then(open, async (error: unknown) => {
+    fail(error);
+    await listening.stop(0);
+    throw error;
+  });
+  return { ...listening, url: origin, chores: () => choresOf(wiring, overview) };
 }
 
-async function appOf(wiring: ConsoleWiring, origin: string) {
+async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) {
   const { settings, database, lake, committer, history, carrier, stopping } = wiring;
   const { db } = database;
   const people = await carrier.people(origin, (fact) => wiring.hear(fact));
@@ -98,7 +116,7 @@ async function appOf(wiring: ConsoleWiring, origin: string) {
   });
   const parts: HandlerParts = {
     ...{ database, fleet, live, people, origin, lake, history, install: carrier.install },
-    overview: createOverview(db),
+    overview,
     trees: openTrees(db),
     previews: previewsInProcess(),
     signer: () => ({ site: carrier.site, jwks: wiring.keys.jwks() }),
@@ -139,6 +157,30 @@ async function appOf(wiring: ConsoleWiring, origin: string) {
     addressOf: (incoming) => peerOf(incoming, settings.trustProxy),
     reportProblem: wiring.reportProblem,
   });
+}
+
+function choresOf({ database: { db }, stopping }: ConsoleWiring, overview: Overview): readonly Chore[] {
+  return [
+    {
+      ms: 3_600_000,
+      what: "forgetting sessions that have ended",
+      work: () => forgetEnded(db),
+      atOnce: true,
+    },
+    {
+      ms: 10_000,
+      what: "following the ledger for the search",
+      work: () => catchUpSearch(db, { stopping, withinMs: SEARCH_MS }),
+      atOnce: true,
+    },
+    // The first look reads weeks: nobody who opens the overview shall wait for it.
+    {
+      ms: 60_000,
+      what: "following the ledger for the overview",
+      work: () => overview.catchUp(Date.now()),
+      atOnce: true,
+    },
+  ];
 }
 
 /** Each is one look at the end of an index, or at few rows. */
