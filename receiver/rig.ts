@@ -115,7 +115,7 @@ export interface RigOptions {
   /** What carries webhooks. */
   readonly send?: Send;
   /** Opens the console; see `console/scene.ts`. */
-  readonly console?: (made: Pick<Rig, "database" | "keys" | "folder">) => ConsoleCarrier;
+  readonly console?: (made: Pick<Rig, "database" | "keys"> & { readonly keysFolder: string }) => ConsoleCarrier;
   /** Opens the SFTP door; see `doors/sftp/scene.ts`. */
   readonly sftp?: SftpCarrier;
 }
@@ -127,9 +127,10 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     listen: { ingest: "127.0.0.1:0" },
     ...options.settings,
   });
+  const keysFolder = join(options.keysOf?.folder ?? folder, "keys");
   const keys = await openKeys({
     db: database.db,
-    folder: join(options.keysOf?.folder ?? folder, "keys"),
+    folder: keysFolder,
     hosts: ["localhost", "127.0.0.1"],
   });
   const lake = memoryLake();
@@ -150,7 +151,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     doors:
       typeof options.doors === "function" ? options.doors({ database, keys, gate }) : (options.doors ?? []),
     sftp: options.sftp,
-    console: options.console?.({ database, keys, folder }),
+    console: options.console?.({ database, keys, keysFolder }),
     webhooks: {
       send: options.send ?? (async () => ({ kind: "failed", why: "this rig sends nothing" })),
       openSecret: ({ id, secret }) => keys.openSecret(secret, ownerOf(id)),
