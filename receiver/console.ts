@@ -23,11 +23,15 @@ import { releaseFrom } from "./ingest/release.ts";
 import type { AnyLake } from "./lake/lake.ts";
 import { type LedgerDatabase, named } from "./ledger/database.ts";
 import type { History } from "./ledger/ledger.ts";
-import { createOverview } from "./overview/overview.ts";
+import { createOverview, type Overview } from "./overview/overview.ts";
 import type { People } from "./people/auth.ts";
 import type { Told } from "./people/facts.ts";
+import { forgetEnded } from "./people/sessions.ts";
 import { previewsInProcess } from "./preview/process.ts";
+import { catchUpSearch, searchPosition } from "./search/follow.ts";
+import { withSearch } from "./search/schema.ts";
 import { type Listening, type ListenOptions, listen } from "./serve.ts";
+import type { Chore } from "./sftp.ts";
 import { openTrees } from "./tree/open.ts";
 import { VERSION } from "./version.ts";
 
@@ -54,8 +58,17 @@ export interface ConsoleWiring {
   readonly hear: Told;
 }
 
+export interface ListeningConsole extends Listening {
+  /** What is to be done again and again. */
+  chores(): readonly Chore[];
+}
+
+/** Of the search, every ten seconds: nobody who delivers shall wait for it, and yet it has to get through a long history. */
+const SEARCH_MS = { usual: 150, farBehind: 2000 } as const;
+const FAR_BEHIND = 20_000;
+
 /** Listens; undefined: it is off. */
-export async function listenConsole(wiring: ConsoleWiring): Promise<Listening | undefined> {
+export async function listenConsole(wiring: ConsoleWiring): Promise<ListeningConsole | undefined> {
   const { settings, keys, stopping } = wiring;
   const at = settings.listen.console;
   if (at === "off") return undefined;
@@ -69,11 +82,12 @@ export async function listenConsole(wiring: ConsoleWiring): Promise<Listening | 
   listening.server.once("close", forget);
   const taken = { host, port: Number(new URL(listening.url).port) };
   const origin = consoleUrl({ ...settings, listen: { ...settings.listen, console: taken } }) as string;
-  const app = await appOf(wiring, origin);
-  return { ...listening, url: origin };
+  const overview = createOverview(wiring.database.db);
+  const app = await appOf(wiring, origin, overview);
+  return { ...listening, url: origin, chores: () => choresOf(wiring, overview) };
 }
 
-async function appOf(wiring: ConsoleWiring, origin: string) {
+async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) {
   const { settings, database, lake, committer, history, carrier, stopping } = wiring;
   const { db } = database;
   const people = await carrier.people(origin, (fact) => wiring.hear(fact));
@@ -89,7 +103,7 @@ async function appOf(wiring: ConsoleWiring, origin: string) {
   });
   const parts: HandlerParts = {
     ...{ database, fleet, live, people, origin, lake, history, install: carrier.install },
-    overview: createOverview(db),
+    overview,
     trees: openTrees(db),
     previews: previewsInProcess(),
     signer: () => ({ site: carrier.site, jwks: wiring.keys.jwks() }),
@@ -124,6 +138,34 @@ async function appOf(wiring: ConsoleWiring, origin: string) {
     addressOf: (incoming) => peerOf(incoming, settings.trustProxy),
     reportProblem: wiring.reportProblem,
   });
+}
+
+function choresOf({ database: { db }, stopping }: ConsoleWiring, overview: Overview): readonly Chore[] {
+  return [
+    {
+      ms: 3_600_000,
+      what: "forgetting sessions that have ended",
+      work: () => forgetEnded(db),
+      atOnce: true,
+    },
+    {
+      ms: 10_000,
+      what: "following the ledger for the search",
+      work: async () => {
+        const { last, at } = await searchPosition(withSearch(db));
+        const withinMs = last - at > FAR_BEHIND ? SEARCH_MS.farBehind : SEARCH_MS.usual;
+        await catchUpSearch(db, { stopping, withinMs });
+      },
+      atOnce: true,
+    },
+    // The first look reads weeks: nobody who opens the overview shall wait for it.
+    {
+      ms: 60_000,
+      what: "following the ledger for the overview",
+      work: () => overview.catchUp(Date.now()),
+      atOnce: true,
+    },
+  ];
 }
 
 /** Each is one look at the end of an index, or at few rows. */

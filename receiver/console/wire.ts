@@ -551,6 +551,3 @@ export interface Answers {
   "account.rename": Done;
   "account.revoke": Done;
 }
-
-/** Fails to compile when the table and the answers name different calls. */
-export type EveryCallIsAnswered = [CallName, keyof Answers] extends [keyof Answers, CallName] ? true : never;
