@@ -15,8 +15,8 @@ export interface SiteOptions {
   readonly port?: number;
   /** With the SFTP door, on a port of its own. */
   readonly sftp?: boolean;
-  /** With the console, on a port of its own. */
-  readonly console?: boolean;
+  /** With the console, on a port of its own, or on this one. */
+  readonly console?: boolean | number;
   /** Where `receiver` names another lake than the folder. */
   readonly lake?: LakeReader;
 }
@@ -70,7 +70,7 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
   const url = options.publicUrl ?? `https://127.0.0.1:${port}`;
   const sftpPortOf = async (): Promise<number> => (options.sftp === true ? await freePort() : 0);
   const sftpPort = await sftpPortOf();
-  const consolePort = options.console === true ? await freePort() : 0;
+  const consolePort = options.console === true ? await freePort() : Number(options.console ?? 0);
   const place = (
     name: string,
     [listen, sftp]: readonly [number, number],
