@@ -133,8 +133,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/refusals",
     "receiver/search",
     "receiver/timeline",
+    "receiver/doors/body.ts",
     "receiver/doors/door.ts",
     "receiver/doors/problem.ts",
+    "receiver/doors/streams.ts",
     "receiver/doors/target.ts",
     "receiver/install",
     "receiver/webhooks",
@@ -243,6 +245,7 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
 const forTests = [
   "agent/remote/sftp/fake-server.ts",
   "agent/upload/fake-receiver.ts",
+  "receiver/console/scene.ts",
   "receiver/doors/sftp/scene.ts",
   "receiver/identity/scene.ts",
   "receiver/inspection/fake-clamd.ts",

@@ -9,6 +9,7 @@ import { createProgram } from "./commands/program.ts";
 import type { DiscardHeld, ReleaseHeld } from "./commands/quarantine.ts";
 import type { Sweep } from "./commands/sweep.ts";
 import { type ReceiverSettings, readSite, receiverSettings, type Site, type SiteOptions } from "./config.ts";
+import { readPages } from "./console/pages.ts";
 import type { ConsoleCarrier } from "./console.ts";
 import { makeDiagnostics } from "./diagnostics/diagnostics.ts";
 import { hostParts, programPart } from "./diagnostics/host.ts";
@@ -193,7 +194,7 @@ function consoleOf(site: OpenSite, lines: LineMemory): ConsoleCarrier {
   const { db } = database;
   const { allow, proxy } = settings.webhooks;
   return {
-    ...{ site: siteKeys.site, install: openInstall(install), lines },
+    ...{ site: siteKeys.site, install: openInstall(install), pages: readPages(), lines },
     diagnose: async () => {
       const { settings: shown, secrets } = withoutSecrets(receiverSettings, settings);
       const parts = {

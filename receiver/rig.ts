@@ -8,6 +8,7 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import type { Hono } from "hono";
 import { type Logger, pino } from "pino";
 import { type ReceiverSettings, receiverSettings } from "./config.ts";
+import type { ConsoleCarrier } from "./console.ts";
 import type { DoorEnv } from "./doors/door.ts";
 import { openKeys, type SiteKeys } from "./identity/keys.ts";
 import type { Act, Gate, Principal } from "./identity/principal.ts";
@@ -113,6 +114,10 @@ export interface RigOptions {
     | ((made: Pick<Rig, "database" | "keys" | "gate">) => readonly Hono<DoorEnv>[]);
   /** What carries webhooks. */
   readonly send?: Send;
+  /** Opens the console; see `console/scene.ts`. */
+  readonly console?: (
+    made: Pick<Rig, "database" | "keys"> & { readonly keysFolder: string },
+  ) => ConsoleCarrier;
   /** Opens the SFTP door; see `doors/sftp/scene.ts`. */
   readonly sftp?: SftpCarrier;
 }
@@ -124,9 +129,10 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     listen: { ingest: "127.0.0.1:0" },
     ...options.settings,
   });
+  const keysFolder = join(options.keysOf?.folder ?? folder, "keys");
   const keys = await openKeys({
     db: database.db,
-    folder: join(options.keysOf?.folder ?? folder, "keys"),
+    folder: keysFolder,
     hosts: ["localhost", "127.0.0.1"],
   });
   const lake = memoryLake();
@@ -147,6 +153,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     doors:
       typeof options.doors === "function" ? options.doors({ database, keys, gate }) : (options.doors ?? []),
     sftp: options.sftp,
+    console: options.console?.({ database, keys, keysFolder }),
     webhooks: {
       send: options.send ?? (async () => ({ kind: "failed", why: "this rig sends nothing" })),
       openSecret: ({ id, secret }) => keys.openSecret(secret, ownerOf(id)),
@@ -187,7 +194,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   };
 }
 
-async function send(
+/** One request over TLS; `path` goes out as it is. */
+export async function send(
   agent: Agent,
   url: string,
   method: string,

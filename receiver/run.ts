@@ -264,7 +264,9 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       manifest.catchUp(LEFT_BEHIND_MS, stopping.signal),
     ),
     every(settings.sweep.every, log, "sweeping", doSweep),
-    ...sftp.chores().map(({ ms, what, work, atOnce }) => every(ms, log, what, work, atOnce)),
+    ...[...sftp.chores(), ...(console?.chores() ?? [])].map(({ ms, what, work, atOnce }) =>
+      every(ms, log, what, work, atOnce),
+    ),
   ];
   return {
     url: listening.url,

@@ -77,7 +77,8 @@ export const CALLS = {
   "deliveries.list": get("/api/deliveries"),
   "newer.count": get("/api/deliveries/newer"),
 
-  "files.bounds": get("/api/clients/:client/files/bounds"),
+  /** Not below `files`, where names of sources stand. */
+  "files.bounds": get("/api/clients/:client/file-bounds"),
   "files.sources": get("/api/clients/:client/files"),
   "files.list": get("/api/clients/:client/files/:source"),
   "files.versions": get("/api/clients/:client/files/:source/versions"),
@@ -98,6 +99,7 @@ export const CALLS = {
   "refusals.list": get("/api/refusals"),
   "log.lines": get("/api/log", "operator"),
   "site.diagnostics": get("/api/diagnostics", "admin"),
+  "site.jwks": get("/api/receipt-keys"),
 
   "people.list": get("/api/people", "admin"),
   "people.invite": post("/api/people", "admin"),

@@ -6,11 +6,13 @@ import { randomUUID } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { HEADER } from "@tributary/shared/protocol.ts";
 import { type Context, Hono } from "hono";
+import type { Pace } from "../doors/body.ts";
 import type { DoorEnv } from "../doors/door.ts";
 import { answerProblem, type ReportProblem } from "../doors/problem.ts";
 import type { People, PersonSession } from "../people/auth.ts";
 import { CALLS, type Call, type CallName, mayDo, type Role } from "./calls.ts";
-import { inputOf } from "./input.ts";
+import { elsewhere } from "./host.ts";
+import { bodyTextOf, inputOf } from "./input.ts";
 import { type Pages, pageHeaders } from "./pages.ts";
 import { requireSameOrigin } from "./same-origin.ts";
 import { type Answers, type Checked, INPUTS } from "./wire.ts";
@@ -37,6 +39,10 @@ export interface ConsoleParts {
   readonly pages: Pages;
   /** The address that people type: scheme, host and port. */
   readonly origin: string;
+  /** Whether the operator said so: then who forwards may name any host. */
+  readonly originIsSaid: boolean;
+  /** How slow a body may be. */
+  readonly pace: Pace;
   readonly stopping: AbortSignal;
   /** The address of who asks, as far as it can be trusted. */
   readonly addressOf: (incoming: DoorEnv["Bindings"]["incoming"]) => string;
@@ -51,25 +57,33 @@ export interface ConsoleEnv {
 type ConsoleContext = Context<ConsoleEnv>;
 
 const AUTH = "/api/auth/";
+const METHODS = ["GET", "POST", "PUT", "DELETE"];
 
 export function createConsole(parts: ConsoleParts): Hono<ConsoleEnv> {
   const app = new Hono<ConsoleEnv>({ getPath: (_request, options) => options?.env?.target.path ?? "/" });
   app.use(async (c, next) => {
+    const { outgoing } = c.env;
     c.set("requestId", randomUUID());
-    c.header(HEADER.requestId, c.get("requestId"));
-    for (const [name, value] of Object.entries(pageHeaders)) c.header(name, value);
+    outgoing.setHeader(HEADER.requestId, c.get("requestId"));
+    // On what goes out and not on what the app answers: streams and downloads are written past it.
+    for (const [name, value] of Object.entries(pageHeaders)) outgoing.setHeader(name, value);
     if (parts.stopping.aborted)
       throw new ProblemError("stopping", "this receiver is stopping; come again", { retryAfter: 5 });
     await next();
   });
   app.use("/api/*", async (c, next) => {
-    c.header("cache-control", "no-store");
-    requireSameOrigin(c.env.incoming, parts.origin);
+    const { incoming, outgoing } = c.env;
+    outgoing.setHeader("cache-control", "no-store");
+    if (!METHODS.includes(incoming.method ?? "")) {
+      outgoing.setHeader("allow", METHODS.join(", "));
+      throw new ProblemError("method-not-allowed", `calls of the console are ${METHODS.join(", ")}`);
+    }
+    requireSameOrigin(incoming, parts.origin);
     await next();
   });
   app.all(`${AUTH}*`, async (c) => {
     const address = parts.addressOf(c.env.incoming);
-    return withHeaders(c, await parts.people.handle(requestOf(c, parts.origin), address));
+    return await parts.people.handle(await requestOf(c, parts), address);
   });
   for (const [name, call] of Object.entries(CALLS) as [CallName, Call][])
     app.on(call.method, call.path, async (c) => await answer(parts, name, call, c));
@@ -79,7 +93,11 @@ export function createConsole(parts: ConsoleParts): Hono<ConsoleEnv> {
       `the console has no ${c.env.incoming.method} ${c.env.target.path.slice(0, 200)}`,
     );
   });
-  app.get("/*", (c) => parts.pages.answer(c.env.target.path, c.env.incoming.headers));
+  app.get("/*", (c) => {
+    const { incoming, target } = c.env;
+    const other = parts.originIsSaid ? undefined : elsewhere(incoming.headers.host, target, parts.origin);
+    return other ?? parts.pages.answer(target.path, incoming.headers);
+  });
   app.notFound((c) => refuse(new ProblemError("method-not-allowed", "pages are only read, with GET"), c));
   const refuse = answerProblem(parts.reportProblem);
   app.onError(refuse);
@@ -90,7 +108,7 @@ async function answer(parts: ConsoleParts, name: CallName, call: Call, c: Consol
   const { incoming, outgoing } = c.env;
   const session = await parts.people.session(headersOf(c));
   if (call.role !== "anyone") requireRole(session, call.role, name);
-  const input = await inputOf(name, INPUTS[name], c.env);
+  const input = await inputOf(name, INPUTS[name], c.env, parts.pace);
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
   const asked: Asked = {
@@ -103,6 +121,9 @@ async function answer(parts: ConsoleParts, name: CallName, call: Call, c: Consol
   return made instanceof Response ? made : c.json(made);
 }
 
+/** Open to who has to set up a second factor first: to see what there is to set up, and nothing that changes anything. */
+const BEFORE_SETUP: readonly CallName[] = ["me", "account.get"];
+
 /** The same for every call: who is not known hears nothing of what there is. */
 function requireRole(session: PersonSession | undefined, least: Role, name: CallName): void {
   const why = refusalOf(session, least, name);
@@ -110,28 +131,28 @@ function requireRole(session: PersonSession | undefined, least: Role, name: Call
   throw new ProblemError(session === undefined ? "unauthenticated" : "forbidden", why);
 }
 
+/** Of who follows what happens: whether he still may. */
+export function mayGoOn(session: PersonSession | undefined): boolean {
+  return refusalOf(session, "viewer", "live") === undefined;
+}
+
 function refusalOf(session: PersonSession | undefined, least: Role, name: CallName): string | undefined {
   if (session === undefined) return "sign in first; the session may have ended";
   const { role } = session.person;
   if (role === "uploader")
     return "this is the console of the central team; a client's people have a page of their own";
-  if (session.mustSetUp && !name.startsWith("account.") && name !== "me")
+  if (session.mustSetUp && !BEFORE_SETUP.includes(name))
     return "this site asks for a second factor: set up an authenticator app or a passkey first";
   return mayDo(role, least) ? undefined : `this takes the role ${least}; yours is ${role}`;
 }
 
 /** As the web has it, for the login's library. */
-function requestOf(c: ConsoleContext, origin: string): Request {
+async function requestOf(c: ConsoleContext, { origin, pace }: ConsoleParts): Promise<Request> {
   const { path, query } = c.env.target;
   const url = new URL(query === "" ? path : `${path}?${query}`, origin);
   const { method } = c.req;
-  const body = method === "GET" || method === "HEAD" ? null : c.req.raw.body;
-  return new Request(url, {
-    method,
-    headers: headersOf(c),
-    body,
-    ...(body === null ? {} : { duplex: "half" }),
-  });
+  const body = method === "GET" ? null : await bodyTextOf(c.env, pace);
+  return new Request(url, { method, headers: headersOf(c), body });
 }
 
 function headersOf(c: ConsoleContext): Headers {
@@ -140,12 +161,4 @@ function headersOf(c: ConsoleContext): Headers {
     if (value !== undefined && !name.startsWith(":"))
       headers.set(name, Array.isArray(value) ? value.join(", ") : value);
   return headers;
-}
-
-/** A library's answer goes out under our headers too. */
-function withHeaders(c: ConsoleContext, response: Response): Response {
-  for (const [name, value] of Object.entries({ ...pageHeaders, "cache-control": "no-store" }))
-    response.headers.set(name, value);
-  response.headers.set(HEADER.requestId, c.get("requestId"));
-  return response;
 }

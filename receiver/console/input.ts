@@ -1,23 +1,25 @@
 /** What a call is given: segments of its path, its query, its JSON body, as one object that its schema checks. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { z } from "zod";
+import { type Pace, readBody } from "../doors/body.ts";
 import type { DoorEnv } from "../doors/door.ts";
 import { targetBytes } from "../doors/target.ts";
 import { CALLS, type CallName } from "./calls.ts";
 
-type Env = Pick<DoorEnv["Bindings"], "incoming" | "target">;
+type Env = DoorEnv["Bindings"];
 
 const MOST_BODY = 256 * 1024;
 
-/** Throws `request-invalid`, with what is wrong with which field. */
+/** Throws `request-invalid`, with what is wrong with which field, and what `bodyTextOf` throws. */
 export async function inputOf<S extends z.ZodObject>(
   name: CallName,
   schema: S,
   env: Env,
+  pace: Pace,
 ): Promise<z.output<S>> {
   const { method, path } = CALLS[name];
   const given = {
-    ...(method === "GET" ? queryOf(env.target.query) : await bodyOf(env)),
+    ...(method === "GET" ? queryOf(env.target.query) : await bodyOf(env, pace)),
     ...segmentsOf(path, env.target.path),
   };
   const parsed = schema.safeParse(given);
@@ -57,25 +59,34 @@ function textOf(piece: string): string {
   }
 }
 
-async function bodyOf({ incoming }: Env): Promise<Record<string, unknown>> {
-  const type = incoming.headers["content-type"] ?? "";
+async function bodyOf(env: Env, pace: Pace): Promise<Record<string, unknown>> {
+  const type = env.incoming.headers["content-type"] ?? "";
   // A form of another site can send text or a form without asking; JSON it cannot.
   if (!type.startsWith("application/json"))
     throw new ProblemError("request-invalid", "the body has to be JSON: content-type: application/json");
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MOST_BODY)
-      throw new ProblemError("request-invalid", `the body is larger than ${MOST_BODY} bytes`);
-    chunks.push(chunk);
-  }
+  const text = await bodyTextOf(env, pace);
   try {
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    const body: unknown = JSON.parse(text);
     if (typeof body === "object" && body !== null && !Array.isArray(body))
       return body as Record<string, unknown>;
   } catch (cause) {
     throw new ProblemError("request-invalid", "the body is not JSON", { cause });
   }
   throw new ProblemError("request-invalid", "the body is not a JSON object");
+}
+
+/** A body whole. Throws `body-too-large`, `body-too-slow`, `length-mismatch`, `request-invalid`. */
+export async function bodyTextOf({ incoming, outgoing }: Env, pace: Pace): Promise<string> {
+  const { bytes, size: declared } = readBody(incoming, outgoing, pace);
+  const tooLarge = () => new ProblemError("body-too-large", `the body is larger than ${MOST_BODY} bytes`);
+  if ((declared ?? 0) > MOST_BODY) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of bytes) {
+    size += chunk.length;
+    if (size > MOST_BODY) throw tooLarge();
+    // A chunk is valid until the next one is asked for.
+    chunks.push(Buffer.from(chunk));
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }

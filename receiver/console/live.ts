@@ -6,7 +6,7 @@
  *   event: changed   data: ["agents","audit"]  topics
  */
 import type { ServerResponse } from "node:http";
-import { HEADER } from "@tributary/shared/protocol.ts";
+import type { Streams } from "../doors/streams.ts";
 import type { Asked } from "./console.ts";
 
 /** Cheap marks of what may change besides arrivals: a topic has changed when its mark is another. */
@@ -18,25 +18,32 @@ export interface LiveParts {
   readonly marks: () => Promise<Marks>;
   /** Still allowed to look: asked again from time to time. */
   readonly allowed: (asked: Asked) => Promise<boolean>;
+  /** How many may be open. */
+  readonly streams: Pick<Streams, "hold">;
   readonly stopping: AbortSignal;
 }
 
 const LOOK_MS = 1000;
 const BEAT_MS = 15_000;
-const ASK_AGAIN_MS = 5000;
+/** Whoever is shut out has to be out within 5 s, and the answer takes a moment. */
+const ASK_AGAIN_MS = 3000;
+/** A page that reads nothing is not waited for: it asks anew when it is back. */
+const MOST_UNREAD = 64 * 1024;
+/** Who does not read the end of his stream loses his connection. */
+const CUT_AFTER_MS = 1000;
 
 export class Live {
   readonly #parts: LiveParts;
   readonly #open = new Set<ServerResponse>();
   #timer: NodeJS.Timeout | undefined;
-  #looking = false;
+  #looking: Promise<void> | undefined;
   #seq: number | undefined;
   #marks: Marks | undefined;
 
   constructor(parts: LiveParts) {
     this.#parts = parts;
     parts.stopping.addEventListener("abort", () => {
-      for (const outgoing of this.#open) outgoing.end();
+      for (const outgoing of this.#open) this.#end(outgoing);
     });
   }
 
@@ -44,31 +51,38 @@ export class Live {
     return this.#open.size;
   }
 
-  /** Until the page is closed, its session ends, or the receiver stops. */
+  /** Until the page is closed, its session ends, or the receiver stops. Throws `busy`, `limit-requests`. */
   async follow(asked: Asked): Promise<void> {
-    const { outgoing, requestId } = asked;
+    const id = asked.session?.person.id ?? "";
+    await this.#parts.streams.hold({ kind: "person", id }, () => this.#follow(asked));
+  }
+
+  async #follow(asked: Asked): Promise<void> {
+    const { outgoing } = asked;
+    const closed = new Promise<void>((resolve) => {
+      outgoing.once("close", resolve);
+      if (outgoing.destroyed) resolve();
+    });
     outgoing.writeHead(200, {
       "content-type": "text/event-stream",
       "cache-control": "no-store",
       "x-accel-buffering": "no",
-      [HEADER.requestId]: requestId,
     });
-    outgoing.write("retry: 3000\n\nevent: open\ndata: {}\n\n");
+    outgoing.write("retry: 3000\n\n");
     this.#open.add(outgoing);
     this.#timer ??= setInterval(() => void this.#look(), LOOK_MS).unref();
-    if (this.#seq === undefined) void this.#look();
-    const beat = setInterval(() => outgoing.write(": still here\n\n"), BEAT_MS);
+    // What comes after the page has heard that it is open is told: so the first look is before.
+    if (this.#seq === undefined) await this.#look();
+    this.#write(outgoing, "event: open\ndata: {}\n\n");
+    const beat = setInterval(() => this.#write(outgoing, ": still here\n\n"), BEAT_MS);
     const ask = setInterval(() => {
       this.#parts.allowed(asked).then(
-        (allowed) => allowed || outgoing.end("event: ended\ndata: {}\n\n"),
+        (allowed) => allowed || this.#end(outgoing, "event: ended\ndata: {}\n\n"),
         // The ledger is away: nobody's session has ended by that.
         () => {},
       );
     }, ASK_AGAIN_MS);
-    await new Promise<void>((resolve) => {
-      outgoing.once("close", resolve);
-      if (outgoing.destroyed) resolve();
-    });
+    await closed;
     clearInterval(beat);
     clearInterval(ask);
     this.#open.delete(outgoing);
@@ -79,11 +93,19 @@ export class Live {
     this.#marks = undefined;
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+  /** One at a time: whoever comes while one is under way waits for it. */
+  #look(): Promise<void> {
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookOnce(): Promise<void> {
     try {
       const [seq, marks] = await Promise.all([this.#parts.seq(), this.#parts.marks()]);
+      // All have gone meanwhile: who comes next begins anew.
+      if (this.#open.size === 0) return;
       if (this.#seq !== undefined && seq > this.#seq) this.#tell("arrived", { count: seq - this.#seq });
       const before = this.#marks;
       const changed =
@@ -93,17 +115,23 @@ export class Live {
       this.#marks = marks;
     } catch {
       // The ledger is away: the next look tries again, and what a page asks for itself says so.
-    } finally {
-      this.#looking = false;
     }
   }
 
   #tell(event: string, data: unknown): void {
     const text = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-    for (const outgoing of this.#open) {
-      // A page that reads nothing is not waited for: it asks anew when it is back.
-      if (outgoing.writableLength > 1_000_000) outgoing.destroy();
-      else outgoing.write(text);
-    }
+    for (const outgoing of this.#open) this.#write(outgoing, text);
+  }
+
+  #write(outgoing: ServerResponse, text: string): void {
+    if (outgoing.writableEnded) return;
+    if (outgoing.writableLength > MOST_UNREAD) outgoing.destroy();
+    else outgoing.write(text);
+  }
+
+  #end(outgoing: ServerResponse, last = ""): void {
+    if (outgoing.writableEnded) return;
+    outgoing.end(last);
+    setTimeout(() => outgoing.destroy(), CUT_AFTER_MS).unref();
   }
 }

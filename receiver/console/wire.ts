@@ -1,5 +1,5 @@
 /** What goes into each call of `calls.ts` (checked at the door), and what comes out. Sizes in bytes, times RFC 3339. */
-import { type ManifestLine, slug } from "@tributary/shared/protocol.ts";
+import { type Jwks, type ManifestLine, slug } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
 import type { Offboarding } from "../administration/offboard.ts";
 import type { Attention } from "../attention/attention.ts";
@@ -194,6 +194,7 @@ export const INPUTS = {
     /** What was removed, too; without `at`. */
     removed: z.stringbool().default(false),
     after: z.string().max(5000).optional(),
+    only: z.enum(["folders"]).optional(),
     limit,
   }),
   "files.versions": client.extend({ source: slug, path: pathEncoded, before: seq.optional(), limit }),
@@ -202,9 +203,9 @@ export const INPUTS = {
   "files.download": z.strictObject({ id }),
   "files.preview": z.strictObject({ id }),
 
-  /** A receipt is longer than anything else that somebody looks for. */
+  /** A receipt is longer than anything else that somebody looks for; that of the longest path has 17,500 characters. */
   "search.all": z.strictObject({
-    q: z.string().max(8000),
+    q: z.string().max(24_000),
     limit: z.coerce.number().int().min(1).max(50).default(20),
   }),
   "search.files": z.strictObject({
@@ -249,6 +250,7 @@ export const INPUTS = {
     limit,
   }),
   "site.diagnostics": nothing,
+  "site.jwks": nothing,
 
   "people.list": nothing,
   "people.invite": z.strictObject({
@@ -288,6 +290,9 @@ export interface FileRow {
   readonly modifiedAt: string | null;
   /** Of a folder: when it was first there. */
   readonly receivedAt: string | null;
+  /** Of its newest entry, as it then was; null of a folder. */
+  readonly versionId: string | null;
+  readonly channel: string | null;
   /** False: whether this folder was there at that time took too long to find out. */
   readonly sure: boolean;
 }
@@ -442,8 +447,13 @@ export interface Answers {
 
   "overview.get": OverviewAnswer;
   "overview.punctuality": PunctualityAnswer;
-  /** `hours`: of the last 30 days. */
+  /** `hours`: of the last 30 days. `usualBy`: of today, or of the next day on which that is usual. */
   "overview.client": {
+    readonly feeds: readonly {
+      readonly source: string;
+      readonly lastAt: string | null;
+      readonly usualBy: string | null;
+    }[];
     readonly hours: readonly SourceHour[];
     readonly punctuality: PunctualityAnswer;
     readonly attention: readonly Attention[];
@@ -534,6 +544,8 @@ export interface Answers {
   "log.lines": RecentLines;
   /** gzip'd JSON, to download. */
   "site.diagnostics": Response;
+  /** What receipts are checked with: public keys of all that this site ever signed with. */
+  "site.jwks": { readonly site: string; readonly keys: Jwks["keys"] };
 
   "people.list": { readonly items: readonly PersonRow[]; readonly links: readonly Link[] };
   /** Shown once. */
@@ -556,6 +568,3 @@ export interface Answers {
   "account.rename": Done;
   "account.revoke": Done;
 }
-
-/** Fails to compile when the table and the answers name different calls. */
-export type EveryCallIsAnswered = [CallName, keyof Answers] extends [keyof Answers, CallName] ? true : never;

@@ -161,6 +161,15 @@ export function deliveriesContract(open: () => Promise<LedgerDatabase>, numRuns:
       );
     });
 
+    test("one call goes through many looks into its indexes", async () => {
+      for (const query of [{ kind: "version" }, { clients: CLIENTS, bearer: "key" }] as const) {
+        const expected = all.filter((row) => matches(row, query)).reverse();
+        expect(await pages(query, ENTRIES, budgetOf(ENTRIES * 10))).toEqual(
+          expected.map((row) => row.version_id),
+        );
+      }
+    });
+
     test("how many are newer, up to a hundred", async () => {
       const db = database.db;
       expect(await countNewer(db, { after: ENTRIES })).toEqual({ count: 0, more: false });

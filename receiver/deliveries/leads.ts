@@ -63,24 +63,23 @@ export async function narrow(
   const rest: Condition[] = [];
   const owners = source === undefined ? clients : await withSource(db, source, clients);
   if (owners?.length === 0) return undefined;
-  const ofSource = source === undefined ? [] : [sql<boolean>`source = ${source}`];
   const removed = kind === "removal" ? [sql<boolean>`kind = ${sql.lit("removal")}`] : [];
   if (owners !== undefined && owners.length <= STREAMS) {
     const feeds = await feedsThrough(db, owners, { source, channel });
     if (feeds?.length === 0) return undefined;
     leads.push(
       streams(
-        feeds?.map(({ client, source }) => [
-          sql<boolean>`client = ${client}`,
-          sql<boolean>`source = ${source}`,
-        ]) ?? owners.map((client) => [sql<boolean>`client = ${client}`, ...ofSource]),
+        feeds?.map((feed) => [ofFeed(feed.client, feed.source)]) ??
+          owners.map((client) => [
+            source === undefined ? sql<boolean>`client = ${client}` : ofFeed(client, source),
+          ]),
       ),
     );
     if (removed.length > 0)
       leads.push(streams(owners.map((client) => [sql<boolean>`client = ${client}`, ...removed])));
   } else if (removed.length > 0) leads.push(streams([removed]));
   if (clients !== undefined) rest.push(sql`client in (${sql.join(clients)})`);
-  rest.push(...ofSource);
+  if (source !== undefined) rest.push(sql`source = ${source}`);
   if (channel !== undefined) {
     leads.push(streams([[sql`channel = ${channel}`]]));
     rest.push(sql`channel = ${channel}`);
@@ -100,6 +99,11 @@ export async function narrow(
   if (filter.from !== undefined) rest.push(sql`received_at >= ${filter.from}`);
   if (filter.to !== undefined) rest.push(sql`received_at < ${filter.to}`);
   return { leads: leads.length === 0 ? [streams([[]])] : leads, rest, ...bounds };
+}
+
+/** As the index has it. */
+function ofFeed(client: string, source: string): Condition {
+  return sql`(client || ${sql.lit("/")} || source) = ${`${client}/${source}`}`;
 }
 
 function streams(of: readonly Stream[]): Lead {
@@ -145,7 +149,10 @@ export function merge(
   return { seqs: seqs.sort((a, b) => b - a), downTo };
 }
 
-/** The clients that ever sent something from a source of that name, of these or of all: a look into the index for each. */
+/**
+ * The clients that ever sent something from a source of that name, of these or of all. The next source from there on is looked for: of the
+ * source itself, where many have it, PostgreSQL would try its luck with any rows.
+ */
 async function withSource(
   db: Database,
   source: string,
@@ -154,8 +161,8 @@ async function withSource(
   const among = clients === undefined ? sql`` : sql`and name in (${sql.join(clients)})`;
   const { rows } = await sql<{ name: string }>`
     select name from clients where (
-      select 1 from arrivals where arrivals.client = clients.name and arrivals.source = ${source} limit 1
-    ) is not null ${among}`.execute(db);
+      select min(source) from arrivals where arrivals.client = clients.name and arrivals.source >= ${source}
+    ) = ${source} ${among}`.execute(db);
   return rows.map(({ name }) => name);
 }
 

@@ -8,7 +8,7 @@ import { createLedger } from "../ledger/commit.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
 import { sqlitePlace } from "../ledger/place.contract.ts";
 import { openPostgres } from "../ledger/postgres.ts";
-import { agent, removal, sign, version } from "../ledger/samples.ts";
+import { agent, digest, removal, sign, version } from "../ledger/samples.ts";
 import type { Database } from "../ledger/schema.ts";
 import { type DeliveriesQuery, listDeliveries } from "./deliveries.ts";
 
@@ -21,7 +21,11 @@ async function fill(database: LedgerDatabase): Promise<void> {
   const { commit } = createLedger(database);
   for (let from = 0; from < FILES; from += 1000)
     await commit(
-      Array.from({ length: 1000 }, (_, i) => version(`big/${from + i}`, "x", { sha256: DIGEST.repeat(4) })),
+      Array.from({ length: 1000 }, (_, i) =>
+        version(`big/${from + i}`, "x", {
+          sha256: i < 3 ? DIGEST.repeat(4) : digest(`${from + i}`),
+        }),
+      ),
       sign,
     );
   // Hours long ago, of which nothing is asked.

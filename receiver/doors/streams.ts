@@ -3,7 +3,12 @@
  * connection for as long as its reader likes, so neither one bearer's nor all together may be without end.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { Principal } from "../identity/principal.ts";
+
+/** Whose streams are counted together: a bearer of any kind, or a person. */
+export interface Streamer {
+  readonly kind: string;
+  readonly id: string;
+}
 
 /** One bearer's: a few programs behind one key, and connections that its host has lost and ours not yet. */
 const MOST_OF_ONE = 16;
@@ -17,7 +22,7 @@ export class Streams {
   }
 
   /** Throws `busy` or `limit-requests`. */
-  async hold<T>({ kind, id }: Principal, work: () => Promise<T>): Promise<T> {
+  async hold<T>({ kind, id }: Streamer, work: () => Promise<T>): Promise<T> {
     const bearer = `${kind} ${id}`;
     const own = this.#open.get(bearer) ?? 0;
     if (own >= MOST_OF_ONE)

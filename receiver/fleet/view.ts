@@ -43,7 +43,7 @@ export interface AgentSummary {
   readonly worst: readonly AgentStatus["problems"][number][];
 }
 
-export const MOST_SHOWN = 5;
+const MOST_SHOWN = 5;
 const CHUNK = 200;
 /** A look may be so old. */
 const FRESH_MS = 1000;

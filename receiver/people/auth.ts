@@ -57,8 +57,11 @@ export interface People {
    * it. Throws `ledger-unavailable`, and faults of ours.
    */
   handle(request: Request, address: string): Promise<Response>;
-  /** Undefined where nobody is logged in, or is disabled: asked of the ledger each time. Throws `ledger-unavailable`. */
-  session(headers: Headers): Promise<PersonSession | undefined>;
+  /**
+   * Undefined where nobody is logged in, or is disabled: asked of the ledger each time. `unused`: it is only looked at,
+   * and is good no longer by that. Throws `ledger-unavailable`.
+   */
+  session(headers: Headers, how?: "used" | "unused"): Promise<PersonSession | undefined>;
   readonly passkeys: Passkeys;
   /** For the buttons of the login page; `provider` of POST /sign-in/social. */
   readonly providers: readonly Pick<OidcSettings, "id" | "name">[];
@@ -165,10 +168,14 @@ export function openPeople(settings: PeopleSettings): People {
     return (found ?? (await session(headers)))?.person.id;
   }
 
-  async function session(headers: Headers): Promise<PersonSession | undefined> {
+  async function session(
+    headers: Headers,
+    how: "used" | "unused" = "used",
+  ): Promise<PersonSession | undefined> {
     if (!headers.has("cookie")) return undefined;
     const { api } = await auth();
-    const found = await api.getSession({ headers }).catch((error: unknown) => {
+    const query = { disableRefresh: how === "unused" };
+    const found = await api.getSession({ headers, query }).catch((error: unknown) => {
       const { statusCode } = error as { statusCode?: number };
       // It ended while it was looked at.
       if (statusCode === 401) return null;
@@ -178,7 +185,7 @@ export function openPeople(settings: PeopleSettings): People {
     });
     if (found === null || found.user.disabledAt != null) return undefined;
     const { user } = found;
-    const how = found.session.how as How;
+    const loggedIn = found.session.how as How;
     return {
       person: {
         ...{ id: user.id, email: user.email, name: user.name, role: user.role as Role },
@@ -189,11 +196,11 @@ export function openPeople(settings: PeopleSettings): People {
       },
       sessionId: found.session.id,
       since: found.session.createdAt.getTime(),
-      how,
+      how: loggedIn,
       // A provider asks for its own second factor, and a passkey is two.
       mustSetUp:
         secondFactor === "required" &&
-        how === "password" &&
+        loggedIn === "password" &&
         user.twoFactorEnabled !== true &&
         !(await named(() => hasPasskey(db, user.id))),
     };

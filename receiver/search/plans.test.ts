@@ -38,13 +38,13 @@ describeWithPostgres("postgres", (server) => {
       (db) => findFiles(db, { text: "item", limit: 50 }),
       (db) =>
         findFiles(db, { text: `item-${digest("7").slice(0, 12)}`, client: "acme", source: "pos", limit: 50 }),
-      (db) => findByDigest(db, { text: digest("7").slice(0, 6), limit: 50 }),
+      (db) => findByDigest(db, { text: digest("7").slice(0, 8), limit: 50 }),
       (db) =>
         findByDigest(db, {
           text: digest("7"),
           client: "acme",
           limit: 50,
-          after: `${digest("7").slice(0, 12)}.1`,
+          after: "9",
         }),
       (db) => versionsOf(db, "acme", "pos", `big/item-${digest("7").slice(0, 12)}`, { limit: 50, before: 9 }),
       async (db) => {
@@ -70,8 +70,9 @@ describeWithPostgres("postgres", (server) => {
           const { rows } = await client.query(`explain (costs off) ${sql}`, [...parameters]);
           const plan = rows.map((row: Record<string, string>) => row["QUERY PLAN"]).join("\n");
           expect(plan).not.toMatch(/Seq Scan on (?:entries|heads|search_words)/);
-          // What is known of a new table is little, and it sorts the few rows that it expects.
-          if (known) expect(plan).not.toMatch(/Sort/);
+          // What is known of a new table is little, and it sorts the few rows that it expects. A handful of blocks, named by
+          // their ids, is sorted however many there are.
+          if (known && !/search_blocks\n\s+Filter: \(id = ANY/.test(plan)) expect(plan).not.toMatch(/Sort/);
         }
       }
     }

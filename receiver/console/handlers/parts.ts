@@ -34,7 +34,7 @@ export interface HandlerParts {
   /** Why an address cannot be told of arrivals; undefined: it can. */
   readonly refusalOf: (url: URL) => Promise<string | undefined>;
   readonly overview: Overview;
-  readonly trees: Trees;
+  readonly trees: Pick<Trees, "now" | "ever" | "asAt" | "bounds">;
   readonly history: History;
   readonly lake: Pick<AnyLake, "read">;
   readonly previews: Previews;

@@ -21,7 +21,7 @@ export function addressOf<K extends CallName>(name: K, input: Input<K>): string 
   const { path, rest } = pathOf(name, input as Fields);
   const query = new URLSearchParams();
   for (const [field, value] of Object.entries(rest))
-    if (value !== undefined && value !== "") query.set(field, String(value));
+    if (value !== undefined && value !== "") query.set(field, `${value as string | number | boolean}`);
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
@@ -66,7 +66,7 @@ type Fields = Readonly<Record<string, unknown>>;
 function pathOf(name: CallName, input: Fields): { readonly path: string; readonly rest: Fields } {
   const rest = { ...input };
   const path = CALLS[name].path.replaceAll(/:(\w+)/g, (_, field: string) => {
-    const value = String(rest[field]);
+    const value = `${rest[field] as string}`;
     delete rest[field];
     return encodeURIComponent(value);
   });

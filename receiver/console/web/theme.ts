@@ -31,6 +31,7 @@ export const theme = createTheme({
   },
   defaultRadius: "sm",
   cursorType: "pointer",
+  respectReducedMotion: true,
   components: {
     Button: { defaultProps: { size: "sm" } },
     TextInput: { defaultProps: { size: "sm" } },
