@@ -770,7 +770,7 @@ export const t = {
     not_found: "That is not there any more.",
   } as Readonly<Record<string, string>>,
   refusedByProvider: (code: string) =>
-    `Your company's login did not let you in (${code}). Whoever keeps it knows what that means.`,
+    `Your company's login did not let you in${code}. Whoever keeps it knows what that means.`,
   providerSays: (words: string) => `It says: “${words}”`,
   beginAgain: "Begin again",
 

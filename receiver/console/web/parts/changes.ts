@@ -23,8 +23,8 @@ export function changesOf(before: Facts, after: Facts): readonly Change[] {
     .filter((name) => !(before === null && isNothing(now.get(name))))
     .map((name) => ({
       name: nameOf(name),
-      before: old.has(name) && now.has(name) ? valueOf(name, old.get(name)) : undefined,
-      after: valueOf(name, now.has(name) ? now.get(name) : old.get(name)),
+      before: old.has(name) && now.has(name) ? inWordsOf(name, old.get(name)) : undefined,
+      after: inWordsOf(name, now.has(name) ? now.get(name) : old.get(name)),
     }));
 }
 
@@ -54,7 +54,7 @@ const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 const INSTANT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 const LONGEST = 200;
 
-function valueOf(name: string, value: unknown): string {
+function inWordsOf(name: string, value: unknown): string {
   if (isNothing(value))
     return SIZES.has(name) || name === "requests" || name === "uploads" ? t.default : t.none;
   if (typeof value === "boolean") return value ? t.yes : t.no;
@@ -63,7 +63,7 @@ function valueOf(name: string, value: unknown): string {
     return value.perMs === MINUTE_MS
       ? t.changes.perMinute(formatCount(value.count))
       : t.changes.per(formatCount(value.count), formatDuration(value.perMs));
-  if (Array.isArray(value)) return value.map((one) => valueOf(name, one)).join(", ");
+  if (Array.isArray(value)) return value.map((one) => inWordsOf(name, one)).join(", ");
   if (typeof value !== "string") return JSON.stringify(value).slice(0, LONGEST);
   if (INSTANT.test(value)) return full.format(Date.parse(value));
   const words = t.changes.values[value] ?? value;
