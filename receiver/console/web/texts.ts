@@ -291,7 +291,7 @@ export const t = {
       paused: "Paused",
       revoked: "Revoked",
     },
-    paused: "paused",
+    pausedBy: (who: string) => `paused by ${who}`,
     states: {
       active: "connected",
       waiting: "waiting for its first word…",
