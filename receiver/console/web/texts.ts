@@ -964,9 +964,6 @@ export const t = {
     sender: "Sent by",
     senders: { agent: "agent", key: "API key", account: "SFTP account", unknown: "" },
     arrived: "Arrived",
-    size: "Size",
-    digest: "SHA-256",
-    state: "State",
     states: { held: "held", released: "released", discarded: "discarded" },
     by: (who: string) => `by ${who}`,
     release: "Release",
@@ -1182,6 +1179,7 @@ export const t = {
       write: "bring files",
       read: "read what is there",
       "read-write": "bring and read files",
+      remove: "tell of removals",
     } as Readonly<Record<string, string>>,
     subjects: {
       agent: "agent",

@@ -1,5 +1,6 @@
 /** What an act changed, as a person reads it: names and values in words, sizes and rates as elsewhere in the pages. */
 import { t } from "../texts.ts";
+import { deviceOf } from "./device.ts";
 import { formatCount, formatDuration, formatSize } from "./numbers.tsx";
 
 export interface Change {
@@ -12,6 +13,8 @@ export interface Change {
 type Facts = Readonly<Record<string, unknown>> | null;
 
 const SIZES = new Set(["stored", "day", "file", "size", "storedBytes", "bytes"]);
+/** Where what was before tells more than what is after, these say what it was done to. */
+const SAYS_WHAT = new Set(["path", "finding", "name", "url"]);
 const MINUTE_MS = 60_000;
 
 /** Only what is another after than it was before; of what was made, only what it has. */
@@ -21,6 +24,7 @@ export function changesOf(before: Facts, after: Facts): readonly Change[] {
   return names
     .filter((name) => JSON.stringify(old.get(name)) !== JSON.stringify(now.get(name)))
     .filter((name) => !(before === null && isNothing(now.get(name))))
+    .filter((name) => after === null || now.has(name) || SAYS_WHAT.has(name))
     .map((name) => ({
       name: nameOf(name),
       before: old.has(name) && now.has(name) ? inWordsOf(name, old.get(name)) : undefined,
@@ -65,6 +69,7 @@ function inWordsOf(name: string, value: unknown): string {
       : t.changes.per(formatCount(value.count), formatDuration(value.perMs));
   if (Array.isArray(value)) return value.map((one) => inWordsOf(name, one)).join(", ");
   if (typeof value !== "string") return JSON.stringify(value).slice(0, LONGEST);
+  if (name === "device") return deviceOf(value);
   if (INSTANT.test(value)) return full.format(Date.parse(value));
   const words = t.changes.values[value] ?? value;
   return words.length > LONGEST ? `${words.slice(0, LONGEST)}…` : words;
