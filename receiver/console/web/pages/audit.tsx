@@ -14,8 +14,8 @@ import { For } from "../viewer.tsx";
 import { AuditFilter, useAuditInput } from "./audit/filter.tsx";
 
 const COLUMNS: readonly Column<AuditLine>[] = [
-  { key: "at", head: t.audit.when, width: 120, cell: (line) => <Time at={line.at} /> },
-  { key: "who", head: t.audit.who, width: 220, cell: (line) => <Who line={line} /> },
+  { key: "at", head: t.audit.when, width: 120, wide: true, cell: (line) => <Time at={line.at} /> },
+  { key: "who", head: t.audit.who, width: 220, wide: true, cell: (line) => <Who line={line} /> },
   {
     key: "act",
     head: t.audit.act,
@@ -23,6 +23,12 @@ const COLUMNS: readonly Column<AuditLine>[] = [
     cell: (line) => (
       <>
         {t.acts[line.act as keyof typeof t.acts] ?? line.act}
+        <Box hiddenFrom="sm">
+          <Who line={line} />
+          <Text size="xs" c="dimmed">
+            <Time at={line.at} />
+          </Text>
+        </Box>
         {line.outcome !== "done" && (
           <Text size="xs">
             <State severity={line.outcome === "failed" ? "trouble" : "normal"}>

@@ -1,5 +1,5 @@
 /** What inspection held back, and what became of it. */
-import { Anchor, Group, SegmentedControl, Stack, Text } from "@mantine/core";
+import { Anchor, Box, Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { Link } from "wouter";
 import { ClientFilter } from "../parts/client-filter.tsx";
 import { Short } from "../parts/copy.tsx";
@@ -31,7 +31,7 @@ const COLUMNS: readonly Column<Quarantined>[] = [
       </>
     ),
   },
-  { key: "finding", head: t.quarantine.finding, cell: (file) => <Finding file={file} /> },
+  { key: "finding", head: t.quarantine.finding, cell: (file) => <FindingAndActs file={file} /> },
   {
     key: "sender",
     head: t.quarantine.sender,
@@ -49,14 +49,30 @@ const COLUMNS: readonly Column<Quarantined>[] = [
   {
     key: "acts",
     head: "",
-    cell: (file) =>
-      file.state === "held" && (
-        <For may="operator">
-          <Decide file={file} />
-        </For>
-      ),
+    wide: true,
+    cell: (file) => <Acts file={file} />,
   },
 ];
+
+/** The last column has no room on a phone. */
+function FindingAndActs({ file }: { readonly file: Quarantined }) {
+  return (
+    <>
+      <Finding file={file} />
+      <Box hiddenFrom="sm" mt={8}>
+        <Acts file={file} />
+      </Box>
+    </>
+  );
+}
+
+function Acts({ file }: { readonly file: Quarantined }) {
+  return file.state === "held" ? (
+    <For may="operator">
+      <Decide file={file} />
+    </For>
+  ) : null;
+}
 
 /** The finding; and of what left, what became of it, by whom and why. */
 function Finding({ file }: { readonly file: Quarantined }) {

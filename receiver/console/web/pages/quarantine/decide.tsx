@@ -14,7 +14,7 @@ export type Quarantined = Answers["quarantine.list"]["items"][number];
 
 export function Decide({ file }: { readonly file: Quarantined }) {
   return (
-    <Group gap={4} wrap="nowrap">
+    <Group gap={4}>
       <Release file={file} />
       <For may="admin">
         <Discard file={file} />

@@ -55,7 +55,10 @@ function One({ webhook }: { readonly webhook: WebhookView }) {
           [t.webhooks.url, webhook.url],
           [t.webhooks.of, ofWhat(webhook)],
           [t.webhooks.lag, formatLag(webhook.lag)],
-          [t.webhooks.waiting, `${formatCount(webhook.waiting)}, ${t.webhooks.waitingSay}`],
+          [
+            t.webhooks.waiting,
+            webhook.waiting === 0 ? "0" : `${formatCount(webhook.waiting)}, ${t.webhooks.waitingSay}`,
+          ],
           [t.webhooks.lastSuccess, <Time key="success" at={webhook.lastSuccessAt} />],
           [
             t.webhooks.lastFailure,
