@@ -1,7 +1,9 @@
 /** The pages that the browser is shown are those of the sources, whoever built them last. */
-import { buildPages } from "../../start/pages.ts";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { ROOT } from "../site/process.ts";
 
 export default async function setup(): Promise<void> {
-  await buildPages(ROOT, (line) => console.log(line));
+  await promisify(execFile)(process.execPath, [join(ROOT, "start/pages.ts")]);
 }
