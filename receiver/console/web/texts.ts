@@ -353,6 +353,7 @@ export const t = {
     noClientsSays:
       "A client is an enterprise whose files come here. Add the first one; its page then makes the line that installs an agent on the client's host.",
     addClient: "Go and add a client",
+    orCommand: "Or on the command line:",
     noAgents: "No agent yet",
     noAgentsSays:
       "Nothing brings files yet. Invite an agent for a client: you get one line to paste on its host, for Linux and for Windows. Programs and SFTP work too, with a key or an account.",
@@ -363,7 +364,7 @@ export const t = {
     hoursSay: "files, 7 days",
     hoursLabel:
       "Files that arrived in each hour; arrow keys go from hour to hour, Enter opens its deliveries",
-    usualBand: "usual: the middle half of the same hour of the weeks before",
+    usualBand: "usual in that hour: the middle half of the weeks before, and its middle",
     band: (low: string, high: string) => (low === high ? `usual ${low}` : `usual ${low} to ${high}`),
     hourFiles: (n: string, one: boolean) => `${n} ${one ? "file" : "files"}`,
     hourNothing: "nothing",
@@ -486,8 +487,7 @@ export const t = {
       clock: "Set the clock of its host (NTP). Files come all the same: the receiver's time counts.",
       unreachable:
         "Look at the share, server or folder, and at the account of the agent. Then ask for a check. Nothing is removed meanwhile.",
-      notKnown:
-        "Ask for a check. If nothing new is found, the client did not export: ask there, with the time of the last arrival.",
+      notKnown: "Ask for a check. If it finds nothing new, ask the client whether it was exported.",
       notKnownNoAgent:
         "It comes without an agent that we could ask. Ask the client whether it was sent, with the time of the last arrival.",
       refused: "The log lines of the last one tell more.",
@@ -539,7 +539,7 @@ export const t = {
       "limit-concurrent": "Nothing: it sends fewer at once. Else raise its limits, or the client's.",
       "disk-reserve": "Free space where this receiver keeps its lake.",
       "file-unreadable":
-        "Give the agent's account the right to read it: tributary-agent service grant FOLDER.",
+        "If a program holds it open, it is tried again by itself. Else let the agent's account read it: tributary-agent service grant FOLDER.",
       "folder-unreadable":
         "Give the agent's account the right to read it: tributary-agent service grant FOLDER.",
       "file-restless":

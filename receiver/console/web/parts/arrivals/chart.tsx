@@ -12,6 +12,7 @@ import {
   filesIn,
   HEIGHT,
   type Hour,
+  medianPath,
   midnights,
   PAD,
   type Scale,
@@ -72,6 +73,7 @@ export function ArrivalsChart({
           {hours.map((hour, i) => (
             <Bar key={hour.hour} hour={hour} x={scale.x(i)} scale={scale} channels={channels} id={id} />
           ))}
+          <path d={medianPath(hours, scale)} className="chart-usual" />
           {at !== undefined && (
             <rect
               className="chart-at"
