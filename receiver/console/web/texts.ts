@@ -342,17 +342,12 @@ export const t = {
     noneLate: "Nothing is late or missing now.",
     someOf: (shown: string, total: string) => `The worst ${shown} of ${total} are shown.`,
     showMore: (n: string) => `Show ${n} more`,
-    table: {
-      where: "Where",
-      what: "What, and why",
-      next: "What to do next",
-      act: "Do it here",
-    },
     severity: { trouble: "trouble", attention: "look at it" },
     noClients: "No clients yet",
     noClientsSays:
       "A client is an enterprise whose files come here. Add the first one; its page then makes the line that installs an agent on the client's host.",
     addClient: "Go and add a client",
+    orCommand: "Or on the command line:",
     noAgents: "No agent yet",
     noAgentsSays:
       "Nothing brings files yet. Invite an agent for a client: you get one line to paste on its host, for Linux and for Windows. Programs and SFTP work too, with a key or an account.",
@@ -363,7 +358,7 @@ export const t = {
     hoursSay: "files, 7 days",
     hoursLabel:
       "Files that arrived in each hour; arrow keys go from hour to hour, Enter opens its deliveries",
-    usualBand: "usual: the middle half of the same hour of the weeks before",
+    usualBand: "usual in that hour: the middle half of the weeks before, and its middle",
     band: (low: string, high: string) => (low === high ? `usual ${low}` : `usual ${low} to ${high}`),
     hourFiles: (n: string, one: boolean) => `${n} ${one ? "file" : "files"}`,
     hourNothing: "nothing",
@@ -403,8 +398,6 @@ export const t = {
     toAccess: "Keys and accounts",
     lastArrival: "Last arrival",
     usualTime: "Usually by",
-    usualTimeAt: (clock: string) => clock,
-    days30: "30 days",
     files30: "Files a day",
     today: "Today",
     stored: "Stored",
@@ -421,7 +414,6 @@ export const t = {
     since: (when: string) => ` since ${when}`,
     late: (duration: string) => `${duration} late`,
     missing: (when: string) => `missing since ${when}`,
-    never: "never came",
     count: (n: string, one: boolean) => (one ? "1 file" : `${n} files`),
     waits: (n: string, one: boolean) => (one ? "; 1 file waits on it" : `; ${n} files wait on it`),
     anAgent: "its agent",
@@ -486,8 +478,7 @@ export const t = {
       clock: "Set the clock of its host (NTP). Files come all the same: the receiver's time counts.",
       unreachable:
         "Look at the share, server or folder, and at the account of the agent. Then ask for a check. Nothing is removed meanwhile.",
-      notKnown:
-        "Ask for a check. If nothing new is found, the client did not export: ask there, with the time of the last arrival.",
+      notKnown: "Ask for a check. If it finds nothing new, ask the client whether it was exported.",
       notKnownNoAgent:
         "It comes without an agent that we could ask. Ask the client whether it was sent, with the time of the last arrival.",
       refused: "The log lines of the last one tell more.",
@@ -539,7 +530,7 @@ export const t = {
       "limit-concurrent": "Nothing: it sends fewer at once. Else raise its limits, or the client's.",
       "disk-reserve": "Free space where this receiver keeps its lake.",
       "file-unreadable":
-        "Give the agent's account the right to read it: tributary-agent service grant FOLDER.",
+        "If a program holds it open, it is tried again by itself. Else let the agent's account read it: tributary-agent service grant FOLDER.",
       "folder-unreadable":
         "Give the agent's account the right to read it: tributary-agent service grant FOLDER.",
       "file-restless":
@@ -608,12 +599,8 @@ export const t = {
     noPipe: (version: string) =>
       `Version ${version} of the agent does not tell what waits at each stage. Its queue is known:`,
     unheard: "It has not reported yet: nothing is known of what waits.",
-    asOf: "As it said",
     stale: "What follows is what it said last; it may be otherwise by now.",
-    reason: "Why",
     files: "Files",
-    since: "Since",
-    example: "For example",
     sources: "Sources",
     noSources: "It watches nothing yet. On its host: tributary-agent add-folder FOLDER",
     source: "Source",
@@ -627,8 +614,6 @@ export const t = {
     deliveredToday: "Delivered today",
     check: "Ask for a check",
     checkAll: "Ask for a check of all",
-    asked: "Asked",
-    filter: "Filter",
     facts: "About it",
     host: "Host",
     platform: "Platform",
@@ -647,8 +632,6 @@ export const t = {
     limits: "Limits",
     problems: "Last problems",
     noProblems: "It reports no problem.",
-    problemPath: "What",
-    problemNext: "What to do next",
     more: (n: string) => `and ${n} more`,
     commands: "What was asked of it",
     noCommands: "Nothing yet.",
@@ -698,13 +681,12 @@ export const t = {
     forkedTitle: "Two hosts act as this agent",
     forkedSays: (hosts: string) =>
       `It was copied or restored: ${hosts} use the one identity. Both were stopped so that no file is lost or comes twice; their queues are kept.`,
+    foundOut: "Found out",
     forkedNext:
       "1. Decide which host is right, and stop the agent on the other (tributary-agent service stop). 2. Make a code with “Move to another host”. 3. On the right host: tributary-agent enroll CODE. It goes on by itself.",
     revokedTitle: "Revoked",
     revokedSays: "It is shut out. Its history stays; an invitation that replaces it lets it in again.",
     silentTitle: "Silent",
-    waitingTitle: "Waiting for its first word…",
-    paused: "paused",
   },
 
   // files

@@ -34,6 +34,7 @@ const COLUMNS: readonly Column<AgentSummary>[] = [
   {
     key: "name",
     head: t.agents.name,
+    width: 160,
     order: (agent) => agent.name,
     cell: (agent) => (
       <>
