@@ -36,6 +36,8 @@ beforeAll(async () => {
     handlers: fileHandlers(parts) as Handlers,
     pages: { answer: async () => new Response() },
     origin: "https://localhost",
+    originIsSaid: false,
+    pace: { idle: 5000, minRate: 1, window: 5000 },
     stopping: stopping.signal,
     addressOf: () => "127.0.0.1",
     reportProblem: (problem) => {
