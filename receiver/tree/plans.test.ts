@@ -113,9 +113,7 @@ describeWithPostgres("postgres", (server) => {
         );
       }
       expect(plans.join("\n")).toMatch(/Index (?:Only )?Scan (?:Backward )?using entries_by_path/);
-      expect(plans.join("\n")).not.toMatch(
-        /(?:Seq|Bitmap Heap) Scan on (?:entries|heads|tree_files)/,
-      );
+      expect(plans.join("\n")).not.toMatch(/(?:Seq|Bitmap Heap) Scan on (?:entries|heads|tree_files)/);
     }
   });
 });

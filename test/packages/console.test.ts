@@ -29,7 +29,7 @@ beforeAll(async () => {
   receiver.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
   secret = await until("the first administrator's link", () => {
     if (receiver.exitCode !== null) throw new Error(said);
-    return /\/welcome#(\S+)\n[^]*^ready$/m.exec(said)?.[1];
+    return /\/welcome#(\S+)\n[\s\S]*^ready$/m.exec(said)?.[1];
   });
   origin = `https://localhost:${port}`;
   pool = new Pool(origin, { connect: { ca: readFileSync(join(dir, "keys/ca.pem"), "utf8") } });
