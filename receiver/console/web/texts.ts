@@ -721,6 +721,7 @@ export const t = {
     bringers: { agent: "agent", key: "key", account: "account" },
     nameless: { agent: "without a name", key: "without a name", account: "without a name" },
     nobody: "not known any more",
+    notTold: "not told",
     through: (door: string) => `through ${door}`,
     sources: "Sources and folders",
     source: "Source",

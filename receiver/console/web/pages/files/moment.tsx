@@ -75,7 +75,7 @@ function sizeChange({ sizeChange: change }: Moment): string {
 function Details({ file, moment, before }: Pick<MomentProps, "file" | "moment" | "before">) {
   const { kind, versionId, size, sha256, modifiedAt, sealedAt, receivedAt, receipt } = moment;
   const removal = kind === "removal";
-  const when = (at: string | null) => (at === null ? t.none : formatInstant(at));
+  const when = (at: string | null) => (at === null ? t.files.notTold : formatInstant(at));
   return (
     <Stack gap="md">
       {removal && <Text size="sm">{t.files.removalSays}</Text>}

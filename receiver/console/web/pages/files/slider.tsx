@@ -42,9 +42,14 @@ export function TimeSlider({
   return (
     <Group gap="lg" align="flex-end" wrap="wrap">
       <Box style={{ flex: "1 1 320px" }} pb={20}>
-        <Text size="sm" fw={600} aria-live="polite">
-          {at === "" ? t.files.asNow : t.files.asAt(long.format(Date.parse(at)))}
-        </Text>
+        <Group justify="space-between" gap="xs">
+          <Text size="sm" fw={600} aria-live="polite">
+            {at === "" ? t.files.asNow : t.files.asAt(long.format(Date.parse(at)))}
+          </Text>
+          <Text size="xs" c="dimmed" visibleFrom="sm">
+            {t.files.steps(formatDuration(step))}
+          </Text>
+        </Group>
         <Slider
           mx="sm"
           mt={4}
@@ -70,9 +75,6 @@ export function TimeSlider({
             {t.files.backToNow}
           </Button>
         )}
-        <Text size="xs" c="dimmed" visibleFrom="md">
-          {t.files.steps(formatDuration(step))}
-        </Text>
       </Group>
     </Group>
   );
