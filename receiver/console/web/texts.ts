@@ -945,7 +945,7 @@ export const t = {
     not_found: "That is not there any more.",
   } as Readonly<Record<string, string>>,
   refusedByProvider: (code: string) =>
-    `Your company's login did not let you in (${code}). Whoever keeps it knows what that means.`,
+    `Your company's login did not let you in${code}. Whoever keeps it knows what that means.`,
   providerSays: (words: string) => `It says: “${words}”`,
   beginAgain: "Begin again",
 
@@ -1139,9 +1139,6 @@ export const t = {
     sender: "Sent by",
     senders: { agent: "agent", key: "API key", account: "SFTP account", unknown: "" },
     arrived: "Arrived",
-    size: "Size",
-    digest: "SHA-256",
-    state: "State",
     states: { held: "held", released: "released", discarded: "discarded" },
     by: (who: string) => `by ${who}`,
     release: "Release",
@@ -1357,6 +1354,7 @@ export const t = {
       write: "bring files",
       read: "read what is there",
       "read-write": "bring and read files",
+      remove: "tell of removals",
     } as Readonly<Record<string, string>>,
     subjects: {
       agent: "agent",
