@@ -2,7 +2,7 @@
  * `console-calls.ts FILE|postgres:URL [ROUNDS]`: a real receiver over a ledger that console-data.ts filled: how long each
  * call of the console takes at the server, how large the first load is, and how soon the first page is painted in Chromium.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,6 +38,9 @@ writeFileSync(
     reserve: "64MiB",
   }),
 );
+// The ledger has entries, and this lake none of their bytes: nothing that is measured reads any.
+mkdirSync(join(dir, "lake"));
+writeFileSync(join(dir, "lake", ".tributary.json"), "{}");
 const at = ["--data", dir, "--config", config];
 const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
 const origin = `https://localhost:${port}`;

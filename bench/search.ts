@@ -47,7 +47,7 @@ export async function askAll(database: LedgerDatabase, size: Size, times: number
     "versions of a path of very many": (n) =>
       versionsOf(db, BIG, "pos", DEEP, { limit: 50, ...(n % 2 ? { before: 10 ** 9 - n } : {}) }),
     "begin of a digest": (n) =>
-      findByDigest(db, { text: (0x100000 + n * 7919).toString(16).slice(0, 6), limit: 50 }),
+      findByDigest(db, { text: (0x100000 + n * 7919).toString(16).padEnd(8, "0"), limit: 50 }),
     "search .csv": files(() => ".csv"),
     "search .csv, one client": files(() => ".csv", { client: "client-0001" }),
     "search a date": files((n) => `2022-0${1 + (n % 9)}`),

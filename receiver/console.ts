@@ -29,7 +29,8 @@ import type { People } from "./people/auth.ts";
 import type { Told } from "./people/facts.ts";
 import { forgetEnded } from "./people/sessions.ts";
 import { previewsInProcess } from "./preview/process.ts";
-import { catchUpSearch } from "./search/follow.ts";
+import { catchUpSearch, searchPosition } from "./search/follow.ts";
+import { withSearch } from "./search/schema.ts";
 import { type App, type Listening, type ListenOptions, listen } from "./serve.ts";
 import type { Chore } from "./sftp.ts";
 import { openTrees } from "./tree/open.ts";
@@ -69,8 +70,9 @@ export interface ListeningConsole extends Listening {
   chores(): readonly Chore[];
 }
 
-/** Of search, at once: nobody who delivers shall wait for it. */
-const SEARCH_MS = 150;
+/** Of the search, every ten seconds: nobody who delivers shall wait for it, and yet it has to get through a long history. */
+const SEARCH_MS = { usual: 150, farBehind: 2000 } as const;
+const FAR_BEHIND = 20_000;
 
 /** Listens; undefined: it is off. */
 export async function listenConsole(wiring: ConsoleWiring): Promise<ListeningConsole | undefined> {
@@ -170,7 +172,11 @@ function choresOf({ database: { db }, stopping }: ConsoleWiring, overview: Overv
     {
       ms: 10_000,
       what: "following the ledger for the search",
-      work: () => catchUpSearch(db, { stopping, withinMs: SEARCH_MS }),
+      work: async () => {
+        const { last, at } = await searchPosition(withSearch(db));
+        const withinMs = last - at > FAR_BEHIND ? SEARCH_MS.farBehind : SEARCH_MS.usual;
+        await catchUpSearch(db, { stopping, withinMs });
+      },
       atOnce: true,
     },
     // The first look reads weeks: nobody who opens the overview shall wait for it.

@@ -2,6 +2,7 @@
  * Paths in blocks: each path that ever came stands once, in a block of its source, and each word of a block once beside it.
  * So what most paths share costs a row in some hundred paths, and reading all of a block is reading one row.
  */
+import { setImmediate as breathe } from "node:timers/promises";
 import { sql } from "kysely";
 import { chunks } from "../ledger/chunks.ts";
 import { foldedPath, wordsOf } from "./fold.ts";
@@ -35,14 +36,19 @@ interface Addition {
 /** In the transaction that holds the search's place. */
 export async function addPaths(trx: SearchDatabase, paths: readonly NewPath[]): Promise<void> {
   const additions: Addition[] = [];
-  for (const some of Map.groupBy(paths, ({ client, source }) => `${client}/${source}`).values())
+  for (const some of Map.groupBy(paths, ({ client, source }) => `${client}/${source}`).values()) {
+    // Statements of SQLite answer at once: others of this process have their turn between them.
+    await breathe();
     additions.push(...(await additionsOf(trx, some)));
+  }
   await putBlocks(trx, additions);
   const words = additions.flatMap(({ id, words }) => [...words].map((word) => [word, id as number] as const));
-  for (const some of chunks(words, WORDS))
+  for (const some of chunks(words, WORDS)) {
+    await breathe();
     await sql`
       insert into search_words (word, block) values ${sql.join(some.map(([word, id]) => sql`(${word}, ${sql.lit(id)})`))}
       on conflict do nothing`.execute(trx);
+  }
 }
 
 /** Rows of one statement. */
@@ -89,6 +95,7 @@ async function putBlocks(trx: SearchDatabase, additions: readonly Addition[]): P
   for (const addition of additions) {
     const { id, client, source, count, size, firsts, lines } = addition;
     const [more, text] = [`${firsts.join(",")},`, `${lines.join("\n")}\n`];
+    await breathe();
     if (id === undefined) {
       addition.id = ++last;
       await trx

@@ -1,7 +1,8 @@
 /** Versions by their content's SHA-256, or the begin of it, and single entries by their version id. */
+import { setImmediate as breathe } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { sql } from "kysely";
 import { named } from "../ledger/database.ts";
+import { seqsWithDigest } from "../ledger/digests.ts";
 import { instantOf } from "../ledger/entry.ts";
 import type { Database } from "../ledger/schema.ts";
 
@@ -22,17 +23,16 @@ export interface EntryPage {
   readonly next: string | undefined;
 }
 
-/** So many digits of a digest are in the index. */
-const INDEXED = 12;
-const begin = sql<string>`substr(sha256, 1, 12)`;
-const DIGEST = /^[0-9a-f]{6,64}$/i;
+const DIGEST = /^[0-9a-f]{8,64}$/i;
+/** Entries of one look that are read, at most: of an empty file there may be very many, and of other clients. */
+const MOST = 1000;
 
-/** Six hex digits or more: fewer are in too many. */
+/** Eight hex digits or more: fewer are in too many. */
 export function isDigest(text: string): boolean {
   return DIGEST.test(text);
 }
 
-/** In the order of digests, the same one's in commit order. Empty when it is no begin of a digest. */
+/** Newest first. Empty when it is no begin of a digest; a page may hold fewer than `limit`, and yet a `next`. */
 export async function findByDigest(
   db: Database,
   {
@@ -48,38 +48,26 @@ export async function findByDigest(
   },
 ): Promise<EntryPage> {
   if (!isDigest(text)) return { entries: [], next: undefined };
+  if (after !== undefined && !/^\d{1,15}$/.test(after))
+    throw new ProblemError(
+      "request-invalid",
+      `"${after.slice(0, 100)}" is no place in a search: begin it anew`,
+    );
   const digits = text.toLowerCase();
-  const from = digits.slice(0, INDEXED);
-  // No hex digit is behind "f".
-  let query = select(db)
-    .where(begin, ">=", from)
-    .where(begin, "<", `${from}g`)
-    .orderBy(begin)
-    .orderBy("seq")
-    .limit(limit + 1);
-  if (digits.length > INDEXED) query = query.where("sha256", ">=", digits).where("sha256", "<", `${digits}g`);
-  if (client !== undefined) query = query.where("client", "=", client);
-  if (after !== undefined) {
-    const [, digest, seq] = /^([0-9a-f]{12})\.(\d{1,15})$/.exec(after) ?? [];
-    if (digest === undefined)
-      throw new ProblemError(
-        "request-invalid",
-        `"${after.slice(0, 100)}" is no place in a search: begin it anew`,
-      );
-    query = query
-      .where(begin, ">=", digest)
-      .where(sql<boolean>`(${begin}, seq) > (${digest}, ${sql.lit(Number(seq))})`);
-  }
-  const found = await named(() => query.execute());
-  const page = found.slice(0, limit);
-  const last = page.at(-1);
-  return {
-    entries: page.map(entryOf),
-    next:
-      found.length > limit && last !== undefined
-        ? `${(last.sha256 as string).slice(0, INDEXED)}.${last.seq}`
-        : undefined,
-  };
+  const below = after === undefined ? Number.MAX_SAFE_INTEGER : Number(after);
+  return await named(async () => {
+    const found = await seqsWithDigest(db, digits, { below, lowest: 1, limit: limit + 1 }, breathe);
+    const seqs = found.seqs.slice(0, MOST);
+    if (seqs.length === 0) return { entries: [], next: found.downTo?.toString() };
+    const rows = await select(db).where("seq", "in", seqs).execute();
+    const wanted = rows
+      .sort((a, b) => b.seq - a.seq)
+      .filter((row) => row.sha256?.startsWith(digits) && (client === undefined || row.client === client));
+    const page = wanted.slice(0, limit);
+    const place =
+      wanted.length > limit ? page.at(-1)?.seq : seqs.length < found.seqs.length ? seqs.at(-1) : found.downTo;
+    return { entries: page.map(entryOf), next: place?.toString() };
+  });
 }
 
 export async function findByVersionId(db: Database, versionId: string): Promise<FoundEntry | undefined> {

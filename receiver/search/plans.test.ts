@@ -38,13 +38,13 @@ describeWithPostgres("postgres", (server) => {
       (db) => findFiles(db, { text: "item", limit: 50 }),
       (db) =>
         findFiles(db, { text: `item-${digest("7").slice(0, 12)}`, client: "acme", source: "pos", limit: 50 }),
-      (db) => findByDigest(db, { text: digest("7").slice(0, 6), limit: 50 }),
+      (db) => findByDigest(db, { text: digest("7").slice(0, 8), limit: 50 }),
       (db) =>
         findByDigest(db, {
           text: digest("7"),
           client: "acme",
           limit: 50,
-          after: `${digest("7").slice(0, 12)}.1`,
+          after: "9",
         }),
       (db) => versionsOf(db, "acme", "pos", `big/item-${digest("7").slice(0, 12)}`, { limit: 50, before: 9 }),
       async (db) => {

@@ -262,11 +262,11 @@ export function searchContract(
       expect(await box(" ")).toMatchObject({ clients: [], agents: [], files: { files: [] } });
     });
 
-    test("finds versions by their digest, from six digits on, page by page", async () => {
+    test("finds versions by their digest, from eight digits on, page by page", async () => {
       const same = Array.from({ length: 7 }, (_, i) => version(`same/${i}`, "same"));
       await commit(...same, version("another", "another"), removal("another"));
       const sha256 = digest("same");
-      for (const length of [6, 11, 12, 13, 64]) {
+      for (const length of [8, 11, 12, 13, 64]) {
         const text = sha256.slice(0, length);
         const seqs: number[] = [];
         for (let after: string | undefined; ; ) {
@@ -279,9 +279,9 @@ export function searchContract(
           if (next === undefined) break;
           after = next;
         }
-        expect(seqs).toEqual([1, 2, 3, 4, 5, 6, 7]);
+        expect(seqs).toEqual([7, 6, 5, 4, 3, 2, 1]);
       }
-      expect((await box(sha256.slice(0, 5))).digests.entries).toEqual([]);
+      expect((await box(sha256.slice(0, 7))).digests.entries).toEqual([]);
       expect((await box(sha256)).digests.entries).toHaveLength(5);
       const other = await findByDigest(database.db, { text: sha256, client: "other", limit: 3 });
       expect(other.entries).toEqual([]);

@@ -45,6 +45,3 @@ CREATE TABLE search_words (
   block BIGINT NOT NULL,
   PRIMARY KEY (word, block)
 );
-
--- Versions by the begin of their digest, as people read it off somewhere.
-CREATE INDEX IF NOT EXISTS entries_by_digest ON entries (substr(sha256, 1, 12), seq);

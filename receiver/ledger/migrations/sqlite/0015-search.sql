@@ -43,6 +43,3 @@ CREATE TABLE search_words (
   block INTEGER NOT NULL,
   PRIMARY KEY (word, block)
 ) STRICT, WITHOUT ROWID;
-
--- Versions by the begin of their digest, as people read it off somewhere.
-CREATE INDEX IF NOT EXISTS entries_by_digest ON entries (substr(sha256, 1, 12), seq);
