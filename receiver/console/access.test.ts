@@ -36,7 +36,7 @@ beforeAll(async () => {
   };
   visitors = new Map(await Promise.all(EVERYBODY.map(come)));
 }, 60_000);
-afterAll(() => scene.stop());
+afterAll(() => scene.stop(), 60_000);
 
 function standingOf(name: VisitorName) {
   if (name === "uploader") return { role: "uploader", client: "acme" } as const;
@@ -146,6 +146,7 @@ describe("every call", () => {
         if (expected(name, visitor) !== "yes") continue;
         const input = await SAMPLES[name](site, emailOf(visitor));
         const [last] = await listAudit(scene.db, { limit: 1 });
+        process.stderr.write(`${visitor} ${name}\n`);
         const { status, requestId, text } = await ask(visitor, name, input);
         if (status !== 200) wrong.push(`${visitor} ${name}: ${status}: ${text}`);
         const lines = (await listAudit(scene.db, { limit: 20 }))

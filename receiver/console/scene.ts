@@ -93,7 +93,9 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
       headers,
       async ask(method, path, body, others = {}) {
         const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-        const json = body === undefined ? {} : { "content-type": "application/json" };
+        // Node itself says no length with a DELETE.
+        const size = text === undefined ? {} : { "content-length": String(Buffer.byteLength(text)) };
+        const json = text === undefined ? {} : { "content-type": "application/json", ...size };
         const all = { ...headers(method), ...json, ...others };
         const answer = await send(agent, `https://127.0.0.1:${port}`, method, path, all, text);
         for (const cookie of answer.headers["set-cookie"] ?? []) {
