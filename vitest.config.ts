@@ -30,11 +30,23 @@ export default defineConfig({
         test: {
           name: "journeys",
           include: ["test/**/*.test.ts"],
-          exclude: [...everywhere, "test/{servers,network,packages}/**"],
+          exclude: [...everywhere, "test/{servers,network,packages,browser}/**"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: patient,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          exclude: everywhere,
+          globalSetup: ["test/browser/setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: patient,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -46,7 +58,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 180_000,
           expect: patient,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

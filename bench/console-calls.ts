@@ -26,6 +26,8 @@ interface Answer {
 }
 
 const dir = mkdtempSync(join(tmpdir(), "tributary-console-bench-"));
+// The site's keys are made at its first start, and the ledger remembers them from then on.
+const keys = ledger.startsWith("postgres:") ? join(dir, "keys") : `${ledger}.keys`;
 const [ingest, port] = [await freePort(), await freePort()];
 const config = join(dir, "receiver.yaml");
 writeFileSync(
@@ -35,7 +37,7 @@ writeFileSync(
     ledger: ledger.startsWith("postgres:")
       ? { kind: "postgres", url: ledger }
       : { kind: "sqlite", path: ledger },
-    reserve: "64MiB",
+    ...{ reserve: "64MiB", keys },
   }),
 );
 // The ledger has entries, and this lake none of their bytes: nothing that is measured reads any.
@@ -152,7 +154,7 @@ try {
   );
   await measure("… by digest", () => `/api/deliveries?digest=${file().sha256.slice(0, 12)}`);
   await measure("newer.count", () => "/api/deliveries/newer?after=1");
-  await measure("files.bounds", () => `/api/clients/${feed().client}/files/bounds`);
+  await measure("files.bounds", () => `/api/clients/${feed().client}/file-bounds`);
   await measure("files.sources", () => `/api/clients/${file().client}/files`);
   await measure("files.list (first look at a client)", () => {
     const { client, source } = file();

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -51,6 +51,23 @@ describe("the receiver", () => {
     expect(found(texts.get("preview-worker.js"))).toEqual(signs);
     expect(found(text)).toEqual([]);
     for (const name of formats) expect(licences).toContain(`\n${name} `);
+  });
+
+  test("has the console's pages, the login's library, and all migrations; and names their licences", async () => {
+    const { texts, text, licences } = made;
+    expect(texts.get("pages/index.html")).toMatch(/<script type="module"[^>]* src="\/assets\//);
+    const named = [...(texts.get("pages/index.html")?.matchAll(/(?:src|href)="\/([^"]+)"/g) ?? [])];
+    for (const [, name] of named) expect([...texts.keys()]).toContain(`pages/${name}`);
+    for (const name of ["react", "react-dom", "@mantine/core", "@tanstack/react-query", "wouter"])
+      expect(licences).toContain(`\n${name} `);
+    for (const name of ["better-auth", "@better-auth/passkey"]) expect(licences).toContain(`\n${name} `);
+    expect(text).toContain("/sign-in/email");
+    for (const dialect of ["sqlite", "postgres"])
+      expect([...texts.keys()].filter((name) => name.startsWith(`ledger/${dialect}/`))).toEqual(
+        readdirSync(join(import.meta.dirname, `../receiver/ledger/migrations/${dialect}`)).map(
+          (name) => `ledger/${dialect}/${name}`,
+        ),
+      );
   });
 
   test("reads a file in that thread, as it is packaged", async () => {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { CRYPTO_ASSET, libraryAsset, PREVIEW_PROCESS } from "../shared/packaged.ts";
+import { bundlePages } from "./pages.ts";
 import type { Side } from "./targets.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -73,6 +74,11 @@ if (process.argv.length === 3 && process.argv[2] === "--version") console.log(${
 else require("./${side}/main.ts").main();
 `;
   const { text, inputs } = await compile({ contents }, version, [LIBRARY_PLUGIN]);
+  if (side === "receiver") {
+    const pages = await bundlePages();
+    for (const [name, page] of pages.texts) texts.set(`pages/${name}`, page);
+    libraries.push(...pages.inputs);
+  }
   // What went in by other ways: SQLite as a library, nan into the native crypto.
   const besides = ["better-sqlite3", ...(side === "receiver" ? ["nan"] : [])];
   const folders = besides.map((name) => `node_modules/${name}/package.json`);

@@ -34,6 +34,7 @@ import { withSearch } from "./search/schema.ts";
 import { type App, type Listening, type ListenOptions, listen } from "./serve.ts";
 import type { Chore } from "./sftp.ts";
 import { openTrees } from "./tree/open.ts";
+import { preparedTrees } from "./tree/prepared.ts";
 import { VERSION } from "./version.ts";
 
 /** What `main.ts` chooses for it. */
@@ -119,7 +120,7 @@ async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) 
   const parts: HandlerParts = {
     ...{ database, fleet, live, people, origin, lake, history, install: carrier.install },
     overview,
-    trees: openTrees(db),
+    trees: preparedTrees(openTrees(db)),
     previews: previewsInProcess(),
     signer: () => ({ site: carrier.site, jwks: wiring.keys.jwks() }),
     ...{ lines: carrier.lines, diagnose: carrier.diagnose },

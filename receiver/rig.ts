@@ -115,7 +115,9 @@ export interface RigOptions {
   /** What carries webhooks. */
   readonly send?: Send;
   /** Opens the console; see `console/scene.ts`. */
-  readonly console?: (made: Pick<Rig, "database" | "keys"> & { readonly keysFolder: string }) => ConsoleCarrier;
+  readonly console?: (
+    made: Pick<Rig, "database" | "keys"> & { readonly keysFolder: string },
+  ) => ConsoleCarrier;
   /** Opens the SFTP door; see `doors/sftp/scene.ts`. */
   readonly sftp?: SftpCarrier;
 }

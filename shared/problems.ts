@@ -44,6 +44,7 @@ export const PROBLEMS = {
     title: "This link was used, has expired, or is not one of this receiver's",
   },
   "second-factor-required": { status: 403, retry: false, title: "A second factor has to be set up first" },
+  preparing: { status: 503, retry: true, title: "What was asked for is being prepared" },
   "last-admin": { status: 409, retry: false, title: "There must always be an admin who is enabled" },
   // what was sent
   "path-invalid": { status: 422, retry: false, title: "This cannot be a path inside a source" },

@@ -138,8 +138,12 @@ const HARD: readonly HeldReason[] = [
 /** Worst first; of what is equally bad, what has lasted longest. */
 export function attentionOf(facts: Facts): readonly Attention[] {
   const bySource = new Map<string, Attention>();
+  const bringers = new Map<string, Attention["agent"]>();
   const all: Attention[] = [];
   for (const agent of facts.agents) {
+    if (agent.state === "active")
+      for (const { client, name } of facts.statusOf(agent.id)?.sources ?? [])
+        bringers.set(keyOf(client, name), { id: agent.id, name: agent.name });
     for (const found of ofAgent(agent, facts)) {
       all.push(found);
       for (const key of feedsOf(found, facts.statusOf(agent.id), agent))
@@ -156,7 +160,8 @@ export function attentionOf(facts: Facts): readonly Attention[] {
       severity: "trouble",
       ...{ client, source },
       since: because?.since ?? null,
-      agent: because?.agent ?? null,
+      // Where nobody has said why, it is the one to ask.
+      agent: because?.agent ?? bringers.get(keyOf(client, source)) ?? null,
       late: { usualBy: instant(usualBy), lastAt: lastAt === undefined ? null : instant(lastAt) },
       cause: because?.cause ?? { kind: "not-known" },
     });

@@ -99,6 +99,7 @@ export const CALLS = {
   "refusals.list": get("/api/refusals"),
   "log.lines": get("/api/log", "operator"),
   "site.diagnostics": get("/api/diagnostics", "admin"),
+  "site.jwks": get("/api/receipt-keys"),
 
   "people.list": get("/api/people", "admin"),
   "people.invite": post("/api/people", "admin"),

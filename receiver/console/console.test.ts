@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { startConsole } from "./scene.ts";
+
 test("probe", async () => {
   const scene = await startConsole({ secondFactor: "required" });
   await scene.add("ada@example.com", { role: "admin" });

@@ -27,5 +27,8 @@ export function elsewhere(host: string | undefined, target: Target, origin: stri
 /** Raw bytes above ASCII reach us as latin1 characters. */
 function whereIn({ path, query }: Target): string {
   const whole = query === "" ? path : `${path}?${query}`;
-  return whole.replaceAll(/[^!-~]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`);
+  return whole.replaceAll(
+    /[^!-~]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`,
+  );
 }

@@ -2,8 +2,8 @@
 import { hkdfSync } from "node:crypto";
 import { Agent } from "node:https";
 import { join } from "node:path";
-import { closeSecret } from "../identity/secretskey.ts";
 import { requireSecretsKey } from "../identity/rotation.ts";
+import { closeSecret } from "../identity/secretskey.ts";
 import { openInstall } from "../install/install.ts";
 import type { Database } from "../ledger/schema.ts";
 import { LineMemory } from "../lines/memory.ts";

@@ -1,9 +1,10 @@
 /** What goes into each call of `calls.ts` (checked at the door), and what comes out. Sizes in bytes, times RFC 3339. */
-import { type ManifestLine, slug } from "@tributary/shared/protocol.ts";
+import { type Jwks, type ManifestLine, slug } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
 import type { Offboarding } from "../administration/offboard.ts";
 import type { Attention } from "../attention/attention.ts";
 import type { AuditLine } from "../audit/audit.ts";
+import type { Bearer } from "../deliveries/bearers.ts";
 import type { Delivery } from "../deliveries/deliveries.ts";
 import type { CommandView } from "../fleet/commands.ts";
 import type { DiagnosticsView } from "../fleet/diagnostics.ts";
@@ -193,6 +194,7 @@ export const INPUTS = {
     /** What was removed, too; without `at`. */
     removed: z.stringbool().default(false),
     after: z.string().max(5000).optional(),
+    only: z.enum(["folders"]).optional(),
     limit,
   }),
   "files.versions": client.extend({ source: slug, path: pathEncoded, before: seq.optional(), limit }),
@@ -201,9 +203,9 @@ export const INPUTS = {
   "files.download": z.strictObject({ id }),
   "files.preview": z.strictObject({ id }),
 
-  /** A receipt is longer than anything else that somebody looks for. */
+  /** A receipt is longer than anything else that somebody looks for; that of the longest path has 17,500 characters. */
   "search.all": z.strictObject({
-    q: z.string().max(8000),
+    q: z.string().max(24_000),
     limit: z.coerce.number().int().min(1).max(50).default(20),
   }),
   "search.files": z.strictObject({
@@ -225,11 +227,13 @@ export const INPUTS = {
 
   "audit.list": z.strictObject({
     client: slug.optional(),
-    who: z.string().max(200).optional(),
+    /** An email, or the id of a person; of what was done by command the account on the host. */
+    who: z.string().max(254).optional(),
     act: z.string().max(50).optional(),
     subjectKind: z.string().max(50).optional(),
     subject: z.string().max(200).optional(),
-    until: z.iso.datetime({ offset: true }).optional(),
+    from: instant.optional(),
+    until: instant.optional(),
     before: cursor,
     limit,
   }),
@@ -246,6 +250,7 @@ export const INPUTS = {
     limit,
   }),
   "site.diagnostics": nothing,
+  "site.jwks": nothing,
 
   "people.list": nothing,
   "people.invite": z.strictObject({
@@ -285,6 +290,9 @@ export interface FileRow {
   readonly modifiedAt: string | null;
   /** Of a folder: when it was first there. */
   readonly receivedAt: string | null;
+  /** Of its newest entry, as it then was; null of a folder. */
+  readonly versionId: string | null;
+  readonly channel: string | null;
   /** False: whether this folder was there at that time took too long to find out. */
   readonly sure: boolean;
 }
@@ -333,6 +341,8 @@ export interface Me {
   readonly name: string;
   readonly email: string;
   readonly role: Role;
+  /** Nothing but the own account is open until a second factor is set up. */
+  readonly mustSetUp: boolean;
   /** The site's name for people: the host of its address. */
   readonly site: string;
   readonly version: string;
@@ -437,8 +447,13 @@ export interface Answers {
 
   "overview.get": OverviewAnswer;
   "overview.punctuality": PunctualityAnswer;
-  /** `hours`: of the last 30 days. */
+  /** `hours`: of the last 30 days. `usualBy`: of today, or of the next day on which that is usual. */
   "overview.client": {
+    readonly feeds: readonly {
+      readonly source: string;
+      readonly lastAt: string | null;
+      readonly usualBy: string | null;
+    }[];
     readonly hours: readonly SourceHour[];
     readonly punctuality: PunctualityAnswer;
     readonly attention: readonly Attention[];
@@ -519,7 +534,7 @@ export interface Answers {
   };
   "search.files": FilesFound;
 
-  "quarantine.list": Page<QuarantinedFile>;
+  "quarantine.list": Page<QuarantinedFile & { readonly sender: Bearer }>;
   "quarantine.release": { readonly status: string; readonly versionId: string };
   "quarantine.discard": Done;
 
@@ -529,6 +544,8 @@ export interface Answers {
   "log.lines": RecentLines;
   /** gzip'd JSON, to download. */
   "site.diagnostics": Response;
+  /** What receipts are checked with: public keys of all that this site ever signed with. */
+  "site.jwks": { readonly site: string; readonly keys: Jwks["keys"] };
 
   "people.list": { readonly items: readonly PersonRow[]; readonly links: readonly Link[] };
   /** Shown once. */

@@ -492,7 +492,16 @@ export function ledgerContract(newPlace: () => Promise<Place>): void {
     await setLimits(db, "a-b", { requests: { count: 10, perMs: 1000 } });
     await setLimits(db, "a-b", { uploads: 4 });
     const limits = { requests: { count: 10, perMs: 1000 }, uploads: 4 };
-    const state = { name: "a-b", createdAt: 5, suspendedAt: 6, quotas, limits, storedBytes: 0, dayBytes: 0 };
+    const state = {
+      name: "a-b",
+      createdAt: 5,
+      suspendedAt: 6,
+      offboardedAt: null,
+      quotas,
+      limits,
+      storedBytes: 0,
+      dayBytes: 0,
+    };
     expect(await clientState(db, "a-b")).toEqual(state);
     expect((await listClients(db)).map((client) => client.name)).toEqual(["a-b", "acme"]);
     await setLimits(db, "a-b", { requests: null });

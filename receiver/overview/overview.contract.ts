@@ -57,6 +57,7 @@ async function everything(overview: Overview, now: number): Promise<object> {
     activity: await overview.activity([...CLIENTS, "nobody"], now),
     punctuality: await overview.punctuality({ limit: 10 }, now),
     sources: await overview.punctuality({ client: "acme", limit: 10 }, now),
+    feeds: await overview.feeds("acme", now),
     late: await overview.lateFeeds(now),
   };
 }
@@ -139,6 +140,12 @@ export function overviewContract(newLedger: () => Promise<LedgerDatabase>, numRu
       expect(await overview.lateFeeds(now)).toEqual([
         {
           ...{ client: "acme", source: "pos", usualBy: BEGIN + 38 * DAY + 6 * HOUR },
+          lastAt: BEGIN + 37 * DAY + 5 * HOUR,
+        },
+      ]);
+      expect(await overview.feeds("acme", now)).toEqual([
+        {
+          ...{ source: "pos", usualBy: BEGIN + 39 * DAY + 6 * HOUR },
           lastAt: BEGIN + 37 * DAY + 5 * HOUR,
         },
       ]);

@@ -62,6 +62,14 @@ export interface LateFeed {
   readonly lastAt: number | undefined;
 }
 
+export interface ClientFeed {
+  readonly source: string;
+  /** ms since 1970; undefined: never. */
+  readonly lastAt: number | undefined;
+  /** The end of the hour by which it usually delivers, of today or of the next day on which that is usual; undefined: not known. */
+  readonly usualBy: number | undefined;
+}
+
 /** `now`: ms since 1970. Who calls `catchUp` at the start spares the first who looks the reading of the weeks. */
 export interface Overview {
   arrived(now: number): Promise<Arrived>;
@@ -73,6 +81,8 @@ export interface Overview {
     page: { readonly client?: string; readonly after?: string; readonly limit: number },
     now: number,
   ): Promise<Punctuality>;
+  /** By name. */
+  feeds(client: string, now: number): Promise<readonly ClientFeed[]>;
   /** The latest first. */
   lateFeeds(now: number): Promise<readonly LateFeed[]>;
   /** How many feeds there are: sources of clients of which something ever arrived. */
@@ -113,6 +123,11 @@ export function createOverview(db: Database): Overview {
       return clients.map((client) => activityOf(known.of(client), now));
     },
     punctuality: async (page, now) => punctualityOf(await look(now), page, now),
+    feeds: async (client, now) =>
+      (await look(now))
+        .of(client)
+        .map((feed) => feedOf(feed, now))
+        .sort((a, b) => (a.source < b.source ? -1 : 1)),
     lateFeeds: async (now) => lateOf(await look(now), now),
     count: async (now) => Iterator.from((await look(now)).all()).reduce((count) => count + 1, 0),
     catchUp: async (now) => void (await look(now)),
@@ -219,6 +234,18 @@ function punctualityOf(
     })),
     next: from + limit < all.length ? page.at(-1)?.name : undefined,
   };
+}
+
+function feedOf(feed: FeedDays, now: number): ClientFeed {
+  const { source, lastAt } = feed;
+  const today = Math.floor(now / DAY);
+  // In the places of days to come the ones of long ago are kept.
+  const hoursOf = (day: number): number => (day > today ? 0 : feed.hoursOf(day));
+  for (let day = today; day < today + DAYS; day += 1) {
+    const habit = habitOn(day, { since: feed.since, hoursOf });
+    if (habit.kind === "usual") return { source, lastAt, usualBy: day * DAY + (habit.by + 1) * HOUR };
+  }
+  return { source, lastAt, usualBy: undefined };
 }
 
 function lateOf(feeds: Feeds, now: number): readonly LateFeed[] {

@@ -10,6 +10,8 @@ export interface TestProvider {
   readonly accounts: Map<string, Readonly<Record<string, unknown>>>;
   /** Whether it answers with 503. */
   away: boolean;
+  /** The account that logs in there, for a browser of its own. */
+  keyboard: string;
   /** From the address that a login begins at to that which leads back; `as` logs in there. */
   follow(url: string, as: string): Promise<string>;
 }
@@ -67,6 +69,12 @@ export async function openProvider(redirectUri: string): Promise<TestProvider> {
     },
     set away(away) {
       state.away = away;
+    },
+    get keyboard() {
+      return state.keyboard;
+    },
+    set keyboard(keyboard) {
+      state.keyboard = keyboard;
     },
     async follow(url, as) {
       state.keyboard = as;

@@ -6,7 +6,7 @@ import type { Follower } from "./follow.ts";
 import { compareKeys } from "./place.ts";
 import { fileAt, filesIn, folderAt, foldersIn, type Keyed, removedIn, sourcesOf } from "./rows.ts";
 import { type TreeDatabase, withTree } from "./schema.ts";
-import type { FileNode, FolderNode, ListedFile, Page, RemovedNode, Tree, View } from "./tree.ts";
+import type { FileNode, FolderNode, ListedFile, Page, Part, RemovedNode, Tree, View } from "./tree.ts";
 
 /** Of names in a page, in characters: they are long in few folders, and a page waits in each that somebody lists. */
 const LONGEST_PAGE = 256 * 1024;
@@ -48,16 +48,17 @@ export class Look implements Tree<RemovedNode> {
     view: View,
     source: string,
     folder: string,
-    { after = "", limit }: { readonly after?: string | undefined; readonly limit: number },
+    { after = "", limit, only }: Part,
   ): Promise<Page<ListedFile | FolderNode | RemovedNode>> {
     if (!sees(view, source)) return { nodes: [], next: undefined };
     await this.#follower.catchUpWith(view.client, source, folder);
     const range = { source, parent_hash: pathHash(folder), after, limit: limit + 1 };
+    const whole = only === undefined;
     const [folders, files, removed] = await named(() =>
       Promise.all([
         foldersIn(this.#db, view, folder, range, this.#ever),
-        filesIn(this.#db, view, folder, range),
-        this.#ever ? removedIn(this.#db, view, folder, range) : [],
+        whole ? filesIn(this.#db, view, folder, range) : [],
+        whole && this.#ever ? removedIn(this.#db, view, folder, range) : [],
       ]),
     );
     // One that came back is no more removed, one that is a folder now is a folder.

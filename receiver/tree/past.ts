@@ -10,7 +10,7 @@ import { compareKeys, placeOf } from "./place.ts";
 import { type Keyed, listedOf } from "./rows.ts";
 import { type TreeDatabase, withTree } from "./schema.ts";
 import { boundaryAt, statesAt } from "./states.ts";
-import type { Bounds, FileNode, ListedFile, Page, PastFolder, PastTree, PastView } from "./tree.ts";
+import type { Bounds, FileNode, ListedFile, Page, Part, PastFolder, PastTree, PastView } from "./tree.ts";
 
 /** Names that a page looks at, at most: of a folder that filled later, most are passed over. */
 const MOST_NAMES = 1000;
@@ -62,7 +62,7 @@ export class Past implements PastTree {
     view: PastView,
     source: string,
     folder: string,
-    { after = "", limit }: { readonly after?: string | undefined; readonly limit: number },
+    { after = "", limit, only }: Part,
   ): Promise<Page<ListedFile | PastFolder>> {
     const then = await this.#then(view, source, folder);
     if (then === undefined) return { nodes: [], next: undefined };
@@ -71,7 +71,7 @@ export class Past implements PastTree {
       const found: Keyed<ListedFile | PastFolder>[] = [];
       let next: string | undefined = after;
       for (let seen = 0; next !== undefined && seen < MOST_NAMES && found.length <= limit; ) {
-        const window = await windowOf(then, folder, { after: next, limit: limit + 1 }, budget);
+        const window = await windowOf(then, folder, { after: next, limit: limit + 1, only }, budget);
         found.push(...window.nodes);
         next = window.next;
         seen += window.seen;
@@ -95,14 +95,17 @@ export class Past implements PastTree {
 async function windowOf(
   then: Then,
   folder: string,
-  from: { readonly after: string; readonly limit: number },
+  from: Part & { readonly after: string },
   budget: Budget,
 ): Promise<{
   readonly nodes: readonly Keyed<ListedFile | PastFolder>[];
   readonly next: string | undefined;
   readonly seen: number;
 }> {
-  const [names, folders] = await Promise.all([namesIn(then, folder, from), foldersIn(then, folder, from)]);
+  const [names, folders] = await Promise.all([
+    from.only === undefined ? namesIn(then, folder, from) : [],
+    foldersIn(then, folder, from),
+  ]);
   const keys = first(folders, names).map(({ key }) => key);
   const next = keys.length >= from.limit ? keys[from.limit - 1] : undefined;
   const within = ({ key }: { readonly key: string }) => next === undefined || compareKeys(key, next) <= 0;

@@ -60,6 +60,13 @@ export interface Page<N> {
   readonly next: string | undefined;
 }
 
+/** Which part of a folder; `only`: its files are left out, as a tree of folders wants it. */
+export interface Part {
+  readonly after?: string | undefined;
+  readonly limit: number;
+  readonly only?: "folders" | undefined;
+}
+
 /** `Removed`: what it shows besides what is there. */
 export interface Tree<Removed = never> {
   /** Names of the sources that the view sees, in order. */
@@ -71,7 +78,7 @@ export interface Tree<Removed = never> {
     view: View,
     source: string,
     folder: string,
-    page: { readonly after?: string | undefined; readonly limit: number },
+    part: Part,
   ): Promise<Page<ListedFile | FolderNode | Removed>>;
 }
 
@@ -93,12 +100,7 @@ export interface PastFolder extends FolderNode {
 export interface PastTree {
   sources(view: PastView): Promise<readonly string[]>;
   find(view: PastView, source: string, pathEncoded: string): Promise<FileNode | PastFolder | undefined>;
-  list(
-    view: PastView,
-    source: string,
-    folder: string,
-    page: { readonly after?: string | undefined; readonly limit: number },
-  ): Promise<Page<ListedFile | PastFolder>>;
+  list(view: PastView, source: string, folder: string, part: Part): Promise<Page<ListedFile | PastFolder>>;
 }
 
 /** Of a client's entries; RFC 3339. */

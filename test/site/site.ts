@@ -15,6 +15,8 @@ export interface SiteOptions {
   readonly port?: number;
   /** With the SFTP door, on a port of its own. */
   readonly sftp?: boolean;
+  /** With the console, on a port of its own, or on this one. */
+  readonly console?: boolean | number;
   /** Where `receiver` names another lake than the folder. */
   readonly lake?: LakeReader;
 }
@@ -24,6 +26,8 @@ export interface Site {
   readonly port: number;
   /** 0 where there is no SFTP. */
   readonly sftpPort: number;
+  /** Where browsers reach the console; undefined where there is none. */
+  readonly consoleUrl: string | undefined;
   readonly url: string;
   /** `--data DIR --config FILE` of the receiver. */
   readonly at: readonly string[];
@@ -66,6 +70,7 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
   const url = options.publicUrl ?? `https://127.0.0.1:${port}`;
   const sftpPortOf = async (): Promise<number> => (options.sftp === true ? await freePort() : 0);
   const sftpPort = await sftpPortOf();
+  const consolePort = options.console === true ? await freePort() : Number(options.console ?? 0);
   const place = (
     name: string,
     [listen, sftp]: readonly [number, number],
@@ -79,7 +84,7 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
       stringify({
         listen: {
           ingest: `127.0.0.1:${listen}`,
-          console: "off",
+          console: consolePort !== 0 && name === "receiver" ? `127.0.0.1:${consolePort}` : "off",
           ...(sftp === 0 ? {} : { sftp: `127.0.0.1:${sftp}` }),
         },
         publicUrl: url,
@@ -101,6 +106,7 @@ export async function makeSite(options: SiteOptions = {}): Promise<Site> {
     dir,
     port,
     sftpPort,
+    consoleUrl: consolePort === 0 ? undefined : `https://localhost:${consolePort}`,
     url,
     at,
     ca: join(dir, "keys", "ca.pem"),

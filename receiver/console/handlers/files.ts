@@ -7,16 +7,21 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import type { ManifestLine } from "@tributary/shared/protocol.ts";
 import { audited } from "../../audit/audit.ts";
 import { countNewer, listDeliveries } from "../../deliveries/deliveries.ts";
+import { type Came, cameOf } from "../../deliveries/doors.ts";
 import { findAnything, findFiles } from "../../search/search.ts";
 import { versionsOf } from "../../timeline/timeline.ts";
 import type { View } from "../../tree/tree.ts";
 import type { Asked, Handlers } from "../console.ts";
+import { pageHeaders } from "../pages.ts";
 import type { FileRow } from "../wire.ts";
 import { type HandlerParts, onPage } from "./parts.ts";
 
 type FileHandlers = Pick<
   Handlers,
-  Extract<keyof Handlers, `deliveries.${string}` | `newer.${string}` | `files.${string}` | `search.${string}`>
+  Extract<
+    keyof Handlers,
+    `deliveries.${string}` | `newer.${string}` | `files.${string}` | `search.${string}` | "site.jwks"
+  >
 >;
 
 const CENTRAL = { id: "", seesAll: true } as const;
@@ -72,12 +77,15 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
       const view: View = { client, bearer: CENTRAL };
       return { items: await (at === undefined ? trees.now : trees.asAt(Date.parse(at))).sources(view) };
     },
-    "files.list": async ({ client, source, folder, at, removed, after, limit }) => {
+    "files.list": async ({ client, source, folder, at, removed, ...part }) => {
       const view: View = { client, bearer: CENTRAL };
-      const page = { limit, ...(after === undefined ? {} : { after }) };
       const tree = at !== undefined ? trees.asAt(Date.parse(at)) : removed ? trees.ever : trees.now;
-      const { nodes, next } = await tree.list(view, source, folder, page);
-      return { items: nodes.map(rowOf), next: next ?? null };
+      const { nodes, next } = await tree.list(view, source, folder, part);
+      const came = await cameOf(
+        db,
+        nodes.flatMap((node) => ("seq" in node ? [node.seq] : [])),
+      );
+      return { items: nodes.map((node) => rowOf(node, came)), next: next ?? null };
     },
     "files.versions": async ({ client, source, path, before, limit }) => {
       const { moments, next } = await versionsOf(db, client, source, path, { before, limit });
@@ -101,6 +109,7 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
         throw new ProblemError("lake-unavailable", `the lake does not have the object of ${id}`);
       const { outgoing } = asked;
       outgoing.writeHead(200, {
+        ...pageHeaders,
         ...attachment(nameOf(file.path), "application/octet-stream"),
         "content-length": String(file.size),
         "repr-digest": formatDigest(file.sha256),
@@ -120,6 +129,10 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
       );
     },
 
+    "site.jwks": async () => {
+      const { site, jwks } = parts.signer();
+      return { site, keys: jwks.keys };
+    },
     "search.all": async ({ q, limit }) => {
       const found = await findAnything(db, { text: q, limit }, parts.signer());
       const { version, receipt, digests, files } = found;
@@ -163,6 +176,7 @@ function filterOf({ client, source, channel, bearer, kind, from, to, digest }: F
 }
 
 interface Node {
+  readonly seq?: number;
   readonly kind: "file" | "folder" | "removed";
   readonly pathEncoded: string;
   readonly size?: number;
@@ -172,9 +186,12 @@ interface Node {
   readonly sure?: boolean;
 }
 
-function rowOf({ kind, pathEncoded, size, modifiedAt, receivedAt, madeAt, sure = true }: Node): FileRow {
+function rowOf(node: Node, came: ReadonlyMap<number, Came>): FileRow {
+  const { kind, pathEncoded, size, modifiedAt, receivedAt, madeAt, sure = true } = node;
+  const { versionId, channel } = came.get(node.seq ?? 0) ?? {};
   return {
     ...{ kind, pathEncoded, sure, name: nameOf(displayPath(decodePath(pathEncoded))) },
+    ...{ versionId: versionId ?? null, channel: channel ?? null },
     ...{ size: size ?? null, modifiedAt: modifiedAt ?? null, receivedAt: receivedAt ?? madeAt ?? null },
   };
 }
@@ -191,7 +208,6 @@ function attachment(name: string, type: string): Record<string, string> {
   return {
     "content-type": type,
     "content-disposition": `attachment; filename="${plain}"; filename*=UTF-8''${whole}`,
-    "x-content-type-options": "nosniff",
     "cache-control": "private, no-store",
   };
 }

@@ -6,7 +6,7 @@ import { type HandlerParts, onPage } from "./parts.ts";
 
 type OperationHandlers = Pick<
   Handlers,
-  Extract<keyof Handlers, `log.${string}` | `refusals.${string}` | `site.${string}`>
+  Extract<keyof Handlers, `log.${string}` | `refusals.${string}` | "site.diagnostics">
 >;
 
 const DAY_MS = 86_400_000;

@@ -55,12 +55,16 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
     },
     "overview.client": async ({ client }) => {
       const now = Date.now();
-      const [hours, grid, attention] = await Promise.all([
+      const [feeds, hours, grid, attention] = await Promise.all([
+        overview.feeds(client, now),
         clientHours(db, client, now),
         overview.punctuality({ client, limit: 500 }, now),
         everything(now),
       ]);
       return {
+        feeds: feeds.map(({ source, lastAt, usualBy }) => ({
+          ...{ source, lastAt: instant(lastAt), usualBy: instant(usualBy) },
+        })),
         hours,
         punctuality: {
           days: grid.days,
@@ -89,3 +93,6 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
     });
   }
 }
+
+const instant = (ms: number | undefined): string | null =>
+  ms === undefined ? null : new Date(ms).toISOString();

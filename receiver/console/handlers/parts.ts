@@ -26,7 +26,7 @@ export interface HandlerParts {
   readonly origin: string;
   readonly install: Install;
   /** What is the same for everybody who looks. */
-  readonly site: Omit<Me, "id" | "name" | "email" | "role">;
+  readonly site: Omit<Me, "id" | "name" | "email" | "role" | "mustSetUp">;
   /** How agents come to trust the receiver, as their code says it. */
   readonly codeTrust: () => string;
   /** The stored form of a webhook's secret. */
@@ -34,7 +34,7 @@ export interface HandlerParts {
   /** Why an address cannot be told of arrivals; undefined: it can. */
   readonly refusalOf: (url: URL) => Promise<string | undefined>;
   readonly overview: Overview;
-  readonly trees: Trees;
+  readonly trees: Pick<Trees, "now" | "ever" | "asAt" | "bounds">;
   readonly history: History;
   readonly lake: Pick<AnyLake, "read">;
   readonly previews: Previews;

@@ -13,6 +13,7 @@ const NOUNS: Readonly<Record<string, readonly string[]>> = {
 };
 const ARRIVED = ["overview", "arrivals", "newer"];
 const EVERY_MS = 2000;
+const AGAIN_MS = 3000;
 
 export type Connection = "open" | "lost";
 
@@ -44,29 +45,43 @@ export function useLive(): Connection {
       }, EVERY_MS);
     };
     let opened = false;
-    const source = new EventSource(addressOf("live", {}));
-    source.addEventListener("open", () => {
-      setConnection("open");
-      // What happened while it was away was told to nobody.
-      if (opened) void client.invalidateQueries();
-      opened = true;
-    });
-    source.addEventListener("error", () => setConnection("lost"));
-    source.addEventListener("ended", () => {
-      source.close();
-      void client.invalidateQueries();
-    });
-    source.addEventListener("arrived", ({ data }: MessageEvent<string>) => {
-      const { count } = JSON.parse(data) as { count: number };
-      for (const heard of listeners) heard(count);
-      soon(ARRIVED);
-    });
-    source.addEventListener("changed", ({ data }: MessageEvent<string>) => {
-      for (const topic of JSON.parse(data) as string[]) soon(NOUNS[topic] ?? [topic]);
-    });
+    let source: EventSource | undefined;
+    let again: ReturnType<typeof setTimeout> | undefined;
+    const open = (): void => {
+      const stream = new EventSource(addressOf("live", {}));
+      source = stream;
+      stream.addEventListener("open", () => {
+        setConnection("open");
+        // What happened while it was away was told to nobody.
+        if (opened) void client.invalidateQueries();
+        opened = true;
+      });
+      stream.addEventListener("error", () => {
+        setConnection("lost");
+        // A browser comes again after a cut by itself, but never after a refusal: a receiver that is stopping, or a proxy
+        // before one that is away.
+        if (stream.readyState !== EventSource.CLOSED) return;
+        clearTimeout(again);
+        again = setTimeout(open, AGAIN_MS);
+      });
+      stream.addEventListener("ended", () => {
+        stream.close();
+        void client.invalidateQueries();
+      });
+      stream.addEventListener("arrived", ({ data }: MessageEvent<string>) => {
+        const { count } = JSON.parse(data) as { count: number };
+        for (const heard of listeners) heard(count);
+        soon(ARRIVED);
+      });
+      stream.addEventListener("changed", ({ data }: MessageEvent<string>) => {
+        for (const topic of JSON.parse(data) as string[]) soon(NOUNS[topic] ?? [topic]);
+      });
+    };
+    open();
     return () => {
       clearTimeout(timer);
-      source.close();
+      clearTimeout(again);
+      source?.close();
     };
   }, [client]);
   return connection;

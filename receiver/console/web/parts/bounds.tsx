@@ -1,7 +1,9 @@
 /** Quotas and limits: of a client, or narrower ones of an agent, a key, an account. Empty means the default. */
 import { Button, Group, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { mayDo } from "../../calls.ts";
 import { t } from "../texts.ts";
+import { For, useViewer } from "../viewer.tsx";
 import { formatSize } from "./numbers.tsx";
 import { Failure } from "./page.tsx";
 
@@ -27,6 +29,7 @@ export function BoundsForm({
   const [texts, setTexts] = useState(() => textsOf(bounds, fields));
   const [error, setError] = useState<Error>();
   const [saved, setSaved] = useState(false);
+  const may = mayDo(useViewer().role, "operator");
   const wrong = fields.filter((field) => parseBound(field, texts[field] ?? "") === undefined);
   const save = async (): Promise<void> => {
     setError(undefined);
@@ -55,6 +58,7 @@ export function BoundsForm({
               label={t.bounds[field]}
               value={texts[field] ?? ""}
               placeholder={t.default}
+              readOnly={!may}
               error={wrong.includes(field) ? (isSize(field) ? t.bounds.bad : t.bounds.badNumber) : undefined}
               onChange={(event) => {
                 const { value } = event.currentTarget;
@@ -65,16 +69,18 @@ export function BoundsForm({
           ))}
         </SimpleGrid>
         {error && <Failure error={error} />}
-        <Group>
-          <Button type="submit" variant="default" disabled={wrong.length > 0}>
-            {t.save}
-          </Button>
-          {saved && (
-            <Text size="sm" role="status">
-              {t.bounds.saved}
-            </Text>
-          )}
-        </Group>
+        <For may="operator">
+          <Group>
+            <Button type="submit" variant="default" disabled={wrong.length > 0}>
+              {t.save}
+            </Button>
+            {saved && (
+              <Text size="sm" role="status">
+                {t.bounds.saved}
+              </Text>
+            )}
+          </Group>
+        </For>
       </Stack>
     </form>
   );

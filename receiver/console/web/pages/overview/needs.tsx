@@ -1,0 +1,50 @@
+/** The list of what needs somebody, and the calm when nothing does. */
+import { Anchor, Text } from "@mantine/core";
+import { Link, useSearchParams } from "wouter";
+import type { OverviewAnswer } from "../../../wire.ts";
+import { AttentionList } from "../../parts/attention-list.tsx";
+import { formatCount } from "../../parts/numbers.tsx";
+import { Section } from "../../parts/page.tsx";
+import { State } from "../../parts/state.tsx";
+import { t } from "../../texts.ts";
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+
+export function Needs({
+  attention: { items, total },
+  lookedAt,
+}: {
+  readonly attention: OverviewAnswer["attention"];
+  readonly lookedAt: number;
+}) {
+  const [params] = useSearchParams();
+  const onlyLate = params.get("only") === "late";
+  const shown = onlyLate ? items.filter(({ late }) => late !== null) : items;
+  return (
+    <Section title={t.overview.needs}>
+      {onlyLate && (
+        <Text size="sm">
+          {t.overview.onlyLate}{" "}
+          <Anchor component={Link} href="/" inherit>
+            {t.overview.showAll}
+          </Anchor>
+        </Text>
+      )}
+      {shown.length > 0 ? (
+        <AttentionList items={shown} label={t.overview.needs} />
+      ) : (
+        <div role="status">
+          <State severity="good">{onlyLate ? t.overview.noneLate : t.overview.nothing}</State>
+          <Text size="xs" c="dimmed" mt={4}>
+            {t.overview.lookedAt(clock.format(lookedAt))}
+          </Text>
+        </div>
+      )}
+      {total > items.length && (
+        <Text size="xs" c="dimmed">
+          {t.overview.someOf(formatCount(items.length), formatCount(total))}
+        </Text>
+      )}
+    </Section>
+  );
+}
