@@ -87,7 +87,9 @@ export function accessTable(routes: readonly Route[]): string {
     "receiver (`receiver/console/access.test.ts`). 401: log in first. 403: not with this role. What is refused changes nothing;",
     "what is allowed and changes something leaves the named records in the audit log, and no other.",
     "",
-    ...Object.entries(VISITORS).map(([name, who]) => (name === who ? `- **${name}**` : `- **${name}**: ${who}`)),
+    ...Object.entries(VISITORS).map(([name, who]) =>
+      name === who ? `- **${name}**` : `- **${name}**: ${who}`,
+    ),
     "",
     row(["call", "request", ...visitors, "audit log"]),
     row(["---", "---", ...visitors.map(() => "---"), "---"]),

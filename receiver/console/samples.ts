@@ -1,13 +1,13 @@
 /** For tests: a site with one of everything, and for every call of the console an input that is about something real. */
 import { generateKeyPairSync } from "node:crypto";
+import { parseCode } from "@tributary/shared/code.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { heartbeatOf } from "../fleet/heartbeat.ts";
-import { idleHeartbeat, testHost } from "../identity/scene.ts";
-import { addAccount, listAccounts } from "../identity/sftp-accounts.ts";
 import { addApiKey, parseApiKey } from "../identity/apikeys.ts";
 import { invite, redeem } from "../identity/invitations.ts";
+import { idleHeartbeat, testHost } from "../identity/scene.ts";
+import { addAccount, listAccounts } from "../identity/sftp-accounts.ts";
 import { parsePublicKeys } from "../identity/ssh-public-key.ts";
-import { parseCode } from "@tributary/shared/code.ts";
 import { addClient } from "../ledger/clients.ts";
 import { createLedger } from "../ledger/commit.ts";
 import type { VersionCapture } from "../ledger/ledger.ts";
@@ -221,6 +221,7 @@ export const SAMPLES: Samples = {
   "refusals.list": nothing,
   "log.lines": nothing,
   "site.diagnostics": nothing,
+  "site.jwks": nothing,
 
   "people.list": nothing,
   "people.invite": () => ({ email: `${fresh("guest")}@example.com`, role: "viewer" }),

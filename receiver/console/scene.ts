@@ -69,8 +69,10 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
           ...people,
         });
       },
-      closeSecret: async (secret, webhook) =>
-        closeSecret(await requireSecretsKey(db, keysFolder), secret, ownerOf(webhook)),
+      closer: async () => {
+        const key = await requireSecretsKey(db, keysFolder);
+        return (secret, webhook) => closeSecret(key, secret, ownerOf(webhook));
+      },
       refusalOf: async () => undefined,
     }),
   });
