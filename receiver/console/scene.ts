@@ -47,16 +47,18 @@ export interface ConsoleSceneOptions extends Omit<RigOptions, "console"> {
   readonly secondFactor?: "optional" | "required";
   readonly people?: Partial<PeopleSettings>;
   readonly lines?: LineMemory;
+  /** Where its own address does not tell it; default: any. */
+  readonly port?: number;
 }
 
 export async function startConsole(options: ConsoleSceneOptions = {}): Promise<ConsoleScene> {
-  const { secondFactor = "optional", lines = new LineMemory(), people, ...more } = options;
+  const { secondFactor = "optional", lines = new LineMemory(), people, port: wanted = 0, ...more } = options;
   const rig = await startRig({
     ...more,
     settings: {
       publicUrl: "https://receiver.example.com",
       ...more.settings,
-      listen: { ingest: "127.0.0.1:0", console: "127.0.0.1:0" },
+      listen: { ingest: "127.0.0.1:0", console: `127.0.0.1:${wanted}` },
     },
     console: ({ database: { db }, keys, keysFolder }) => ({
       ...{ site: keys.site, install: openInstall([join(keysFolder, "install")]), lines, pages: PAGES },
@@ -77,7 +79,7 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
     }),
   });
   const origin = rig.receiver.consoleUrl as string;
-  const port = Number(new URL(origin).port);
+  const port = wanted || Number(new URL(origin).port);
   const agent = new Agent({ keepAlive: true, ca: rig.ca, maxSockets: 50, servername: "localhost" });
   const { db } = rig.database;
 
