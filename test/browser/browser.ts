@@ -41,7 +41,7 @@ export interface Window {
 
 /** What Chromium itself says of every refusal and of a receiver that is away. */
 const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
-const AWAY = /net::ERR_|status of 503|^The FetchEvent|Failed to fetch/;
+const AWAY = /net::ERR_|status of 50[23]/;
 
 export async function openWindow(browser: Browser, options: BrowserContextOptions = {}): Promise<Window> {
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
