@@ -154,7 +154,7 @@ try {
   );
   await measure("… by digest", () => `/api/deliveries?digest=${file().sha256.slice(0, 12)}`);
   await measure("newer.count", () => "/api/deliveries/newer?after=1");
-  await measure("files.bounds", () => `/api/clients/${feed().client}/files/bounds`);
+  await measure("files.bounds", () => `/api/clients/${feed().client}/file-bounds`);
   await measure("files.sources", () => `/api/clients/${file().client}/files`);
   await measure("files.list (first look at a client)", () => {
     const { client, source } = file();

@@ -6,9 +6,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildPages } from "../installers/pages.ts";
 import { type Child, command, launch, type Program } from "./child.ts";
 import { shortLine } from "./line.ts";
-import { buildPages } from "./pages.ts";
 
 const ROOT = dirname(import.meta.dirname);
 const PORT = 8443;
@@ -128,7 +128,7 @@ async function main(): Promise<void> {
   for (const folder of [receiver, agent]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const ports = settlePorts(receiver, wanted);
   for (const port of Object.values(ports)) if (port !== undefined) await requireFree(port);
-  await buildPages(ROOT, say);
+  await buildPages(say);
   // Only what is there can be asked; a first start has nothing yet.
   const begun = existsSync(join(receiver, "ledger.sqlite"));
   const clients = begun

@@ -117,6 +117,8 @@ export interface AuditQuery {
   readonly subject?: { readonly kind: string; readonly id: string } | undefined;
   /** Lines older than the one with this id. */
   readonly before?: string | undefined;
+  /** ms since 1970: this one and younger ones. */
+  readonly from?: number | undefined;
   /** ms since 1970; older ones. */
   readonly until?: number | undefined;
   readonly limit: number;
@@ -132,6 +134,7 @@ export async function listAudit(db: Database, query: AuditQuery): Promise<readon
     rows = rows.where("subject_kind", "=", query.subject.kind).where("subject", "=", query.subject.id);
   if (query.before !== undefined) rows = rows.where("id", "<", query.before);
   // The first 48 bits of a UUIDv7 are its time (RFC 9562, 5.7).
+  if (query.from !== undefined) rows = rows.where("id", ">=", timePrefix(query.from));
   if (query.until !== undefined) rows = rows.where("id", "<", timePrefix(query.until));
   return (await named(() => rows.execute())).map(lineOf);
 }

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Offboarding } from "../administration/offboard.ts";
 import type { Attention } from "../attention/attention.ts";
 import type { AuditLine } from "../audit/audit.ts";
+import type { Bearer } from "../deliveries/bearers.ts";
 import type { Delivery } from "../deliveries/deliveries.ts";
 import type { CommandView } from "../fleet/commands.ts";
 import type { DiagnosticsView } from "../fleet/diagnostics.ts";
@@ -226,11 +227,13 @@ export const INPUTS = {
 
   "audit.list": z.strictObject({
     client: slug.optional(),
-    who: z.string().max(200).optional(),
+    /** An email, or the id of a person; of what was done by command the account on the host. */
+    who: z.string().max(254).optional(),
     act: z.string().max(50).optional(),
     subjectKind: z.string().max(50).optional(),
     subject: z.string().max(200).optional(),
-    until: z.iso.datetime({ offset: true }).optional(),
+    from: instant.optional(),
+    until: instant.optional(),
     before: cursor,
     limit,
   }),
@@ -338,6 +341,8 @@ export interface Me {
   readonly name: string;
   readonly email: string;
   readonly role: Role;
+  /** Nothing but the own account is open until a second factor is set up. */
+  readonly mustSetUp: boolean;
   /** The site's name for people: the host of its address. */
   readonly site: string;
   readonly version: string;
@@ -529,7 +534,7 @@ export interface Answers {
   };
   "search.files": FilesFound;
 
-  "quarantine.list": Page<QuarantinedFile>;
+  "quarantine.list": Page<QuarantinedFile & { readonly sender: Bearer }>;
   "quarantine.release": { readonly status: string; readonly versionId: string };
   "quarantine.discard": Done;
 

@@ -36,6 +36,8 @@ beforeAll(async () => {
     handlers: fileHandlers(parts) as Handlers,
     pages: { answer: async () => new Response() },
     origin: "https://localhost",
+    originIsSaid: true,
+    pace: { idle: 10_000, minRate: 1, window: 10_000 },
     stopping: stopping.signal,
     addressOf: () => "127.0.0.1",
     reportProblem: (problem) => {
@@ -228,7 +230,7 @@ test("the keys that receipts are checked with are those that the ingest listener
 describe("a tree and a timeline", () => {
   test("as it was, as it is, and with what was removed", async () => {
     const path = Buffer.from("day/1.csv");
-    expect(await json("/api/clients/other/files/bounds")).toEqual({ firstAt: null, lastAt: null });
+    expect(await json("/api/clients/other/file-bounds")).toEqual({ firstAt: null, lastAt: null });
     const first = await put("times", path, "one");
     const { receivedAt: then } = await json(`/api/versions/${first.versionId}`);
     while (Date.now() <= Date.parse(then)) await new Promise((go) => setTimeout(go, 1));

@@ -26,7 +26,7 @@ export interface HandlerParts {
   readonly origin: string;
   readonly install: Install;
   /** What is the same for everybody who looks. */
-  readonly site: Omit<Me, "id" | "name" | "email" | "role">;
+  readonly site: Omit<Me, "id" | "name" | "email" | "role" | "mustSetUp">;
   /** How agents come to trust the receiver, as their code says it. */
   readonly codeTrust: () => string;
   /** The stored form of a webhook's secret. */

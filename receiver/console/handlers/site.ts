@@ -3,7 +3,9 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { discardFile, releaseFile } from "../../administration/quarantine.ts";
 import { listAudit } from "../../audit/audit.ts";
+import { type Bearer, bearersOf } from "../../deliveries/bearers.ts";
 import { pageOfQuarantined } from "../../ledger/quarantine.ts";
+import type { Database } from "../../ledger/schema.ts";
 import type { Role } from "../calls.ts";
 import type { Handlers } from "../console.ts";
 import { type HandlerParts, onPage, sessionOf } from "./parts.ts";
@@ -17,15 +19,23 @@ export function siteHandlers(parts: HandlerParts): SiteHandlers {
   const { db } = parts.database;
   return {
     me: async (_input, asked) => {
-      const { id, name, email, role } = sessionOf(asked).person;
-      return { id, name, email, role: role as Role, ...parts.site };
+      const { person, mustSetUp } = sessionOf(asked);
+      const { id, name, email, role } = person;
+      return { id, name, email, role: role as Role, mustSetUp, ...parts.site };
     },
     live: async (_input, asked) => {
       await parts.live.follow(asked);
       return RESPONSE_ALREADY_SENT;
     },
-    "quarantine.list": ({ client, all, after, limit }) =>
-      pageOfQuarantined(db, { client, all, after, limit }),
+    "quarantine.list": async ({ client, all, after, limit }) => {
+      const { items, next } = await pageOfQuarantined(db, { client, all, after, limit });
+      const senders = await bearersOf(db, [...new Set(items.map(({ agentId }) => agentId))]);
+      const unknown = (id: string): Bearer => ({ kind: "unknown", id, name: null });
+      return {
+        items: items.map((file) => ({ ...file, sender: senders.get(file.agentId) ?? unknown(file.agentId) })),
+        next,
+      };
+    },
     "quarantine.release": async ({ id, reason, overNewer }, asked) => {
       const { status, versionId } = await releaseFile(
         onPage(parts, asked),
@@ -39,9 +49,11 @@ export function siteHandlers(parts: HandlerParts): SiteHandlers {
       await discardFile(onPage(parts, asked), id, reason, parts.discard);
       return {};
     },
-    "audit.list": async ({ client, who, act, subjectKind, subject, until, before, limit }) => {
+    "audit.list": async ({ client, who, act, subjectKind, subject, from, until, before, limit }) => {
       const items = await listAudit(db, {
-        ...{ client, who, act, before },
+        ...{ client, act, before },
+        who: who === undefined ? undefined : await idOf(db, who),
+        from: from === undefined ? undefined : Date.parse(from),
         limit: limit + 1,
         subject:
           subjectKind === undefined || subject === undefined ? undefined : { kind: subjectKind, id: subject },
@@ -53,4 +65,11 @@ export function siteHandlers(parts: HandlerParts): SiteHandlers {
       };
     },
   };
+}
+
+/** People are known to each other by their email, and to the record by their id. */
+async function idOf(db: Database, who: string): Promise<string> {
+  const email = who.trim().toLowerCase();
+  const person = await db.selectFrom("people").select("id").where("email", "=", email).executeTakeFirst();
+  return person?.id ?? who.trim();
 }

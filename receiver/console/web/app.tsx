@@ -1,7 +1,7 @@
 /** Addresses and their pages. Each page is a text of its own that is loaded when it is first opened. */
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { Redirect, Route, Switch } from "wouter";
 import { Refusal } from "./api.ts";
 import { Failure, Page } from "./parts/page.tsx";
@@ -23,6 +23,7 @@ const Webhooks = lazy(() => import("./pages/webhooks.tsx"));
 const Log = lazy(() => import("./pages/log.tsx"));
 const Settings = lazy(() => import("./pages/settings.tsx"));
 const Audit = lazy(() => import("./pages/audit.tsx"));
+const Confined = lazy(() => import("./pages/confined.tsx"));
 const SignIn = lazy(() => import("./pages/sign-in.tsx"));
 const Welcome = lazy(() => import("./pages/welcome.tsx"));
 
@@ -54,12 +55,26 @@ export function App() {
 /** All that takes somebody who is signed in. */
 function Inside() {
   const me = useCall("me", {});
+  const [confined, setConfined] = useState(false);
+  const must = me.data?.mustSetUp === true;
+  // It ends by a click and not by itself: what is shown once stays to be read.
+  useEffect(() => {
+    if (must) setConfined(true);
+  }, [must]);
   if (me.error instanceof Refusal && me.error.status === 401) {
     const here = window.location.pathname + window.location.search;
     return <Redirect to={here === "/" ? "/sign-in" : `/sign-in?to=${encodeURIComponent(here)}`} replace />;
   }
   if (me.data === undefined)
     return me.error === null ? null : <Failure error={me.error} onRetry={() => void me.refetch()} />;
+  if (must || confined)
+    return (
+      <Viewer value={me.data}>
+        <Suspense fallback={null}>
+          <Confined onDone={() => setConfined(false)} />
+        </Suspense>
+      </Viewer>
+    );
   return (
     <Viewer value={me.data}>
       <Shell>

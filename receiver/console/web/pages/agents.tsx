@@ -23,7 +23,9 @@ const SEVERITY: Readonly<Record<AgentSummary["state"], Severity>> = {
 export function severityOf(agent: AgentSummary): Severity {
   const own = SEVERITY[agent.state];
   if (own !== "normal" || agent.state === "revoked") return own;
-  return agent.unreachableSources > 0 || agent.problems > 0 || agent.queue.aside > 0 ? "attention" : "normal";
+  return agent.unreachableSources > 0 || agent.problems > 0 || agent.queue.aside > 0 || agent.pause !== null
+    ? "attention"
+    : "normal";
 }
 
 const RANK: Readonly<Record<Severity, number>> = { trouble: 0, attention: 1, normal: 2, good: 3 };
@@ -94,13 +96,15 @@ export function AgentState({ agent }: { readonly agent: AgentSummary }) {
   const words =
     agent.state !== "active"
       ? t.agents.states[agent.state]
-      : first !== undefined
-        ? t.agents.unreachable(first.source, agent.unreachableSources)
-        : agent.queue.aside > 0
-          ? t.agents.aside(agent.queue.aside)
-          : agent.problems > 0
-            ? t.agents.problems(agent.problems)
-            : t.agents.states.active;
+      : agent.pause !== null
+        ? t.agents.pausedBy(agent.pause.by)
+        : first !== undefined
+          ? t.agents.unreachable(first.source, agent.unreachableSources)
+          : agent.queue.aside > 0
+            ? t.agents.aside(agent.queue.aside)
+            : agent.problems > 0
+              ? t.agents.problems(agent.problems)
+              : t.agents.states.active;
   return <State severity={severityOf(agent)}>{words}</State>;
 }
 
@@ -160,6 +164,8 @@ export default function Agents() {
                   onChange={(event) => set("text", event.currentTarget.value)}
                 />
                 <SegmentedControl
+                  aria-label={t.agents.state}
+                  className="choices"
                   value={only}
                   onChange={(value) => set("only", value)}
                   data={Object.entries(t.agents.only).map(([value, label]) => ({ value, label }))}
@@ -176,6 +182,7 @@ export default function Agents() {
 
 function isTrouble(agent: AgentSummary, only: string): boolean {
   if (only === "silent") return agent.state === "silent" || agent.state === "forked";
-  if (only === "waiting") return agent.queue.files > 0;
+  if (only === "paused") return agent.pause !== null && agent.state !== "revoked";
+  if (only === "waiting") return agent.state !== "revoked" && agent.queue.files > 0;
   return severityOf(agent) !== "normal";
 }

@@ -1,33 +1,21 @@
 /** Who did what as an administrator, newest first. */
-import { Button, Group, Select, Stack, Text, TextInput } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { useSearchParams } from "wouter";
+import { Anchor, Stack, Text } from "@mantine/core";
+import { Link, useLocation } from "wouter";
 import type { AuditLine } from "../../../audit/audit.ts";
-import { ask } from "../api.ts";
-import { Short } from "../parts/copy.tsx";
+import { changesOf } from "../parts/changes.ts";
 import { Failure, Page } from "../parts/page.tsx";
+import { More, usePages } from "../parts/paged.tsx";
 import { State } from "../parts/state.tsx";
+import { Subject } from "../parts/subject.tsx";
 import { type Column, DataTable } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
 import { t } from "../texts.ts";
+import { For } from "../viewer.tsx";
+import { AuditFilter, useAuditInput } from "./audit/filter.tsx";
 
 const COLUMNS: readonly Column<AuditLine>[] = [
-  { key: "at", head: t.audit.when, width: 130, cell: (line) => <Time at={line.at} /> },
-  {
-    key: "who",
-    head: t.audit.who,
-    width: 220,
-    cell: (line) => (
-      <>
-        {line.who.name}
-        {line.who.kind === "command" && (
-          <Text size="xs" c="dimmed">
-            {t.audit.command}
-          </Text>
-        )}
-      </>
-    ),
-  },
+  { key: "at", head: t.audit.when, width: 120, cell: (line) => <Time at={line.at} /> },
+  { key: "who", head: t.audit.who, width: 220, cell: (line) => <Who line={line} /> },
   {
     key: "act",
     head: t.audit.act,
@@ -45,45 +33,51 @@ const COLUMNS: readonly Column<AuditLine>[] = [
       </>
     ),
   },
-  {
-    key: "subject",
-    head: t.audit.subject,
-    width: 220,
-    cell: (line) => (
-      <>
-        {line.client !== null && line.subject.kind !== "client" && <Text size="xs">{line.client}</Text>}
-        <Text span size="sm" c={line.subject.kind === "client" ? undefined : "dimmed"}>
-          {line.subject.kind === "client" ? "" : `${line.subject.kind} `}
-          <Short text={line.subject.id} length={24} />
-        </Text>
-      </>
-    ),
-  },
+  { key: "subject", head: t.audit.subject, width: 220, cell: (line) => <Subject line={line} /> },
   { key: "change", head: t.audit.change, wide: true, cell: (line) => <Changed line={line} /> },
 ];
 
-/** Only what is another after than it was before. */
-function Changed({ line }: { readonly line: AuditLine }) {
-  const [before, after] = [line.before ?? {}, line.after ?? {}];
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
-    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+/** A name leads to all that this one did. */
+function Who({ line: { who } }: { readonly line: AuditLine }) {
+  const [path] = useLocation();
+  return (
+    <>
+      <Anchor
+        component={Link}
+        href={`${path}?who=${encodeURIComponent(who.kind === "person" ? who.name : who.id)}`}
+        size="sm"
+      >
+        {who.name}
+      </Anchor>
+      <Text size="xs" c="dimmed">
+        {who.kind === "command" ? t.audit.command : (who.address ?? "")}
+        {who.requestId !== undefined && (
+          <For may="operator">
+            {" · "}
+            <Anchor component={Link} href={`/log?requestId=${who.requestId}`} inherit>
+              {t.auditFilter.log}
+            </Anchor>
+          </For>
+        )}
+      </Text>
+    </>
   );
+}
+
+function Changed({ line }: { readonly line: AuditLine }) {
   return (
     <Stack gap={2}>
-      {names.map((name) => (
-        <Text key={name} size="xs" className="mono">
-          {name}: {name in before && `${show(before[name])} → `}
-          {show(after[name])}
+      {changesOf(line.before, line.after).map(({ name, before, after }) => (
+        <Text key={name} size="xs">
+          <Text span inherit c="dimmed">
+            {name}:{" "}
+          </Text>
+          {before !== undefined && `${before} → `}
+          {after}
         </Text>
       ))}
     </Stack>
   );
-}
-
-function show(value: unknown): string {
-  if (value === null || value === undefined) return t.none;
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 export default function Audit() {
@@ -94,77 +88,21 @@ export default function Audit() {
   );
 }
 
-/** `client`: of this one alone. The filter stands in the address. */
-export function AuditList({ client: fixed }: { readonly client?: string }) {
-  const [params, setParams] = useSearchParams();
-  const client = fixed ?? params.get("client") ?? "";
-  const act = params.get("act") ?? "";
-  const filter = { ...(client === "" ? {} : { client }), ...(act === "" ? {} : { act }) };
-  const lines = useInfiniteQuery({
-    queryKey: ["audit.list", filter],
-    queryFn: ({ pageParam, signal }) =>
-      ask(
-        "audit.list",
-        { ...filter, limit: 100, ...(pageParam === null ? {} : { before: pageParam }) },
-        signal,
-      ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next,
-  });
-  const set = (name: string, value: string): void =>
-    setParams(
-      (old) => {
-        const next = new URLSearchParams(old);
-        if (value === "") next.delete(name);
-        else next.set(name, value);
-        return next;
-      },
-      { replace: true },
-    );
+/** `client`: of this one alone. */
+export function AuditList({ client }: { readonly client?: string }) {
+  const query = usePages("audit.list", useAuditInput(client), "before");
   return (
     <Stack gap="sm">
-      <Group gap="sm">
-        {fixed === undefined && (
-          <TextInput
-            placeholder={t.nav.clients}
-            aria-label={t.nav.clients}
-            value={client}
-            onChange={(event) => set("client", event.currentTarget.value.trim())}
-          />
-        )}
-        <Select
-          placeholder={t.audit.act}
-          aria-label={t.audit.act}
-          data={Object.entries(t.acts).map(([value, label]) => ({ value, label }))}
-          value={act === "" ? null : act}
-          onChange={(value) => set("act", value ?? "")}
-          clearable
-          searchable
-          w={260}
-        />
-      </Group>
-      {lines.error && <Failure error={lines.error} />}
-      {lines.data && (
+      <AuditFilter client={client} />
+      {query.error && <Failure error={query.error} onRetry={() => void query.refetch()} />}
+      {query.rows && (
         <DataTable
           label={t.audit.title}
           columns={COLUMNS}
-          rows={lines.data.pages.flatMap((page) => page.items)}
+          rows={query.rows}
           id={(line) => line.id}
           empty={<Text c="dimmed">{t.audit.empty}</Text>}
-          foot={
-            lines.hasNextPage && (
-              <Group justify="center" p="xs">
-                <Button
-                  variant="default"
-                  size="xs"
-                  loading={lines.isFetching}
-                  onClick={() => void lines.fetchNextPage()}
-                >
-                  {t.more}
-                </Button>
-              </Group>
-            )
-          }
+          foot={<More query={query} />}
         />
       )}
     </Stack>

@@ -1,11 +1,12 @@
 /** All clients: what is trouble first, then by name. */
-import { Anchor, Button, Code, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Code, Group, Modal, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Link, useLocation, useSearchParams } from "wouter";
 import type { ClientRow } from "../../wire.ts";
 import { IconPlus, IconSearch } from "../parts/icons.tsx";
 import { formatCount, formatSize } from "../parts/numbers.tsx";
 import { Empty, Failure, Loaded, Page } from "../parts/page.tsx";
+import { Sparkline } from "../parts/sparkline.tsx";
 import { State } from "../parts/state.tsx";
 import { type Column, DataTable } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
@@ -46,6 +47,27 @@ const COLUMNS: readonly Column<ClientRow>[] = [
       ),
   },
   {
+    key: "last",
+    head: t.clients.lastArrival,
+    width: 130,
+    wide: true,
+    order: (row) => row.lastArrivalAt ?? "",
+    cell: (row) => <Time at={row.lastArrivalAt} />,
+  },
+  {
+    key: "week",
+    head: t.clients.week,
+    width: 100,
+    wide: true,
+    order: (row) => row.days.reduce((sum, { files }) => sum + files, 0),
+    cell: (row) => {
+      const files = row.days.map((day) => day.files);
+      return (
+        <Sparkline values={files} label={t.overview.week(files.map(formatCount).join(", "))} width={72} />
+      );
+    },
+  },
+  {
     key: "today",
     head: t.clients.today,
     numeric: true,
@@ -81,6 +103,18 @@ export default function Clients() {
   const query = useCall("clients.list", {});
   const [params, setParams] = useSearchParams();
   const text = params.get("text") ?? "";
+  const only = params.get("only") === "trouble" ? "trouble" : "all";
+  const set = (name: string, value: string): void =>
+    setParams(
+      (old) => {
+        const next = new URLSearchParams(old);
+        if (value === "" || value === "all") next.delete(name);
+        else next.set(name, value);
+        return next;
+      },
+      { replace: true },
+    );
+  const trouble = useTroubled(only === "trouble");
   return (
     <Page
       title={t.clients.title}
@@ -99,21 +133,32 @@ export default function Clients() {
             </Empty>
           ) : (
             <Stack gap="sm">
-              <TextInput
-                w={{ base: "100%", sm: 320 }}
-                leftSection={<IconSearch />}
-                placeholder={t.clients.filter}
-                aria-label={t.clients.filter}
-                value={text}
-                onChange={(event) => {
-                  const { value } = event.currentTarget;
-                  setParams(value === "" ? {} : { text: value }, { replace: true });
-                }}
-              />
+              <Group gap="sm">
+                <TextInput
+                  w={{ base: "100%", sm: 320 }}
+                  leftSection={<IconSearch />}
+                  placeholder={t.clients.filter}
+                  aria-label={t.clients.filter}
+                  value={text}
+                  onChange={(event) => {
+                    set("text", event.currentTarget.value);
+                  }}
+                />
+                <SegmentedControl
+                  aria-label={t.clients.state}
+                  value={only}
+                  onChange={(value) => set("only", value)}
+                  data={Object.entries(t.clients.only).map(([value, label]) => ({ value, label }))}
+                />
+              </Group>
               <DataTable
                 label={t.clients.title}
                 columns={COLUMNS}
-                rows={items.filter((row) => row.name.includes(text.toLowerCase()))}
+                rows={items.filter(
+                  (row) =>
+                    row.name.includes(text.toLowerCase()) &&
+                    (only === "all" || row.silent > 0 || row.state === "suspended" || trouble.has(row.name)),
+                )}
                 id={(row) => row.name}
                 href={(row) => `/clients/${row.name}`}
                 sortedBy={{ key: "name", descending: false }}
@@ -125,6 +170,12 @@ export default function Clients() {
       </Loaded>
     </Page>
   );
+}
+
+/** Clients of which the overview says that they need somebody. */
+function useTroubled(wanted: boolean): ReadonlySet<string> {
+  const { data } = useCall("overview.get", {}, { enabled: wanted });
+  return new Set(data?.attention.items.flatMap(({ client }) => client ?? []));
 }
 
 function AddClient() {

@@ -1,5 +1,141 @@
-import { Page } from "../parts/page.tsx";
+/** What inspection held back, and what became of it. */
+import { Anchor, Group, SegmentedControl, Stack, Text } from "@mantine/core";
+import { Link } from "wouter";
+import { ClientFilter } from "../parts/client-filter.tsx";
+import { Short } from "../parts/copy.tsx";
+import { useFilter } from "../parts/filter.ts";
+import { formatSize } from "../parts/numbers.tsx";
+import { Empty, Failure, Page } from "../parts/page.tsx";
+import { More, usePages } from "../parts/paged.tsx";
+import { Sender } from "../parts/sender.tsx";
+import { State } from "../parts/state.tsx";
+import { type Column, DataTable } from "../parts/table.tsx";
+import { Time } from "../parts/time.tsx";
+import { t } from "../texts.ts";
+import { For } from "../viewer.tsx";
+import { Decide, type Quarantined } from "./quarantine/decide.tsx";
+
+const COLUMNS: readonly Column<Quarantined>[] = [
+  {
+    key: "file",
+    head: t.quarantine.file,
+    cell: ({ client, source, path }) => (
+      <>
+        <span style={{ overflowWrap: "anywhere" }}>{path}</span>
+        <Text size="xs" c="dimmed">
+          <Anchor component={Link} href={`/clients/${client}`} inherit>
+            {client}
+          </Anchor>{" "}
+          / {source}
+        </Text>
+      </>
+    ),
+  },
+  { key: "finding", head: t.quarantine.finding, cell: (file) => <Finding file={file} /> },
+  {
+    key: "sender",
+    head: t.quarantine.sender,
+    width: 150,
+    wide: true,
+    cell: ({ sender, client }) => <Sender {...sender} client={client} />,
+  },
+  {
+    key: "size",
+    head: t.quarantine.size,
+    numeric: true,
+    width: 100,
+    wide: true,
+    cell: ({ size }) => formatSize(size),
+  },
+  {
+    key: "digest",
+    head: t.quarantine.digest,
+    width: 120,
+    wide: true,
+    cell: ({ sha256 }) => <Short text={sha256} />,
+  },
+  {
+    key: "arrived",
+    head: t.quarantine.arrived,
+    width: 120,
+    wide: true,
+    cell: ({ arrivedAt }) => <Time at={arrivedAt} />,
+  },
+  {
+    key: "acts",
+    head: "",
+    cell: (file) =>
+      file.state === "held" && (
+        <For may="operator">
+          <Decide file={file} />
+        </For>
+      ),
+  },
+];
+
+/** The finding; and of what left, what became of it, by whom and why. */
+function Finding({ file }: { readonly file: Quarantined }) {
+  const words = file.finding.startsWith("too large") ? file.finding : t.quarantine.recognised(file.finding);
+  if (file.state === "held") return <State severity="attention">{words}</State>;
+  const [at, by] =
+    file.state === "released" ? [file.releasedAt, file.releasedBy] : [file.discardedAt, file.discardedBy];
+  return (
+    <>
+      <State severity="normal">
+        {t.quarantine.states[file.state]} <Time at={at} /> {by !== null && t.quarantine.by(by)}
+      </State>
+      <Text size="xs">{file.reason}</Text>
+      <Text size="xs" c="dimmed">
+        {words}
+      </Text>
+    </>
+  );
+}
 
 export default function Quarantine() {
-  return <Page title="Quarantine">{null}</Page>;
+  const { get, set } = useFilter();
+  const client = get("client");
+  const all = get("show") === "all";
+  const query = usePages("quarantine.list", {
+    ...(client === "" ? {} : { client }),
+    ...(all ? { all: "true" as const } : {}),
+  });
+  return (
+    <Page title={t.nav.quarantine}>
+      <Text size="sm" c="dimmed" maw={720}>
+        {t.quarantine.says}
+      </Text>
+      <Group gap="sm">
+        <SegmentedControl
+          value={all ? "all" : "held"}
+          onChange={(value) => set({ show: value === "all" ? "all" : "" })}
+          data={Object.entries(t.quarantine.show).map(([value, label]) => ({ value, label }))}
+          aria-label={t.quarantine.showLabel}
+        />
+        <ClientFilter value={client} onChange={(value) => set({ client: value })} />
+      </Group>
+      {query.error && <Failure error={query.error} onRetry={() => void query.refetch()} />}
+      {query.rows && (
+        <DataTable
+          label={t.nav.quarantine}
+          columns={COLUMNS}
+          rows={query.rows}
+          id={({ id }) => id}
+          empty={<Nothing client={client} all={all} />}
+          foot={<More query={query} />}
+        />
+      )}
+    </Page>
+  );
+}
+
+function Nothing({ client, all }: { readonly client: string; readonly all: boolean }) {
+  if (client !== "") return <Text c="dimmed">{t.quarantine.noMatch}</Text>;
+  return (
+    <Empty title={all ? t.quarantine.noneEver : t.quarantine.emptyTitle}>
+      <Stack gap="xs">
+        <Text size="sm">{t.quarantine.empty}</Text>
+      </Stack>
+    </Empty>
+  );
 }

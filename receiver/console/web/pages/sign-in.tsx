@@ -1,15 +1,5 @@
 /** The way in: password and second step, passkey, or the company's own login. */
-import {
-  Alert,
-  Button,
-  Code,
-  Divider,
-  PasswordInput,
-  Stack,
-  Text,
-  TextInput,
-  UnstyledButton,
-} from "@mantine/core";
+import { Button, Code, Divider, PasswordInput, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
 import {
@@ -20,15 +10,19 @@ import {
   verifyBackupCode,
   verifyTotp,
 } from "../auth.ts";
+import { useAttempt } from "../parts/attempt.ts";
 import { Entry } from "../parts/entry.tsx";
 import { Loaded } from "../parts/page.tsx";
+import { Refused } from "../parts/refused-alert.tsx";
 import { useCall } from "../queries.ts";
+import { type Returned, returned } from "../refused.ts";
 import { t } from "../texts.ts";
 
 export default function SignIn() {
   const way = useCall("sign-in", {});
   const [params] = useSearchParams();
-  const [second, setSecond] = useState(false);
+  // Whoever followed a link to a new password gave it already.
+  const [second, setSecond] = useState(params.has("second"));
   // Another site's address would be one that somebody else chose.
   const asked = params.get("to") ?? "/";
   const to = /^\/(?![/\\])/.test(asked) ? asked : "/";
@@ -39,19 +33,17 @@ export default function SignIn() {
         {({ providers, passkeys, anybody }) =>
           anybody ? (
             second ? (
-              <SecondStep onDone={enter} />
+              <SecondStep onDone={enter} onAgain={() => setSecond(false)} />
             ) : (
               <Stack>
                 <FirstStep
-                  refused={params.get("error")}
+                  before={returned(params)}
                   passkeys={passkeys}
                   onDone={(wantsCode) => (wantsCode ? setSecond(true) : enter())}
                 />
                 {providers.length > 0 && <Divider label={t.signIn.or} />}
                 {providers.map(({ id, name }) => (
-                  <Button key={id} variant="default" onClick={() => void signInWith(id, to)}>
-                    {t.signIn.with(name)}
-                  </Button>
+                  <WithProvider key={id} id={id} name={name} to={to} />
                 ))}
               </Stack>
             )
@@ -67,14 +59,26 @@ export default function SignIn() {
   );
 }
 
+function WithProvider({ id, name, to }: Record<"id" | "name" | "to", string>) {
+  const { busy, error, run } = useAttempt();
+  return (
+    <>
+      <Refused words={error} />
+      <Button variant="default" loading={busy} onClick={() => void run(() => signInWith(id, to))}>
+        {t.signIn.with(name)}
+      </Button>
+    </>
+  );
+}
+
 function FirstStep(props: {
-  readonly refused: string | null;
+  readonly before: Returned | undefined;
   readonly passkeys: boolean;
   readonly onDone: (wantsCode: boolean) => void;
 }) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
-  const { busy, error, run } = useAttempt(props.refused);
+  const { busy, error, run } = useAttempt(props.before?.words);
   return (
     <form
       onSubmit={(event) => {
@@ -99,11 +103,14 @@ function FirstStep(props: {
           autoComplete="current-password"
           required
         />
-        {error && (
-          <Alert color="red" variant="light" role="alert">
-            {error}
-          </Alert>
-        )}
+        <Refused
+          words={error}
+          said={
+            error === props.before?.words && props.before?.said !== undefined
+              ? t.providerSays(props.before.said)
+              : undefined
+          }
+        />
         <Button type="submit" loading={busy}>
           {t.signIn.submit}
         </Button>
@@ -129,10 +136,10 @@ function FirstStep(props: {
   );
 }
 
-function SecondStep({ onDone }: { readonly onDone: () => void }) {
+function SecondStep({ onDone, onAgain }: { readonly onDone: () => void; readonly onAgain: () => void }) {
   const [code, setCode] = useState("");
   const [backup, setBackup] = useState(false);
-  const { busy, error, run } = useAttempt(null);
+  const { busy, error, run } = useAttempt();
   return (
     <form
       onSubmit={(event) => {
@@ -154,11 +161,7 @@ function SecondStep({ onDone }: { readonly onDone: () => void }) {
           required
           autoFocus
         />
-        {error && (
-          <Alert color="red" variant="light" role="alert">
-            {error}
-          </Alert>
-        )}
+        <Refused words={error} />
         <Button type="submit" loading={busy}>
           {t.signIn.trust}
         </Button>
@@ -173,25 +176,10 @@ function SecondStep({ onDone }: { readonly onDone: () => void }) {
         >
           {backup ? t.signIn.useApp : t.signIn.backup}
         </UnstyledButton>
+        <UnstyledButton fz="sm" c="dimmed" td="underline" onClick={onAgain}>
+          {t.beginAgain}
+        </UnstyledButton>
       </Stack>
     </form>
   );
-}
-
-/** One try at a time, and what came of it in words. */
-function useAttempt(before: string | null) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(before);
-  const run = async (attempt: () => Promise<void>): Promise<void> => {
-    setBusy(true);
-    setError(null);
-    try {
-      await attempt();
-    } catch (failure) {
-      setError((failure as Error).message);
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { busy, error, run };
 }

@@ -1,12 +1,14 @@
 /** Where a one-time link leads: the first administrator, an invited person, or a new password. */
-import { Alert, Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Answers } from "../../wire.ts";
 import { ask } from "../api.ts";
 import { signIn } from "../auth.ts";
+import { useAttempt } from "../parts/attempt.ts";
 import { Entry } from "../parts/entry.tsx";
 import { Loaded } from "../parts/page.tsx";
+import { Refused } from "../parts/refused-alert.tsx";
 import { t } from "../texts.ts";
 
 /** Behind the #, so that it is in no log; read once, then out of the address. */
@@ -38,30 +40,23 @@ function Accept({ link }: { readonly link: Answers["welcome.look"] }) {
   const [name, setName] = useState(link.name ?? "");
   const [password, setPassword] = useState("");
   const [again, setAgain] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<string>();
+  const { busy, error, run } = useAttempt();
   const differs = again !== "" && again !== password;
   const accept = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      const given =
-        link.kind === "reset"
-          ? {}
-          : { name: name.trim(), ...(link.email === null ? { email: email.trim() } : {}) };
-      const made = await ask("welcome.accept", { secret, password, ...given });
-      const wantsCode = await signIn(made.email, password);
-      window.location.replace(wantsCode ? "/sign-in" : "/");
-    } catch (failure) {
-      setError((failure as Error).message);
-      setBusy(false);
-    }
+    const given =
+      link.kind === "reset"
+        ? {}
+        : { name: name.trim(), ...(link.email === null ? { email: email.trim() } : {}) };
+    const made = await ask("welcome.accept", { secret, password, ...given });
+    // The password is there now, whatever comes of signing in with it.
+    const wantsCode = await signIn(made.email, password).catch(() => undefined);
+    window.location.replace(wantsCode === undefined ? "/sign-in" : wantsCode ? "/sign-in?second" : "/");
   };
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void accept();
+        void run(accept);
       }}
     >
       <Stack>
@@ -110,11 +105,7 @@ function Accept({ link }: { readonly link: Answers["welcome.look"] }) {
           error={differs ? t.welcome.differs : undefined}
           required
         />
-        {error !== undefined && (
-          <Alert color="red" variant="light" role="alert">
-            {error}
-          </Alert>
-        )}
+        <Refused words={error} />
         <Button type="submit" loading={busy} disabled={password !== again}>
           {t.welcome.submit}
         </Button>

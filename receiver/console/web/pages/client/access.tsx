@@ -26,12 +26,24 @@ import { Time } from "../../parts/time.tsx";
 import { useAct, useCall } from "../../queries.ts";
 import { t } from "../../texts.ts";
 import { For, useViewer } from "../../viewer.tsx";
+import { AddWebhook } from "../webhooks/add.tsx";
+import { ClientWebhooks } from "../webhooks/list.tsx";
 
 export function ClientAccess({ client }: { readonly client: string }) {
   return (
     <Stack gap="xl">
       <Keys client={client} />
       <Accounts client={client} />
+      <Section
+        title={t.webhooks.title}
+        actions={
+          <For may="operator">
+            <AddWebhook client={client} />
+          </For>
+        }
+      >
+        <ClientWebhooks client={client} />
+      </Section>
     </Stack>
   );
 }

@@ -71,7 +71,20 @@ function OpenInvitations({ client }: { readonly client: string }) {
   );
 }
 
-function Invite({ client }: { readonly client: string }) {
+/** A new agent, or (`replaces`) the same one on another host. */
+export function Invite({
+  client,
+  replaces,
+  label = t.agents.invite,
+  title = t.invite.title,
+  says,
+}: {
+  readonly client: string;
+  readonly replaces?: { readonly id: string; readonly name: string };
+  readonly label?: string;
+  readonly title?: string;
+  readonly says?: string;
+}) {
   const [open, setOpen] = useState(false);
   const [name, setName] = useState("");
   const [hours, setHours] = useState("24");
@@ -83,10 +96,14 @@ function Invite({ client }: { readonly client: string }) {
   };
   return (
     <>
-      <Button leftSection={<IconPlus />} onClick={() => setOpen(true)}>
-        {t.agents.invite}
+      <Button
+        variant={replaces === undefined ? "filled" : "default"}
+        leftSection={replaces === undefined && <IconPlus />}
+        onClick={() => setOpen(true)}
+      >
+        {label}
       </Button>
-      <Modal opened={open} onClose={close} title={t.invite.title} size="lg">
+      <Modal opened={open} onClose={close} title={title} size="lg">
         {make.data === undefined ? (
           <form
             onSubmit={(event) => {
@@ -94,19 +111,23 @@ function Invite({ client }: { readonly client: string }) {
               make.mutate({
                 client,
                 hours: Number(hours),
+                ...(replaces === undefined ? {} : { replaces: replaces.id }),
                 ...(name.trim() === "" ? {} : { name: name.trim() }),
               });
             }}
           >
             <Stack>
-              <TextInput
-                label={t.invite.name}
-                description={t.invite.nameHint}
-                value={name}
-                onChange={(event) => setName(event.currentTarget.value)}
-                data-autofocus
-                autoComplete="off"
-              />
+              {says !== undefined && <Text size="sm">{says}</Text>}
+              {replaces === undefined && (
+                <TextInput
+                  label={t.invite.name}
+                  description={t.invite.nameHint}
+                  value={name}
+                  onChange={(event) => setName(event.currentTarget.value)}
+                  data-autofocus
+                  autoComplete="off"
+                />
+              )}
               <Select
                 label={t.invite.hours}
                 data={Object.entries(t.invite.hoursChoices).map(([value, label]) => ({ value, label }))}
