@@ -12,12 +12,7 @@ export const hasChromium = (): boolean => existsSync(CHROMIUM);
  * the certificate is good.
  */
 export async function openBrowser(ca: string): Promise<Browser> {
-<<<<<<< HEAD
-  const certificates =
-    readFileSync(ca, "utf8").match(/-----BEGIN CERT[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
-=======
   const certificates = readFileSync(ca, "utf8").match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
->>>>>>> main
   const keys = certificates.map((pem) =>
     createHash("sha256")
       .update(new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" }))
