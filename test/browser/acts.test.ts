@@ -27,7 +27,7 @@ describeWithBrowser("acts", () => {
   const confirm = async (label: string): Promise<void> => {
     await page.getByRole("button", { name: label, exact: true }).click();
     await page.getByRole("dialog").getByRole("button", { name: label, exact: true }).click();
-    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
   };
 
   test("a client that is there already is refused in words, in the dialog", async () => {
@@ -105,7 +105,7 @@ describeWithBrowser("acts", () => {
     await page.getByRole("dialog").getByRole("button", { name: "New password" }).click();
     await page.getByText("This is shown only now.").waitFor();
     await page.keyboard.press("Escape");
-    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
     await confirm("Revoke");
     await page.getByText("No account yet.").waitFor();
     for (const words of ["SFTP account made", "credentials of an account changed", "SFTP account revoked"])
