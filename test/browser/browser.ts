@@ -14,7 +14,6 @@ const hasChromium = (): boolean => existsSync(CHROMIUM);
 export async function openBrowser(ca: string): Promise<Browser> {
   const certificates =
     readFileSync(ca, "utf8").match(/-----BEGIN CERT[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
-  const certificates = readFileSync(ca, "utf8").match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   const keys = certificates.map((pem) =>
     createHash("sha256")
       .update(new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" }))
