@@ -15,7 +15,7 @@ import { type Answer, type Rig, type RigOptions, send, startRig } from "../rig.t
 import { ownerOf } from "../webhooks/webhook.ts";
 
 /** Of `web/`, as they would have been built. */
-export const PAGES: ReadonlyMap<string, string> = new Map([
+const PAGES: ReadonlyMap<string, string> = new Map([
   ["index.html", '<!doctype html><meta property="csp-nonce" nonce="%NONCE%"><title>Console</title>'],
   ["assets/main-1a2b.js", "export {};"],
   ["assets/main-1a2b.css", "body{}"],
@@ -71,6 +71,7 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
           ...people,
         });
       },
+      secretCloser: async () => {
       closer: async () => {
         const key = await requireSecretsKey(db, keysFolder);
         return (secret, webhook) => closeSecret(key, secret, ownerOf(webhook));

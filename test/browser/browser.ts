@@ -5,13 +5,15 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 
 /** Debian's. */
 export const CHROMIUM = "/usr/bin/chromium";
-export const hasChromium = (): boolean => existsSync(CHROMIUM);
+const hasChromium = (): boolean => existsSync(CHROMIUM);
 
 /**
  * `ca`: a file of certificates. Their keys are named to Chromium rather than its errors ignored: passkeys work only where
  * the certificate is good.
  */
 export async function openBrowser(ca: string): Promise<Browser> {
+  const certificates =
+    readFileSync(ca, "utf8").match(/-----BEGIN CERT[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   const certificates = readFileSync(ca, "utf8").match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   const keys = certificates.map((pem) =>
     createHash("sha256")
@@ -40,7 +42,7 @@ export interface Window {
 
 /** What Chromium itself says of every refusal and of a receiver that is away. */
 const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
-const AWAY = /net::ERR_|status of 503|^The FetchEvent|Failed to fetch/;
+const AWAY = /net::ERR_|status of 50[23]/;
 
 export async function openWindow(browser: Browser, options: BrowserContextOptions = {}): Promise<Window> {
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });

@@ -7,7 +7,7 @@ import { makeSite, type Site, type SiteOptions } from "../site/site.ts";
 import { CHROMIUM, openBrowser, openWindow, type Window } from "./browser.ts";
 
 export type PersonRole = "viewer" | "operator" | "admin";
-export const PASSWORD = "rivers carry what they are given";
+const PASSWORD = "rivers carry what they are given";
 
 export interface Scene {
   readonly site: Site;
@@ -50,7 +50,7 @@ export async function openScene(options: SiteOptions = {}): Promise<Scene> {
       if (known.has(role)) {
         await page.goto("/sign-in");
         await page.getByLabel("Email").fill(email);
-        await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+        await page.getByLabel(/^Password\b/).fill(PASSWORD);
         await page.getByRole("button", { name: "Sign in", exact: true }).click();
       } else {
         const invite = ["person", "invite", "--email", email, "--role", role, "--name", `Ada ${role}`];
