@@ -221,7 +221,6 @@ function consoleOf(site: OpenSite, lines: LineMemory): ConsoleCarrier {
       });
     },
     secretCloser: async () => {
-    closer: async () => {
       const key = await requireSecretsKey(db, keys);
       return (secret, webhook) => closeSecret(key, secret, ownerOf(webhook));
     },
