@@ -71,7 +71,7 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
           ...people,
         });
       },
-      closer: async () => {
+      secretCloser: async () => {
         const key = await requireSecretsKey(db, keysFolder);
         return (secret, webhook) => closeSecret(key, secret, ownerOf(webhook));
       },
