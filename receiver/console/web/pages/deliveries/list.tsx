@@ -138,7 +138,7 @@ function columnsOf(client: string | undefined, params: URLSearchParams): readonl
           <Text size="xs" c="dimmed">
             {client === undefined && (
               <>
-                <Anchor component={Link} href={`/clients/${row.client}`} inherit>
+                <Anchor component={Link} href={`/clients/${row.client}`} inherit underline="always">
                   {row.client}
                 </Anchor>
                 {" / "}
