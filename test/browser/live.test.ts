@@ -14,7 +14,8 @@ describeWithBrowser("open pages", () => {
   afterAll(async () => await scene?.end());
 
   test("show what was done on the command line, and what arrived", async () => {
-    const { page } = await scene.as("viewer");
+    const window = await scene.as("viewer");
+    const { page } = window;
     await page.goto("/clients");
     await page.getByRole("link", { name: "acme" }).waitFor();
     await scene.site.command("client", "add", "globex");
@@ -30,6 +31,7 @@ describeWithBrowser("open pages", () => {
       await program.close();
     }
     await expect.poll(() => arrived.innerText(), { timeout: 15_000 }).toMatch(/\b1\b/);
+    await window.close();
   });
 
   test("say that the receiver is away, and go on when it is back, whatever a proxy answers meanwhile", async () => {

@@ -16,7 +16,6 @@ describeWithBrowser("operations", () => {
   let folder: string;
   beforeAll(async () => {
     clamd = await fakeClamd();
-    await clamd.start();
     const { host, port } = clamd.address as { host: string; port: number };
     scene = await openScene({
       receiver: {
