@@ -220,8 +220,11 @@ function consoleOf(site: OpenSite, lines: LineMemory): ConsoleCarrier {
         secret: Buffer.from(secret).toString("hex"),
       });
     },
-    closeSecret: async (secret, webhook) =>
-      closeSecret(await requireSecretsKey(db, keys), secret, ownerOf(webhook)),
+    secretCloser: async () => {
+    closer: async () => {
+      const key = await requireSecretsKey(db, keys);
+      return (secret, webhook) => closeSecret(key, secret, ownerOf(webhook));
+    },
     refusalOf: (url) => refusalOf(url, allowedOf(allow), proxy !== undefined),
   };
 }

@@ -46,6 +46,11 @@ export const PROBLEMS = {
   "second-factor-required": { status: 403, retry: false, title: "A second factor has to be set up first" },
   preparing: { status: 503, retry: true, title: "What was asked for is being prepared" },
   "last-admin": { status: 409, retry: false, title: "There must always be an admin who is enabled" },
+  "path-newer": {
+    status: 409,
+    retry: false,
+    title: "The path has got a newer state since this file came",
+  },
   // what was sent
   "path-invalid": { status: 422, retry: false, title: "This cannot be a path inside a source" },
   "source-invalid": { status: 422, retry: false, title: "This is not a source name" },

@@ -12,11 +12,11 @@ import {
 } from "../webhooks/register.ts";
 import { type Administrator, change } from "./administrator.ts";
 
-/** `close` gives the stored form of the secret, which cannot be shown again. Throws `request-invalid`, `not-found`, `cursor-invalid`, `cursor-gone`. */
+/** `close` gives the stored form of the secret, which cannot be shown again; it waits for nothing, since a transaction waits for it. Throws `request-invalid`, `not-found`, `cursor-invalid`, `cursor-gone`. */
 export async function addWebhook(
   { db, who }: Administrator,
   wanted: NewWebhook,
-  close: (secret: string, id: string) => string | Promise<string>,
+  close: (secret: string, id: string) => string,
 ): Promise<{ readonly id: string; readonly secret: string }> {
   return await audited(db, who, async (trx, record) => {
     const made = await add(trx, wanted, close);

@@ -135,6 +135,19 @@ const HARD: readonly HeldReason[] = [
   "agent-stopped",
 ];
 
+/** Of files that are not captured, or delivered already: nothing was set aside for these. */
+const BEFORE_SEALING: readonly string[] = [
+  "source-unreachable",
+  "secret-missing",
+  "root-changed",
+  "folder-unreadable",
+  "file-unreadable",
+  "file-restless",
+  "spool-full",
+  "disk-full",
+  "after-failed",
+];
+
 /** Worst first; of what is equally bad, what has lasted longest. */
 export function attentionOf(facts: Facts): readonly Attention[] {
   const bySource = new Map<string, Attention>();
@@ -229,7 +242,7 @@ function* ofAgent(agent: AgentSummary, { now, statusOf, suspended }: Facts): Gen
     }
   }
   if (agent.queue.aside > 0) {
-    const first = status?.problems[0];
+    const first = status?.problems.find(({ code }) => !BEFORE_SEALING.includes(code));
     yield {
       ...base,
       id: `aside ${id}`,

@@ -56,7 +56,7 @@ export function whereItIs(id: string, file: QuarantinedFile | undefined): string
   }
 }
 
-/** The answer that its sender gets when it asks again. Throws `not-found`, and `ledger-refused` when its path has a newer state. */
+/** The answer that its sender gets when it asks again. Throws `not-found`, and `path-newer` when its path has a newer state. */
 export async function releaseFrom(
   { database, lake, committer }: ReleaseParts,
   id: string,

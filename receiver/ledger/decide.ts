@@ -118,7 +118,7 @@ export function newerFault(id: string, { kind, version_id }: Newer): Refused {
         : `since ${id} came, its path was found to be gone`;
   return {
     kind: "refused",
-    code: "ledger-refused",
+    code: "path-newer",
     detail: `${what}; released, the older content would be its newest: if that is meant, add --over-newer`,
   };
 }

@@ -50,7 +50,7 @@ export function discardContract(newPlace: () => Promise<Place>): void {
       expect(await newerThan(database.db, b.versionId)).toEqual({ kind: "version", version_id: null });
       const [refused] = await commit(released(b));
       expect(refused).toMatchObject({
-        ...{ kind: "refused", code: "ledger-refused" },
+        ...{ kind: "refused", code: "path-newer" },
         detail: expect.stringMatching(/found with the content of its newest version again.*--over-newer/),
       });
       expect(await words(released(b, true), released(elsewhere))).toEqual(["committed", "committed"]);
@@ -79,7 +79,7 @@ export function discardContract(newPlace: () => Promise<Place>): void {
       for (const state of states) await commit(state);
       const [one, two, three] = states as [VersionCapture, VersionCapture, VersionCapture];
       expect(await words(released(two))).toEqual(["committed"]);
-      expect(await words(released(one))).toEqual(["ledger-refused"]);
+      expect(await words(released(one))).toEqual(["path-newer"]);
       expect(await words(released(three))).toEqual(["committed"]);
       expect(await words(released(one, true))).toEqual(["committed"]);
     });

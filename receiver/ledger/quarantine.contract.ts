@@ -183,7 +183,7 @@ export function quarantineContract(newPlace: () => Promise<Place>): void {
       expect(await newerThan(database.db, capture.versionId)).toMatchObject({ version_id: newer.versionId });
       const [refused] = await commit([released(capture)]);
       expect(refused).toMatchObject({
-        ...{ kind: "refused", code: "ledger-refused" },
+        ...{ kind: "refused", code: "path-newer" },
         detail: expect.stringMatching(new RegExp(`newer ${kind} \\(${newer.versionId}\\).*--over-newer`)),
       });
       expect(await list()).toEqual([capture.versionId]);

@@ -42,7 +42,7 @@ describe("the document", () => {
     // Of an address that takes other methods: no call answers it.
     answered.add("method-not-allowed");
     // Of the console, whose calls are no interface for programs.
-    for (const code of ["link-spent", "second-factor-required", "last-admin", "preparing"])
+    for (const code of ["link-spent", "second-factor-required", "last-admin", "path-newer", "preparing"])
       answered.add(code);
     expect(travels.map(([code]) => code).filter((code) => !answered.has(code))).toEqual([]);
   });

@@ -45,7 +45,7 @@ export function parseUrl(text: string): URL {
 export async function addWebhook(
   db: Database,
   wanted: NewWebhook,
-  close: (secret: string, id: string) => string | Promise<string>,
+  close: (secret: string, id: string) => string,
   now = Date.now(),
 ): Promise<{ readonly id: string; readonly secret: string }> {
   const { client = null, source = null, name = null, from } = wanted;
@@ -53,7 +53,7 @@ export async function addWebhook(
     throw new ProblemError("request-invalid", `"${source}" is not a source name (a-z, 0-9 and -)`);
   const id = randomBytes(8).toString("hex");
   const secret = newSecret();
-  const closed = await close(secret, id);
+  const closed = close(secret, id);
   await writing(db, async (trx) => {
     if (client !== null) await requireClient(trx, client);
     const site = await positionOf(trx);

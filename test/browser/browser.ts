@@ -5,13 +5,15 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 
 /** Debian's. */
 export const CHROMIUM = "/usr/bin/chromium";
-export const hasChromium = (): boolean => existsSync(CHROMIUM);
+const hasChromium = (): boolean => existsSync(CHROMIUM);
 
 /**
  * `ca`: a file of certificates. Their keys are named to Chromium rather than its errors ignored: passkeys work only where
  * the certificate is good.
  */
 export async function openBrowser(ca: string): Promise<Browser> {
+  const certificates =
+    readFileSync(ca, "utf8").match(/-----BEGIN CERT[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   const certificates = readFileSync(ca, "utf8").match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   const keys = certificates.map((pem) =>
     createHash("sha256")

@@ -5,7 +5,12 @@ import { t } from "./texts.ts";
 /** What a person can do with; what the table does not know stays as it came. */
 export function inWords(error: Error): string {
   const code = error instanceof Refusal ? error.code : error.name;
-  return t.refusals[code.toLowerCase()] ?? error.message;
+  return t.refusals[code.toLowerCase()] ?? sentence(error.message);
+}
+
+/** The receiver's words begin small, since they follow a code elsewhere. */
+function sentence(words: string): string {
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }
 
 export interface Returned {
@@ -28,5 +33,8 @@ export function returned(params: URLSearchParams): Returned | undefined {
   // A provider has codes of its own beneath this one, and its words tell which.
   if (known !== undefined && error !== "access_denied") return { words: known, said: undefined };
   const said = params.get("error_description")?.slice(0, LONGEST);
-  return { words: known ?? t.refusedByProvider(CODE.test(error) ? error : "?"), said: said || undefined };
+  return {
+    words: known ?? t.refusedByProvider(CODE.test(error) ? ` (${error})` : ""),
+    said: said || undefined,
+  };
 }

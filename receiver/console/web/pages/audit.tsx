@@ -1,5 +1,5 @@
 /** Who did what as an administrator, newest first. */
-import { Anchor, Stack, Text } from "@mantine/core";
+import { Anchor, Box, Stack, Text } from "@mantine/core";
 import { Link, useLocation } from "wouter";
 import type { AuditLine } from "../../../audit/audit.ts";
 import { changesOf } from "../parts/changes.ts";
@@ -33,7 +33,7 @@ const COLUMNS: readonly Column<AuditLine>[] = [
       </>
     ),
   },
-  { key: "subject", head: t.audit.subject, width: 220, cell: (line) => <Subject line={line} /> },
+  { key: "subject", head: t.audit.subject, width: 220, cell: (line) => <SubjectAndChange line={line} /> },
   { key: "change", head: t.audit.change, wide: true, cell: (line) => <Changed line={line} /> },
 ];
 
@@ -60,6 +60,18 @@ function Who({ line: { who } }: { readonly line: AuditLine }) {
           </For>
         )}
       </Text>
+    </>
+  );
+}
+
+/** The last column has no room on a phone. */
+function SubjectAndChange({ line }: { readonly line: AuditLine }) {
+  return (
+    <>
+      <Subject line={line} />
+      <Box hiddenFrom="sm" mt={4}>
+        <Changed line={line} />
+      </Box>
     </>
   );
 }

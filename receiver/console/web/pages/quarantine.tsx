@@ -19,14 +19,14 @@ const COLUMNS: readonly Column<Quarantined>[] = [
   {
     key: "file",
     head: t.quarantine.file,
-    cell: ({ client, source, path }) => (
+    cell: ({ client, source, path, size, sha256 }) => (
       <>
         <span style={{ overflowWrap: "anywhere" }}>{path}</span>
         <Text size="xs" c="dimmed">
           <Anchor component={Link} href={`/clients/${client}`} inherit>
             {client}
           </Anchor>{" "}
-          / {source}
+          / {source} · {formatSize(size)} · <Short text={sha256} />
         </Text>
       </>
     ),
@@ -38,21 +38,6 @@ const COLUMNS: readonly Column<Quarantined>[] = [
     width: 150,
     wide: true,
     cell: ({ sender, client }) => <Sender {...sender} client={client} />,
-  },
-  {
-    key: "size",
-    head: t.quarantine.size,
-    numeric: true,
-    width: 100,
-    wide: true,
-    cell: ({ size }) => formatSize(size),
-  },
-  {
-    key: "digest",
-    head: t.quarantine.digest,
-    width: 120,
-    wide: true,
-    cell: ({ sha256 }) => <Short text={sha256} />,
   },
   {
     key: "arrived",

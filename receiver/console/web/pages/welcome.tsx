@@ -3,12 +3,13 @@ import { Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Answers } from "../../wire.ts";
-import { ask } from "../api.ts";
+import { ask, Refusal } from "../api.ts";
 import { signIn } from "../auth.ts";
 import { useAttempt } from "../parts/attempt.ts";
 import { Entry } from "../parts/entry.tsx";
 import { Loaded } from "../parts/page.tsx";
 import { Refused } from "../parts/refused-alert.tsx";
+import { inWords } from "../refused.ts";
 import { t } from "../texts.ts";
 
 /** Behind the #, so that it is in no log; read once, then out of the address. */
@@ -28,6 +29,8 @@ export default function Welcome() {
     <Entry title={title} site={look.data?.site}>
       {secret === "" ? (
         <Text>{t.welcome.noLink}</Text>
+      ) : look.error instanceof Refusal && look.error.status === 403 ? (
+        <Refused words={inWords(look.error)} />
       ) : (
         <Loaded query={look}>{(link) => <Accept link={link} />}</Loaded>
       )}

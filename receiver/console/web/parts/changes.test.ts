@@ -37,3 +37,13 @@ test("what has no word is shown as it is, and cut where it is long", () => {
     { name: "sure", before: undefined, after: "yes" },
   ]);
 });
+
+test("of what an act tells no more, only what it was done to", () => {
+  const before = { state: "held", path: "day.csv", sha256: "ab", finding: "Eicar" };
+  expect(changesOf(before, { state: "discarded", reason: "a virus" })).toEqual([
+    { name: "state", before: "held", after: "discarded" },
+    { name: "file", before: undefined, after: "day.csv" },
+    { name: "found", before: undefined, after: "Eicar" },
+    { name: "why", before: undefined, after: "a virus" },
+  ]);
+});

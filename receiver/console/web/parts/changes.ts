@@ -1,5 +1,6 @@
 /** What an act changed, as a person reads it: names and values in words, sizes and rates as elsewhere in the pages. */
 import { t } from "../texts.ts";
+import { deviceOf } from "./device.ts";
 import { formatCount, formatDuration, formatSize } from "./numbers.tsx";
 
 export interface Change {
@@ -12,6 +13,8 @@ export interface Change {
 type Facts = Readonly<Record<string, unknown>> | null;
 
 const SIZES = new Set(["stored", "day", "file", "size", "storedBytes", "bytes"]);
+/** Where what was before tells more than what is after, these say what it was done to. */
+const SAYS_WHAT = new Set(["path", "finding", "name", "url"]);
 const MINUTE_MS = 60_000;
 
 /** Only what is another after than it was before; of what was made, only what it has. */
@@ -21,10 +24,11 @@ export function changesOf(before: Facts, after: Facts): readonly Change[] {
   return names
     .filter((name) => JSON.stringify(old.get(name)) !== JSON.stringify(now.get(name)))
     .filter((name) => !(before === null && isNothing(now.get(name))))
+    .filter((name) => after === null || now.has(name) || SAYS_WHAT.has(name))
     .map((name) => ({
       name: nameOf(name),
-      before: old.has(name) && now.has(name) ? valueOf(name, old.get(name)) : undefined,
-      after: valueOf(name, now.has(name) ? now.get(name) : old.get(name)),
+      before: old.has(name) && now.has(name) ? inWordsOf(name, old.get(name)) : undefined,
+      after: inWordsOf(name, now.has(name) ? now.get(name) : old.get(name)),
     }));
 }
 
@@ -54,7 +58,7 @@ const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 const INSTANT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 const LONGEST = 200;
 
-function valueOf(name: string, value: unknown): string {
+function inWordsOf(name: string, value: unknown): string {
   if (isNothing(value))
     return SIZES.has(name) || name === "requests" || name === "uploads" ? t.default : t.none;
   if (typeof value === "boolean") return value ? t.yes : t.no;
@@ -63,8 +67,9 @@ function valueOf(name: string, value: unknown): string {
     return value.perMs === MINUTE_MS
       ? t.changes.perMinute(formatCount(value.count))
       : t.changes.per(formatCount(value.count), formatDuration(value.perMs));
-  if (Array.isArray(value)) return value.map((one) => valueOf(name, one)).join(", ");
+  if (Array.isArray(value)) return value.map((one) => inWordsOf(name, one)).join(", ");
   if (typeof value !== "string") return JSON.stringify(value).slice(0, LONGEST);
+  if (name === "device") return deviceOf(value);
   if (INSTANT.test(value)) return full.format(Date.parse(value));
   const words = t.changes.values[value] ?? value;
   return words.length > LONGEST ? `${words.slice(0, LONGEST)}…` : words;

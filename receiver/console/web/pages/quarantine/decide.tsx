@@ -31,7 +31,7 @@ function Release({ file }: { readonly file: Quarantined }) {
   const [reason, setReason] = useState("");
   const [overNewer, setOverNewer] = useState(false);
   const release = useAct("quarantine.release", MORE);
-  const newer = release.error instanceof Refusal && release.error.code === "ledger-refused";
+  const newer = release.error instanceof Refusal && release.error.code === "path-newer";
   const close = (): void => {
     setOpen(false);
     setOverNewer(false);

@@ -1,5 +1,5 @@
 /** One-time links to people: made, shown once, and those that nobody followed yet. */
-import { Button, Group, Modal, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Answers } from "../../../wire.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
