@@ -39,7 +39,6 @@ import { VERSION } from "./version.ts";
 
 /** What `main.ts` chooses for it. */
 export interface ConsoleCarrier
-  extends Pick<HandlerParts, "install" | "secretCloser" | "refusalOf" | "lines" | "diagnose"> {
   extends Pick<HandlerParts, "install" | "closer" | "refusalOf" | "lines" | "diagnose"> {
   /** The site's UUID. */
   readonly site: string;
@@ -132,7 +131,6 @@ async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) 
       sftp: settings.listen.sftp ?? null,
     },
     codeTrust: wiring.keys.codeTrust,
-    secretCloser: carrier.secretCloser,
     closer: carrier.closer,
     refusalOf: carrier.refusalOf,
     release: (id, release) => releaseFrom({ database, lake, committer }, id, release),

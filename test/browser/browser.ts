@@ -1,11 +1,10 @@
 /** A real Chromium that trusts one site's authority, and nothing else that it would not trust anyway. */
 import { createHash, X509Certificate } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 /** Debian's. */
 export const CHROMIUM = "/usr/bin/chromium";
-const hasChromium = (): boolean => existsSync(CHROMIUM);
 
 /**
  * `ca`: a file of certificates. Their keys are named to Chromium rather than its errors ignored: passkeys work only where
@@ -14,7 +13,6 @@ const hasChromium = (): boolean => existsSync(CHROMIUM);
 export async function openBrowser(ca: string): Promise<Browser> {
   const certificates =
     readFileSync(ca, "utf8").match(/-----BEGIN CERT[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
-  const certificates = readFileSync(ca, "utf8").match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   const keys = certificates.map((pem) =>
     createHash("sha256")
       .update(new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" }))

@@ -55,7 +55,7 @@ describeWithBrowser("operations", () => {
     await openAgent();
     await page.getByRole("button", { name: "Ask for a check of all" }).click();
     await page.getByText("look through all sources").first().waitFor();
-    await page.getByRole("cell", { name: "done", exact: true }).first().waitFor({ timeout: 30_000 });
+    await page.getByText("looked through exports (0 files)").waitFor({ timeout: 30_000 });
     await audited("agent asked to scan");
   });
 
@@ -65,7 +65,7 @@ describeWithBrowser("operations", () => {
     await page.getByRole("dialog").getByRole("button", { name: "Pause" }).click();
     await page.getByText("It rests: it captures, and sends nothing.").waitFor({ timeout: 30_000 });
     writeFileSync(join(folder, "paused.csv"), "1");
-    await page.getByRole("region", { name: "The pipe" }).getByText(/1/).first().waitFor({ timeout: 30_000 });
+    await page.getByText("1 held up").waitFor({ timeout: 30_000 });
     expect(await scene.site.history("--client", "acme")).toEqual([]);
     await page.getByRole("button", { name: "Resume" }).click();
     await expect

@@ -10,7 +10,7 @@ import { makeSite, type Site, type SiteOptions } from "../site/site.ts";
 import { CHROMIUM, openBrowser, openWindow, type Window } from "./browser.ts";
 
 export type PersonRole = "viewer" | "operator" | "admin";
-const PASSWORD = "rivers carry what they are given";
+export const PASSWORD = "rivers carry what they are given";
 
 export interface Scene {
   readonly site: Site;
