@@ -124,8 +124,8 @@ describeWithBrowser("operations", () => {
     await dialog.getByRole("button", { name: "Done" }).click();
     await page.getByRole("link", { name: "lake-reader" }).first().click();
     await page.getByRole("button", { name: "Revoke" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
-    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await page.getByRole("dialog").last().getByRole("button", { name: "Revoke" }).click();
+    await expect.poll(() => page.getByRole("dialog").count()).toBeLessThan(2);
     await audited("webhook added");
     await audited("webhook revoked");
   });
