@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /** What axe finds on every page: nothing serious, light and dark, wide and narrow, empty and filled. */
 import axe from "axe-core";
 import type { Page } from "playwright-core";
@@ -28,6 +29,13 @@ async function look(page: Page, rules?: readonly string[]): Promise<readonly Fin
     .map(({ id, nodes }) => ({ rule: id, at: nodes.slice(0, 4).map(({ html }) => html.slice(0, 300)) }));
 }
 
+/** Resolves once the page has them. */
+async function colours(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+  await page.emulateMedia({ colorScheme });
+  await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor();
+  await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
+}
+
 async function lookAll(page: Page, path: string): Promise<readonly (Finding & { readonly how: string })[]> {
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   await page.setViewportSize(WIDE);
@@ -38,11 +46,11 @@ async function lookAll(page: Page, path: string): Promise<readonly (Finding & { 
   const add = (how: string, findings: readonly Finding[]): void =>
     void found.push(...findings.map((finding) => ({ how, ...finding })));
   add("light, wide", await look(page));
-  await page.emulateMedia({ colorScheme: "dark" });
+  await colours(page, "dark");
   add("dark, wide", await look(page, ["color-contrast"]));
   await page.setViewportSize(NARROW);
   add("dark, narrow", await look(page));
-  await page.emulateMedia({ colorScheme: "light" });
+  await colours(page, "light");
   add("light, narrow", await look(page, ["color-contrast"]));
   return found;
 }

@@ -10,7 +10,7 @@ import { codeOf } from "./totp.ts";
 const inside = (page: Page) => page.getByRole("navigation", { name: "Main" }).waitFor();
 
 async function signOut({ page }: Window): Promise<void> {
-  await page.getByRole("button", { name: "Your account" }).click();
+  await page.getByRole("button", { name: /your account/i }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await page.waitForURL("**/sign-in");
 }

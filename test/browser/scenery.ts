@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EICAR, fakeClamd } from "../../receiver/inspection/fake-clamd.ts";
 import { caller } from "../site/caller.ts";
-import { type Running, until } from "../site/process.ts";
+import { ok, type Running, until } from "../site/process.ts";
 import type { SiteOptions } from "../site/site.ts";
 import { openScene, type Scene } from "./scene.ts";
 
@@ -56,7 +56,8 @@ export async function openScenery(options: SiteOptions = {}): Promise<Scenery> {
   const key = (await site.command("key", "add", "--client", "acme", "--name", "till")).split(
     "\n",
   )[0] as string;
-  await site.command("sftp", "add", "--client", "globex", "--user", "globex-erp", "--password");
+  const account = ["sftp", "add", "--client", "globex", "--user", "globex-erp", "--password-stdin"];
+  await ok("receiver", [...account, ...site.at], { stdin: "a password of an account\n" });
   await site.command("agent", "invite", "--client", "globex", "--name", "store-03");
   await until("the first files", async () => (await site.history("--client", "acme")).length >= 3);
   writeFileSync(join(hq, "prices.json"), '{"milk": 1.29, "bread": 2.4}\n');
@@ -74,7 +75,7 @@ export async function openScenery(options: SiteOptions = {}): Promise<Scenery> {
       try {
         await program.put("mail", "invoice.bin", Buffer.from(EICAR));
         await program.put("mail", "offer.bin", Buffer.from(`${EICAR}2`));
-        const [id] = /\b[0-9a-f]{16}\b/.exec(await site.command("key", "list", "--client", "acme")) ?? [];
+        const [id] = /\b[0-9a-f]{16}\b/.exec(await site.command("key", "list")) ?? [];
         await site.command("key", "revoke", id as string);
         await until("the key is refused", async () => {
           return (await program.put("mail", "late.txt", Buffer.from("late"))).status === 401;

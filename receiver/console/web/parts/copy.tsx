@@ -9,7 +9,7 @@ export function Short({ text, length = 10 }: { readonly text: string; readonly l
       {({ copied, copy }) => (
         <Tooltip label={copied ? t.copied : text} maw={480} style={{ wordBreak: "break-all" }}>
           <UnstyledButton onClick={copy} className="mono" aria-label={t.copyOf(text)}>
-            {text.length > length + 1 ? `${text.slice(0, length)}…` : text}
+            {text.length > length + 1 ? <span className="cut">{text.slice(0, length)}</span> : text}
           </UnstyledButton>
         </Tooltip>
       )}
