@@ -44,8 +44,9 @@ export function describeWithBrowser(name: string, tests: () => void): void {
   });
 }
 
-export async function openScene(options: SiteOptions = {}): Promise<Scene> {
-  const site = await makeSite({ console: true, ...options });
+/** `given`: a site that was made before, with a console. */
+export async function openScene(options: SiteOptions = {}, given?: Site): Promise<Scene> {
+  const site = given ?? (await makeSite({ console: true, ...options }));
   const url = site.consoleUrl as string;
   let receiver: Running = await site.serve();
   const firstLink = /first administrator: (\S+)/.exec(receiver.stderr())?.[1] ?? "";
