@@ -71,7 +71,7 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
           ...people,
         });
       },
-      secretCloser: async () => {
+      closer: async () => {
         const key = await requireSecretsKey(db, keysFolder);
         return (secret, webhook) => closeSecret(key, secret, ownerOf(webhook));
       },

@@ -61,6 +61,10 @@ describeWithBrowser("a first start", () => {
     await click(page.getByRole("link", { name: "Overview" }).first());
     const arrived = page.getByRole("region", { name: "Arrived today" });
     await expect.poll(() => arrived.innerText(), { timeout: 15_000 }).toMatch(/\b1\b/);
+    await click(page.getByRole("link", { name: "Deliveries" }).first());
+    await page.getByText("sales.csv").first().waitFor();
+    await page.goto("/clients/acme/files");
+    await page.getByText("exports").first().waitFor();
     expect(await scene.site.history("--client", "acme")).toHaveLength(1);
 
     const seconds = (performance.now() - begun) / 1000;

@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /** Everything can be done without a pointer. */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";

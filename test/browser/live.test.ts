@@ -14,7 +14,8 @@ describeWithBrowser("open pages", () => {
   afterAll(async () => await scene?.end());
 
   test("show what was done on the command line, and what arrived", async () => {
-    const { page } = await scene.as("viewer");
+    const window = await scene.as("viewer");
+    const { page } = window;
     await page.goto("/clients");
     await page.getByRole("link", { name: "acme" }).waitFor();
     await scene.site.command("client", "add", "globex");
@@ -30,6 +31,31 @@ describeWithBrowser("open pages", () => {
       await program.close();
     }
     await expect.poll(() => arrived.innerText(), { timeout: 15_000 }).toMatch(/\b1\b/);
+    await window.close();
+  });
+
+  test("a list of deliveries says what came, and stays as it is until it is asked", async () => {
+    const window = await scene.as("viewer");
+    const { page } = window;
+    const key = await scene.site.command("key", "add", "--client", "acme");
+    const program = caller(scene.site, key.split("\n")[0] as string);
+    try {
+      await program.put("pos", "first.csv", Buffer.from("1"));
+      await page.goto("/deliveries");
+      await page.getByText("first.csv").waitFor();
+      const before = await page.getByRole("row").allInnerTexts();
+      await program.put("pos", "second.csv", Buffer.from("2"));
+      const more = page.getByRole("button", { name: "1 new" });
+      await more.waitFor();
+      expect(await page.getByRole("row").count()).toBe(before.length);
+      expect(await page.getByText("second.csv").count()).toBe(0);
+      await more.click();
+      await page.getByText("second.csv").waitFor();
+      await more.waitFor({ state: "hidden" });
+    } finally {
+      await program.close();
+    }
+    await window.close();
   });
 
   test("say that the receiver is away, and go on when it is back, whatever a proxy answers meanwhile", async () => {

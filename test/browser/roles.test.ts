@@ -48,7 +48,12 @@ describeWithBrowser("roles", () => {
     const { page } = await scene.as("operator");
     expect(await seenOn(page, "/clients")).toEqual(["Add a client"]);
     expect(await seenOn(page, "/clients/acme/agents")).toEqual(["Invite an agent", "Take back"]);
-    expect(await seenOn(page, "/clients/acme/access")).toEqual(["New key", "Revoke", "New account"]);
+    expect(await seenOn(page, "/clients/acme/access")).toEqual([
+      "New key",
+      "Revoke",
+      "New account",
+      "Add a webhook",
+    ]);
     expect(await seenOn(page, "/clients/acme/settings")).toEqual(["Save", "Suspend", "Offboard"]);
   });
 

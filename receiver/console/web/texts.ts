@@ -87,6 +87,7 @@ export const t = {
     skip: "Skip to the page",
     menu: "Menu",
     account: "Your account",
+    accountOf: (name: string) => `${name}: your account`,
     signOut: "Sign out",
     light: "Light",
     dark: "Dark",
