@@ -17,17 +17,6 @@ const AGAIN_MS = 3000;
 
 export type Connection = "open" | "lost";
 
-/** Lists that must not jump hear of arrivals here, and wait for a click. */
-export type OnArrived = (count: number) => void;
-const listeners = new Set<OnArrived>();
-
-export function useArrived(heard: OnArrived): void {
-  useEffect(() => {
-    listeners.add(heard);
-    return () => void listeners.delete(heard);
-  }, [heard]);
-}
-
 /** Once in the shell. */
 export function useLive(): Connection {
   const client = useQueryClient();
