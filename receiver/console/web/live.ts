@@ -57,11 +57,7 @@ export function useLive(): Connection {
         stream.close();
         void client.invalidateQueries();
       });
-      stream.addEventListener("arrived", ({ data }: MessageEvent<string>) => {
-        const { count } = JSON.parse(data) as { count: number };
-        for (const heard of listeners) heard(count);
-        soon(ARRIVED);
-      });
+      stream.addEventListener("arrived", () => soon(ARRIVED));
       stream.addEventListener("changed", ({ data }: MessageEvent<string>) => {
         for (const topic of JSON.parse(data) as string[]) soon(NOUNS[topic] ?? [topic]);
       });
