@@ -245,6 +245,8 @@ const atTheirMoment: Readonly<Record<string, readonly string[]>> = {
 const forTests = [
   "agent/remote/sftp/fake-server.ts",
   "agent/upload/fake-receiver.ts",
+  "receiver/console/expected.ts",
+  "receiver/console/samples.ts",
   "receiver/console/scene.ts",
   "receiver/doors/sftp/scene.ts",
   "receiver/identity/scene.ts",

@@ -39,7 +39,7 @@ import { VERSION } from "./version.ts";
 
 /** What `main.ts` chooses for it. */
 export interface ConsoleCarrier
-  extends Pick<HandlerParts, "install" | "secretCloser" | "refusalOf" | "lines" | "diagnose"> {
+  extends Pick<HandlerParts, "install" | "closer" | "refusalOf" | "lines" | "diagnose"> {
   /** The site's UUID. */
   readonly site: string;
   /** The files of the pages by their names. */
@@ -131,7 +131,7 @@ async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) 
       sftp: settings.listen.sftp ?? null,
     },
     codeTrust: wiring.keys.codeTrust,
-    secretCloser: carrier.secretCloser,
+    closer: carrier.closer,
     refusalOf: carrier.refusalOf,
     release: (id, release) => releaseFrom({ database, lake, committer }, id, release),
     discard: (id, discard) => discardFrom(database, lake, id, discard),

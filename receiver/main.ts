@@ -220,7 +220,7 @@ function consoleOf(site: OpenSite, lines: LineMemory): ConsoleCarrier {
         secret: Buffer.from(secret).toString("hex"),
       });
     },
-    secretCloser: async () => {
+    closer: async () => {
       const key = await requireSecretsKey(db, keys);
       return (secret, webhook) => closeSecret(key, secret, ownerOf(webhook));
     },

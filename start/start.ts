@@ -141,7 +141,7 @@ async function main(): Promise<void> {
   await setUpAgent(receiver, agent, inbox);
   if (stopping) return;
   await start("agent", agent, ["run"]).said(/inbox|configuration taken|ready/);
-  guide({ receiver, agent, inbox }, ports.sftp);
+  guide({ receiver, agent, inbox }, ports);
 }
 
 async function setUpAgent(receiver: string, agent: string, inbox: string): Promise<void> {
@@ -155,7 +155,7 @@ async function setUpAgent(receiver: string, agent: string, inbox: string): Promi
     await command(ROOT, "agent", ["add-folder", inbox, "--name", "inbox", "--settle", "1s", "--data", agent]);
 }
 
-function guide({ receiver, agent, inbox }: Places, sftp: number | undefined): void {
+function guide({ receiver, agent, inbox }: Places, { sftp, console }: Ports): void {
   const custom = Boolean(process.env.TRIBUTARY_DATA);
   const at = (data: string): string => (custom ? ` --data ${data}` : "");
   say(`
@@ -169,6 +169,8 @@ Files in ${inbox} flow into ${join(receiver, "lake")}. In another terminal, try:
   npx tributary-receiver get VERSION${at(receiver)}        byte for byte, by the versionId above
   npx tributary-receiver verify${at(receiver)}             reads the lake again, compares every digest
   npx tributary-agent status${at(agent)}
+
+The console is at https://localhost:${console ?? PORT + CONSOLE_AFTER}; while nobody can sign in, the link for the first one stands above.
 ${sftp === undefined ? "" : `\nSFTP is at port ${sftp}; the README says how to come in.\n`}
 Ctrl-C stops both.
 `);

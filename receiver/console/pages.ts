@@ -50,7 +50,6 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const INDEX = "index.html";
-const FOLDER = join(import.meta.dirname, "web/dist");
 /** What `web/index.html` has in the place of a nonce. */
 const NONCE = "%NONCE%";
 const zip = promisify(gzip);
@@ -58,11 +57,12 @@ const zip = promisify(gzip);
 /** Of the checkout, where `npm run pages` made them, or of the package. */
 export function readPages(): ReadonlyMap<string, string> {
   if (isPackaged()) return new Map(packagedTexts("pages/").map(({ name, text }) => [name, text]));
-  if (!existsSync(join(FOLDER, INDEX))) return new Map();
-  const names = readdirSync(FOLDER, { recursive: true, withFileTypes: true })
+  const folder = join(import.meta.dirname, "web/dist");
+  if (!existsSync(join(folder, INDEX))) return new Map();
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
-  return new Map(names.map((file) => [file.slice(FOLDER.length + 1), readFileSync(file, "utf8")]));
+  return new Map(names.map((file) => [file.slice(folder.length + 1), readFileSync(file, "utf8")]));
 }
 
 export function openPages(files: ReadonlyMap<string, string>): Pages {

@@ -15,7 +15,7 @@ import { type Answer, type Rig, type RigOptions, send, startRig } from "../rig.t
 import { ownerOf } from "../webhooks/webhook.ts";
 
 /** Of `web/`, as they would have been built. */
-export const PAGES: ReadonlyMap<string, string> = new Map([
+const PAGES: ReadonlyMap<string, string> = new Map([
   ["index.html", '<!doctype html><meta property="csp-nonce" nonce="%NONCE%"><title>Console</title>'],
   ["assets/main-1a2b.js", "export {};"],
   ["assets/main-1a2b.css", "body{}"],
@@ -47,16 +47,18 @@ export interface ConsoleSceneOptions extends Omit<RigOptions, "console"> {
   readonly secondFactor?: "optional" | "required";
   readonly people?: Partial<PeopleSettings>;
   readonly lines?: LineMemory;
+  /** Where its own address does not tell it; default: any. */
+  readonly port?: number;
 }
 
 export async function startConsole(options: ConsoleSceneOptions = {}): Promise<ConsoleScene> {
-  const { secondFactor = "optional", lines = new LineMemory(), people, ...more } = options;
+  const { secondFactor = "optional", lines = new LineMemory(), people, port: wanted = 0, ...more } = options;
   const rig = await startRig({
     ...more,
     settings: {
       publicUrl: "https://receiver.example.com",
       ...more.settings,
-      listen: { ingest: "127.0.0.1:0", console: "127.0.0.1:0" },
+      listen: { ingest: "127.0.0.1:0", console: `127.0.0.1:${wanted}` },
     },
     console: ({ database: { db }, keys, keysFolder }) => ({
       ...{ site: keys.site, install: openInstall([join(keysFolder, "install")]), lines, pages: PAGES },
@@ -69,7 +71,7 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
           ...people,
         });
       },
-      secretCloser: async () => {
+      closer: async () => {
         const key = await requireSecretsKey(db, keysFolder);
         return (secret, webhook) => closeSecret(key, secret, ownerOf(webhook));
       },
@@ -77,7 +79,7 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
     }),
   });
   const origin = rig.receiver.consoleUrl as string;
-  const port = Number(new URL(origin).port);
+  const port = wanted || Number(new URL(origin).port);
   const agent = new Agent({ keepAlive: true, ca: rig.ca, maxSockets: 50, servername: "localhost" });
   const { db } = rig.database;
 
@@ -95,7 +97,9 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
       headers,
       async ask(method, path, body, others = {}) {
         const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-        const json = body === undefined ? {} : { "content-type": "application/json" };
+        // Node itself says no length with a DELETE.
+        const size = text === undefined ? {} : { "content-length": String(Buffer.byteLength(text)) };
+        const json = text === undefined ? {} : { "content-type": "application/json", ...size };
         const all = { ...headers(method), ...json, ...others };
         const answer = await send(agent, `https://127.0.0.1:${port}`, method, path, all, text);
         for (const cookie of answer.headers["set-cookie"] ?? []) {

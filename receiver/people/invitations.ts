@@ -79,7 +79,14 @@ export async function resetLink(
   });
 }
 
-/** The link of who begins a site; earlier ones end. Undefined where there ever was a person. */
+/** Receivers of one site that start within so long of each other start together. */
+const TOGETHER_MS = 60_000;
+
+/**
+ * The link of who begins a site; earlier ones end, but for those of receivers that start at the same time: each prints its
+ * own, in whatever order, and whichever is read has to be good. The first that is followed ends the others. Undefined
+ * where there ever was a person.
+ */
 export async function firstAdminLink(db: Database, now = Date.now()): Promise<string | undefined> {
   return await writing(db, async (trx) => {
     if (await anybody(trx)) return undefined;
@@ -87,6 +94,7 @@ export async function firstAdminLink(db: Database, now = Date.now()): Promise<st
       .deleteFrom("people_invitations")
       .where("kind", "=", "first")
       .where("used_at", "is", null)
+      .where("created_at", "<=", now - TOGETHER_MS)
       .execute();
     return await insertLink(trx, now, {
       ...{ kind: "first", email: null, name: null, role: "admin", client: null, person: null },
@@ -281,6 +289,13 @@ async function insertLink(trx: Writer, now: number, link: Link): Promise<string>
 
 /** In one statement, so that of two at once one gets it. Throws `link-spent`. */
 async function consume(trx: Writer, hash: string, now: number): Promise<Tables["people_invitations"]> {
+  // Whoever begins a site waits here for who does so at once by the link of another receiver.
+  await trx
+    .updateTable("people_invitations")
+    .set((eb) => ({ created_at: eb.ref("created_at") }))
+    .where("kind", "=", "first")
+    .where("used_at", "is", null)
+    .execute();
   const link = await trx
     .updateTable("people_invitations")
     .set({ used_at: now })

@@ -23,7 +23,7 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
   describe("links", () => {
     test("the first admin's is there until there was a person, and the newest alone is good", async () => {
       const db = await openLedger();
-      const old = (await firstAdminLink(db)) as string;
+      const old = (await firstAdminLink(db, Date.now() - 61_000)) as string;
       const secret = (await firstAdminLink(db)) as string;
       expect(secret).toMatch(/^trbp_[A-Za-z0-9_-]{43}$/);
       await expect(welcome(db, old)).rejects.toEqual(refusal("link-spent", /made another one since/));
@@ -34,6 +34,23 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
       const ada = await accept(db, { ...given, email: " Ada@Example.com" });
       expect(ada).toMatchObject({ email: "ada@example.com", name: "Ada", role: "admin", client: null });
       expect(await firstAdminLink(db)).toBeUndefined();
+    });
+
+    test("of receivers that start at once each prints a link that is good, and one of them begins", async () => {
+      const db = await openLedger();
+      const links = (await Promise.all([1, 2, 3].map(() => firstAdminLink(db)))) as string[];
+      for (const link of links) expect(await welcome(db, link)).toMatchObject({ kind: "first" });
+      const begun = await Promise.allSettled(
+        links.map((secret, i) =>
+          accept(db, { secret, email: `a${i}@example.com`, name: "Ada", password: PASSWORD }),
+        ),
+      );
+      expect(begun.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected", "rejected"]);
+      expect(begun.filter((one) => one.status === "rejected").map(({ reason }) => reason.code)).toEqual([
+        "link-spent",
+        "link-spent",
+      ]);
+      expect(await listPeople(db)).toHaveLength(1);
     });
 
     test("of two first admins the later finds his link spent", async () => {

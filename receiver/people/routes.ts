@@ -59,6 +59,9 @@ const PASSKEY_ROUTES: readonly Route[] = [
   post("/passkey/delete-passkey", ["id"], CHANGE),
 ];
 
+/** All that can be open: those of providers and of passkeys are where there are such. */
+export const ALL_ROUTES: readonly Route[] = [...ROUTES, ...PASSKEY_ROUTES];
+
 /** What is asked for; undefined where it is not open. */
 export type RouteOf = (method: string, path: string) => Route | undefined;
 

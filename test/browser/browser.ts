@@ -1,18 +1,18 @@
 /** A real Chromium that trusts one site's authority, and nothing else that it would not trust anyway. */
 import { createHash, X509Certificate } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 /** Debian's. */
 export const CHROMIUM = "/usr/bin/chromium";
-export const hasChromium = (): boolean => existsSync(CHROMIUM);
 
 /**
  * `ca`: a file of certificates. Their keys are named to Chromium rather than its errors ignored: passkeys work only where
  * the certificate is good.
  */
 export async function openBrowser(ca: string): Promise<Browser> {
-  const certificates = readFileSync(ca, "utf8").match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
+  const certificates =
+    readFileSync(ca, "utf8").match(/-----BEGIN CERT[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   const keys = certificates.map((pem) =>
     createHash("sha256")
       .update(new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" }))
@@ -38,9 +38,9 @@ export interface Window {
   close(): Promise<void>;
 }
 
-/** What Chromium itself says of every refusal and of a receiver that is away. */
-const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
-const AWAY = /net::ERR_|status of 503|^The FetchEvent|Failed to fetch/;
+/** What Chromium itself says of every refusal, which is judged by its status, and of a receiver that is away. */
+const REFUSED = /^Failed to load resource: the server responded with a status of /;
+const AWAY = /net::ERR_/;
 
 export async function openWindow(browser: Browser, options: BrowserContextOptions = {}): Promise<Window> {
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
@@ -56,7 +56,9 @@ export async function openWindow(browser: Browser, options: BrowserContextOption
     if (!(away && AWAY.test(text))) faults.push(`console: ${text} (${message.location().url})`);
   });
   page.on("response", (response) => {
-    if (response.status() >= 500)
+    // Where the receiver says when to ask again, the page does.
+    const later = response.status() === 503 && response.headers()["retry-after"] !== undefined;
+    if (response.status() >= 500 && !later)
       fault(`${response.status()} to ${response.request().method()} ${response.url()}`);
   });
   return {

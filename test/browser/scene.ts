@@ -1,6 +1,9 @@
 /** A site with a console, a browser that trusts it, and people who sit before it. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser, BrowserContextOptions } from "playwright-core";
-import { expect } from "vitest";
+import { afterEach, expect } from "vitest";
 import { describeWithPrograms } from "../servers/servers.ts";
 import type { Running } from "../site/process.ts";
 import { makeSite, type Site, type SiteOptions } from "../site/site.ts";
@@ -24,12 +27,26 @@ export interface Scene {
   end(): Promise<void>;
 }
 
-/** A `describe` that needs Chromium. */
-export const describeWithBrowser = (name: string, tests: () => void): void =>
-  describeWithPrograms(name, [CHROMIUM], tests);
+/** Of this process, for the pictures of what failed. */
+const open = new Set<Window>();
 
-export async function openScene(options: SiteOptions = {}): Promise<Scene> {
-  const site = await makeSite({ console: true, ...options });
+/** A `describe` that needs Chromium. What its windows showed when a test failed lies in a folder that is named then. */
+export function describeWithBrowser(name: string, tests: () => void): void {
+  describeWithPrograms(name, [CHROMIUM], () => {
+    afterEach(async ({ task }) => {
+      if (task.result?.state !== "fail") return;
+      const folder = mkdtempSync(join(tmpdir(), "tributary-pictures-"));
+      for (const [index, { page }] of [...open].entries())
+        await page.screenshot({ path: join(folder, `${index}.png`) }).catch(() => {});
+      console.log(`${task.name}: what its windows showed is in ${folder}`);
+    });
+    tests();
+  });
+}
+
+/** `given`: a site that was made before, with a console. */
+export async function openScene(options: SiteOptions = {}, given?: Site): Promise<Scene> {
+  const site = given ?? (await makeSite({ console: true, ...options }));
   const url = site.consoleUrl as string;
   let receiver: Running = await site.serve();
   const firstLink = /first administrator: (\S+)/.exec(receiver.stderr())?.[1] ?? "";
@@ -39,6 +56,8 @@ export async function openScene(options: SiteOptions = {}): Promise<Scene> {
   const window: Scene["window"] = async (more = {}) => {
     const opened = await openWindow(browser, { baseURL: url, ...more });
     windows.push(opened);
+    open.add(opened);
+    opened.page.once("close", () => open.delete(opened));
     return opened;
   };
   return {
@@ -50,7 +69,7 @@ export async function openScene(options: SiteOptions = {}): Promise<Scene> {
       if (known.has(role)) {
         await page.goto("/sign-in");
         await page.getByLabel("Email").fill(email);
-        await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+        await page.getByLabel(/^Password\b/).fill(PASSWORD);
         await page.getByRole("button", { name: "Sign in", exact: true }).click();
       } else {
         const invite = ["person", "invite", "--email", email, "--role", role, "--name", `Ada ${role}`];

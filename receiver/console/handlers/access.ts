@@ -84,7 +84,8 @@ export function accessHandlers(parts: HandlerParts): AccessHandlers {
       const url = parseUrl(text);
       const refused = await parts.refusalOf(url);
       if (refused !== undefined) throw new ProblemError("request-invalid", refused);
-      return await addWebhook(onPage(parts, asked), { url, ...wanted }, await parts.secretCloser());
+      const close = await parts.closer();
+      return await addWebhook(onPage(parts, asked), { url, ...wanted }, close);
     },
     "webhooks.replay": async ({ id, from, dead }, asked) =>
       await replayWebhook(onPage(parts, asked), id, { from, dead }),

@@ -29,8 +29,8 @@ export interface HandlerParts {
   readonly site: Omit<Me, "id" | "name" | "email" | "role" | "mustSetUp">;
   /** How agents come to trust the receiver, as their code says it. */
   readonly codeTrust: () => string;
-  /** Gives what makes the stored form of a webhook's secret: asked before the transaction that stores it, since it asks the ledger. */
-  readonly secretCloser: () => Promise<(secret: string, webhook: string) => string>;
+  /** What gives the stored form of a webhook's secret. It writes itself: to be asked before a transaction, never in one. */
+  readonly closer: () => Promise<(secret: string, webhook: string) => string>;
   /** Why an address cannot be told of arrivals; undefined: it can. */
   readonly refusalOf: (url: URL) => Promise<string | undefined>;
   readonly overview: Overview;

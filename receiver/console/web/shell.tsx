@@ -157,7 +157,14 @@ function Account() {
       </ActionIcon>
       <Menu position="bottom-end" width={220}>
         <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" size="lg" w="auto" px={8} aria-label={t.nav.account}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="lg"
+            w="auto"
+            px={8}
+            aria-label={t.nav.accountOf(me.name)}
+          >
             <Text size="sm" visibleFrom="sm" mr={4} truncate maw={160}>
               {me.name}
             </Text>

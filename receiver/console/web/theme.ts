@@ -1,5 +1,6 @@
 /** One type scale, an 8-pixel grid, two colours with a meaning (trouble, attention) and one of the house. */
 import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { t } from "./texts.ts";
 
 const river: MantineColorsTuple = [
   "#eaf6f8",
@@ -16,7 +17,7 @@ const river: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: "river",
-  primaryShade: { light: 8, dark: 6 },
+  primaryShade: { light: 8, dark: 7 },
   colors: { river },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, "Cascadia Mono", "Segoe UI Mono", "DejaVu Sans Mono", monospace',
@@ -36,6 +37,7 @@ export const theme = createTheme({
     Button: { defaultProps: { size: "sm" } },
     TextInput: { defaultProps: { size: "sm" } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300, multiline: true } },
-    Modal: { defaultProps: { centered: true } },
+    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": t.close } } },
+    Drawer: { defaultProps: { closeButtonProps: { "aria-label": t.close } } },
   },
 });

@@ -20,7 +20,7 @@ const SEVERITY: Readonly<Record<AgentSummary["state"], Severity>> = {
 };
 
 /** Of an agent as a whole: what is worst of it. */
-export function severityOf(agent: AgentSummary): Severity {
+function severityOf(agent: AgentSummary): Severity {
   const own = SEVERITY[agent.state];
   if (own !== "normal" || agent.state === "revoked") return own;
   return agent.unreachableSources > 0 || agent.problems > 0 || agent.queue.aside > 0 || agent.pause !== null
@@ -34,6 +34,7 @@ const COLUMNS: readonly Column<AgentSummary>[] = [
   {
     key: "name",
     head: t.agents.name,
+    width: 160,
     order: (agent) => agent.name,
     cell: (agent) => (
       <>
@@ -91,7 +92,7 @@ const COLUMNS: readonly Column<AgentSummary>[] = [
 ];
 
 /** In words: what keeps it, first. */
-export function AgentState({ agent }: { readonly agent: AgentSummary }) {
+function AgentState({ agent }: { readonly agent: AgentSummary }) {
   const [first] = agent.unreachable;
   const words =
     agent.state !== "active"

@@ -60,7 +60,7 @@ function Who({ line: { who } }: { readonly line: AuditLine }) {
         {who.requestId !== undefined && (
           <For may="operator">
             {" · "}
-            <Anchor component={Link} href={`/log?requestId=${who.requestId}`} inherit>
+            <Anchor component={Link} href={`/log?requestId=${who.requestId}`} inherit underline="always">
               {t.auditFilter.log}
             </Anchor>
           </For>

@@ -1,6 +1,6 @@
 /** What needs somebody, worst first: where, what and why, what to do next, and the button for it. */
 import { Anchor, Box, Button, Group, Stack, Text } from "@mantine/core";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { Link } from "wouter";
 import type { Attention } from "../../../attention/attention.ts";
 import { type Act, attentionWords } from "../attention-words.ts";
@@ -13,6 +13,8 @@ import { useNow } from "./time.tsx";
 
 const FIRST = 8;
 const STEP = 25;
+/** Then it can be asked for again. */
+const ASKED_MS = 10_000;
 
 export function AttentionList({
   items,
@@ -100,6 +102,12 @@ export function ScanButton({
   readonly disabled?: boolean;
 }) {
   const scan = useAct("agents.scan");
+  const { isSuccess, reset } = scan;
+  useEffect(() => {
+    if (!isSuccess) return;
+    const timer = setTimeout(reset, ASKED_MS);
+    return () => clearTimeout(timer);
+  }, [isSuccess, reset]);
   if (scan.isSuccess)
     return (
       <Anchor component={Link} href={`/agents/${agent}`} size="sm" role="status">

@@ -1,5 +1,5 @@
 /** Something long that is shown short, and copied whole with a click; and text that is meant to be copied. */
-import { ActionIcon, Code, CopyButton, Group, Tooltip, UnstyledButton } from "@mantine/core";
+import { ActionIcon, Code, CopyButton, Group, Tooltip, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { t } from "../texts.ts";
 import { IconCheck, IconCopy } from "./icons.tsx";
 
@@ -8,8 +8,9 @@ export function Short({ text, length = 10 }: { readonly text: string; readonly l
     <CopyButton value={text} timeout={1500}>
       {({ copied, copy }) => (
         <Tooltip label={copied ? t.copied : text} maw={480} style={{ wordBreak: "break-all" }}>
-          <UnstyledButton onClick={copy} className="mono" aria-label={t.copyOf(text)}>
-            {text.length > length + 1 ? `${text.slice(0, length)}…` : text}
+          <UnstyledButton onClick={copy} className="mono" aria-description={text}>
+            <VisuallyHidden>{t.copy} </VisuallyHidden>
+            {text.length > length + 1 ? <span className="cut">{text.slice(0, length)}</span> : text}
           </UnstyledButton>
         </Tooltip>
       )}

@@ -40,8 +40,7 @@ const SHAPES: Readonly<Record<Cell, ReactNode>> = {
 const dayName = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeZone: "UTC" });
 
 /** "Tuesday, 2 June 2026: nothing came, though it usually does". */
-export const cellWords = (day: number, cell: Cell): string =>
-  `${dayName.format(day)}: ${t.overview.cells[cell]}`;
+const cellWords = (day: number, cell: Cell): string => `${dayName.format(day)}: ${t.overview.cells[cell]}`;
 
 function Shape({ cell }: { readonly cell: Cell }) {
   return (

@@ -87,6 +87,8 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
             return (
               <Table.Tr
                 key={id(row)}
+                ref={many ? virtual.measureElement : undefined}
+                data-index={index}
                 aria-rowindex={index + 2}
                 className={opens ? "opens" : undefined}
                 onClick={opens ? (event) => void (isPlain(event) && open(row)) : undefined}

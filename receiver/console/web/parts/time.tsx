@@ -41,7 +41,7 @@ const STEPS = [
 ] as const;
 
 /** "3 min ago", "in 2 hr". */
-export function ago(at: number, from: number): string {
+function ago(at: number, from: number): string {
   const away = at - from;
   if (Math.abs(away) < 5000) return t.justNow;
   const [, unit, name] = STEPS.find(([below]) => Math.abs(away) < below) ?? STEPS[5];

@@ -1,5 +1,5 @@
 /** What can be done to an agent. What this version does not know, or its host does not allow, says so instead. */
-import { Button, Stack, Text, Tooltip } from "@mantine/core";
+import { Button, Stack, Text } from "@mantine/core";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { formatCount } from "../../parts/numbers.tsx";
 import { useAct } from "../../queries.ts";
@@ -110,11 +110,11 @@ function Barred({
   if (barred === undefined) return children;
   const words = t.agent.what[what] ?? what;
   return (
-    <Tooltip
-      label={barred === "denied" ? t.agent.denied(words) : t.agent.unknown(words, agent.version)}
-      maw={320}
-    >
-      <div>{children}</div>
-    </Tooltip>
+    <Stack gap={2} maw={240}>
+      {children}
+      <Text size="xs" c="dimmed">
+        {barred === "denied" ? t.agent.denied(words) : t.agent.unknown(words, agent.version)}
+      </Text>
+    </Stack>
   );
 }

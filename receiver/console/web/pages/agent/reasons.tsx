@@ -41,11 +41,7 @@ export function Reasons({ agent, stage }: { readonly agent: Agent; readonly stag
                 </Text>
               </div>
               <Text size="xs" c="dimmed">
-                {held.since !== undefined && (
-                  <>
-                    {t.agent.since.toLowerCase()} <Time at={held.since} />
-                  </>
-                )}
+                {held.since !== undefined && <Time at={held.since} />}
               </Text>
             </li>
           ))}

@@ -21,7 +21,8 @@ export function Sources({ agent }: { readonly agent: Agent }) {
       cell: ({ client, name, kind }) => (
         <>
           <Anchor component={Link} href={`/clients/${client}/files?source=${name}`} size="sm" fw={500}>
-            {client} / {name}
+            {agent.clients.length > 1 && `${client} / `}
+            {name}
           </Anchor>
           <Text size="xs" c="dimmed">
             {kind}

@@ -17,7 +17,12 @@ export function Standing({ agent, silent }: { readonly agent: Agent; readonly si
     return (
       <Alert color="red" variant="light" title={t.agent.forkedTitle} role="alert">
         <Text size="sm">
-          {t.agent.forkedSays(hosts.join(", "))} {foundAt !== undefined && <Time at={foundAt} />}
+          {t.agent.forkedSays(hosts.join(", "))}{" "}
+          {foundAt !== undefined && (
+            <>
+              {t.agent.foundOut} <Time at={foundAt} />.
+            </>
+          )}
         </Text>
         <Text size="sm" mt="xs">
           {t.agent.forkedNext}

@@ -1,3 +1,6 @@
+/** What came from one client. */
+import { DeliveryList } from "../deliveries/list.tsx";
+
 export function ClientDeliveries({ client }: { readonly client: string }) {
-  return <p>{client}</p>;
+  return <DeliveryList client={client} />;
 }

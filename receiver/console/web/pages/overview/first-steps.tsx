@@ -24,7 +24,7 @@ export function FirstSteps({ agents, feeds }: { readonly agents: number; readonl
           </Button>
         </For>
         <Text size="sm" c="dimmed">
-          {t.clients.empty}
+          {t.overview.orCommand}
         </Text>
         <CopyBlock text={t.clients.command} label={t.clients.add} />
       </Empty>

@@ -47,7 +47,7 @@ const COLUMNS: readonly Column<RefusalView>[] = [
           {lastRequestId !== null && (
             <For may="operator">
               {" · "}
-              <Anchor component={Link} href={`/log?requestId=${lastRequestId}`} inherit>
+              <Anchor component={Link} href={`/log?requestId=${lastRequestId}`} inherit underline="always">
                 {t.site.request}
               </Anchor>
             </For>

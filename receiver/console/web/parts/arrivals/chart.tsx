@@ -12,6 +12,7 @@ import {
   filesIn,
   HEIGHT,
   type Hour,
+  medianPath,
   midnights,
   PAD,
   type Scale,
@@ -72,6 +73,7 @@ export function ArrivalsChart({
           {hours.map((hour, i) => (
             <Bar key={hour.hour} hour={hour} x={scale.x(i)} scale={scale} channels={channels} id={id} />
           ))}
+          <path d={medianPath(hours, scale)} className="chart-usual" />
           {at !== undefined && (
             <rect
               className="chart-at"
@@ -128,7 +130,7 @@ function Axes({
       {days.map((i, nth) => (
         <g key={i}>
           <line x1={scale.x(i)} x2={scale.x(i)} y1={PAD.top} y2={HEIGHT - PAD.bottom + 4} />
-          {(!narrow || nth % 2 === 0) && scale.x(i) < width - 32 && (
+          {(!narrow || nth % 2 === 0) && scale.x(i) < width - 44 && (
             <text x={scale.x(i) + 3} y={HEIGHT - 6}>
               {weekday.format(hours[i]?.hour)}
             </text>

@@ -46,7 +46,8 @@ export function Legend({
       {band && (
         <li>
           <svg width={14} height={14} aria-hidden>
-            <rect y={3} width={14} height={8} className="chart-band" />
+            <rect y={2} width={14} height={10} className="chart-band" />
+            <path d="M0 7H14" className="chart-usual" />
           </svg>
           <Text span size="xs">
             {t.overview.usualBand}

@@ -5,6 +5,7 @@ import {
   filesIn,
   HEIGHT,
   type Hour,
+  medianPath,
   midnights,
   PAD,
   roundAbove,
@@ -52,6 +53,8 @@ test("where the usual is not known there is no band", () => {
   const usual = { low: 1, median: 2, high: 4 };
   const hours = [hour(0, {}, usual), hour(1, {}), hour(2, {}, usual), hour(3, {}, usual)];
   expect(bandPaths(hours, scaleOf(hours, 400))).toHaveLength(2);
+  const moves = medianPath(hours, scaleOf(hours, 400)).match(/[ML]/g)?.join("");
+  expect(moves).toBe("MLMLLL");
   expect(bandPaths([hour(0, {})], scaleOf([], 400))).toEqual([]);
 });
 

@@ -68,6 +68,17 @@ export function bandPaths(hours: readonly Hour[], { x, y, step }: Scale): readon
   return paths;
 }
 
+/** The middle of what is usual, as steps; over the bars, which hide the band behind them. */
+export function medianPath(hours: readonly Hour[], { x, y, step }: Scale): string {
+  return hours
+    .map(({ usual }, i) => {
+      if (usual === null) return "";
+      const [left, right, high] = [x(i), x(i) + step, y(usual.median)].map((at) => at.toFixed(1));
+      return `${i > 0 && hours[i - 1]?.usual != null ? "L" : "M"}${left} ${high}L${right} ${high}`;
+    })
+    .join("");
+}
+
 /** Places of the midnights of who looks; `hourOf` gives the hour of the day in that zone. */
 export function midnights(hours: readonly Hour[], hourOf: (ms: number) => number): readonly number[] {
   return hours.flatMap(({ hour }, i) => (hourOf(hour) === 0 ? [i] : []));
