@@ -157,6 +157,13 @@ export const logProblem = (log: Logger, failure: Parameters<ReportProblem>[0]): 
   else log.info(about, problem.message);
 };
 
+const PEOPLE_WORDS = {
+  PersonLoggedIn: "somebody logged in to the console",
+  PersonJoined: "a person came to be by single sign-on",
+  RoleFollowedClaim: "a person's role followed the provider's claim",
+  OwnLoginChanged: "a person changed the own login",
+} as const;
+
 /** The login of people. */
 export function logPeople(log: Logger, fact: PeopleFact): void {
   switch (fact.kind) {
@@ -167,7 +174,7 @@ export function logPeople(log: Logger, fact: PeopleFact): void {
     case "PersonJoined":
     case "RoleFollowedClaim":
     case "OwnLoginChanged":
-      log.info(fact, fact.kind);
+      log.info(fact, PEOPLE_WORDS[fact.kind]);
       return;
   }
 }

@@ -18,13 +18,15 @@ export function Account() {
 }
 
 function Parts({ account }: { readonly account: OwnAccount }) {
+  // Decided once: what moved would begin anew, and codes that are shown once would be gone.
+  const [factorsFirst] = useState(account.mustSetUp);
   const factors = [
     <AuthenticatorApp key="app" account={account} />,
     <Passkeys key="passkeys" account={account} />,
   ];
   return (
     <Stack gap="xl" maw={880}>
-      {account.mustSetUp && factors}
+      {factorsFirst && factors}
       <Section title={t.account.who}>
         <Facts
           facts={[
@@ -38,7 +40,7 @@ function Parts({ account }: { readonly account: OwnAccount }) {
       <Section title={t.account.password}>
         {account.password ? <Password /> : <Text size="sm">{t.account.noPassword}</Text>}
       </Section>
-      {!account.mustSetUp && factors}
+      {!factorsFirst && factors}
       <Sessions account={account} />
     </Stack>
   );
