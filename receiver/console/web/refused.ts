@@ -9,7 +9,7 @@ export function inWords(error: Error): string {
 }
 
 /** The receiver's words begin small, since they follow a code elsewhere. */
-function sentence(words: string): string {
+export function sentence(words: string): string {
   return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }
 

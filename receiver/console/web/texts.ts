@@ -991,7 +991,6 @@ export const t = {
     newCodesSay: "The backup codes of before are good no longer.",
     takeAway: "Take it away",
     takeAwaySays: "From then on your password alone lets you in, and your backup codes are good no longer.",
-    takeAwayRequired: "This site asks for a second factor: you will have to set up another at once.",
     passkeys: "Passkeys",
     passkeysSay:
       "In place of password and code: your device, with its PIN, finger or face. It cannot be phished.",
@@ -1083,7 +1082,6 @@ export const t = {
         : `Ends ${n} sessions. This person can sign in again.`,
     noSessions: "Not signed in anywhere now.",
     acts: "What this person did",
-    you: "you",
     gone: "There is no such person.",
   },
 
@@ -1236,7 +1234,6 @@ export const t = {
     all: "All webhooks",
     tries: (n: number) => (n === 1 ? "1 try" : `${n} tries`),
     failed: "What failed",
-    lastTried: "Last tried",
     event: "Event",
     removal: "removal",
     acts: "What was done to it",
@@ -1263,8 +1260,6 @@ export const t = {
     emptyRequest:
       "This receiver remembers no line of this request: it may be older, or another receiver of the site had it. On the hosts:",
     fields: "What else the line says",
-    time: "When",
-    message: "Message",
     refresh: "Look again",
     older: "Older lines",
   },
@@ -1281,7 +1276,6 @@ export const t = {
   },
   /** Of acts: what a field is called, and values that are words of ours. Others are shown as they are. */
   changes: {
-    none: "none",
     perMinute: (n: string) => `${n} a minute`,
     per: (n: string, time: string) => `${n} in ${time}`,
     names: {

@@ -10,7 +10,7 @@ import { Loaded, Section } from "../../parts/page.tsx";
 import { Refused } from "../../parts/refused-alert.tsx";
 import { type Column, DataTable } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
-import { inWords } from "../../refused.ts";
+import { inWords, sentence } from "../../refused.ts";
 import { t } from "../../texts.ts";
 import { accountChanged, type OwnAccount } from "./own.ts";
 
@@ -56,7 +56,7 @@ export function Passkeys({ account }: { readonly account: OwnAccount }) {
         {t.account.passkeysSay}
       </Text>
       {passkeysOff !== null ? (
-        <Text size="sm">{passkeysOff}</Text>
+        <Text size="sm">{sentence(passkeysOff)}</Text>
       ) : (
         <>
           {!canUsePasskeys() && <Text size="sm">{t.account.passkeysUnsupported}</Text>}

@@ -30,6 +30,7 @@ export const SESSION_COLUMNS: readonly Column<SessionRow>[] = [
   {
     key: "address",
     head: t.account.address,
+    wide: true,
     cell: ({ address }) => <span className="mono">{address}</span>,
   },
   { key: "how", head: t.account.how, wide: true, cell: ({ how }) => t.account.hows[how] ?? how },
