@@ -126,7 +126,10 @@ describeWithBrowser("people", () => {
       await page.goto("/settings/people");
       await page.getByText("grace@example.com").first().click();
       await page.getByRole("button", { name: "Disable" }).click();
-      await page.getByRole("dialog", { name: /^Disable/ }).getByRole("button", { name: "Disable" }).click();
+      await page
+        .getByRole("dialog", { name: /^Disable/ })
+        .getByRole("button", { name: "Disable" })
+        .click();
       await page.getByRole("dialog").getByRole("button", { name: "Enable" }).first().waitFor();
       await grace.page.goto("/clients");
       await grace.page.waitForURL(/\/sign-in/);
