@@ -267,9 +267,10 @@ function feedsOf(found: Attention, status: AgentStatus | null, { clients }: Agen
     .map((source) => keyOf(source.client, source.name));
 }
 
-function* ofRefusals({ refusals, now }: Facts): Generator<Attention> {
+function* ofRefusals({ refusals, now, suspended }: Facts): Generator<Attention> {
   for (const { client, bearer, name, code, count, firstAt, lastAt, lastDetail, lastRequestId } of refusals) {
-    if (now - Date.parse(lastAt) > REFUSED_WITHIN) continue;
+    // A client that is suspended is refused whatever it sends: that is what was wished.
+    if (suspended.has(client) || now - Date.parse(lastAt) > REFUSED_WITHIN) continue;
     yield {
       id: `refused ${client} ${bearer} ${code}`,
       severity: "attention",
@@ -304,9 +305,15 @@ function* ofWebhooks({ webhooks }: Facts): Generator<Attention> {
 
 function worstFirst(a: Attention, b: Attention): number {
   if (a.severity !== b.severity) return a.severity === "trouble" ? -1 : 1;
-  const [left, right] = [a, b].map((one) => one.late?.usualBy ?? one.since ?? "9");
+  const [left, right] = [begunAt(a), begunAt(b)];
   if (left === right) return a.id < b.id ? -1 : 1;
-  return (left ?? "") < (right ?? "") ? -1 : 1;
+  return left - right;
+}
+
+/** ms; agents may say it with an offset of their own. What nobody knows the begin of comes last. */
+function begunAt({ late, since }: Attention): number {
+  const text = late?.usualBy ?? since;
+  return text === null ? Number.MAX_VALUE : Date.parse(text);
 }
 
 const instant = (ms: number): string => new Date(ms).toISOString();

@@ -6,10 +6,7 @@ const STEP_MS = 30_000;
 
 /** `secret` in base32, as people type it; `steps` later than now, for a code is good once. */
 export function codeOf(secret: string, steps = 0, now = Date.now()): string {
-  const bits = secret
-    .replaceAll(/[\s=]/g, "")
-    .toUpperCase()
-    .split("")
+  const bits = Array.from(secret.replaceAll(/[\s=]/g, "").toUpperCase())
     .map((letter) => ALPHABET.indexOf(letter).toString(2).padStart(5, "0"))
     .join("");
   const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));

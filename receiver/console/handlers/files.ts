@@ -12,7 +12,6 @@ import { findAnything, findFiles } from "../../search/search.ts";
 import { versionsOf } from "../../timeline/timeline.ts";
 import type { View } from "../../tree/tree.ts";
 import type { Asked, Handlers } from "../console.ts";
-import { pageHeaders } from "../pages.ts";
 import type { FileRow } from "../wire.ts";
 import { type HandlerParts, onPage } from "./parts.ts";
 
@@ -109,7 +108,6 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
         throw new ProblemError("lake-unavailable", `the lake does not have the object of ${id}`);
       const { outgoing } = asked;
       outgoing.writeHead(200, {
-        ...pageHeaders,
         ...attachment(nameOf(file.path), "application/octet-stream"),
         "content-length": String(file.size),
         "repr-digest": formatDigest(file.sha256),

@@ -17,17 +17,6 @@ const AGAIN_MS = 3000;
 
 export type Connection = "open" | "lost";
 
-/** Lists that must not jump hear of arrivals here, and wait for a click. */
-export type OnArrived = (count: number) => void;
-const listeners = new Set<OnArrived>();
-
-export function useArrived(heard: OnArrived): void {
-  useEffect(() => {
-    listeners.add(heard);
-    return () => void listeners.delete(heard);
-  }, [heard]);
-}
-
 /** Once in the shell. */
 export function useLive(): Connection {
   const client = useQueryClient();
@@ -68,11 +57,7 @@ export function useLive(): Connection {
         stream.close();
         void client.invalidateQueries();
       });
-      stream.addEventListener("arrived", ({ data }: MessageEvent<string>) => {
-        const { count } = JSON.parse(data) as { count: number };
-        for (const heard of listeners) heard(count);
-        soon(ARRIVED);
-      });
+      stream.addEventListener("arrived", () => soon(ARRIVED));
       stream.addEventListener("changed", ({ data }: MessageEvent<string>) => {
         for (const topic of JSON.parse(data) as string[]) soon(NOUNS[topic] ?? [topic]);
       });

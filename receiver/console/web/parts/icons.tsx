@@ -38,11 +38,9 @@ export const IconMoon = icon("M20 14a8 8 0 1 1-10-10 7 7 0 0 0 10 10z");
 export const IconSun = icon(
   "M12 8a4 4 0 1 1 0 8 4 4 0 0 1 0-8M12 2v2M12 20v2M4 12H2M22 12h-2M5 5l1.5 1.5M17.5 17.5L19 19M5 19l1.5-1.5M17.5 6.5L19 5",
 );
-export const IconMenu = icon("M4 7h16M4 12h16M4 17h16");
 export const IconDown = icon("M6 9l6 6 6-6");
 export const IconRight = icon("M9 6l6 6-6 6");
 export const IconFolder = icon("M3 6h6l2 2h10v11H3z");
 export const IconFile = icon("M6 3h8l4 4v14H6zM14 3v4h4");
 export const IconDownload = icon("M12 4v11M7 11l5 5 5-5M4 20h16");
 export const IconRefresh = icon("M20 11a8 8 0 1 0-2 6M20 5v6h-6");
-export const IconClose = icon("M6 6l12 12M18 6L6 18");

@@ -1,6 +1,6 @@
 /** What of all deliveries is listed; it stands in the address. */
 import { Button, Group, Select, Stack } from "@mantine/core";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { Input } from "../../../wire.ts";
 import { useFilter } from "../../parts/filter.ts";
 import { InstantField } from "../../parts/instant-field.tsx";
@@ -25,7 +25,14 @@ export function useDeliveryFilter(fixed: string | undefined) {
   return { filter, chosen, set, clear };
 }
 
-export function Filters({ fixed }: { readonly fixed: string | undefined }) {
+export function Filters({
+  fixed,
+  children,
+}: {
+  readonly fixed: string | undefined;
+  /** Stands beside the buttons. */
+  readonly children: ReactNode;
+}) {
   const { filter, chosen, set, clear } = useDeliveryFilter(fixed);
   const [more, setMore] = useState(chosen.some((name) => !(FEW as readonly string[]).includes(name)));
   const says = t.deliveries;
@@ -75,7 +82,7 @@ export function Filters({ fixed }: { readonly fixed: string | undefined }) {
           </>
         )}
       </Group>
-      <Group gap="xs">
+      <Group gap="xs" mih={28}>
         <Button size="compact-sm" variant="subtle" aria-expanded={more} onClick={() => setMore(!more)}>
           {more ? says.fewerFilters : says.moreFilters}
         </Button>
@@ -84,6 +91,7 @@ export function Filters({ fixed }: { readonly fixed: string | undefined }) {
             {says.clear}
           </Button>
         )}
+        {children}
       </Group>
     </Stack>
   );

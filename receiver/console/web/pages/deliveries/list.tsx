@@ -1,5 +1,5 @@
 /** What came, newest first, as it comes: of one client, or of all. */
-import { Alert, Anchor, Button, Group, Loader, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Group, Loader, Stack, Text } from "@mantine/core";
 import { useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { Delivery } from "../../../../deliveries/deliveries.ts";
@@ -32,21 +32,9 @@ export function DeliveryList({ client }: { readonly client?: string }) {
     );
   return (
     <Stack gap="sm">
-      <Filters fixed={client} />
-      <div role="status">
-        {newer !== undefined && newer.count > 0 && (
-          <Alert color="river" variant="light" p="xs">
-            <Group gap="sm">
-              <Text size="sm" fw={600}>
-                {t.deliveries.newer(`${formatCount(newer.count)}${newer.more ? "+" : ""}`)}
-              </Text>
-              <Button size="compact-sm" variant="default" onClick={showNewer}>
-                {t.deliveries.show}
-              </Button>
-            </Group>
-          </Alert>
-        )}
-      </div>
+      <Filters fixed={client}>
+        <Newer newer={newer} onShow={showNewer} />
+      </Filters>
       <Loaded query={query}>
         {() => (
           <DataTable
@@ -57,12 +45,30 @@ export function DeliveryList({ client }: { readonly client?: string }) {
             onOpen={(row) => setParams((old) => withFile(old, row))}
             empty={<Nothing filtered={chosen.length > 0} foot={looking === undefined ? undefined : foot} />}
             foot={foot}
+            maxHeight="max(60dvh, calc(100dvh - 300px))"
           />
         )}
       </Loaded>
       {query.isFetchNextPageError && query.error && <Failure error={query.error} />}
       <FileDrawer />
     </Stack>
+  );
+}
+
+/** Beside the buttons, where there is room for it: the list stays where it is. */
+function Newer(props: {
+  readonly newer: { readonly count: number; readonly more: boolean } | undefined;
+  readonly onShow: () => void;
+}) {
+  const { count = 0, more = false } = props.newer ?? {};
+  return (
+    <div role="status">
+      {count > 0 && (
+        <Button size="compact-sm" onClick={props.onShow}>
+          {t.deliveries.newer(`${formatCount(count)}${more ? "+" : ""}`)}
+        </Button>
+      )}
+    </div>
   );
 }
 
@@ -132,7 +138,7 @@ function columnsOf(client: string | undefined, params: URLSearchParams): readonl
           <Text size="xs" c="dimmed">
             {client === undefined && (
               <>
-                <Anchor component={Link} href={`/clients/${row.client}`} inherit>
+                <Anchor component={Link} href={`/clients/${row.client}`} inherit underline="always">
                   {row.client}
                 </Anchor>
                 {" / "}

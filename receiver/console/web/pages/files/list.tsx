@@ -58,6 +58,7 @@ export function FileList({
               )
             }
             foot={<Below query={query} />}
+            maxHeight="max(60dvh, calc(100dvh - 400px))"
           />
           {query.isFetchNextPageError && query.error && <Failure error={query.error} />}
         </>
@@ -133,6 +134,7 @@ function columnsOf(place: Place, params: URLSearchParams): readonly Column<FileR
       key: "received",
       head: t.files.received,
       width: 130,
+      wide: true,
       cell: (row) => (row.kind === "folder" || row.receivedAt === null ? "" : <Time at={row.receivedAt} />),
     },
     {

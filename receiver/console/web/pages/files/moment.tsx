@@ -41,7 +41,7 @@ export function MomentItem({ file, moment, before, marks, open, onToggle }: Mome
                   formatSize(size ?? 0)
                 )}
               </span>
-              {kind === "version" && (
+              {sizeChange(moment) !== "" && (
                 <Text span size="xs" c="dimmed">
                   {sizeChange(moment)}
                 </Text>
@@ -66,8 +66,8 @@ export function MomentItem({ file, moment, before, marks, open, onToggle }: Mome
   );
 }
 
-function sizeChange({ sizeChange: change }: Moment): string {
-  if (change === null) return "";
+function sizeChange({ kind, sizeChange: change }: Moment): string {
+  if (change === null || kind === "removal") return "";
   if (change === 0) return t.files.sameSize;
   return change > 0 ? t.files.bigger(formatSize(change)) : t.files.smaller(formatSize(-change));
 }

@@ -1,11 +1,11 @@
 /** Sources and their folders as a tree: each folder's are asked for when it is opened. Keys as ARIA has them for trees. */
 import { Button, Loader } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { type KeyboardEvent, useRef, useState } from "react";
+import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { ask } from "../../api.ts";
 import { IconDeliveries, IconFolder, IconRight } from "../../parts/icons.tsx";
 import { displayOf, nameOf } from "../../parts/paths.ts";
-import { Plain, plainText } from "../../parts/plain.tsx";
+import { Plain } from "../../parts/plain.tsx";
 import { t } from "../../texts.ts";
 import { listInput, type Place } from "./place.ts";
 
@@ -47,42 +47,39 @@ interface NodeProps extends TreeProps {
 function Node(props: NodeProps) {
   const { place, source, folder, level, onGo } = props;
   const selected = place.source === source && place.folder === folder;
-  const above =
+  const onTheWay =
     place.source === source &&
     (folder === "" || place.folder === folder || place.folder.startsWith(`${folder}/`));
   const [opened, setOpened] = useState<boolean>();
-  const open = opened ?? above;
+  const open = opened ?? onTheWay;
   const below = useFolders({ ...place, source, folder }, open);
   const folders = below.data?.pages.flatMap(({ items }) => items);
   const leaf = open && folders?.length === 0 && !below.hasNextPage;
   const name = folder === "" ? source : nameOf(displayOf(folder));
+  const group = useId();
   const Icon = folder === "" ? IconDeliveries : IconFolder;
   return (
-    <li
-      role="treeitem"
-      aria-label={plainText(name)}
-      aria-level={level}
-      aria-selected={selected}
-      aria-expanded={leaf ? undefined : open}
-      tabIndex={selected || (props.first && !props.anything) ? 0 : -1}
-      onKeyDown={(event) => {
-        if (event.target !== event.currentTarget) return;
-        if (event.key === "ArrowRight" && !open) setOpened(true);
-        else if (event.key === "ArrowLeft" && open && !leaf) setOpened(false);
-        else if (event.key === "Enter" || event.key === " ") onGo(source, folder);
-        else return;
-        event.preventDefault();
-        event.stopPropagation();
-      }}
-    >
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the item around it hears the keys */}
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: as above */}
+    <li role="none">
       <div
+        role="treeitem"
         className="tree-line"
         style={{ paddingLeft: 4 + (level - 1) * 16 }}
+        aria-level={level}
+        aria-selected={selected}
+        aria-expanded={leaf ? undefined : open}
+        aria-owns={open && !leaf ? group : undefined}
+        tabIndex={selected || (props.first && !props.anything) ? 0 : -1}
         onClick={() => {
           onGo(source, folder);
           setOpened(true);
+        }}
+        onKeyDown={(event) => {
+          if (event.key === "ArrowRight" && !open) setOpened(true);
+          else if (event.key === "ArrowLeft" && open && !leaf) setOpened(false);
+          else if (event.key === "Enter" || event.key === " ") onGo(source, folder);
+          else return;
+          event.preventDefault();
+          event.stopPropagation();
         }}
       >
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the arrow keys do it */}
@@ -103,7 +100,7 @@ function Node(props: NodeProps) {
       </div>
       {open && folders !== undefined && folders.length > 0 && (
         // biome-ignore lint/a11y/useSemanticElements: the role is what ARIA has for this
-        <ul role="group">
+        <ul role="group" id={group}>
           {folders.map(({ pathEncoded }) => (
             <Node
               key={pathEncoded}
@@ -141,6 +138,9 @@ function useFolders(place: Place, enabled: boolean) {
   });
 }
 
+const above = (item: HTMLElement | undefined): HTMLElement | null | undefined =>
+  item?.closest('[role="group"]')?.parentElement?.querySelector<HTMLElement>('[role="treeitem"]');
+
 /** What moves between items; what opens and closes one, it hears itself. */
 function move(event: KeyboardEvent, tree: HTMLElement | null): void {
   const items = [...(tree?.querySelectorAll<HTMLElement>('[role="treeitem"]') ?? [])];
@@ -150,7 +150,7 @@ function move(event: KeyboardEvent, tree: HTMLElement | null): void {
     ArrowDown: items[here + 1],
     ArrowRight: items[here + 1],
     ArrowUp: items[here - 1],
-    ArrowLeft: items[here]?.parentElement?.closest<HTMLElement>('[role="treeitem"]'),
+    ArrowLeft: above(items[here]),
     Home: items[0],
     End: items.at(-1),
   }[event.key];

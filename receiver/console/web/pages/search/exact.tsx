@@ -58,11 +58,13 @@ export function FoundReceipt({ receipt }: { readonly receipt: CheckedReceipt }) 
           <Text size="xs" c="dimmed" mb={4}>
             {t.search.says}
           </Text>
+          <Text size="sm" mb="xs">
+            <Plain text={displayOf(says.pathEncoded)} />
+          </Text>
           <Facts
             facts={[
               [t.deliveries.client, says.client],
               [t.deliveries.source, says.source],
-              [t.deliveries.file, <Plain key="p" text={displayOf(says.pathEncoded)} />],
               [t.search.status, says.status],
               [t.deliveries.size, says.size === null ? t.none : formatSize(says.size)],
               [
