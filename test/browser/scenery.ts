@@ -30,77 +30,87 @@ export async function openScenery(options: SiteOptions = {}): Promise<Scenery> {
   const { site } = scene;
   const agents = new Map<string, Running>();
 
-  const folderOf = (name: string): string => {
-    const folder = join(site.dir, name);
-    mkdirSync(join(folder, "2026/11"), { recursive: true });
-    return folder;
+  const end = async (): Promise<void> => {
+    for (const agent of agents.values()) await agent.stop();
+    await scene.end();
+    await clamd.stop();
   };
-  for (const client of ["acme", "globex", "initech"]) await site.command("client", "add", client);
-  const hq = folderOf("pos-daily");
-  const away = folderOf("erp");
-  writeFileSync(join(hq, "2026/11/sales-27.csv"), SALES);
-  writeFileSync(join(hq, "prices.json"), '{"milk": 1.19, "bread": 2.4}\n');
-  writeFileSync(join(away, "orders.txt"), "first order\n");
-  const sources = (...of: readonly (readonly [string, string])[]) => ({
-    sources: of.map(([name, path]) => ({ name, path, settle: "200ms", rescan: "2s" })),
-  });
-  const [one, two] = [
-    await site.agent("hq-01", {
-      clients: ["acme"],
-      settings: sources(["pos-daily", hq], ["erp", away]),
-    }),
-    await site.agent("store-02", { clients: ["globex"], settings: sources(["hr", folderOf("hr")]) }),
-  ];
-  agents.set("hq-01", await one.run());
-  agents.set("store-02", await two.run());
-  const key = (await site.command("key", "add", "--client", "acme", "--name", "till")).split(
-    "\n",
-  )[0] as string;
-  const account = ["sftp", "add", "--client", "globex", "--user", "globex-erp", "--password-stdin"];
-  await ok("receiver", [...account, ...site.at], { stdin: "a password of an account\n" });
-  await site.command("agent", "invite", "--client", "globex", "--name", "store-03");
-  await until("the first files", async () => (await site.history("--client", "acme")).length >= 3);
-  writeFileSync(join(hq, "prices.json"), '{"milk": 1.29, "bread": 2.4}\n');
-  await until("another version", async () => (await site.history("--client", "acme")).length >= 4);
-  const list = await site.command("agent", "list", "--json");
-  const agentId = (
-    list.split("\n").map((line) => JSON.parse(line)) as { readonly id: string; readonly name: string }[]
-  ).find(({ name }) => name === "hq-01")?.id as string;
+  try {
+    return await fill();
+  } catch (error) {
+    await end().catch(() => {});
+    throw error;
+  }
 
-  return {
-    scene,
-    agentId,
-    async trouble() {
-      const program = caller(site, key);
-      try {
-        await program.put("mail", "invoice.bin", Buffer.from(EICAR));
-        await program.put("mail", "offer.bin", Buffer.from(`${EICAR}2`));
-        const [id] = /\b[0-9a-f]{16}\b/.exec(await site.command("key", "list")) ?? [];
-        await site.command("key", "revoke", id as string);
-        await until("the key is refused", async () => {
-          return (await program.put("mail", "late.txt", Buffer.from("late"))).status === 401;
-        });
-      } finally {
-        await program.close();
-      }
-      renameSync(away, `${away}-gone`);
-      writeFileSync(join(hq, "locked.csv"), "1");
-      chmodSync(join(hq, "locked.csv"), 0);
-      await agents.get("store-02")?.stop();
-      agents.delete("store-02");
-      await site.command("client", "suspend", "initech");
-      await until(
-        "the agent tells that its share is away",
-        async () => /erp/.test(await site.command("agent", "list", "--json")),
-        { everyMs: 500 },
-      );
-    },
-    async end() {
-      for (const agent of agents.values()) await agent.stop();
-      await scene.end();
-      await clamd.stop();
-    },
-  };
+  async function fill(): Promise<Scenery> {
+    const folderOf = (name: string): string => {
+      const folder = join(site.dir, name);
+      mkdirSync(join(folder, "2026/11"), { recursive: true });
+      return folder;
+    };
+    for (const client of ["acme", "globex", "initech"]) await site.command("client", "add", client);
+    const hq = folderOf("pos-daily");
+    const away = folderOf("erp");
+    writeFileSync(join(hq, "2026/11/sales-27.csv"), SALES);
+    writeFileSync(join(hq, "prices.json"), '{"milk": 1.19, "bread": 2.4}\n');
+    writeFileSync(join(away, "orders.txt"), "first order\n");
+    const sources = (...of: readonly (readonly [string, string])[]) => ({
+      sources: of.map(([name, path]) => ({ name, path, settle: "200ms", rescan: "2s" })),
+    });
+    const [one, two] = [
+      await site.agent("hq-01", {
+        clients: ["acme"],
+        settings: sources(["pos-daily", hq], ["erp", away]),
+      }),
+      await site.agent("store-02", { clients: ["globex"], settings: sources(["hr", folderOf("hr")]) }),
+    ];
+    agents.set("hq-01", await one.run());
+    agents.set("store-02", await two.run());
+    const key = (await site.command("key", "add", "--client", "acme", "--name", "till")).split(
+      "\n",
+    )[0] as string;
+    const account = ["sftp", "add", "--client", "globex", "--user", "globex-erp", "--password-stdin"];
+    await ok("receiver", [...account, ...site.at], { stdin: "a password of an account\n" });
+    await site.command("agent", "invite", "--client", "globex", "--name", "store-03");
+    await until("the first files", async () => (await site.history("--client", "acme")).length >= 3);
+    writeFileSync(join(hq, "prices.json"), '{"milk": 1.29, "bread": 2.4}\n');
+    await until("another version", async () => (await site.history("--client", "acme")).length >= 4);
+    const list = await site.command("agent", "list", "--json");
+    const agentId = (
+      list.split("\n").map((line) => JSON.parse(line)) as { readonly id: string; readonly name: string }[]
+    ).find(({ name }) => name === "hq-01")?.id as string;
+
+    return {
+      scene,
+      agentId,
+      async trouble() {
+        const program = caller(site, key);
+        try {
+          await program.put("mail", "invoice.bin", Buffer.from(EICAR));
+          await program.put("mail", "offer.bin", Buffer.from(`${EICAR}2`));
+          const [id] = /\b[0-9a-f]{16}\b/.exec(await site.command("key", "list")) ?? [];
+          await site.command("key", "revoke", id as string);
+          await until("the key is refused", async () => {
+            return (await program.put("mail", "late.txt", Buffer.from("late"))).status === 401;
+          });
+        } finally {
+          await program.close();
+        }
+        renameSync(away, `${away}-gone`);
+        writeFileSync(join(hq, "locked.csv"), "1");
+        chmodSync(join(hq, "locked.csv"), 0);
+        await agents.get("store-02")?.stop();
+        agents.delete("store-02");
+        await site.command("client", "suspend", "initech");
+        await until(
+          "the agent tells that its share is away",
+          async () => /erp/.test(await site.command("agent", "list", "--json")),
+          { everyMs: 500 },
+        );
+      },
+      end,
+    };
+  }
 }
 
 /** Every address of the console that there is something at. */
