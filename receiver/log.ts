@@ -147,12 +147,15 @@ export function logSftp(log: Logger, fact: SftpFact): void {
   }
 }
 
+/** What is only a matter of time. */
+const NO_FAULTS: readonly string[] = ["stopping", "busy", "preparing"];
+
 /** Refusals are everyday and told to the sender; our own failures are told here, with all that is known. */
 export const logProblem = (log: Logger, failure: Parameters<ReportProblem>[0]): void => {
   const { requestId, method, path, problem, error, refused } = failure;
   const who = refused && { client: refused.client, bearer: refused.bearer };
   const about = { requestId, method, path: path.slice(0, 500), code: problem.code, ...who };
-  if (problem.status >= 500 && problem.code !== "stopping" && problem.code !== "busy")
+  if (problem.status >= 500 && !NO_FAULTS.includes(problem.code))
     log.error({ ...about, err: error }, problem.message);
   else log.info(about, problem.message);
 };

@@ -126,9 +126,8 @@ const BEFORE_SETUP: readonly CallName[] = ["me", "account.get"];
 
 /** The same for every call: who is not known hears nothing of what there is. */
 function requireRole(session: PersonSession | undefined, least: Role, name: CallName): void {
-  const why = refusalOf(session, least, name);
-  if (why === undefined) return;
-  throw new ProblemError(session === undefined ? "unauthenticated" : "forbidden", why);
+  const refusal = refusalOf(session, least, name);
+  if (refusal !== undefined) throw refusal;
 }
 
 /** Of who follows what happens: whether he still may. */
@@ -136,14 +135,26 @@ export function mayGoOn(session: PersonSession | undefined): boolean {
   return refusalOf(session, "viewer", "live") === undefined;
 }
 
-function refusalOf(session: PersonSession | undefined, least: Role, name: CallName): string | undefined {
-  if (session === undefined) return "sign in first; the session may have ended";
+function refusalOf(
+  session: PersonSession | undefined,
+  least: Role,
+  name: CallName,
+): ProblemError | undefined {
+  if (session === undefined)
+    return new ProblemError("unauthenticated", "sign in first; the session may have ended");
   const { role } = session.person;
   if (role === "uploader")
-    return "this is the console of the central team; a client's people have a page of their own";
+    return new ProblemError(
+      "forbidden",
+      "this is the console of the central team; a client's people have a page of their own",
+    );
   if (session.mustSetUp && !BEFORE_SETUP.includes(name))
-    return "this site asks for a second factor: set up an authenticator app or a passkey first";
-  return mayDo(role, least) ? undefined : `this takes the role ${least}; yours is ${role}`;
+    return new ProblemError(
+      "second-factor-required",
+      "this site asks for a second factor: set up an authenticator app or a passkey first",
+    );
+  if (mayDo(role, least)) return undefined;
+  return new ProblemError("forbidden", `this takes the role ${least}; yours is ${role}`);
 }
 
 /** As the web has it, for the login's library. */

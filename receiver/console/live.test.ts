@@ -47,7 +47,7 @@ describe("open pages", () => {
   test("hear of arrivals once a second together, and of nothing that was before", async () => {
     const { ledger, page } = played();
     const one = page("p");
-    await expect.poll(one.text).toContain("event: open");
+    await expect.poll(one.text).toContain("event: ready");
     ledger.seq = 8;
     ledger.seq = 105;
     await expect.poll(one.text).toContain('event: arrived\ndata: {"count":100}\n\n');
@@ -60,7 +60,7 @@ describe("open pages", () => {
     const { live, ledger, page } = played();
     const begun = performance.now();
     const pages = Array.from({ length: 10 }, (_, i) => page(`p${i}`));
-    for (const one of pages) await expect.poll(one.text).toContain("event: open");
+    for (const one of pages) await expect.poll(one.text).toContain("event: ready");
     ledger.seq = 6;
     for (const one of pages) await expect.poll(one.text).toContain("event: arrived");
     ledger.seq = 7;
@@ -73,7 +73,7 @@ describe("open pages", () => {
     // Whoever comes then hears of nothing that came meanwhile.
     ledger.seq = 100;
     const later = page("p");
-    await expect.poll(later.text).toContain("event: open");
+    await expect.poll(later.text).toContain("event: ready");
     ledger.seq = 101;
     await expect.poll(later.text).toContain('{"count":1}');
   });
@@ -81,7 +81,7 @@ describe("open pages", () => {
   test("go on when the ledger was away, and nobody's session ends by that", async () => {
     const { ledger, page } = played();
     const one = page("p");
-    await expect.poll(one.text).toContain("event: open");
+    await expect.poll(one.text).toContain("event: ready");
     ledger.away = true;
     const { looks } = ledger;
     await expect.poll(() => ledger.looks).toBeGreaterThan(looks + 1);
@@ -91,7 +91,7 @@ describe("open pages", () => {
     // One that came when it was away is open as well.
     ledger.away = true;
     const other = page("q");
-    await expect.poll(other.text).toContain("event: open");
+    await expect.poll(other.text).toContain("event: ready");
   });
 
   test("that read nothing are not waited for", async () => {
@@ -99,7 +99,7 @@ describe("open pages", () => {
     const reads = page("p");
     const sleeps = page("q", false);
     await expect.poll(() => live.listening).toBe(2);
-    await expect.poll(reads.text).toContain("event: open");
+    await expect.poll(reads.text).toContain("event: ready");
     // So long that few of them are more than may lie unread.
     const topic = "x".repeat(40_000);
     for (let i = 0; !sleeps.outgoing.destroyed && i < 5; i += 1) {
@@ -132,7 +132,7 @@ describe("open pages", () => {
     own[0]?.outgoing.destroy();
     await own[0]?.following;
     const again = page("p");
-    await expect.poll(again.text).toContain("event: open");
+    await expect.poll(again.text).toContain("event: ready");
   });
 });
 
@@ -154,7 +154,7 @@ async function follow(scene: ConsoleScene, visitor: Visitor): Promise<Page> {
   });
   incoming.on("error", () => {});
   const page = { text: () => got, ended: () => incoming.readableEnded || incoming.destroyed };
-  await expect.poll(page.text).toContain("event: open");
+  await expect.poll(page.text).toContain("event: ready");
   return page;
 }
 

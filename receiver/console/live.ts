@@ -2,6 +2,7 @@
  * What has happened, told to open pages as server-sent events (WHATWG HTML, 9.2): that something arrived, and of what
  * the pages show has changed. One look at the ledger serves all pages of this receiver, so ten of them cost what one
  * costs. A page fetches anew what it shows; nothing of the data itself is told here.
+ *   event: ready     data: {}                  from here on all is told
  *   event: arrived   data: {"count":12}        entries since the last one, at most once a second
  *   event: changed   data: ["agents","audit"]  topics
  */
@@ -71,9 +72,9 @@ export class Live {
     outgoing.write("retry: 3000\n\n");
     this.#open.add(outgoing);
     this.#timer ??= setInterval(() => void this.#look(), LOOK_MS).unref();
-    // What comes after the page has heard that it is open is told: so the first look is before.
+    // What comes after the page has heard that it is ready is told: so the first look is before.
     if (this.#seq === undefined) await this.#look();
-    this.#write(outgoing, "event: open\ndata: {}\n\n");
+    this.#write(outgoing, "event: ready\ndata: {}\n\n");
     const beat = setInterval(() => this.#write(outgoing, ": still here\n\n"), BEAT_MS);
     const ask = setInterval(() => {
       this.#parts.allowed(asked).then(

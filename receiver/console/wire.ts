@@ -4,7 +4,6 @@ import { z } from "zod";
 import type { Offboarding } from "../administration/offboard.ts";
 import type { Attention } from "../attention/attention.ts";
 import type { AuditLine } from "../audit/audit.ts";
-import type { Bearer } from "../deliveries/bearers.ts";
 import type { Delivery } from "../deliveries/deliveries.ts";
 import type { CommandView } from "../fleet/commands.ts";
 import type { DiagnosticsView } from "../fleet/diagnostics.ts";
@@ -13,6 +12,7 @@ import type { AgentView } from "../identity/agents.ts";
 import type { ApiKeyView } from "../identity/apikeys.ts";
 import type { InvitationView } from "../identity/invitations.ts";
 import type { AccountView } from "../identity/sftp-accounts.ts";
+import type { Bringer } from "../ledger/bringers.ts";
 import type { Quotas } from "../ledger/decide.ts";
 import type { Limits } from "../ledger/limits.ts";
 import type { QuarantinedFile } from "../ledger/quarantine.ts";
@@ -534,7 +534,7 @@ export interface Answers {
   };
   "search.files": FilesFound;
 
-  "quarantine.list": Page<QuarantinedFile & { readonly sender: Bearer }>;
+  "quarantine.list": Page<QuarantinedFile & { readonly sender: Bringer }>;
   "quarantine.release": { readonly status: string; readonly versionId: string };
   "quarantine.discard": Done;
 

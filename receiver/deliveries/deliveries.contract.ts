@@ -200,7 +200,7 @@ export function deliveriesContract(open: () => Promise<LedgerDatabase>, numRuns:
       expect([...bearers].map((text) => JSON.parse(text)).sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual([
         { kind: "account", id: "account", name: "zoe" },
         { kind: "agent", id: "agent", name: "till" },
-        { kind: "unknown", id: "gone", name: null },
+        { kind: "gone", id: "gone", name: null },
         { kind: "key", id: "key", name: null },
       ]);
     });

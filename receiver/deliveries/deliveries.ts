@@ -6,10 +6,10 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { decodePath, displayPath } from "@tributary/shared/path.ts";
 import { sql } from "kysely";
+import { type Bringer, bringersOf } from "../ledger/bringers.ts";
 import { named } from "../ledger/database.ts";
 import { instantOf } from "../ledger/entry.ts";
 import type { Database } from "../ledger/schema.ts";
-import { type Bearer, bearersOf } from "./bearers.ts";
 import { type Condition, type Filter, type Found, narrow, seqsBelow } from "./leads.ts";
 
 export interface DeliveriesQuery extends Filter {
@@ -32,7 +32,7 @@ export interface Delivery {
   readonly size: number | null;
   readonly sha256: string | null;
   readonly channel: string;
-  readonly bearer: Bearer;
+  readonly bearer: Bringer;
   /** RFC 3339, as the two below. */
   readonly receivedAt: string;
   readonly modifiedAt: string | null;
@@ -66,7 +66,10 @@ export async function listDeliveries(
 ): Promise<Deliveries> {
   return await named(async () => {
     const { rows, next, full } = await search(db, query, budget);
-    const bearers = await bearersOf(db, [...new Set(rows.map((row) => row.bearer))]);
+    const bearers = await bringersOf(
+      db,
+      rows.map((row) => row.bearer),
+    );
     return {
       deliveries: rows.map((row) => deliveryOf(row, bearers)),
       next,
@@ -197,11 +200,11 @@ async function timeOf(db: Database, seq: number): Promise<string | undefined> {
   return row && instantOf(row.received_at);
 }
 
-function deliveryOf(row: Row, bearers: ReadonlyMap<string, Bearer>): Delivery {
+function deliveryOf(row: Row, bearers: ReadonlyMap<string, Bringer>): Delivery {
   return {
     ...row,
     path: displayPath(decodePath(row.pathEncoded)),
-    bearer: bearers.get(row.bearer) ?? { kind: "unknown", id: row.bearer, name: null },
+    bearer: bearers.get(row.bearer) ?? { kind: "gone", id: row.bearer, name: null },
     receivedAt: instantOf(row.receivedAt),
   };
 }

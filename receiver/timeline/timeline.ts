@@ -1,9 +1,9 @@
 /** The timeline of one path: all that ever came of it and went, newest first, and who brought it. */
 import { sql } from "kysely";
+import { type Bringer, bringersOf } from "../ledger/bringers.ts";
 import { named } from "../ledger/database.ts";
 import { type EntryRow, instantOf, pathHash } from "../ledger/entry.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
-import { type Bringer, bringersOf } from "./bringers.ts";
 
 export interface Moment {
   readonly kind: "version" | "removal";

@@ -43,7 +43,7 @@ test("a release over something newer is refused with a code of its own, and done
   await put("day.csv", EICAR);
   await put("day.csv", "clean");
   const [file] = await held();
-  expect(file).toMatchObject({ path: "day.csv", state: "held", sender: { kind: "unknown", id: "agent" } });
+  expect(file).toMatchObject({ path: "day.csv", state: "held", sender: { kind: "gone", id: "agent" } });
   const release = (more = {}) =>
     operator.ask("POST", `/api/quarantine/${file?.["id"]}/release`, { reason: "a false alarm", ...more });
   const refused = await release();

@@ -3,7 +3,7 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { discardFile, releaseFile } from "../../administration/quarantine.ts";
 import { listAudit } from "../../audit/audit.ts";
-import { type Bearer, bearersOf } from "../../deliveries/bearers.ts";
+import { type Bringer, bringersOf } from "../../ledger/bringers.ts";
 import { pageOfQuarantined } from "../../ledger/quarantine.ts";
 import type { Database } from "../../ledger/schema.ts";
 import type { Role } from "../calls.ts";
@@ -29,10 +29,13 @@ export function siteHandlers(parts: HandlerParts): SiteHandlers {
     },
     "quarantine.list": async ({ client, all, after, limit }) => {
       const { items, next } = await pageOfQuarantined(db, { client, all, after, limit });
-      const senders = await bearersOf(db, [...new Set(items.map(({ agentId }) => agentId))]);
-      const unknown = (id: string): Bearer => ({ kind: "unknown", id, name: null });
+      const senders = await bringersOf(
+        db,
+        items.map(({ agentId }) => agentId),
+      );
+      const gone = (id: string): Bringer => ({ kind: "gone", id, name: null });
       return {
-        items: items.map((file) => ({ ...file, sender: senders.get(file.agentId) ?? unknown(file.agentId) })),
+        items: items.map((file) => ({ ...file, sender: senders.get(file.agentId) ?? gone(file.agentId) })),
         next,
       };
     },

@@ -33,18 +33,14 @@ export function useLive(): Connection {
         if (!document.hidden) void refresh(client, now);
       }, EVERY_MS);
     };
-    let opened = false;
     let source: EventSource | undefined;
     let again: ReturnType<typeof setTimeout> | undefined;
     const open = (): void => {
       const stream = new EventSource(addressOf("live", {}));
       source = stream;
-      stream.addEventListener("open", () => {
-        setConnection("open");
-        // What happened while it was away was told to nobody.
-        if (opened) void client.invalidateQueries();
-        opened = true;
-      });
+      stream.addEventListener("open", () => setConnection("open"));
+      // What happened before, since the page asked or while it was not connected, was told to nobody.
+      stream.addEventListener("ready", () => void client.invalidateQueries());
       stream.addEventListener("error", () => {
         setConnection("lost");
         // A browser comes again after a cut by itself, but never after a refusal: a receiver that is stopping, or a proxy

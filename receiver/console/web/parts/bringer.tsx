@@ -3,7 +3,7 @@ import { Text } from "@mantine/core";
 import { t } from "../texts.ts";
 
 export interface By {
-  readonly kind: "agent" | "key" | "account" | "unknown" | "gone";
+  readonly kind: "agent" | "key" | "account" | "gone";
   readonly id: string;
   readonly name: string | null;
 }
@@ -13,13 +13,13 @@ export const doorName = (channel: string): string =>
 
 export function byName(by: By | null): string {
   if (by === null) return t.files.nobody;
-  return by.name ?? (by.kind === "gone" || by.kind === "unknown" ? by.id : t.files.nameless[by.kind]);
+  return by.name ?? (by.kind === "gone" ? by.id : t.files.nameless[by.kind]);
 }
 
 export function BroughtBy({ by, channel }: { readonly by: By | null; readonly channel: string }) {
   return (
     <>
-      {by !== null && by.kind !== "unknown" && by.kind !== "gone" && (
+      {by !== null && by.kind !== "gone" && (
         <Text span inherit c="dimmed">
           {t.files.bringers[by.kind]}{" "}
         </Text>

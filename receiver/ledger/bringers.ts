@@ -1,7 +1,7 @@
 /** Who brought entries, by the names that people know. */
-import { chunks } from "../ledger/chunks.ts";
-import { named } from "../ledger/database.ts";
-import type { Database } from "../ledger/schema.ts";
+import { chunks } from "./chunks.ts";
+import { named } from "./database.ts";
+import type { Database } from "./schema.ts";
 
 /**
  * An agent by its name, an API key by its name, an SFTP account by its user. `name` null: it has none, or (`gone`) nobody
