@@ -1,7 +1,7 @@
 /** The console wired: its listener, what its handlers are given, and what is told to open pages. */
 import { sql } from "kysely";
 import { addressOf, consoleUrl, type ReceiverSettings } from "./config.ts";
-import { createConsole, mayGoOn } from "./console/console.ts";
+import { type Asked, createConsole, mayGoOn } from "./console/console.ts";
 import { accessHandlers } from "./console/handlers/access.ts";
 import { agentHandlers } from "./console/handlers/agents.ts";
 import { clientHandlers } from "./console/handlers/clients.ts";
@@ -55,6 +55,8 @@ export interface ConsoleWiring {
   readonly history: History;
   readonly keys: Pick<SiteKeys, "certificate" | "onCertificate" | "codeTrust" | "jwks">;
   readonly carrier: ConsoleCarrier;
+  /** Of the ingest listener, with the port that was really taken. */
+  readonly ingestUrl: string;
   readonly stopping: AbortSignal;
   readonly reportProblem: ReportProblem;
   readonly unread: ListenOptions["report"];
@@ -106,19 +108,20 @@ async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) 
   const { db } = database;
   const people = await carrier.people(origin, (fact) => wiring.hear(fact));
   const fleet = new FleetView(db, settings.heartbeat);
+  // A page that is open and does nothing does not keep its session.
+  const allowed = async ({ incoming }: Pick<Asked, "incoming">): Promise<boolean> => {
+    const headers = new Headers({ cookie: String(incoming.headers.cookie ?? "") });
+    return mayGoOn(await people.session(headers, "unused"));
+  };
   const live = new Live({
     seq: async () => (await history.position()).seq,
     marks: () => marksOf(database),
-    allowed: async ({ incoming }) => {
-      const headers = new Headers({ cookie: String(incoming.headers.cookie ?? "") });
-      // A page that is open and does nothing does not keep its session.
-      return mayGoOn(await people.session(headers, "unused"));
-    },
+    allowed,
     streams: new Streams(MOST_STREAMS),
     stopping,
   });
   const parts: HandlerParts = {
-    ...{ database, fleet, live, people, origin, lake, history, install: carrier.install },
+    ...{ database, fleet, live, allowed, people, origin, lake, history, install: carrier.install },
     overview,
     trees: preparedTrees(openTrees(db)),
     previews: previewsInProcess(),
@@ -127,7 +130,7 @@ async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) 
     site: {
       site: new URL(settings.publicUrl ?? origin).hostname,
       version: VERSION,
-      receiverUrl: addressOf(settings),
+      receiverUrl: receiverUrlOf(settings, wiring.ingestUrl),
       sftp: settings.listen.sftp ?? null,
     },
     codeTrust: wiring.keys.codeTrust,
@@ -160,6 +163,11 @@ async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) 
     addressOf: (incoming) => peerOf(incoming, settings.trustProxy),
     reportProblem: wiring.reportProblem,
   });
+}
+
+/** What invitations carry. A port that the system chose is known only now. */
+function receiverUrlOf(settings: ReceiverSettings, taken: string): string {
+  return settings.listen.ingest.port === 0 ? (settings.publicUrl ?? taken) : addressOf(settings);
 }
 
 function choresOf({ database: { db }, stopping }: ConsoleWiring, overview: Overview): readonly Chore[] {

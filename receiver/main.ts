@@ -1,5 +1,5 @@
 /** `tributary-receiver`: the only place that chooses technologies. Commands get what they need handed in. */
-import { hkdfSync, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
@@ -51,7 +51,7 @@ import { memoryCounts } from "./limits/memory.ts";
 import { postgresCounts } from "./limits/postgres.ts";
 import { LineMemory } from "./lines/memory.ts";
 import { createLog } from "./log.ts";
-import { openPeople } from "./people/auth.ts";
+import { openPeople, secretOf } from "./people/auth.ts";
 import { firstAdminLink } from "./people/invitations.ts";
 import { type RunningReceiver, runReceiver } from "./run.ts";
 import type { SftpCarrier } from "./sftp.ts";
@@ -208,7 +208,7 @@ function consoleOf(site: OpenSite, lines: LineMemory): ConsoleCarrier {
       return await makeDiagnostics(parts, { secrets });
     },
     people: async (origin, told) => {
-      const secret = hkdfSync("sha256", await requireSecretsKey(db, keys), siteKeys.site, "people", 32);
+      const secret = secretOf(await requireSecretsKey(db, keys));
       const { oidc, sessions: idleMs, secondFactor } = settings.console;
       return openPeople({
         db,
@@ -217,7 +217,7 @@ function consoleOf(site: OpenSite, lines: LineMemory): ConsoleCarrier {
         idleMs,
         secondFactor,
         told,
-        secret: Buffer.from(secret).toString("hex"),
+        secret,
       });
     },
     closer: async () => {

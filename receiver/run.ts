@@ -224,6 +224,7 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
     (await listenConsole({
       ...{ settings, database, lake, committer, history, keys, reportProblem, unread },
       carrier: parts.console,
+      ingestUrl: listening.url,
       hear: (fact) => {
         logPeople(log, fact);
         recordLogin(database.db, fact).catch((error: unknown) =>

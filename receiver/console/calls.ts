@@ -1,6 +1,6 @@
 /**
  * Everything the console's pages can ask: one table of method, path and the least role. The application makes its routes
- * from it, the pages their requests, and the tests try every line of it with every role. `wire.ts` says what goes in and
+ * from it, the pages their requests, and the tests try every line of it with every role. `inputs.ts` says what goes in, `answers.ts` what
  * comes out. Nothing but plain data is here, because the pages are built with it.
  */
 

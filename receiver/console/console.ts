@@ -10,12 +10,13 @@ import type { Pace } from "../doors/body.ts";
 import type { DoorEnv } from "../doors/door.ts";
 import { answerProblem, type ReportProblem } from "../doors/problem.ts";
 import type { People, PersonSession } from "../people/auth.ts";
+import type { Answers } from "./answers.ts";
 import { CALLS, type Call, type CallName, mayDo, type Role } from "./calls.ts";
 import { elsewhere } from "./host.ts";
 import { bodyTextOf, inputOf } from "./input.ts";
+import { type Checked, INPUTS } from "./inputs.ts";
 import { type Pages, pageHeaders } from "./pages.ts";
 import { requireSameOrigin } from "./same-origin.ts";
-import { type Answers, type Checked, INPUTS } from "./wire.ts";
 
 /** One call, by somebody who may make it. */
 export interface Asked {

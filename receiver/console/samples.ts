@@ -17,8 +17,8 @@ import { PASSWORD } from "../people/scene.ts";
 import { listSessions } from "../people/sessions.ts";
 import { addWebhook } from "../webhooks/register.ts";
 import type { CallName } from "./calls.ts";
+import type { Input } from "./inputs.ts";
 import type { ConsoleScene } from "./scene.ts";
-import type { Input } from "./wire.ts";
 
 type SampleOf<K extends CallName> = (site: SampleSite, email: string) => Promise<Input<K>> | Input<K>;
 

@@ -1,5 +1,4 @@
 /** For tests: a whole receiver with its console, over real HTTPS, and people who have really logged in. */
-import { hkdfSync } from "node:crypto";
 import { Agent } from "node:https";
 import { join } from "node:path";
 import { requireSecretsKey } from "../identity/rotation.ts";
@@ -7,7 +6,7 @@ import { closeSecret } from "../identity/secretskey.ts";
 import { openInstall } from "../install/install.ts";
 import type { Database } from "../ledger/schema.ts";
 import { LineMemory } from "../lines/memory.ts";
-import { openPeople, type PeopleSettings } from "../people/auth.ts";
+import { openPeople, type PeopleSettings, secretOf } from "../people/auth.ts";
 import { accept, invitePerson } from "../people/invitations.ts";
 import type { Person, Standing } from "../people/people.ts";
 import { PASSWORD, totp } from "../people/scene.ts";
@@ -64,10 +63,10 @@ export async function startConsole(options: ConsoleSceneOptions = {}): Promise<C
       ...{ site: keys.site, install: openInstall([join(keysFolder, "install")]), lines, pages: PAGES },
       diagnose: async () => Buffer.from("a bundle"),
       people: async (origin, told) => {
-        const secret = hkdfSync("sha256", await requireSecretsKey(db, keysFolder), keys.site, "people", 32);
+        const secret = secretOf(await requireSecretsKey(db, keysFolder));
         return openPeople({
           ...{ db, origin, told, secondFactor, oidc: [], idleMs: 3_600_000 },
-          secret: Buffer.from(secret).toString("hex"),
+          secret,
           ...people,
         });
       },

@@ -15,8 +15,8 @@ import { getDiagnostics, listDiagnostics } from "../../fleet/diagnostics.ts";
 import { getAgent } from "../../identity/agents.ts";
 import { listInvitations } from "../../identity/invitations.ts";
 import { invitationLine, type Pointing } from "../../install/invitation-line.ts";
+import type { MadeInvitation } from "../answers.ts";
 import type { Handlers } from "../console.ts";
-import type { MadeInvitation } from "../wire.ts";
 import { type HandlerParts, onPage } from "./parts.ts";
 
 type AgentHandlers = Pick<Handlers, Extract<keyof Handlers, `agents.${string}` | `invitations.${string}`>>;

@@ -11,8 +11,8 @@ import { offboardClient, planOffboarding } from "../../administration/offboard.t
 import type { AgentSummary } from "../../fleet/view.ts";
 import { type ClientState, clientState, listClients } from "../../ledger/clients.ts";
 import type { Activity } from "../../overview/overview.ts";
+import type { ClientRow } from "../answers.ts";
 import type { Handlers } from "../console.ts";
-import type { ClientRow } from "../wire.ts";
 import { type HandlerParts, onPage } from "./parts.ts";
 
 type ClientHandlers = Pick<Handlers, Extract<keyof Handlers, `clients.${string}`>>;

@@ -11,8 +11,8 @@ import { type Came, cameOf } from "../../deliveries/doors.ts";
 import { findAnything, findFiles } from "../../search/search.ts";
 import { versionsOf } from "../../timeline/timeline.ts";
 import type { View } from "../../tree/tree.ts";
+import type { FileRow } from "../answers.ts";
 import type { Asked, Handlers } from "../console.ts";
-import type { FileRow } from "../wire.ts";
 import { type HandlerParts, onPage } from "./parts.ts";
 
 type FileHandlers = Pick<
@@ -24,6 +24,8 @@ type FileHandlers = Pick<
 >;
 
 const CENTRAL = { id: "", seesAll: true } as const;
+/** What was revoked counts within 5 s. */
+const ASK_AGAIN_MS = 3000;
 const PREVIEW = { rows: 100, columns: 100 } as const;
 
 export function fileHandlers(parts: HandlerParts): FileHandlers {
@@ -113,8 +115,18 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
         "repr-digest": formatDigest(file.sha256),
         "x-request-id": asked.requestId,
       });
-      // The status has left: a failure midway can only be shown by cutting the connection.
-      await pipeline(bytes, outgoing).catch(() => void outgoing.destroy());
+      // The status has left: a failure midway, or a session that ends, can only be shown by cutting the connection.
+      const cut = (): void => void outgoing.destroy();
+      const ask = setInterval(() => {
+        // The ledger may be away: nobody's session has ended by that.
+        parts.allowed(asked).then(
+          (allowed) => allowed || cut(),
+          () => {},
+        );
+      }, ASK_AGAIN_MS);
+      await pipeline(bytes, outgoing)
+        .catch(cut)
+        .finally(() => clearInterval(ask));
       return RESPONSE_ALREADY_SENT;
     },
     "files.preview": async ({ id }, asked) => {

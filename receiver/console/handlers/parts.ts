@@ -13,15 +13,17 @@ import type { People, PersonSession } from "../../people/auth.ts";
 import type { Previews } from "../../preview/preview.ts";
 import type { Signer } from "../../search/receipts.ts";
 import type { Trees } from "../../tree/tree.ts";
+import type { Me } from "../answers.ts";
 import type { Asked } from "../console.ts";
 import type { Live } from "../live.ts";
-import type { Me } from "../wire.ts";
 
 export interface HandlerParts {
   readonly database: LedgerDatabase;
   readonly fleet: FleetView;
   readonly live: Live;
   readonly people: People;
+  /** Whether who asked once still may: for what takes long. */
+  readonly allowed: (asked: Pick<Asked, "incoming">) => Promise<boolean>;
   /** Of the console's address: what links begin with. */
   readonly origin: string;
   readonly install: Install;

@@ -15,8 +15,8 @@ import {
 import { anybody, openLinks, welcome } from "../../people/invitations.ts";
 import { listPeople, type Person, type PersonView, type Standing } from "../../people/people.ts";
 import { listSessions, type SessionView } from "../../people/sessions.ts";
+import type { PersonRow, SessionRow } from "../answers.ts";
 import type { Handlers } from "../console.ts";
-import type { PersonRow, SessionRow } from "../wire.ts";
 import { type HandlerParts, onPage, sessionOf } from "./parts.ts";
 
 type PeopleHandlers = Pick<

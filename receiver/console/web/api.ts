@@ -1,6 +1,8 @@
-/** How the pages ask the receiver: every question is a call of `calls.ts`, with the types of `wire.ts`. */
+/** How the pages ask the receiver: every question is a call of `calls.ts`, with the types of `inputs.ts` and `answers.ts`. */
+
+import type { Answers } from "../answers.ts";
 import { CALLS, type CallName } from "../calls.ts";
-import type { Answers, Input } from "../wire.ts";
+import type { Input } from "../inputs.ts";
 
 /** A refusal as the receiver words it (RFC 9457), or a receiver that cannot be reached. */
 export class Refusal extends Error {

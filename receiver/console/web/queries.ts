@@ -8,8 +8,9 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import type { Answers } from "../answers.ts";
 import type { CallName } from "../calls.ts";
-import type { Answers, Input } from "../wire.ts";
+import type { Input } from "../inputs.ts";
 import { ask, Refusal } from "./api.ts";
 
 export const queryClient = new QueryClient({

@@ -1,7 +1,7 @@
 /** Who looks: what they may do decides which buttons there are. The receiver decides again. */
 import { createContext, use } from "react";
+import type { Me } from "../answers.ts";
 import { mayDo, type Role } from "../calls.ts";
-import type { Me } from "../wire.ts";
 
 const ViewerContext = createContext<Me | undefined>(undefined);
 

@@ -2,7 +2,7 @@
 import { Anchor, Button, Code, Group, Modal, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Link, useLocation, useSearchParams } from "wouter";
-import type { ClientRow } from "../../wire.ts";
+import type { ClientRow } from "../../answers.ts";
 import { IconPlus, IconSearch } from "../parts/icons.tsx";
 import { formatCount, formatSize } from "../parts/numbers.tsx";
 import { Empty, Failure, Loaded, Page } from "../parts/page.tsx";

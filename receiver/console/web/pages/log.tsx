@@ -1,8 +1,8 @@
 /** The latest lines of the log of whichever receiver answers: where a request's id leads. */
 import { Button, Group, Select, Stack, Text, TextInput } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
+import type { Answers } from "../../answers.ts";
 import { mayDo } from "../../calls.ts";
-import type { Answers } from "../../wire.ts";
 import { ask } from "../api.ts";
 import { CopyBlock } from "../parts/copy.tsx";
 import { useFilter } from "../parts/filter.ts";

@@ -1,6 +1,6 @@
 /** Whose data is missing, since when, and why: the first page, calm when all is well. */
 import { Stack, Text } from "@mantine/core";
-import type { OverviewAnswer } from "../../wire.ts";
+import type { OverviewAnswer } from "../../answers.ts";
 import { ArrivalsChart } from "../parts/arrivals/chart.tsx";
 import { hourHref } from "../parts/arrivals/href.ts";
 import { filesIn } from "../parts/arrivals/scale.ts";

@@ -1,7 +1,7 @@
 /** Whatever was typed into the box at the top: what can be nothing else first, then whatever is called so. */
 import { Anchor, Group, Stack, Text } from "@mantine/core";
 import { Link, useSearchParams } from "wouter";
-import type { Answers } from "../../wire.ts";
+import type { Answers } from "../../answers.ts";
 import { Empty, Loaded, Page, Section } from "../parts/page.tsx";
 import { plainText } from "../parts/plain.tsx";
 import { State } from "../parts/state.tsx";

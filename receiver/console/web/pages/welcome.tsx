@@ -2,7 +2,7 @@
 import { Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import type { Answers } from "../../wire.ts";
+import type { Answers } from "../../answers.ts";
 import { ask, Refusal } from "../api.ts";
 import { signIn } from "../auth.ts";
 import { useAttempt } from "../parts/attempt.ts";

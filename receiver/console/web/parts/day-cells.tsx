@@ -1,7 +1,7 @@
 /** Days against what is usual: each a shape, a colour and words. Rows of them are a grid that the arrow keys walk through. */
 import { Group, Text } from "@mantine/core";
 import { type ReactNode, useState } from "react";
-import type { PunctualityAnswer } from "../../wire.ts";
+import type { PunctualityAnswer } from "../../answers.ts";
 import { t } from "../texts.ts";
 
 export type Cell = PunctualityAnswer["rows"][number]["cells"][number];

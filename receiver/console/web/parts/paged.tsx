@@ -1,8 +1,9 @@
 /** Lists that come in pages: the next one is asked for with a click. */
 import { Button, Group } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
+import type { Answers, Page } from "../../answers.ts";
 import type { CallName } from "../../calls.ts";
-import type { Answers, Input, Page } from "../../wire.ts";
+import type { Input } from "../../inputs.ts";
 import { ask } from "../api.ts";
 import { t } from "../texts.ts";
 

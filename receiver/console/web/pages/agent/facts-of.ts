@@ -1,6 +1,6 @@
 /** What the page says of an agent, out of what it said itself. Pure. */
 import type { Held, Pipe, Stage } from "@tributary/shared/protocol.ts";
-import type { Answers } from "../../../wire.ts";
+import type { Answers } from "../../../answers.ts";
 
 export type Agent = Answers["agents.get"];
 export type AgentSource = NonNullable<Agent["status"]>["sources"][number];

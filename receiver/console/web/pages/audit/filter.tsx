@@ -2,7 +2,7 @@
 import { CloseButton, Group, Select, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useEffect, useState } from "react";
-import type { Input } from "../../../wire.ts";
+import type { Input } from "../../../inputs.ts";
 import { ClientFilter } from "../../parts/client-filter.tsx";
 import { useFilter } from "../../parts/filter.ts";
 import { t } from "../../texts.ts";

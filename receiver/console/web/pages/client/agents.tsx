@@ -2,7 +2,7 @@
 import { Button, Group, Modal, Select, Stack, Tabs, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "wouter";
-import type { MadeInvitation } from "../../../wire.ts";
+import type { MadeInvitation } from "../../../answers.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { CopyBlock } from "../../parts/copy.tsx";
 import { IconPlus } from "../../parts/icons.tsx";

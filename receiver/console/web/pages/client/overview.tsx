@@ -1,7 +1,7 @@
 /** How it stands with one client: what needs somebody, what each of its feeds brought and when, and the numbers. */
 import { Anchor, Group, Stack, Text } from "@mantine/core";
 import { Link } from "wouter";
-import type { Answers } from "../../../wire.ts";
+import type { Answers } from "../../../answers.ts";
 import { ArrivalsChart } from "../../parts/arrivals/chart.tsx";
 import { hourHref } from "../../parts/arrivals/href.ts";
 import type { Hour } from "../../parts/arrivals/scale.ts";

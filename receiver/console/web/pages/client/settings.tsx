@@ -1,7 +1,7 @@
 /** How much a client may bring, and whether it may bring anything. */
 import { Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { ClientDetail } from "../../../wire.ts";
+import type { ClientDetail } from "../../../answers.ts";
 import { BoundsForm } from "../../parts/bounds.tsx";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { formatCount, formatSize } from "../../parts/numbers.tsx";

@@ -1,7 +1,7 @@
 /** What of all deliveries is listed; it stands in the address. */
 import { Button, Group, Select, Stack } from "@mantine/core";
 import { type ReactNode, useState } from "react";
-import type { Input } from "../../../wire.ts";
+import type { Input } from "../../../inputs.ts";
 import { useFilter } from "../../parts/filter.ts";
 import { InstantField } from "../../parts/instant-field.tsx";
 import { TextField } from "../../parts/text-field.tsx";

@@ -3,7 +3,7 @@ import { Anchor, Group, Text, Tooltip } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { FileRow } from "../../../wire.ts";
+import type { FileRow } from "../../../answers.ts";
 import { ask } from "../../api.ts";
 import { Below } from "../../parts/below.tsx";
 import { doorName } from "../../parts/bringer.tsx";

@@ -1,6 +1,6 @@
 /** What of a client's files is shown stands in the address: instant, source, folder, file. */
 
-import type { Input } from "../../../wire.ts";
+import type { Input } from "../../../inputs.ts";
 import { useFilter } from "../../parts/filter.ts";
 
 export interface Place {

@@ -1,5 +1,5 @@
 /** A receipt checked by the browser itself (compact JWS, RFC 7515, with Ed25519, RFC 8037): it takes nobody's word but the key's. */
-import type { Answers } from "../../../wire.ts";
+import type { Answers } from "../../../answers.ts";
 
 /** What a receipt is compared with: the version as the page shows it. */
 export interface Shown {

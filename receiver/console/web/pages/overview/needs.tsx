@@ -1,7 +1,7 @@
 /** The list of what needs somebody, and the calm when nothing does. */
 import { Anchor, Text } from "@mantine/core";
 import { Link, useSearchParams } from "wouter";
-import type { OverviewAnswer } from "../../../wire.ts";
+import type { OverviewAnswer } from "../../../answers.ts";
 import { AttentionList } from "../../parts/attention-list.tsx";
 import { formatCount } from "../../parts/numbers.tsx";
 import { Section } from "../../parts/page.tsx";

@@ -2,7 +2,7 @@
 import { Anchor, Group, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
-import type { OverviewAnswer } from "../../../wire.ts";
+import type { OverviewAnswer } from "../../../answers.ts";
 import { formatCount, formatDuration, formatSize } from "../../parts/numbers.tsx";
 import { Sparkline } from "../../parts/sparkline.tsx";
 import { State } from "../../parts/state.tsx";

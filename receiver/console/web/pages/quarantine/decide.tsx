@@ -1,7 +1,7 @@
 /** A file that is held becomes a version, or goes for good; either with a reason that is kept. */
 import { Alert, Button, Checkbox, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
 import { useState } from "react";
-import type { Answers } from "../../../wire.ts";
+import type { Answers } from "../../../answers.ts";
 import { Refusal } from "../../api.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { formatSize } from "../../parts/numbers.tsx";

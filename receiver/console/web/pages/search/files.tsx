@@ -2,7 +2,7 @@
 import { Alert, Anchor, Button, Group, Stack, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
-import type { FilesFound } from "../../../wire.ts";
+import type { FilesFound } from "../../../answers.ts";
 import { ask } from "../../api.ts";
 import { formatCount, formatSize } from "../../parts/numbers.tsx";
 import { Failure, Section } from "../../parts/page.tsx";

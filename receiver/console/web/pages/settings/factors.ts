@@ -1,5 +1,5 @@
 /** What stands beside a person's password, in words. */
-import type { PersonRow } from "../../../wire.ts";
+import type { PersonRow } from "../../../answers.ts";
 import { t } from "../../texts.ts";
 
 export const factorsOf = (person: PersonRow): readonly string[] => [

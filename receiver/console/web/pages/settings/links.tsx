@@ -1,7 +1,7 @@
 /** One-time links to people: made, shown once, and those that nobody followed yet. */
 import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { Answers } from "../../../wire.ts";
+import type { Answers } from "../../../answers.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { IconPlus } from "../../parts/icons.tsx";
 import { Once } from "../../parts/once.tsx";

@@ -1,5 +1,5 @@
 /** One's own account, as all parts of its page see it. */
-import type { Answers } from "../../../wire.ts";
+import type { Answers } from "../../../answers.ts";
 import { queryClient, refresh } from "../../queries.ts";
 
 export type OwnAccount = Answers["account.get"];

@@ -1,7 +1,7 @@
 /** Who may use the console, for administrators. One person opens at ?person=EMAIL. */
 import { Anchor, Stack, Text } from "@mantine/core";
 import { Link } from "wouter";
-import type { PersonRow } from "../../../wire.ts";
+import type { PersonRow } from "../../../answers.ts";
 import { useFilter } from "../../parts/filter.ts";
 import { Loaded, Section } from "../../parts/page.tsx";
 import { State } from "../../parts/state.tsx";

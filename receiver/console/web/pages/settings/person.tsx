@@ -2,7 +2,7 @@
 import { Anchor, Button, Checkbox, Drawer, Group, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "wouter";
-import type { PersonRow } from "../../../wire.ts";
+import type { PersonRow } from "../../../answers.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { OnceModal } from "../../parts/once.tsx";
 import { Facts, Failure, Loaded, Section } from "../../parts/page.tsx";

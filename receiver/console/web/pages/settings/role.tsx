@@ -1,6 +1,6 @@
 /** Which role, with what it may; and of an uploader which client's. */
 import { Select, Stack } from "@mantine/core";
-import type { PersonRow } from "../../../wire.ts";
+import type { PersonRow } from "../../../answers.ts";
 import { useCall } from "../../queries.ts";
 import { t } from "../../texts.ts";
 

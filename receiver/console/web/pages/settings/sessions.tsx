@@ -1,6 +1,6 @@
 /** Where somebody is signed in. */
 import { Text } from "@mantine/core";
-import type { SessionRow } from "../../../wire.ts";
+import type { SessionRow } from "../../../answers.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { deviceOf } from "../../parts/device.ts";
 import { Section } from "../../parts/page.tsx";

@@ -1,5 +1,5 @@
 /** How the chart of arrivals is laid out: pure, in pixels. */
-import type { OverviewAnswer } from "../../../wire.ts";
+import type { OverviewAnswer } from "../../../answers.ts";
 
 export type Hour = OverviewAnswer["byHour"][number];
 
