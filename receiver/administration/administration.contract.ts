@@ -7,6 +7,8 @@ import { listApiKeys } from "../identity/apikeys.ts";
 import { listInvitations } from "../identity/invitations.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
+import { openLinks } from "../people/invitations.ts";
+import { listPeople } from "../people/people.ts";
 import { addAccount, limitAccount, revokeAccount, setPasswordOfAccount } from "./accounts.ts";
 import {
   askAgent,
@@ -20,6 +22,7 @@ import {
 import { addClient, resumeClient, setClientLimits, setClientQuotas, suspendClient } from "./clients.ts";
 import { addKey, revokeKey, setKeyLimits } from "./keys.ts";
 import { offboardClient, planOffboarding } from "./offboard.ts";
+import { invite, join } from "./people.ts";
 import { addWebhook, replayWebhook, revokeWebhook } from "./webhooks.ts";
 
 const ANNA: Who = { kind: "person", id: "p1", name: "anna@example.com" };
@@ -169,16 +172,24 @@ export function administrationContract(name: string, open: () => Promise<LedgerD
       await addAccount(by, { client: "acme", user: "acme-ftp", keys: [], passwordHash: "x" });
       await addWebhook(by, { url: new URL("https://hooks.example.com/"), client: "acme" }, close);
       await inviteAgent(by, { clients: ["acme", "globex"], expiresMs: 60_000 }, RECEIVER);
+      const uploader = { role: "uploader", client: "acme" } as const;
+      const secret = await invite(by, { email: "clerk@example.com", name: "Clerk", ...uploader });
+      const clerk = await join(db, { secret, password: "rivers carry what they are given" }, {});
+      await invite(by, { email: "second@example.com", ...uploader });
       const plan = await planOffboarding(db, "acme");
       expect(plan).toEqual({
         revoked: [{ id: own, name: "host", waiting: 14 }],
         kept: [{ id: house, name: "host" }],
-        ...{ keys: 1, accounts: 1, webhooks: 1, invitations: 1 },
+        ...{ keys: 1, accounts: 1, webhooks: 1, invitations: 1, people: 2 },
       });
       expect(await offboardClient(by, "acme")).toEqual(plan);
       expect(await planOffboarding(db, "acme")).toEqual({
-        ...{ revoked: [], kept: [], keys: 0, accounts: 0, webhooks: 0, invitations: 0 },
+        ...{ revoked: [], kept: [], keys: 0, accounts: 0, webhooks: 0, invitations: 0, people: 0 },
       });
+      expect((await listPeople(db)).map(({ id, disabledAt }) => [id, disabledAt !== null])).toEqual([
+        [clerk.id, true],
+      ]);
+      expect(await openLinks(db)).toEqual([]);
       expect(await lastLine(db)).toMatchObject({
         act: "client.offboard",
         before: { offboardedAt: null },

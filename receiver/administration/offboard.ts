@@ -22,6 +22,8 @@ export interface Offboarding {
   readonly accounts: number;
   readonly webhooks: number;
   readonly invitations: number;
+  /** Its own people, who are disabled, and links to such. */
+  readonly people: number;
 }
 
 /** Throws `not-found`. */
@@ -49,6 +51,7 @@ export async function planOffboarding(db: Database, client: string): Promise<Off
       accounts: (await live("sftp_accounts")).length,
       webhooks: (await live("webhooks")).length,
       invitations: (await invitationsOf(db, client)).length,
+      people: (await peopleOf(db, client)).length + (await linksOf(db, client)).length,
     };
   });
 }
@@ -77,6 +80,7 @@ export async function offboardClient(
     await endWebhooks(trx, client, now);
     for (const hash of await invitationsOf(trx, client))
       await trx.deleteFrom("invitations").where("secret_hash", "=", hash).execute();
+    await shutOutPeople(trx, client, now);
     const ended = { ...plan, revoked: plan.revoked.map(({ id }) => id), kept: plan.kept.map(({ id }) => id) };
     record({
       act: "client.offboard",
@@ -87,6 +91,37 @@ export async function offboardClient(
     });
     return plan;
   });
+}
+
+async function shutOutPeople(trx: Writer, client: string, now: number): Promise<void> {
+  for (const id of await peopleOf(trx, client)) {
+    await trx.updateTable("people").set({ disabled_at: now }).where("id", "=", id).execute();
+    await trx.deleteFrom("people_sessions").where("person", "=", id).execute();
+  }
+  for (const hash of await linksOf(trx, client))
+    await trx.deleteFrom("people_invitations").where("secret_hash", "=", hash).execute();
+}
+
+/** Uploaders who may log in; their ids. */
+async function peopleOf(db: Database, client: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom("people")
+    .select("id")
+    .where("client", "=", client)
+    .where("disabled_at", "is", null)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Links that nobody followed and that would make one; by their hashes. */
+async function linksOf(db: Database, client: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom("people_invitations")
+    .select("secret_hash")
+    .where("client", "=", client)
+    .where("used_at", "is", null)
+    .execute();
+  return rows.map((row) => row.secret_hash);
 }
 
 async function endWebhooks(trx: Writer, client: string, now: number): Promise<void> {

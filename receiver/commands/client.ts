@@ -113,13 +113,14 @@ export function addClientCommands(program: Command, sites: Sites): void {
 
 /** What leaving does, in numbers. */
 function offboardingLines(name: string, plan: Offboarding, done: boolean): string[] {
-  const { revoked, kept, keys, accounts, webhooks, invitations } = plan;
+  const { revoked, kept, keys, accounts, webhooks, invitations, people } = plan;
   const ended = [
     counted(revoked.length, "agent"),
     counted(keys, "API key"),
     counted(accounts, "SFTP account"),
     counted(webhooks, "webhook"),
     counted(invitations, "open invitation"),
+    people === 0 ? undefined : people === 1 ? "1 person" : `${people} people`,
   ].filter((words) => words !== undefined);
   const waiting = revoked.reduce((sum, agent) => sum + agent.waiting, 0);
   return [

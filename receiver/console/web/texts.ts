@@ -174,6 +174,15 @@ export const t = {
     offboard: "Offboard",
     offboardTitle: (name: string) => `Offboard ${name}`,
     offboardSays: (plan: string) => `This shuts out everybody who acts for this client: ${plan}.`,
+    /** Of one, and of several. */
+    ends: {
+      agents: ["agent", "agents"],
+      keys: ["API key", "API keys"],
+      accounts: ["SFTP account", "SFTP accounts"],
+      webhooks: ["webhook", "webhooks"],
+      invitations: ["open invitation", "open invitations"],
+      people: ["person of this client", "people of this client"],
+    },
     offboardNobody: "Nobody acts for this client now.",
     offboardWaiting: (n: string) =>
       `${n} files wait on these agents, as they last said: they will not arrive. Suspend instead, if they shall arrive later.`,

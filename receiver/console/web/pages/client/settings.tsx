@@ -97,15 +97,16 @@ function Plan({ client }: { readonly client: string }) {
   const { data: plan } = useCall("clients.offboarding", { client });
   if (plan === undefined) return null;
   const counts = [
-    [plan.revoked.length, "agent"],
-    [plan.keys, "API key"],
-    [plan.accounts, "SFTP account"],
-    [plan.webhooks, "webhook"],
-    [plan.invitations, "open invitation"],
+    [plan.revoked.length, t.client.ends.agents],
+    [plan.keys, t.client.ends.keys],
+    [plan.accounts, t.client.ends.accounts],
+    [plan.webhooks, t.client.ends.webhooks],
+    [plan.invitations, t.client.ends.invitations],
+    [plan.people, t.client.ends.people],
   ] as const;
   const words = counts
     .filter(([count]) => count > 0)
-    .map(([count, noun]) => `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`)
+    .map(([count, [one, many]]) => `${formatCount(count)} ${count === 1 ? one : many}`)
     .join(", ");
   const waiting = plan.revoked.reduce((sum, agent) => sum + agent.waiting, 0);
   return (
