@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 /** What `--reporter=json` of vitest writes, as far as it is read here. */
 interface Report {
@@ -10,17 +10,23 @@ interface Report {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 
 /**
- * `count.ts REPORTS [FAILED-STEP…]`: prints `N passed, N failed, N skipped` as its only line on stdout. REPORTS is a
- * folder with one report for each step that runs tests, by the step's name. A test file that could not be read and a
- * failed step count as one failure each.
+ * `count.ts REPORTS [FAILED-STEP…]`: prints `N passed, N failed, N skipped` as its only line on stdout, and on stderr what
+ * failed. REPORTS is a folder with one report for each step that runs tests, by the step's name. A test file that could
+ * not be read and a failed step count as one failure each.
  */
 const [folder = "", ...failedSteps] = process.argv.slice(2);
 const STEPS = ["tests", "packages"];
+/** Of each message and its stack; the rest is in the step's own output. */
+const LINES = 12;
 
 function read(step: string): Report | undefined {
   try {
@@ -32,6 +38,8 @@ function read(step: string): Report | undefined {
 
 const reports = new Map(STEPS.map((step) => [step, read(step)]));
 const all = [...reports.values()].filter((report) => report !== undefined);
+const linesOf = (messages: readonly string[]): string =>
+  messages.join("\n").split("\n").slice(0, LINES).join("\n");
 const sum = (count: (report: Report) => number): number =>
   all.reduce((total, report) => total + count(report), 0);
 const brokenIn = (report: Report): readonly { readonly name: string }[] =>
@@ -48,6 +56,10 @@ const forItself = failedSteps.filter((step) => {
 const failed = sum(failedIn) + forItself.length;
 const skipped = sum((report) => report.numPendingTests + report.numTodoTests);
 
+// Once more what failed, where it is found: a log of a whole run is long.
+for (const { name, assertionResults } of all.flatMap((report) => report.testResults))
+  for (const { fullName, failureMessages } of assertionResults.filter(({ status }) => status === "failed"))
+    console.error(`failed: ${relative(process.cwd(), name)} > ${fullName}\n${linesOf(failureMessages)}`);
 for (const { name } of all.flatMap(brokenIn)) console.error(`could not run ${name}`);
 if (passed === 0) console.error("no test passed");
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
