@@ -34,6 +34,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: patient,
+          // They wait more than they work: for rescans, heartbeats, retries, processes that begin.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

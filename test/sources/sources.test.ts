@@ -223,7 +223,7 @@ function everyKind(stage: Stage, has: { readonly login: boolean; readonly remote
     expect(entries).toHaveLength(1);
     const after = yard.received();
     if (before !== undefined && after !== undefined)
-      expect(after - before).toBeLessThan(bytes.length - kept + 2_000_000);
+      expect(after - before, stage.agentRuns().stderr()).toBeLessThan(bytes.length - kept + 2_000_000);
   });
 
   test("its bandwidth slows it, and no other source", one, async () => {
