@@ -1,5 +1,5 @@
 /**
- * Side-by-side measurements: `npm run bench [large|small|far|many|listing|search|sftp|idle|packaged …] [-- --rounds N]`. Ratios within one run, same
+ * Side-by-side measurements: `npm run bench [large|small|far|many|listing|search|sftp|idle|consoles|packaged …] [-- --rounds N]`. Ratios within one run, same
  * files, same machine. Tributary's times run from the moment a whole folder is renamed into the source to the last
  * receipt in the agent's queue, less the settle time, which is a choice and not work.
  */
@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { consoles } from "./consoles.ts";
 import { idle } from "./idle.ts";
 import { large } from "./large.ts";
 import { listing } from "./listing.ts";
@@ -21,7 +22,7 @@ import { far, small } from "./small.ts";
 const words = process.argv.slice(2);
 const flag = words.indexOf("--rounds");
 const rounds = flag === -1 ? 3 : Number(words.splice(flag, 2)[1]);
-const all = { large, small, far, many, listing, search, sftp, idle, packaged };
+const all = { large, small, far, many, listing, search, sftp, idle, consoles, packaged };
 // Its ten million versions take a quarter of an hour and some GB: only where it is named.
 const chosen = words.length > 0 ? words : Object.keys(all).filter((word) => word !== "search");
 const unknown = chosen.filter((word) => !(word in all));

@@ -3,27 +3,19 @@
  * call of the console takes at the server, how large the first load is, and how soon the first page is painted in Chromium.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, launch, ok } from "@tributary/test/site/process.ts";
 import { chromium } from "playwright-core";
 import { planSite, randomOf } from "./console-plan.ts";
+import { consoleVisitor } from "./console-visitor.ts";
 
 const [ledger = "", text = "30"] = process.argv.slice(2);
 const rounds = Number(text);
 const EMAIL = "bench@example.com";
-const PASSWORD = "a sentence for the bench";
 const random = randomOf(5);
 const plan = planSite(1000, 7);
 const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly bytes: number;
-  readonly cookie: string | undefined;
-}
 
 const dir = mkdtempSync(join(tmpdir(), "tributary-console-bench-"));
 // The site's keys are made at its first start, and the ledger remembers them from then on.
@@ -44,39 +36,8 @@ writeFileSync(
 mkdirSync(join(dir, "lake"));
 writeFileSync(join(dir, "lake", ".tributary.json"), "{}");
 const at = ["--data", dir, "--config", config];
-const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
-const origin = `https://localhost:${port}`;
-let cookie = "";
-
-async function ask(method: string, path: string, body?: object): Promise<Answer> {
-  return await new Promise((resolve, reject) => {
-    const sent = request(
-      {
-        ...{ agent, method, path, host: "127.0.0.1", port },
-        headers: {
-          host: `localhost:${port}`,
-          ...(cookie === "" ? {} : { cookie }),
-          ...(body === undefined ? {} : { origin, "content-type": "application/json" }),
-        },
-      },
-      (incoming) => {
-        const chunks: Buffer[] = [];
-        incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-        incoming.on("end", () => {
-          const whole = Buffer.concat(chunks);
-          resolve({
-            status: incoming.statusCode ?? 0,
-            body: whole.toString(),
-            bytes: whole.length,
-            cookie: incoming.headers["set-cookie"]?.map((one) => one.split(";")[0]).join("; "),
-          });
-        });
-      },
-    );
-    sent.once("error", reject);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
+const visitor = consoleVisitor(port);
+const { ask } = visitor;
 
 async function measure(name: string, pathOf: () => string): Promise<void> {
   const taken: number[] = [];
@@ -102,18 +63,8 @@ const receiver = launch("receiver", ["serve", ...at]);
 try {
   await receiver.said(/ready/, 600_000);
   const link = /welcome#(\S+)/.exec(receiver.stderr())?.[1];
-  if (link !== undefined) {
-    await ask("POST", "/api/welcome/accept", {
-      secret: link,
-      email: EMAIL,
-      name: "Bench",
-      password: PASSWORD,
-    });
-  } else {
-    const reset = (await ok("receiver", ["person", "reset", EMAIL, ...at])).split("#")[1];
-    await ask("POST", "/api/welcome/accept", { secret: reset, password: PASSWORD });
-  }
-  cookie = (await ask("POST", "/api/auth/sign-in/email", { email: EMAIL, password: PASSWORD })).cookie ?? "";
+  const reset = link ?? (await ok("receiver", ["person", "reset", EMAIL, ...at])).split("#")[1] ?? "";
+  await visitor.signIn(EMAIL, reset, link !== undefined);
   const agents = JSON.parse((await ask("GET", "/api/agents")).body) as { items: { id: string }[] };
   const feed = () => pick(plan.feeds);
   const instant = (): string => new Date(Date.now() - random() * 80 * 86_400_000).toISOString();
@@ -180,7 +131,7 @@ try {
   await paint();
 } finally {
   await receiver.stop();
-  agent.destroy();
+  visitor.close();
   rmSync(dir, { recursive: true, force: true });
 }
 
@@ -192,10 +143,18 @@ async function paint(): Promise<void> {
   });
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   await context.addCookies(
-    cookie.split("; ").map((one) => {
-      const equals = one.indexOf("=");
-      return { name: one.slice(0, equals), value: one.slice(equals + 1), url: origin, secure: true };
-    }),
+    visitor
+      .cookie()
+      .split("; ")
+      .map((one) => {
+        const equals = one.indexOf("=");
+        return {
+          name: one.slice(0, equals),
+          value: one.slice(equals + 1),
+          url: visitor.origin,
+          secure: true,
+        };
+      }),
   );
   for (const kept of [false, true, true]) {
     const page = await context.newPage();
@@ -206,7 +165,7 @@ async function paint(): Promise<void> {
       bytes += encodedDataLength;
     });
     const from = performance.now();
-    await page.goto(`${origin}/`);
+    await page.goto(`${visitor.origin}/`);
     await page.getByRole("heading", { level: 1 }).waitFor();
     const heading = performance.now() - from;
     const first = await page.evaluate(

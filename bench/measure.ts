@@ -35,7 +35,7 @@ export async function inTurn(contenders: readonly Contender[], rounds: number): 
   return contenders.map((contender, i) => ({ name: contender.name, taken: all[i] as Taken[] }));
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1

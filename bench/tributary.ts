@@ -24,15 +24,20 @@ export interface Measured {
   stop(): Promise<void>;
 }
 
-/** `latency`: ms that every byte is on its way between agent and receiver, in each direction. */
-export async function startTributary({ latency }: { readonly latency?: number } = {}): Promise<Measured> {
+export interface Options {
+  /** ms that every byte is on its way between agent and receiver, in each direction. */
+  readonly latency?: number;
+  readonly console?: boolean;
+}
+
+export async function startTributary({ latency, console = false }: Options = {}): Promise<Measured> {
   const port = await freePort();
   const far =
     latency === undefined
       ? undefined
       : await startProxy({ target: { host: "127.0.0.1", port }, faults: { latency } });
   const site = await makeSite({
-    port,
+    ...{ port, console },
     ...(far === undefined ? {} : { publicUrl: `https://127.0.0.1:${far.port}` }),
   });
   await site.command("client", "add", "bench");

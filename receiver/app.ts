@@ -12,6 +12,7 @@ import { openapiDoor } from "./doors/openapi.ts";
 import { answerProblem } from "./doors/problem.ts";
 import { removalsDoor } from "./doors/removals.ts";
 import { inRequest } from "./doors/request.ts";
+import { STRICT_TRANSPORT, strictTransport } from "./doors/strict-transport.ts";
 import { uploadsDoor } from "./doors/uploads.ts";
 import { type VersionsDoor, versionsDoor } from "./doors/versions.ts";
 import type { Uploads } from "./ingest/ingest.ts";
@@ -39,7 +40,7 @@ export function createApp(parts: AppParts): Hono<DoorEnv> {
     c.set("requestId", requestIdOf(c.env.incoming.headers[HEADER.requestId]));
     c.set("admission", parts.admission);
     c.header(HEADER.requestId, c.get("requestId"));
-    c.header("strict-transport-security", "max-age=31536000");
+    c.header(STRICT_TRANSPORT, strictTransport(c.env.incoming.headers.host));
     await inRequest(c.get("requestId"), next);
     parts.reportRequest(c.req.method, c.res.status, performance.now() - from);
   });

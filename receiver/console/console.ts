@@ -9,6 +9,7 @@ import { type Context, Hono } from "hono";
 import type { Pace } from "../doors/body.ts";
 import type { DoorEnv } from "../doors/door.ts";
 import { answerProblem, type ReportProblem } from "../doors/problem.ts";
+import { STRICT_TRANSPORT, strictTransport } from "../doors/strict-transport.ts";
 import type { People, PersonSession } from "../people/auth.ts";
 import type { Answers } from "./answers.ts";
 import { CALLS, type Call, type CallName, mayDo, type Role } from "./calls.ts";
@@ -63,9 +64,11 @@ const METHODS = ["GET", "POST", "PUT", "DELETE"];
 export function createConsole(parts: ConsoleParts): Hono<ConsoleEnv> {
   const app = new Hono<ConsoleEnv>({ getPath: (_request, options) => options?.env?.target.path ?? "/" });
   app.use(async (c, next) => {
-    const { outgoing } = c.env;
+    const { incoming, outgoing } = c.env;
     c.set("requestId", randomUUID());
     outgoing.setHeader(HEADER.requestId, c.get("requestId"));
+    const strict = strictTransport(incoming.headers.host);
+    if (strict !== undefined) outgoing.setHeader(STRICT_TRANSPORT, strict);
     // On what goes out and not on what the app answers: streams and downloads are written past it.
     for (const [name, value] of Object.entries(pageHeaders)) outgoing.setHeader(name, value);
     if (parts.stopping.aborted)

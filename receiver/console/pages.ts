@@ -18,7 +18,6 @@ export interface Pages {
 
 /** Of all that the console answers. Scripts and styles are our own files alone; nothing of it is shown inside another page. */
 export const pageHeaders: Readonly<Record<string, string>> = {
-  "strict-transport-security": "max-age=31536000",
   "content-security-policy": policy("'self'"),
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",

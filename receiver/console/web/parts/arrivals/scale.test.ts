@@ -31,7 +31,8 @@ test("channels that are known stand first, in one order, others follow", () => {
 test.each([
   [0, 4],
   [4, 4],
-  [5, 5],
+  [5, 6],
+  [9, 10],
   [11, 20],
   [41, 50],
   [999, 1000],

@@ -19,11 +19,12 @@ const rank = (channel: string): number => (ORDER.includes(channel) ? ORDER.index
 export const filesIn = ({ channels }: Hour): number =>
   Object.values(channels).reduce((sum, { files }) => sum + files, 0);
 
-/** The least round number above all: the axis ends there. */
+/** The least round number above all whose half is a number of files, too: the axis ends there. */
 export function roundAbove(most: number): number {
   if (most <= 4) return 4;
   const power = 10 ** Math.floor(Math.log10(most));
-  return ([1, 2, 4, 5, 8, 10].find((step) => step * power >= most) ?? 10) * power;
+  const steps = power === 1 ? [6, 8, 10] : [1, 2, 4, 5, 8, 10];
+  return (steps.find((step) => step * power >= most) ?? 10) * power;
 }
 
 export interface Scale {
