@@ -4,6 +4,7 @@
  * is ever there without the other. What cannot be one (bytes in the lake, files on the disk) is recorded as `asked`
  * before, and as `done` or `failed` after.
  */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { named, type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
@@ -58,7 +59,10 @@ export async function audited<T>(
   });
 }
 
-/** For a deed that is more than a transaction: it is recorded before it begins, and again when it has ended. */
+/**
+ * For a deed that is more than a transaction: it is recorded before it begins, and again when it has ended. `failed` is
+ * said only of what failed: where the ledger does not take `done`, the deed stays `asked`, and that is thrown.
+ */
 export async function witnessed<T>(
   db: Database,
   who: Who,
@@ -67,15 +71,24 @@ export async function witnessed<T>(
   now: () => number = Date.now,
 ): Promise<T> {
   await writing(db, (trx) => insert(trx, who, deed, "asked", now()));
-  try {
-    const { result, after } = await work();
-    await writing(db, (trx) => insert(trx, who, { ...deed, after }, "done", now()));
-    return result;
-  } catch (error) {
-    const after = { error: error instanceof Error ? error.message : String(error) };
-    await writing(db, (trx) => insert(trx, who, { ...deed, after }, "failed", now())).catch(() => {});
+  const end = (outcome: "done" | "failed", after: Subject) =>
+    writing(db, (trx) => insert(trx, who, { ...deed, after }, outcome, now()));
+  const { result, after } = await work().catch(async (error: unknown) => {
+    await end("failed", { error: error instanceof Error ? error.message : String(error) }).catch(() => {});
     throw error;
-  }
+  });
+  await end("done", after).catch((cause: unknown) => {
+    throw unrecorded(deed, cause);
+  });
+  return result;
+}
+
+function unrecorded({ act, subject }: Deed, cause: unknown): ProblemError {
+  return new ProblemError(
+    "ledger-unavailable",
+    `${act} of ${subject.kind} ${subject.id} was done, but the audit log could not be told so: there it stands as asked, without an end; look at what is there before you do it again`,
+    { cause },
+  );
 }
 
 async function insert(
