@@ -16,7 +16,8 @@ const LOCK = {
   client: lockClient,
   agent: (trx: Writer, id: string) => trx.updateTable("agents").set({ id }).where("id", "=", id).execute(),
   key: (trx: Writer, id: string) => trx.updateTable("api_keys").set({ id }).where("id", "=", id).execute(),
-  webhook: (trx: Writer, id: string) => trx.updateTable("webhooks").set({ id }).where("id", "=", id).execute(),
+  webhook: (trx: Writer, id: string) =>
+    trx.updateTable("webhooks").set({ id }).where("id", "=", id).execute(),
   /** By the user name: of revoked accounts nothing changes. */
   sftp: (trx: Writer, user_name: string) =>
     trx

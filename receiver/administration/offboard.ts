@@ -28,11 +28,7 @@ export interface Offboarding {
 }
 
 /** Throws `not-found`. */
-export async function planOffboarding(
-  db: Database,
-  client: string,
-  now = Date.now(),
-): Promise<Offboarding> {
+export async function planOffboarding(db: Database, client: string, now = Date.now()): Promise<Offboarding> {
   return await named(async () => {
     if ((await clientState(db, client)) === undefined)
       throw new ProblemError(

@@ -23,14 +23,14 @@ export interface Who {
 /** What can be done: `noun.verb`. The page has a sentence for each. */
 export type Act =
   | `client.${"add" | "suspend" | "resume" | "offboard" | "quota" | "limit"}`
-  | `agent.${"invite" | "uninvite" | "revoke" | "limit" | "scan" | "pause" | "resume" | "diagnostics"}`
+  | `agent.${"invite" | "uninvite" | "revoke" | "limit" | "scan" | "pause" | "resume" | "diagnostics" | "bundle"}`
   | `key.${"add" | "limit" | "revoke"}`
   | `sftp.${"add" | "limit" | "revoke" | "credentials" | "host-key"}`
   | `webhook.${"add" | "revoke" | "replay"}`
   | `quarantine.${"release" | "delete"}`
   | `person.${"invite" | "withdraw" | "join" | "role" | "rename" | "disable" | "enable" | "reset" | "sign-out" | "login"}`
   | `file.${"download" | "preview"}`
-  | `site.${"backup" | "restore" | "rebuild" | "authority" | "receipts" | "diagnostics"}`;
+  | `site.${"backup" | "restore" | "rebuild" | "sweep" | "authority" | "receipts" | "diagnostics"}`;
 
 export type Subject = Readonly<Record<string, unknown>> | null;
 
@@ -41,6 +41,14 @@ export interface Deed {
   /** As it was; null: it was not there, or nothing is changed by it. No secrets. */
   readonly before: Subject;
   readonly after: Subject;
+}
+
+/** What is done to the site as a whole. */
+export const SITE = { kind: "site", id: "site" } as const;
+
+/** For what changes nothing and only has to be known: who looked at what, or took it along. */
+export async function noted(db: Database, who: Who, deed: Deed): Promise<void> {
+  await audited(db, who, async (_trx, record) => record(deed));
 }
 
 /** For a deed whose every write is in `trx`. Throws what `work` throws: then nothing was done and nothing is recorded. */
