@@ -110,7 +110,7 @@ export async function holdClient(
   if (client === undefined)
     throw new ProblemError(
       unknown,
-      `there is no client "${name}"; add it with: tributary-receiver client add NAME, or see: tributary-receiver client list`,
+      `there is no client "${name}"; add it with: tributary-receiver client add ${slug.safeParse(name).success ? name : "NAME"}, or see: tributary-receiver client list`,
     );
   if (client.offboardedAt !== null)
     throw new ProblemError(
