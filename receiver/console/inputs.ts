@@ -169,7 +169,14 @@ export const INPUTS = {
     only: z.enum(["folders"]).optional(),
     limit,
   }),
-  "files.versions": client.extend({ source: slug, path: pathEncoded, before: seq.optional(), limit }),
+  "files.versions": client.extend({
+    source: slug,
+    path: pathEncoded,
+    before: seq.optional(),
+    /** A version of this path: the first of the page. */
+    from: id.optional(),
+    limit,
+  }),
   "files.version": z.strictObject({ id }),
   "files.receipt": z.strictObject({ id }),
   "files.download": z.strictObject({ id }),

@@ -751,6 +751,13 @@ export const t = {
     timeline: "Versions",
     newest: "newest",
     shownThen: "shown at that instant",
+    askedFor: "the version of this link",
+    fromNewest: "It is further back than what is listed here, which begins with the newest.",
+    notYetLoaded: "What was there at that instant is further back: show more, and it is marked.",
+    noneThen: (version: boolean) =>
+      version
+        ? "This file has no version as the link names it. Below are those that it has."
+        : "This file had not come yet at that instant. Below is what came later.",
     removal: "removed",
     removalSays: "The file vanished at the client. Nothing was deleted here: its versions are below.",
     bigger: (size: string) => `+${size}`,

@@ -70,7 +70,9 @@ export function FileList({
 function withFile(old: URLSearchParams, place: Place, row: FileRow): URLSearchParams {
   const next = new URLSearchParams(old);
   next.set("file", fileText({ ...place, pathEncoded: row.pathEncoded }));
-  next.delete("version");
+  // What is shown as at an instant is opened as it was then, not as it is.
+  if (place.at !== "" && row.versionId !== null) next.set("version", row.versionId);
+  else next.delete("version");
   return next;
 }
 
