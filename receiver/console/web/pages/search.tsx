@@ -17,7 +17,8 @@ export default function Search() {
 }
 
 function Results({ q }: { readonly q: string }) {
-  const query = useCall("search.all", { q });
+  // What is being read stays as it is, with what was loaded below it; who comes back later searches anew.
+  const query = useCall("search.all", { q }, { staleTime: Number.POSITIVE_INFINITY, gcTime: 30_000 });
   // Of another search nothing is shown meanwhile.
   const own = query.isPlaceholderData ? { ...query, data: undefined } : query;
   return (
