@@ -74,9 +74,15 @@ export interface OverviewAnswer {
     readonly files: number;
     readonly bytes: number;
     readonly oldestSealedAt: string | null;
+    /** Refused for good, and kept beside the queue. */
+    readonly aside: number;
   };
-  readonly attention: { readonly items: readonly Attention[]; readonly total: number };
+  /** The worst; `total`: of all, or of all that are late where only these were asked for. */
+  readonly attention: { readonly items: readonly NeedsSomebody[]; readonly total: number };
 }
+
+/** Of a house agent it may concern hundreds of clients: who these are is not sent. */
+export type NeedsSomebody = Omit<Attention, "clients">;
 
 export interface PunctualityAnswer {
   /** ms since 1970 of the begin of each UTC day, today last. */
@@ -201,6 +207,8 @@ export interface Answers {
   live: Response;
 
   "overview.get": OverviewAnswer;
+  /** Clients that something of the attention concerns. */
+  "overview.troubled": { readonly clients: readonly string[] };
   "overview.punctuality": PunctualityAnswer;
   /** `hours`: of the last 30 days. `usualBy`: of today, or of the next day on which that is usual. */
   "overview.client": {
@@ -211,7 +219,7 @@ export interface Answers {
     }[];
     readonly hours: readonly SourceHour[];
     readonly punctuality: PunctualityAnswer;
-    readonly attention: readonly Attention[];
+    readonly attention: readonly NeedsSomebody[];
   };
 
   /** All: a page sorts and filters a thousand rows faster than it can ask. */

@@ -60,7 +60,8 @@ export const INPUTS = {
   me: nothing,
   live: nothing,
 
-  "overview.get": nothing,
+  "overview.get": z.strictObject({ only: z.enum(["late"]).optional() }),
+  "overview.troubled": nothing,
   "overview.punctuality": z.strictObject({
     client: slug.optional(),
     after: z.string().max(500).optional(),

@@ -113,6 +113,10 @@ export class Feeds {
     return this.#byKey.values();
   }
 
+  count(): number {
+    return this.#byKey.size;
+  }
+
   of(client: string): readonly FeedDays[] {
     return this.#byClient.get(client) ?? [];
   }

@@ -171,6 +171,22 @@ export function overviewContract(newLedger: () => Promise<LedgerDatabase>, numRu
       ]);
     });
 
+    test("what is usual in a day's last hour is awaited until after midnight, and missed from then on", async () => {
+      const database = await filled();
+      for (let day = 0; day < 35; day += 1)
+        await commitAt(database, BEGIN + day * DAY + 23 * HOUR, day < 34 ? [pos] : [other]);
+      const overview = createOverview(database.db);
+      const midnight = BEGIN + 35 * DAY;
+      // With this nothing of the day before can come any more; but it is not late before one.
+      await commitAt(database, midnight + HOUR / 6, [other]);
+      const lastOf = async (now: number) =>
+        (await overview.punctuality({ client: "acme", limit: 1 }, now)).rows[0]?.cells.at(-2);
+      expect(await lastOf(midnight + HOUR / 2)).toBe("awaited");
+      expect(await lastOf(midnight + 2 * HOUR)).toBe("nothing-though-usual");
+      expect(await overview.count(midnight, new Set())).toBe(2);
+      expect(await overview.count(midnight, new Set(["globex", "nobody"]))).toBe(1);
+    });
+
     test("a ledger that was rebuilt is read anew", async () => {
       const database = await filled();
       await commitAt(database, BEGIN, [pos]);

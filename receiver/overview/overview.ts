@@ -85,8 +85,8 @@ export interface Overview {
   feeds(client: string, now: number): Promise<readonly ClientFeed[]>;
   /** The latest first. */
   lateFeeds(now: number): Promise<readonly LateFeed[]>;
-  /** How many feeds there are: sources of clients of which something ever arrived. */
-  count(now: number): Promise<number>;
+  /** How many feeds there are, sources of which something ever arrived, but for those of `without`: clients. */
+  count(now: number, without: ReadonlySet<string>): Promise<number>;
   catchUp(now: number): Promise<void>;
 }
 
@@ -129,7 +129,10 @@ export function createOverview(db: Database): Overview {
         .map((feed) => feedOf(feed, now))
         .sort((a, b) => (a.source < b.source ? -1 : 1)),
     lateFeeds: async (now) => lateOf(await look(now), now),
-    count: async (now) => Iterator.from((await look(now)).all()).reduce((count) => count + 1, 0),
+    count: async (now, without) => {
+      const known = await look(now);
+      return known.count() - sumOf(without, (client) => known.of(client).length);
+    },
     catchUp: async (now) => void (await look(now)),
   };
 }
@@ -138,6 +141,9 @@ function lastDays(now: number, count: number): number[] {
   const today = Math.floor(now / DAY);
   return Array.from({ length: count }, (_, i) => today - count + 1 + i);
 }
+
+const sumOf = (clients: Iterable<string>, of: (client: string) => number): number =>
+  Iterator.from(clients).reduce((all, client) => all + of(client), 0);
 
 function sum(amounts: Iterable<Amount>): Amount {
   let [files, bytes] = [0, 0];
@@ -178,12 +184,15 @@ function activityOf(feeds: readonly FeedDays[], now: number): Activity {
   return { today: days.at(-1) as Amount, days, lastAt: lastAt === 0 ? undefined : lastAt };
 }
 
+/** In the first hours of a day what is usual late in the one before is still awaited. */
+const AWAITED = CELLS.indexOf("awaited");
+
 /** Place in CELLS. What was said of a day that is over is said again. */
 function judge(feed: FeedDays, day: number, now: number, over: boolean): number {
   const kept = feed.judged[day % feed.judged.length] as number;
   if (kept > 0) return kept - 1;
   const cell = CELLS.indexOf(cellOf(day, feed.hoursOf(day), habitOn(day, feed), now));
-  if (over) feed.judged[day % feed.judged.length] = cell + 1;
+  if (over && cell !== AWAITED) feed.judged[day % feed.judged.length] = cell + 1;
   return cell;
 }
 

@@ -346,6 +346,8 @@ export const t = {
     waitingIn: (size: string) => `files · ${size}`,
     oldest: (age: string) => `oldest ${age}`,
     nothingWaits: "everything that was captured is here",
+    nothingKnown: "of those that speak; what silent ones hold is not known",
+    aside: (count: string) => `${count} set aside`,
     needs: "Needs attention",
     nothing: "Nothing needs you.",
     lookedAt: (clock: string) => `Looked at ${clock}; this page goes on looking.`,
