@@ -303,7 +303,14 @@ export interface Answers {
 
   "audit.list": Page<AuditLine>;
 
-  "refusals.list": { readonly items: readonly RefusalView[] };
+  "refusals.list": {
+    /** The latest. */
+    readonly items: readonly RefusalView[];
+    /** There are more than these. */
+    readonly more: boolean;
+    /** Of all that were lately, whatever code was asked for. */
+    readonly codes: readonly string[];
+  };
   "log.lines": RecentLines;
   /** gzip'd JSON, to download. */
   "site.diagnostics": Response;

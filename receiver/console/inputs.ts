@@ -220,6 +220,7 @@ export const INPUTS = {
 
   "refusals.list": z.strictObject({
     client: slug.optional(),
+    code: z.string().max(60).optional(),
     days: z.coerce.number().int().min(1).max(30).default(7),
   }),
   "log.lines": z.strictObject({

@@ -10,7 +10,7 @@ import type { HandlerParts } from "./parts.ts";
 
 type OverviewHandlers = Pick<Handlers, Extract<keyof Handlers, `overview.${string}`>>;
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 /** More is nobody's list to work through; the number of all is said. */
 const MOST_ATTENTION = 200;
 
@@ -86,7 +86,8 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
     const [agents, late, refusals, quarantine, webhooks, rows] = await Promise.all([
       fleet.agents(),
       overview.lateFeeds(now),
-      listRefusals(db, { since: now - DAY_MS }),
+      // What did not come again for an hour has passed.
+      listRefusals(db, { since: now - HOUR_MS, limit: 1000 }),
       heldOfClients(db),
       listWebhooks(db),
       db.selectFrom("clients").select("name").where("suspended_at", "is not", null).execute(),

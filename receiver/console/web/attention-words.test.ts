@@ -144,7 +144,7 @@ describe("what it says", () => {
         ["failing", 2, "503", "Cannot be told of arrivals since 05:12; 2 entries were told in vain: 503"],
         ["active", 1, null, "1 entry was told in vain"],
         ["gone", 0, "410", "Its receiver said that it is gone; it is told nothing more: 410"],
-        ["full", 0, null, "Too many entries wait for it; it is told nothing more until it is told again"],
+        ["full", 0, null, "Too many dead letters; it is told nothing more until they are sent again"],
         ["lost", 0, null, "Its place in the ledger is lost; it is told nothing more until it is told again"],
         ["odd", 0, null, "Is odd"],
       ] as const
@@ -223,4 +223,13 @@ test("an instant is said as briefly as the day allows, in the zone of who looks"
 test("a code that is not known has words, too", () => {
   expect(nextOfCode("quota-day")).toContain("UTC day");
   expect(nextOfCode("of-tomorrow")).toBe(nextOfCode(null));
+});
+
+test("names of files turn no sentence around, and hide nothing", () => {
+  const path = "day/\u202efdp.exe";
+  const { what } = say({ kind: "held", stage: "settling", reason: "locked", count: 1, path });
+  expect(what).toBe("1 file locked by another program since 05:12, such as day/‹U+202E›fdp.exe");
+  expect(heldWords("locked", 1, path)).not.toContain("\u202e");
+  const detail = `cannot read ${path}`;
+  expect(say({ kind: "set-aside", count: 1, code: "unreadable", detail }).what).not.toContain("\u202e");
 });

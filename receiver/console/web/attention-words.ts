@@ -6,6 +6,7 @@ import type { HeldReason } from "@tributary/shared/protocol.ts";
 import type { Cause } from "../../attention/attention.ts";
 import type { NeedsSomebody } from "../answers.ts";
 import { formatCount, formatDuration, formatSize } from "./parts/numbers.tsx";
+import { plainText } from "./parts/plain.tsx";
 import { t } from "./texts.ts";
 
 /** What stands beside the words: a thing that the centre does, or a place where one goes on. */
@@ -46,7 +47,10 @@ export function attentionWords(one: NeedsSomebody, now: number, place: Place = {
   return {
     where: whereOf(one),
     href: hrefOf(one),
-    what: one.late === null ? capital(cause) : `${capital(lateWords(one.late, now, place))}: ${cause}`,
+    // Names of files, and what agents and endpoints said, are text of strangers.
+    what: plainText(
+      one.late === null ? capital(cause) : `${capital(lateWords(one.late, now, place))}: ${cause}`,
+    ),
     next: nextOf(one),
     acts: actsOf(one),
   };
@@ -65,7 +69,7 @@ export function clockWords(at: string, now: number, { locale, timeZone }: Place 
 
 /** Of one reason of the pipe; the agent's page lists them. */
 export function heldWords(reason: HeldReason, count: number, path?: string | null, since = ""): string {
-  const example = path == null || path === "" ? "" : words.example(path);
+  const example = path == null || path === "" ? "" : words.example(plainText(path));
   return words.held[reason](filesOf(count)) + since + example;
 }
 

@@ -294,6 +294,9 @@ export const t = {
     empty:
       "An agent watches folders on a host of the client and brings what appears there. Invite one, and paste the line on that host.",
     emptyAll: "Agents are invited from the page of their client.",
+    noneLeft: "No agent any more",
+    showRevoked: (n: number) => `Show ${n} revoked`,
+    hideRevoked: "Hide the revoked",
     noMatch: "No agent matches.",
     only: {
       all: "All",
@@ -455,7 +458,7 @@ export const t = {
     webhooks: {
       failing: (since: string) => `cannot be told of arrivals${since}`,
       gone: () => "its receiver said that it is gone; it is told nothing more",
-      full: () => "too many entries wait for it; it is told nothing more until it is told again",
+      full: () => "too many dead letters; it is told nothing more until they are sent again",
       lost: () => "its place in the ledger is lost; it is told nothing more until it is told again",
       other: (state: string) => `is ${state}`,
       dead: (n: string, one: boolean) => `${n} ${one ? "entry was" : "entries were"} told in vain`,
@@ -596,6 +599,8 @@ export const t = {
       sending: "sending",
       delivered: "delivered today",
     },
+    /** Where the agent last said it on another day. */
+    deliveredOn: (day: string) => `delivered on ${day}, as it last said`,
     stageSays: {
       settling: "waited for until they hold still",
       sealing: "being read, their digests made",
@@ -872,7 +877,7 @@ export const t = {
     what: [
       ["A client, an agent", "part of its name, its host, or its id"],
       ["A file", "parts of its path, each from where a word begins: invoices 2026-03 .csv"],
-      ["A digest", "the SHA-256 of its bytes, six digits of its begin or more"],
+      ["A digest", "the SHA-256 of its bytes, eight digits of its begin or more"],
       ["A version", "its whole id"],
       ["A receipt", "all of it, as it was given: it is checked, and what it speaks of is found"],
     ],
@@ -884,7 +889,9 @@ export const t = {
     says: "What it says",
     entry: "What the ledger has",
     digests: "By content",
-    moreDigests: "There are more with this content. More digits of the digest find fewer.",
+    moreDigests: "There are more that begin so. More digits of the digest find fewer.",
+    moreEqual: "There are more with exactly this content.",
+    allOfDigest: "All of them, newest first",
     clients: "Clients",
     suspended: "suspended",
     agents: "Agents",
@@ -1132,6 +1139,8 @@ export const t = {
     daysLabel: "Since",
     anyCode: "any reason",
     noRefusals: "Nobody was refused in this time.",
+    moreRefusals: (n: string) =>
+      `The latest ${n} are shown, and there are more. Choose a client, a reason or a shorter time.`,
     who: "Who",
     client: "Client",
     reason: "Why",
@@ -1172,6 +1181,7 @@ export const t = {
     empty:
       "Where inspection is on (inspect in receiver.yaml), every file is looked into before it is published, and what is found waits here for a decision.",
     noMatch: "Nothing of this client is held.",
+    noMatchEver: "Nothing of this client was ever in quarantine.",
     noneEver: "Nothing was ever in quarantine.",
   },
 

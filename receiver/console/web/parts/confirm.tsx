@@ -51,12 +51,7 @@ export function Confirmed(props: {
       >
         {props.label}
       </Button>
-      <Modal
-        opened={open}
-        onClose={close}
-        title={props.title}
-        closeButtonProps={{ "aria-label": t.cancel }}
-      >
+      <Modal opened={open} onClose={close} title={props.title} closeButtonProps={{ "aria-label": t.cancel }}>
         <Stack gap="md">
           {typeof props.says === "string" ? <Text size="sm">{props.says}</Text> : props.says}
           {error && (

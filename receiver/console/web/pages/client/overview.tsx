@@ -82,7 +82,7 @@ function Numbers({ client }: { readonly client: string }) {
           <Group key="today" gap="sm">
             <Anchor
               component={Link}
-              href={`/clients/${client}/deliveries?from=${encodeURIComponent(today)}`}
+              href={`/clients/${client}/deliveries?kind=version&from=${encodeURIComponent(today)}`}
               inherit
             >
               {formatCount(files)} {t.overview.arrivedIn(formatSize(bytes))}

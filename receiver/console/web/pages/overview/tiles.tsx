@@ -19,7 +19,7 @@ export function Tiles({ data }: { readonly data: OverviewAnswer }) {
       <Tile
         name={t.overview.arrived}
         number={arrived.files}
-        href={`/deliveries?from=${encodeURIComponent(today)}`}
+        href={`/deliveries?kind=version&from=${encodeURIComponent(today)}`}
         beside={t.overview.arrivedIn(formatSize(arrived.bytes))}
       >
         <Sparkline values={days} label={t.overview.week(days.map(formatCount).join(", "))} />
