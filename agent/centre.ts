@@ -1,5 +1,6 @@
 /** Between this agent and the people who look after it from afar: what they may ask of it, and what it tells of its pipe. */
 import { type Command, DIAGNOSTICS, ROUTE } from "@tributary/shared/protocol.ts";
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import type { AgentSettings } from "./config.ts";
 import type { Report } from "./facts.ts";
 import type { ReceiverClock } from "./identity/clock.ts";
@@ -12,7 +13,6 @@ import { Orders } from "./report/orders.ts";
 import { type Hold, type Pipes, pipesOf, reasonOf } from "./report/pipe.ts";
 import type { Tally } from "./report/tally.ts";
 import type { Today, Traffic } from "./report/traffic.ts";
-import type { Redactor } from "./secret/redactor.ts";
 import type { Secrets } from "./secret/secrets.ts";
 import type { Sources } from "./sources.ts";
 import type { Dispatcher } from "./upload/dispatch.ts";

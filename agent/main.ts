@@ -1,6 +1,7 @@
 /** tributary-agent: the commands, and the only place besides run.ts where a technology is chosen. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { fail } from "@tributary/shared/terminal.ts";
 import { createProgram } from "./commands/program.ts";
 import type { ReadQueue } from "./commands/receipt.ts";
@@ -10,7 +11,6 @@ import { askRetry as askRetryIn } from "./queue/aside.ts";
 import { openQueueFile } from "./queue/database.ts";
 import { alone, isDataFolderLocked } from "./queue/lock.ts";
 import { lookInto as lookIntoQueue, openQueue } from "./queue/sqlite.ts";
-import { Redactor } from "./secret/redactor.ts";
 
 /** For calls that are about to come back; those to a share that hangs never do. */
 const LET_GO_MS = 3_000;

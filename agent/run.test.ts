@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { makeTestAuthority, type TestAuthority } from "@tributary/test/network/authority.ts";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Fact } from "./facts.ts";
@@ -23,7 +24,6 @@ import { askRetry } from "./queue/aside.ts";
 import { openQueueFile } from "./queue/database.ts";
 import { readLive } from "./report/live.ts";
 import { run } from "./run.ts";
-import { Redactor } from "./secret/redactor.ts";
 import { FakeReceiver } from "./upload/fake-receiver.ts";
 
 let authority: TestAuthority;

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import { EXIT } from "@tributary/shared/terminal.ts";
 import { type Centre, isPaused, openCentre } from "./centre.ts";
 import { type AgentSettings, isCertified, loadAgentSettings } from "./config.ts";
@@ -28,7 +29,6 @@ import { Today, Traffic } from "./report/traffic.ts";
 import { FreshBytes } from "./seal/fresh.ts";
 import { PartHasher } from "./seal/part-hasher.ts";
 import { Spool } from "./seal/spool.ts";
-import type { Redactor } from "./secret/redactor.ts";
 import { openSecrets } from "./secret/secrets.ts";
 import { keepWatchdog } from "./service/watchdog.ts";
 import { Sources } from "./sources.ts";

@@ -1,12 +1,12 @@
 /** `diagnostics`: the bundle that the centre may ask for, made here, for hosts that allow nothing from afar, or cannot reach the receiver. */
 import { resolve } from "node:path";
 import { writeDurably } from "@tributary/shared/durable.ts";
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import { result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import { loadAgentSettings } from "../config.ts";
 import { requireIdentity } from "../identity/identity.ts";
 import { readLive } from "../report/live.ts";
-import type { Redactor } from "../secret/redactor.ts";
 import { openSecrets } from "../secret/secrets.ts";
 import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 import type { ReadQueue } from "./receipt.ts";

@@ -1,11 +1,11 @@
 /** `doctor`: everything that must hold for files to flow, tried one by one. */
 import { isPackaged } from "@tributary/shared/packaged.ts";
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import { printable, result, say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import { isNear, loadAgentSettings } from "../config.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { loadIdentity } from "../identity/identity.ts";
-import type { Redactor } from "../secret/redactor.ts";
 import { openSecrets } from "../secret/secrets.ts";
 import { serviceManager } from "../service/here.ts";
 import { secretFindings } from "./known-secrets.ts";

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Redactor } from "../secret/redactor.ts";
 import { setSecret } from "../secret/store.ts";
 import { learnSecrets, secretFindings } from "./known-secrets.ts";
 

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { Command } from "commander";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Redactor } from "../secret/redactor.ts";
 import { placeToRead } from "./place.ts";
 import { addRun } from "./run.ts";
 

@@ -1,6 +1,7 @@
 /** All commands of the agent. What chooses a technology is handed in by main.ts. */
+
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import { Command } from "commander";
-import type { Redactor } from "../secret/redactor.ts";
 import { VERSION } from "../version.ts";
 import { addAccept } from "./accept.ts";
 import { type AcceptRoot, addAddFolder } from "./add-folder.ts";

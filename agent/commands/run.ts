@@ -1,8 +1,9 @@
 /** `run`: the agent at work, until it is told to stop: a signal, or the end of its input under a Windows service. */
+
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import { say } from "@tributary/shared/terminal.ts";
 import type { Command } from "commander";
 import type { Log } from "../report/log.ts";
-import type { Redactor } from "../secret/redactor.ts";
 import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";
 
 /** The agent's loop; resolves with the exit code. */

@@ -1,12 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { Command } from "commander";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { pendingKey, publicX, storeEnrolment } from "../identity/identity.ts";
 import { openQueueFile } from "../queue/database.ts";
 import { lookInto } from "../queue/sqlite.ts";
-import { Redactor } from "../secret/redactor.ts";
 import { addScan } from "./scan.ts";
 
 const writeOut = process.stdout.write.bind(process.stdout);

@@ -2,6 +2,7 @@
 
 import { displayPath, encodePath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import { EXIT, Progress, printable, result, say } from "@tributary/shared/terminal.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
@@ -10,7 +11,6 @@ import { loadIdentity } from "../identity/identity.ts";
 import { readAuthority, trustByDefault } from "../identity/trust.ts";
 import { type OpenTools, openSource } from "../open-source.ts";
 import { owned } from "../owner.ts";
-import type { Redactor } from "../secret/redactor.ts";
 import { openSecrets } from "../secret/secrets.ts";
 import { settleTime } from "../settle/settle.ts";
 import { type Finding, findings, type Known } from "./findings.ts";

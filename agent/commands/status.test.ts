@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { Command } from "commander";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { pendingKey, publicX, storeEnrolment } from "../identity/identity.ts";
 import type { QueueStatus } from "../queue/status.ts";
 import { liveWriter } from "../report/live.ts";
-import { Redactor } from "../secret/redactor.ts";
 import { addStatus } from "./status.ts";
 
 const write = process.stdout.write.bind(process.stdout);

@@ -1,5 +1,6 @@
 /** `status`: what waits, what left, what is wrong; read from the queue, also beside a running agent. */
 import { displayPath } from "@tributary/shared/path.ts";
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import { printable, result } from "@tributary/shared/terminal.ts";
 import { formatBytes, formatDuration } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
@@ -8,7 +9,6 @@ import { requireIdentity } from "../identity/identity.ts";
 import { whereOf } from "../open-source.ts";
 import type { QueueStatus } from "../queue/status.ts";
 import { readLive } from "../report/live.ts";
-import type { Redactor } from "../secret/redactor.ts";
 import { nextTime } from "../source/cron.ts";
 import { learnSecrets } from "./known-secrets.ts";
 import { type PlaceOptions, placeToRead, withPlace } from "./place.ts";

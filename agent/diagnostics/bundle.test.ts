@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { agentSettings } from "../config.ts";
 import type { Identity } from "../identity/identity.ts";
-import { Redactor } from "../secret/redactor.ts";
 import { type BundleParts, makeBundle } from "./bundle.ts";
 
 let data: string;

@@ -9,16 +9,16 @@ import { gzip } from "node:zlib";
 import { isPackaged } from "@tributary/shared/packaged.ts";
 import { displayPath } from "@tributary/shared/path.ts";
 import { DIAGNOSTICS } from "@tributary/shared/protocol.ts";
+import type { Redactor } from "@tributary/shared/redactor.ts";
+import { unsaid } from "@tributary/shared/unsaid.ts";
 import type { AgentSettings } from "../config.ts";
 import { examineQuietly } from "../doctor/doctor.ts";
 import type { Finding } from "../doctor/finding.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { QueueStatus } from "../queue/status.ts";
-import type { Redactor } from "../secret/redactor.ts";
 import { referencesIn } from "../secret/reference.ts";
 import type { Secrets } from "../secret/secrets.ts";
 import { VERSION } from "../version.ts";
-import { unsaid } from "./unsaid.ts";
 
 export interface BundleParts {
   readonly data: string;
@@ -61,7 +61,7 @@ export async function makeBundle(
   const most = parts.most ?? DIAGNOSTICS.most;
   for (let share = 1; ; share /= 2) {
     const content = contentOf(parts, doctor, share);
-    const text = JSON.stringify(unsaid(content, parts.redactor.redact), undefined, 1);
+    const text = JSON.stringify(unsaid(content, { redact: parts.redactor.redact }), undefined, 1);
     const bytes = await pack(text);
     const fits = bytes.length <= most && Buffer.byteLength(text) <= DIAGNOSTICS.mostUnpacked;
     if (fits || share < 2 ** -12) return { text, gzip: bytes };

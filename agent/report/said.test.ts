@@ -2,12 +2,12 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Fact } from "../facts.ts";
 import { seenOf, version } from "../queue/queue.contract.ts";
 import { openQueue } from "../queue/sqlite.ts";
-import { Redactor } from "../secret/redactor.ts";
 import { liveWriter } from "./live.ts";
 import { logTo } from "./log.ts";
 import { EMPTY_TALLY, tallied } from "./tally.ts";

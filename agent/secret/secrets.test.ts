@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROBLEMS } from "@tributary/shared/problems.ts";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Redactor } from "./redactor.ts";
 import type { SecretReference } from "./reference.ts";
 import { openSecrets, type Secrets } from "./secrets.ts";
 import { setSecret } from "./store.ts";

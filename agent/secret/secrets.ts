@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import type { Redactor } from "./redactor.ts";
+import type { Redactor } from "@tributary/shared/redactor.ts";
 import { nameOf, type SecretReference } from "./reference.ts";
 import { SecretStore } from "./store.ts";
 import { MOST_BYTES, type Refused, readValue } from "./value.ts";

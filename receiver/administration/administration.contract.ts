@@ -22,7 +22,7 @@ import {
 import { addClient, resumeClient, setClientLimits, setClientQuotas, suspendClient } from "./clients.ts";
 import { addKey, revokeKey, setKeyLimits } from "./keys.ts";
 import { offboardClient, planOffboarding } from "./offboard.ts";
-import { invite, join } from "./people.ts";
+import { disablePerson, enablePerson, invite, join, setRole } from "./people.ts";
 import { addWebhook, replayWebhook, revokeWebhook } from "./webhooks.ts";
 
 const ANNA: Who = { kind: "person", id: "p1", name: "anna@example.com" };
@@ -214,6 +214,57 @@ export function administrationContract(name: string, open: () => Promise<LedgerD
       await resumeClient(by, "acme");
       expect(await lastLine(db)).toMatchObject({ after: { offboardedAt: null, suspendedAt: null } });
       expect((await listApiKeys(db, { client: "acme" }))[0]?.revokedAt).not.toBeNull();
+    });
+
+    test("what ended by itself counts for nothing in an offboarding, and goes with it", async () => {
+      const { db, by } = await site();
+      await inviteAgent(by, { clients: ["acme"], expiresMs: 60_000 }, RECEIVER);
+      const clerk = { email: "clerk@example.com", name: "Clerk", role: "uploader", client: "acme" } as const;
+      await invite(by, clerk);
+      expect(await planOffboarding(db, "acme")).toMatchObject({ invitations: 1, people: 1 });
+      const later = Date.now() + 100 * 3_600_000;
+      expect(await planOffboarding(db, "acme", later)).toMatchObject({ invitations: 0, people: 0 });
+      await offboardClient(by, "acme", later);
+      for (const table of ["invitations", "people_invitations"] as const)
+        expect(await db.selectFrom(table).select("secret_hash").execute()).toEqual([]);
+    });
+
+    test("nobody is let in for a client that was offboarded, until it is taken back", async () => {
+      const { db, by } = await site();
+      await addClient(by, "globex");
+      const own = await agent(db, ["acme"], 0);
+      const uploader = { role: "uploader", client: "acme" } as const;
+      const secret = await invite(by, { email: "clerk@example.com", name: "Clerk", ...uploader });
+      const clerk = await join(db, { secret, password: "rivers carry what they are given" }, {});
+      const boss = await invite(by, { email: "boss@example.com", name: "Boss", role: "admin" });
+      await join(db, { secret: boss, password: "rivers carry what they are given" }, {});
+      await offboardClient(by, "acme");
+      const lines = (await listAudit(db, { limit: 100 })).length;
+      const account = { user: "acme-ftp", keys: [], passwordHash: "x" } as const;
+      const url = new URL("https://hooks.example.com/acme");
+      const invited = { email: "second@example.com", ...uploader };
+      const letIn: readonly (() => Promise<unknown>)[] = [
+        () => inviteAgent(by, { clients: ["globex", "acme"], expiresMs: 60_000 }, RECEIVER),
+        () => inviteAgent(by, { clients: [], replaces: own, expiresMs: 60_000 }, RECEIVER),
+        () => addKey(by, { client: "acme" }),
+        () => addAccount(by, { client: "acme", ...account }),
+        () => addWebhook(by, { url, client: "acme" }, close),
+        () => invite(by, invited),
+        () => enablePerson(by, clerk.id),
+      ];
+      for (const act of letIn)
+        await expect(act()).rejects.toMatchObject({
+          code: "request-invalid",
+          message: expect.stringContaining("tributary-receiver client resume acme"),
+        });
+      await setRole(by, clerk.id, { role: "viewer" });
+      await expect(setRole(by, clerk.id, uploader)).rejects.toMatchObject({ code: "request-invalid" });
+      await setRole(by, clerk.id, { role: "uploader", client: "globex" });
+      await enablePerson(by, clerk.id);
+      await disablePerson(by, clerk.id);
+      expect(await listAudit(db, { limit: 100 })).toHaveLength(lines + 4);
+      await resumeClient(by, "acme");
+      for (const act of letIn) await act();
     });
   });
 }

@@ -1,6 +1,6 @@
 /** What is done to agents, and to the codes with which hosts become agents. */
 import type { Act, Subject } from "../audit/audit.ts";
-import { audited } from "../audit/audit.ts";
+import { audited, noted } from "../audit/audit.ts";
 import { type Ask, askAgent as ask, type CommandView } from "../fleet/commands.ts";
 import { type PauseChange, pauseAgent as pause, resumeAgent as resume } from "../fleet/pause.ts";
 import { getAgent, revokeAgent as revoke } from "../identity/agents.ts";
@@ -60,6 +60,13 @@ export async function askAgent({ db, who }: Administrator, asked: Omit<Ask, "by"
     });
     return command;
   });
+}
+
+/** Somebody took along what an agent collected. */
+export async function noteBundle({ db, who }: Administrator, agentId: string, bundle: string): Promise<void> {
+  const client = (await getAgent(db, agentId))?.clients[0];
+  const subject = { kind: "agent", id: agentId };
+  await noted(db, who, { act: "agent.bundle", subject, client, before: null, after: { bundle } });
 }
 
 /** Any other change of one agent, with what it was before and is after. */

@@ -6,7 +6,7 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { audited } from "../audit/audit.ts";
 import { agentStatus } from "../identity/agents.ts";
-import { clientState, markOffboarded } from "../ledger/clients.ts";
+import { clientState, lockClient, markOffboarded } from "../ledger/clients.ts";
 import { named, type Writer } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import type { Administrator } from "./administrator.ts";
@@ -21,13 +21,14 @@ export interface Offboarding {
   readonly keys: number;
   readonly accounts: number;
   readonly webhooks: number;
+  /** Codes that are still good. */
   readonly invitations: number;
-  /** Its own people, who are disabled, and links to such. */
+  /** Its own people who may log in, and links that are still good and would make one. */
   readonly people: number;
 }
 
 /** Throws `not-found`. */
-export async function planOffboarding(db: Database, client: string): Promise<Offboarding> {
+export async function planOffboarding(db: Database, client: string, now = Date.now()): Promise<Offboarding> {
   return await named(async () => {
     if ((await clientState(db, client)) === undefined)
       throw new ProblemError(
@@ -50,8 +51,8 @@ export async function planOffboarding(db: Database, client: string): Promise<Off
       keys: (await live("api_keys")).length,
       accounts: (await live("sftp_accounts")).length,
       webhooks: (await live("webhooks")).length,
-      invitations: (await invitationsOf(db, client)).length,
-      people: (await peopleOf(db, client)).length + (await linksOf(db, client)).length,
+      invitations: (await codesOf(db, client)).filter((code) => code.expires_at > now).length,
+      people: (await peopleOf(db, client)).length + (await linksOf(db, client, now)),
     };
   });
 }
@@ -63,8 +64,10 @@ export async function offboardClient(
   now = Date.now(),
 ): Promise<Offboarding> {
   return await audited(db, who, async (trx, record) => {
+    // From here on nobody is let in for it; whoever was being let in has been, and is found.
+    await lockClient(trx, client);
     const before = await clientFacts(trx, client);
-    const plan = await planOffboarding(trx, client);
+    const plan = await planOffboarding(trx, client, now);
     await markOffboarded(trx, client, now);
     for (const { id } of plan.revoked)
       await trx.updateTable("agents").set({ state: "revoked" }).where("id", "=", id).execute();
@@ -78,8 +81,12 @@ export async function offboardClient(
         .where("revoked_at", "is", null)
         .execute();
     await endWebhooks(trx, client, now);
-    for (const hash of await invitationsOf(trx, client))
-      await trx.deleteFrom("invitations").where("secret_hash", "=", hash).execute();
+    for (const { secret_hash } of await codesOf(trx, client))
+      await trx
+        .deleteFrom("invitations")
+        .where("secret_hash", "=", secret_hash)
+        .where("used_key", "is", null)
+        .execute();
     await shutOutPeople(trx, client, now);
     const ended = { ...plan, revoked: plan.revoked.map(({ id }) => id), kept: plan.kept.map(({ id }) => id) };
     record({
@@ -98,8 +105,11 @@ async function shutOutPeople(trx: Writer, client: string, now: number): Promise<
     await trx.updateTable("people").set({ disabled_at: now }).where("id", "=", id).execute();
     await trx.deleteFrom("people_sessions").where("person", "=", id).execute();
   }
-  for (const hash of await linksOf(trx, client))
-    await trx.deleteFrom("people_invitations").where("secret_hash", "=", hash).execute();
+  await trx
+    .deleteFrom("people_invitations")
+    .where("client", "=", client)
+    .where("used_at", "is", null)
+    .execute();
 }
 
 /** Uploaders who may log in; their ids. */
@@ -113,15 +123,17 @@ async function peopleOf(db: Database, client: string): Promise<readonly string[]
   return rows.map(({ id }) => id);
 }
 
-/** Links that nobody followed and that would make one; by their hashes. */
-async function linksOf(db: Database, client: string): Promise<readonly string[]> {
+/** How many links there are that are still good and would make one. */
+async function linksOf(db: Database, client: string, now: number): Promise<number> {
   const rows = await db
     .selectFrom("people_invitations")
     .select("secret_hash")
     .where("client", "=", client)
+    .where("kind", "=", "invite")
     .where("used_at", "is", null)
+    .where("expires_at", ">", now)
     .execute();
-  return rows.map((row) => row.secret_hash);
+  return rows.length;
 }
 
 async function endWebhooks(trx: Writer, client: string, now: number): Promise<void> {
@@ -165,14 +177,12 @@ function waitingOf(status: string | null): number {
   return parsed.success ? parsed.data.queue.depth : 0;
 }
 
-/** Codes that nobody has used, by their hashes: one that names others too would still let an agent act for this client. */
-async function invitationsOf(db: Database, client: string): Promise<readonly string[]> {
+/** Codes that nobody has used, ended ones too: one that names others as well would still let an agent act for this client. */
+async function codesOf(db: Database, client: string) {
   const rows = await db
     .selectFrom("invitations")
-    .select(["secret_hash", "clients"])
+    .select(["secret_hash", "clients", "expires_at"])
     .where("used_key", "is", null)
     .execute();
-  return rows
-    .filter(({ clients }) => (JSON.parse(clients) as string[]).includes(client))
-    .map((row) => row.secret_hash);
+  return rows.filter(({ clients }) => (JSON.parse(clients) as string[]).includes(client));
 }

@@ -75,6 +75,20 @@ export function auditContract(name: string, open: () => Promise<LedgerDatabase>)
       expect((await listAudit(db, { limit: 1 }))[0]?.after).toEqual({ error: "the lake is away" });
     });
 
+    test("what was done is never called failed: it stays asked where the ledger did not take the end", async () => {
+      const { db } = await open();
+      const subject = { kind: "quarantined", id: "q" };
+      const deed = { act: "quarantine.delete", subject, before: null, after: null } as const;
+      // No JSON can say a BigInt: the record of the end fails, and the deed did not.
+      await expect(
+        witnessed(db, SHELL, deed, async () => ({ result: 7, after: { state: 1n } as never })),
+      ).rejects.toMatchObject({
+        code: "ledger-unavailable",
+        message: expect.stringContaining("quarantine.delete of quarantined q was done"),
+      });
+      expect((await listAudit(db, { limit: 10 })).map((line) => line.outcome)).toEqual(["asked"]);
+    });
+
     test.for(["update audit set who_name = 'nobody'", "delete from audit"])(
       "nothing can %s",
       async (text) => {

@@ -4,6 +4,7 @@
  * is ever there without the other. What cannot be one (bytes in the lake, files on the disk) is recorded as `asked`
  * before, and as `done` or `failed` after.
  */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { named, type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
@@ -22,14 +23,14 @@ export interface Who {
 /** What can be done: `noun.verb`. The page has a sentence for each. */
 export type Act =
   | `client.${"add" | "suspend" | "resume" | "offboard" | "quota" | "limit"}`
-  | `agent.${"invite" | "uninvite" | "revoke" | "limit" | "scan" | "pause" | "resume" | "diagnostics"}`
+  | `agent.${"invite" | "uninvite" | "revoke" | "limit" | "scan" | "pause" | "resume" | "diagnostics" | "bundle"}`
   | `key.${"add" | "limit" | "revoke"}`
   | `sftp.${"add" | "limit" | "revoke" | "credentials" | "host-key"}`
   | `webhook.${"add" | "revoke" | "replay"}`
   | `quarantine.${"release" | "delete"}`
   | `person.${"invite" | "withdraw" | "join" | "role" | "rename" | "disable" | "enable" | "reset" | "sign-out" | "login"}`
   | `file.${"download" | "preview"}`
-  | `site.${"backup" | "restore" | "rebuild" | "authority" | "receipts" | "diagnostics"}`;
+  | `site.${"backup" | "restore" | "rebuild" | "sweep" | "authority" | "receipts" | "diagnostics"}`;
 
 export type Subject = Readonly<Record<string, unknown>> | null;
 
@@ -40,6 +41,14 @@ export interface Deed {
   /** As it was; null: it was not there, or nothing is changed by it. No secrets. */
   readonly before: Subject;
   readonly after: Subject;
+}
+
+/** What is done to the site as a whole. */
+export const SITE = { kind: "site", id: "site" } as const;
+
+/** For what changes nothing and only has to be known: who looked at what, or took it along. */
+export async function noted(db: Database, who: Who, deed: Deed): Promise<void> {
+  await audited(db, who, async (_trx, record) => record(deed));
 }
 
 /** For a deed whose every write is in `trx`. Throws what `work` throws: then nothing was done and nothing is recorded. */
@@ -58,7 +67,10 @@ export async function audited<T>(
   });
 }
 
-/** For a deed that is more than a transaction: it is recorded before it begins, and again when it has ended. */
+/**
+ * For a deed that is more than a transaction: it is recorded before it begins, and again when it has ended. `failed` is
+ * said only of what failed: where the ledger does not take `done`, the deed stays `asked`, and that is thrown.
+ */
 export async function witnessed<T>(
   db: Database,
   who: Who,
@@ -67,15 +79,24 @@ export async function witnessed<T>(
   now: () => number = Date.now,
 ): Promise<T> {
   await writing(db, (trx) => insert(trx, who, deed, "asked", now()));
-  try {
-    const { result, after } = await work();
-    await writing(db, (trx) => insert(trx, who, { ...deed, after }, "done", now()));
-    return result;
-  } catch (error) {
-    const after = { error: error instanceof Error ? error.message : String(error) };
-    await writing(db, (trx) => insert(trx, who, { ...deed, after }, "failed", now())).catch(() => {});
+  const end = (outcome: "done" | "failed", after: Subject) =>
+    writing(db, (trx) => insert(trx, who, { ...deed, after }, outcome, now()));
+  const { result, after } = await work().catch(async (error: unknown) => {
+    await end("failed", { error: error instanceof Error ? error.message : String(error) }).catch(() => {});
     throw error;
-  }
+  });
+  await end("done", after).catch((cause: unknown) => {
+    throw unrecorded(deed, cause);
+  });
+  return result;
+}
+
+function unrecorded({ act, subject }: Deed, cause: unknown): ProblemError {
+  return new ProblemError(
+    "ledger-unavailable",
+    `${act} of ${subject.kind} ${subject.id} was done, but the audit log could not be told so: there it stands as asked, without an end; look at what is there before you do it again`,
+    { cause },
+  );
 }
 
 async function insert(

@@ -9,7 +9,7 @@ import { backup, type RowCounts } from "../ledger/backup.ts";
 import { restore } from "../ledger/restore.ts";
 import type { SiteLedger } from "../site.ts";
 import { type Sites, siteCommand, using, withLedger } from "./command.ts";
-import { onSite, recordOnSite } from "./who.ts";
+import { onSite } from "./who.ts";
 
 export function addBackupCommands(program: Command, sites: Sites): void {
   siteCommand(
@@ -30,8 +30,13 @@ export function addBackupCommands(program: Command, sites: Sites): void {
     (file: string, options: SiteOptions) =>
       intoFolder(sites, options, async ({ database, keys }) => {
         const progress = new Progress();
-        const counts = await restore(database, file, (rows) => progress.show(() => `${rows} rows`));
-        await recordOnSite(database.db, "site.restore", { file: resolve(file), rows: total(counts) });
+        const counts = await onSite(
+          database.db,
+          "site.restore",
+          { file: resolve(file) },
+          () => restore(database, file, (rows) => progress.show(() => `${rows} rows`)),
+          (counts) => ({ rows: total(counts) }),
+        );
         progress.end(`restored ${total(counts)} rows, ${counts.entries ?? 0} of them entries`);
         say(
           `the site's keys must lie in ${keys}; if the lake is newer than the backup: tributary-receiver rebuild --merge`,

@@ -2,17 +2,20 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { result, say } from "@tributary/shared/terminal.ts";
+import { printable, result, say } from "@tributary/shared/terminal.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
+import { noted, SITE } from "../audit/audit.ts";
 import { readSite, receiverSettings, type Site, type SiteOptions } from "../config.ts";
 import { type DiagnosticParts, makeDiagnostics } from "../diagnostics/diagnostics.ts";
 import { hostParts, programPart } from "../diagnostics/host.ts";
 import { ledgerParts } from "../diagnostics/ledger.ts";
 import { listenerParts } from "../diagnostics/listeners.ts";
 import { withoutSecrets } from "../diagnostics/settings.ts";
+import { reason } from "../ledger/database.ts";
 import type { OpenSite, SiteLedger } from "../site.ts";
 import { requireSite, type Sites, siteCommand } from "./command.ts";
+import { onCommand } from "./who.ts";
 
 interface DiagnosticsOptions extends SiteOptions {
   readonly out?: string;
@@ -51,6 +54,7 @@ async function collect(sites: Sites, options: SiteOptions): Promise<Buffer> {
   const { settings, secrets } = withoutSecrets(receiverSettings, site.value.settings);
   const opened = await openWhatIsThere(sites, options);
   try {
+    if (opened.site !== undefined) await record(opened.site);
     return await makeDiagnostics(
       {
         ...programPart(),
@@ -64,6 +68,16 @@ async function collect(sites: Sites, options: SiteOptions): Promise<Buffer> {
   } finally {
     await opened.site?.close();
   }
+}
+
+/** As on the page; but a bundle is most needed where nothing can be recorded any more. */
+async function record({ database: { db } }: SiteLedger): Promise<void> {
+  const deed = { act: "site.diagnostics", subject: SITE, before: null, after: null } as const;
+  await noted(db, onCommand(db).who, deed).catch((error: unknown) =>
+    say(
+      `the audit log does not hold that this bundle was made: ${printable(reason(error))}; the bundle says how the ledger is`,
+    ),
+  );
 }
 
 interface Opened {

@@ -10,10 +10,14 @@ import type { Entry } from "@tributary/shared/protocol.ts";
 import { Progress, say } from "@tributary/shared/terminal.ts";
 import { formatBytes } from "@tributary/shared/units.ts";
 import type { Command } from "commander";
+import { downloadOf } from "../administration/files.ts";
+import { noted } from "../audit/audit.ts";
 import type { SiteOptions } from "../config.ts";
 import type { Lake } from "../lake/lake.ts";
 import { createHistory } from "../ledger/history.ts";
+import type { Database } from "../ledger/schema.ts";
 import { type Sites, siteCommand, withSite } from "./command.ts";
+import { onCommand } from "./who.ts";
 
 interface GetOptions extends SiteOptions {
   readonly out?: string;
@@ -34,8 +38,9 @@ export function addGetCommand(program: Command, sites: Sites): void {
     .action((versionId: string, options: GetOptions) => {
       return withSite(sites, options, async ({ database: { db }, lake }) => {
         const version = contentOf(versionId, await createHistory(db).version(versionId));
-        if (options.out === undefined) await copy(version, lake, process.stdout, false);
-        else await copyTo(resolve(options.out), version, lake, options.force === true);
+        const remembering = { read: (key: string) => readRemembered(db, lake, version, key) };
+        if (options.out === undefined) await copy(version, remembering, process.stdout, false);
+        else await copyTo(resolve(options.out), version, remembering, options.force === true);
       });
     });
 }
@@ -50,6 +55,19 @@ function contentOf(versionId: string, entry: Entry | undefined): Version {
       `${versionId} is a ${entry.kind}: it has no content; get the version before it`,
     );
   return { ...entry, key, size, sha256 };
+}
+
+/** Whoever takes a client's file along is remembered, as on the page: when there are bytes, and before the first leaves. */
+async function readRemembered(db: Database, lake: Pick<Lake, "read">, version: Version, key: string) {
+  const bytes = await lake.read(key);
+  if (bytes === undefined) return undefined;
+  try {
+    await noted(db, onCommand(db).who, downloadOf(version));
+    return bytes;
+  } catch (error) {
+    bytes.destroy();
+    throw error;
+  }
 }
 
 async function copyTo(

@@ -10,7 +10,7 @@ import { createSegments } from "../ledger/segments.ts";
 import { ManifestTail, unwrittenSegmentsOf } from "../tail/manifest.ts";
 import { manifestLines, segmentDays } from "../tail/manifest-read.ts";
 import { noSite, type Sites, siteCommand, using } from "./command.ts";
-import { recordOnSite } from "./who.ts";
+import { onSite } from "./who.ts";
 
 interface RebuildOptions extends SiteOptions {
   readonly merge?: boolean;
@@ -32,13 +32,18 @@ export function addRebuildCommand(program: Command, sites: Sites): void {
         const lines = manifestLines(lake, days, () => {
           segments += 1;
         });
-        const done = await rebuild(database, lines, {
-          merge: options.merge === true,
-          progress: (lines) => progress.show(() => `${lines} entries read`),
-        });
-        const { added, kept, renumbered, duplicates } = done;
-        const made = { merge: options.merge === true, added, kept, renumbered, duplicates };
-        await recordOnSite(database.db, "site.rebuild", made);
+        const merge = options.merge === true;
+        const done = await onSite(
+          database.db,
+          "site.rebuild",
+          { merge },
+          () =>
+            rebuild(database, lines, {
+              merge,
+              progress: (lines) => progress.show(() => `${lines} entries read`),
+            }),
+          ({ added, kept, renumbered, duplicates }) => ({ added, kept, renumbered, duplicates }),
+        );
         progress.end(
           `${done.added} entries restored from ${segments} segments, ${done.kept} were there already`,
         );

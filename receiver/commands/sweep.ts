@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { SiteOptions } from "../config.ts";
 import type { OpenSite } from "../site.ts";
 import { type Sites, siteCommand, withSite } from "./command.ts";
+import { onSite } from "./who.ts";
 
 /** Sweeps the site once, and tells what could not be taken away; handed in by main.ts. */
 export type Sweep = (
@@ -23,8 +24,15 @@ export function addSweepCommand(program: Command, sites: Sites, sweep: Sweep): v
     "takes away abandoned uploads and spare objects that are older than sweep: in receiver.yaml says",
   ).action((options: SiteOptions) => {
     return withSite(sites, options, async (site) => {
-      const { uploads, multiparts, objects, skipped } = await sweep(site, (what, error) =>
-        say(`${printable(what)} stays: ${error instanceof Error ? error.message : String(error)}`),
+      const { uploads, multiparts, objects, skipped } = await onSite(
+        site.database.db,
+        "site.sweep",
+        null,
+        () =>
+          sweep(site, (what, error) =>
+            say(`${printable(what)} stays: ${error instanceof Error ? error.message : String(error)}`),
+          ),
+        ({ uploads, multiparts, objects, skipped }) => ({ uploads, multiparts, objects, skipped }),
       );
       say(`taken away: ${uploads} uploads, ${multiparts} multiparts, ${objects} objects`);
       if (skipped === 0) return;

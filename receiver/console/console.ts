@@ -115,6 +115,8 @@ async function answer(parts: ConsoleParts, name: CallName, call: Call, c: Consol
   const input = await inputOf(name, INPUTS[name], c.env, parts.pace);
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
+  // He may have gone while his session was looked up, or his body read: that is told only once.
+  if (outgoing.destroyed) gone.abort();
   const asked: Asked = {
     ...{ session, incoming, outgoing, requestId: c.get("requestId"), address: parts.addressOf(incoming) },
     signal: AbortSignal.any([gone.signal, parts.stopping]),

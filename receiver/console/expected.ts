@@ -40,6 +40,7 @@ export const ACTS: { readonly [K in CallName]?: readonly `${Act} ${"asked" | "do
   "agents.pause": ["agent.pause done"],
   "agents.resume": ["agent.resume done"],
   "agents.diagnose": ["agent.diagnostics done"],
+  "agents.bundle": ["agent.bundle done"],
   "agents.revoke": ["agent.revoke done"],
   "agents.bound": ["agent.limit done"],
   "invitations.add": ["agent.invite done"],

@@ -23,12 +23,30 @@ export async function inputOf<S extends z.ZodObject>(
     ...segmentsOf(path, env.target.path),
   };
   const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const field = fieldWithNul(parsed.data, []);
+    if (field === undefined) return parsed.data;
+    throw new ProblemError(
+      "request-invalid",
+      `${field}: it holds a NUL character, which no text has; leave it out`,
+    );
+  }
   const what = parsed.error.issues
     .slice(0, 5)
     .map((issue) => `${issue.path.join(".") || "the request"}: ${issue.message}`)
     .join("; ");
   throw new ProblemError("request-invalid", what);
+}
+
+/** The name of a text with a NUL: one of the databases takes none, and no name, reason or search needs one. */
+function fieldWithNul(value: unknown, path: readonly string[]): string | undefined {
+  if (typeof value === "string") return value.includes("\0") ? path.join(".") : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [key, one] of Object.entries(value)) {
+    const found = fieldWithNul(one, [...path, key]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function segmentsOf(pattern: string, path: string): Record<string, string> {

@@ -14,7 +14,13 @@ import { type ConsoleScene, startConsole, type Visitor } from "./scene.ts";
 
 /** Pages over a ledger that is played. */
 function played(most = 1000) {
-  const ledger = { seq: 5, marks: { agents: "1", audit: "1" } as Marks, away: false, looks: 0 };
+  const ledger = {
+    seq: 5,
+    marks: { agents: "1", audit: "1" } as Marks,
+    away: false,
+    looks: 0,
+    asked: async () => {},
+  };
   const stopping = new AbortController();
   const allowed = new Set<string>();
   const live = new Live({
@@ -24,7 +30,10 @@ function played(most = 1000) {
       return ledger.seq;
     },
     marks: async () => ledger.marks,
-    allowed: async ({ session }) => allowed.has(session?.person.id ?? ""),
+    allowed: async ({ session }) => {
+      await ledger.asked();
+      return allowed.has(session?.person.id ?? "");
+    },
     streams: new Streams(most),
     stopping: stopping.signal,
   });
@@ -76,6 +85,20 @@ describe("open pages", () => {
     await expect.poll(later.text).toContain("event: ready");
     ledger.seq = 101;
     await expect.poll(later.text).toContain('{"count":1}');
+  });
+
+  test("ask a ledger that hangs once whether their person still may, and again when it has answered", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { page, ledger } = played();
+    const asks: (() => void)[] = [];
+    ledger.asked = () => new Promise((resolve) => asks.push(resolve));
+    page("p");
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(asks).toHaveLength(1);
+    asks[0]?.();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(asks).toHaveLength(2);
   });
 
   test("go on when the ledger was away, and nobody's session ends by that", async () => {

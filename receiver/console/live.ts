@@ -76,12 +76,21 @@ export class Live {
     if (this.#seq === undefined) await this.#look();
     this.#write(outgoing, "event: ready\ndata: {}\n\n");
     const beat = setInterval(() => this.#write(outgoing, ": still here\n\n"), BEAT_MS);
+    let asking = false;
     const ask = setInterval(() => {
-      this.#parts.allowed(asked).then(
-        (allowed) => allowed || this.#end(outgoing, "event: ended\ndata: {}\n\n"),
-        // The ledger is away: nobody's session has ended by that.
-        () => {},
-      );
+      // A ledger that hangs is asked once, not again and again by every page.
+      if (asking) return;
+      asking = true;
+      this.#parts
+        .allowed(asked)
+        .then(
+          (allowed) => allowed || this.#end(outgoing, "event: ended\ndata: {}\n\n"),
+          // The ledger is away: nobody's session has ended by that.
+          () => {},
+        )
+        .finally(() => {
+          asking = false;
+        });
     }, ASK_AGAIN_MS);
     await closed;
     clearInterval(beat);

@@ -2,6 +2,7 @@ import { gunzipSync } from "node:zlib";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { describeWithPostgres, freshDatabase } from "@tributary/test/servers/servers.ts";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { receiverSettings } from "../config.ts";
 import { addClient } from "../ledger/clients.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
 import { sqlitePlace } from "../ledger/place.contract.ts";
@@ -9,6 +10,14 @@ import { openPostgres } from "../ledger/postgres.ts";
 import { addRefusals } from "../refusals/refusals.ts";
 import { type DiagnosticOptions, type DiagnosticParts, makeDiagnostics } from "./diagnostics.ts";
 import { ledgerParts } from "./ledger.ts";
+import { withoutSecrets } from "./settings.ts";
+
+const SETTINGS = receiverSettings.parse({
+  ledger: { kind: "postgres", url: "postgres://h/db?user=u&password=hunter22x" },
+  console: {
+    oidc: [{ id: "corp", name: "n", issuer: "https://i", clientId: "c", clientSecret: "topsecret+/=" }],
+  },
+});
 
 async function bundle(parts: DiagnosticParts, options: Partial<DiagnosticOptions> = {}) {
   const text = gunzipSync(await makeDiagnostics(parts, { secrets: [], ...options })).toString("utf8");
@@ -53,6 +62,25 @@ test("a secret is nowhere in it: not in a value, a name, an error, or a line of 
   );
   for (const spelt of [secret, JSON.stringify(secret).slice(1, -1)]) expect(text).not.toContain(spelt);
   expect(text.match(/\(secret\)/g)).toHaveLength(5);
+});
+
+test("a secret in another dress, and what has the form of one, is nowhere either", async () => {
+  const { text } = await bundle(
+    {
+      lines: async () => [
+        "error: hunter22x failed",
+        `basic ${Buffer.from("client:topsecret+/=").toString("base64")}`,
+        encodeURIComponent("topsecret+/="),
+        "https://console/welcome#trbp_abcdefghijklmnop",
+        `Bearer trbk_0123456789abcdef_${"x".repeat(43)}`,
+        "https://user:pa/55word@files.test/x?sig=signed12",
+      ],
+    },
+    { secrets: withoutSecrets(receiverSettings, SETTINGS).secrets },
+  );
+  const base64 = Buffer.from("topsecret+/=").toString("base64").slice(2, 12);
+  for (const one of ["hunter22x", "topsecret", base64, "abcdefghijklmnop", "xxxx", "55word", "signed12"])
+    expect(text, one).not.toContain(one);
 });
 
 test("a part that is too large is its error", async () => {

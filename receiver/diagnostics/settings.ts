@@ -82,9 +82,18 @@ function hidden(value: unknown, secrets: string[]): unknown {
 /** Names and passwords in URLs, as they stand there and as they are meant. */
 function loginOf(text: string): string[] {
   const [, login] = /^[a-z][a-z0-9+.-]*:\/\/(.*)@/is.exec(text) ?? [];
-  if (login === undefined) return [];
-  const password = login.slice(login.indexOf(":") + 1);
-  return [password, decoded(password)];
+  const password = login?.slice(login.indexOf(":") + 1);
+  return [...(password === undefined ? [] : [password]), ...askedFor(text)].flatMap((one) => [
+    one,
+    decoded(one),
+  ]);
+}
+
+/** The password in the query of an address, where drivers of databases take it as well. */
+function askedFor(text: string): string[] {
+  return [...text.matchAll(/[?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=([^&#]+)/gi)].map(
+    ([, value = ""]) => value,
+  );
 }
 
 function decoded(text: string): string {

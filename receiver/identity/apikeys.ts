@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { slug } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
+import { holdClient } from "../ledger/clients.ts";
 import { named, writing } from "../ledger/database.ts";
 import {
   type BearerLimits,
@@ -53,16 +54,7 @@ export async function addApiKey(db: Database, wanted: NewApiKey, now = Date.now(
   const id = randomBytes(8).toString("hex");
   const secret = newSecret();
   await writing(db, async (trx) => {
-    const client = await trx
-      .selectFrom("clients")
-      .select("name")
-      .where("name", "=", wanted.client)
-      .executeTakeFirst();
-    if (!client)
-      throw new ProblemError(
-        "not-found",
-        `there is no client "${wanted.client}"; add it with: tributary-receiver client add NAME`,
-      );
+    await holdClient(trx, wanted.client);
     await trx
       .insertInto("api_keys")
       .values({

@@ -2,9 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { formatCode } from "@tributary/shared/code.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
-import { type EnrollRequest, slug } from "@tributary/shared/protocol.ts";
+import type { EnrollRequest } from "@tributary/shared/protocol.ts";
 import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { sql } from "kysely";
+import { holdClient, lockClient } from "../ledger/clients.ts";
 import { named, type Writer, writing } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import { hashSecret, newSecret } from "./secret.ts";
@@ -131,18 +132,12 @@ async function clientsOf(trx: Writer, { clients, replaces }: Invitation): Promis
         "not-found",
         `there is no agent ${replaces}; see: tributary-receiver agent list`,
       );
-    if (wanted.length === 0) return rows.flatMap((row) => (row.client === null ? [] : [row.client]));
+    if (wanted.length === 0) wanted.push(...rows.flatMap((row) => (row.client === null ? [] : [row.client])));
   }
   if (wanted.length === 0)
     throw new ProblemError("request-invalid", "name at least one client for the agent: --client NAME");
-  const known = await trx.selectFrom("clients").select("name").where("name", "in", wanted).execute();
-  for (const client of wanted) {
-    if (!slug.safeParse(client).success || !known.some((row) => row.name === client))
-      throw new ProblemError(
-        "not-found",
-        `there is no client "${client}"; add it with: tributary-receiver client add ${client}`,
-      );
-  }
+  // In one order, so that of two who name the same clients neither waits for the other.
+  for (const client of wanted.toSorted()) await holdClient(trx, client);
   return wanted;
 }
 
@@ -166,6 +161,7 @@ export async function redeem(db: Database, request: EnrollRequest, now = Date.no
     throw new ProblemError("request-invalid", "the public key is not canonical base64url of 32 bytes");
   const hash = hashSecret(request.secret);
   return await writing(db, async (trx) => {
+    await holdNamed(trx, hash);
     const invitation = await trx
       .updateTable("invitations")
       .set({ used_key: key })
@@ -199,6 +195,17 @@ export async function redeem(db: Database, request: EnrollRequest, now = Date.no
     await trx.updateTable("invitations").set({ used_agent: id }).where("secret_hash", "=", hash).execute();
     return { agentId: id, name, clients, nonce: agent.nonce };
   });
+}
+
+/** An offboarding that goes on has ended then, and taken the code away; or waits, and finds the agent that it became. */
+async function holdNamed(trx: Writer, hash: string): Promise<void> {
+  const code = await trx
+    .selectFrom("invitations")
+    .select("clients")
+    .where("secret_hash", "=", hash)
+    .executeTakeFirst();
+  if (code === undefined) return;
+  for (const client of (JSON.parse(code.clients) as string[]).toSorted()) await lockClient(trx, client);
 }
 
 interface NewAgent {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { slug } from "@tributary/shared/protocol.ts";
+import { holdClient } from "../ledger/clients.ts";
 import { named, type Writer, writing } from "../ledger/database.ts";
 import {
   type BearerLimits,
@@ -68,16 +69,7 @@ export async function addAccount(db: Database, wanted: NewAccount, now = Date.no
   const values = checked(wanted);
   const id = randomBytes(8).toString("hex");
   await writing(db, async (trx) => {
-    const known = await trx
-      .selectFrom("clients")
-      .select("name")
-      .where("name", "=", client)
-      .executeTakeFirst();
-    if (!known)
-      throw new ProblemError(
-        "not-found",
-        `there is no client "${client}"; add it with: tributary-receiver client add NAME`,
-      );
+    await holdClient(trx, client);
     const { numInsertedOrUpdatedRows: added } = await trx
       .insertInto("sftp_accounts")
       .values({

@@ -2,7 +2,7 @@
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { slug } from "@tributary/shared/protocol.ts";
 import { sql, type UpdateObject } from "kysely";
-import { named, writing } from "./database.ts";
+import { named, type Writer, writing } from "./database.ts";
 import type { Quotas } from "./decide.ts";
 import { type Changes, type Limits, limitColumns, limitsOf } from "./limits.ts";
 import type { Database, Tables } from "./schema.ts";
@@ -81,6 +81,42 @@ export async function setQuotas(db: Database, name: string, quotas: Partial<Quot
 /** As `setQuotas`; in force everywhere within 2 s. */
 export async function setLimits(db: Database, name: string, limits: Changes<Limits>): Promise<void> {
   await change(db, name, limitColumns(limits));
+}
+
+/** Waits for whoever changes it, and lets nobody change it until the transaction ends. Undefined: there is none. */
+export async function lockClient(
+  trx: Writer,
+  name: string,
+): Promise<Pick<ClientState, "offboardedAt"> | undefined> {
+  const row = await trx
+    .updateTable("clients")
+    .set((eb) => ({ name: eb.ref("name") }))
+    .where("name", "=", name)
+    .returning("offboarded_at")
+    .executeTakeFirst();
+  return row && { offboardedAt: row.offboarded_at };
+}
+
+/**
+ * For whoever lets somebody act for it, or be told of it: its offboarding has happened, or comes after this transaction and
+ * ends this too. Throws `request-invalid` when it was offboarded, `unknown` when there is none.
+ */
+export async function holdClient(
+  trx: Writer,
+  name: string,
+  unknown: "not-found" | "request-invalid" = "not-found",
+): Promise<void> {
+  const client = await lockClient(trx, name);
+  if (client === undefined)
+    throw new ProblemError(
+      unknown,
+      `there is no client "${name}"; add it with: tributary-receiver client add NAME, or see: tributary-receiver client list`,
+    );
+  if (client.offboardedAt !== null)
+    throw new ProblemError(
+      "request-invalid",
+      `the client "${name}" was offboarded, so nobody can be let in for it; take it back first, on its page or with: tributary-receiver client resume ${name}`,
+    );
 }
 
 type Columns = UpdateObject<Tables, "clients">;

@@ -7,9 +7,10 @@ import { uuidv7 } from "@tributary/shared/uuid.ts";
 import { z } from "zod";
 import { hashPassword, LONGEST_PASSWORD } from "../identity/passwords.ts";
 import { hashSecret, newSecret } from "../identity/secret.ts";
+import { holdClient, lockClient } from "../ledger/clients.ts";
 import { type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
-import { type Person, personOf, type Role, requireClient, requireName, type Standing } from "./people.ts";
+import { type Person, personOf, type Role, requireName, type Standing } from "./people.ts";
 
 /** How long a link is good. */
 export const LINK_MS = 72 * 3_600_000;
@@ -35,7 +36,7 @@ export type Invited = Standing & { readonly email: string; readonly name?: strin
 export async function invitePerson(db: Database, invited: Invited, now = Date.now()): Promise<string> {
   const email = requireEmail(invited.email);
   return await writing(db, async (trx) => {
-    if (invited.role === "uploader") await requireClient(trx, invited.client);
+    if (invited.role === "uploader") await holdClient(trx, invited.client, "request-invalid");
     const there = await trx.selectFrom("people").select("id").where("email", "=", email).executeTakeFirst();
     if (there)
       throw new ProblemError(
@@ -162,11 +163,13 @@ export async function prepareAcceptance(
   given: Acceptance,
   now = Date.now(),
 ): Promise<(db: Database) => Promise<Person>> {
-  await welcome(db, given.secret, now);
+  const { client } = await welcome(db, given.secret, now);
   requirePassword(given.password);
   const password_hash = await hashPassword(given.password);
   return async (inside) =>
     await writing(inside, async (trx) => {
+      // An offboarding of the client that goes on has ended then, and taken this link away; or waits, and ends this person.
+      if (client !== null) await lockClient(trx, client);
       const link = await consume(trx, hashSecret(given.secret), now);
       if (link.kind === "reset") return await reset(trx, link, password_hash, now);
       // Who has a link to begin with and finds somebody there has come too late.

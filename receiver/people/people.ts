@@ -3,6 +3,7 @@
  * and tells what was before and after. One who is admin and enabled always stays: a site nobody can administer is lost.
  */
 import { ProblemError } from "@tributary/shared/problems.ts";
+import { holdClient } from "../ledger/clients.ts";
 import { type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
 
@@ -77,7 +78,7 @@ export async function personByEmail(db: Database, email: string): Promise<Person
 /** In force with the person's next request. Throws `not-found`, `last-admin`, `request-invalid`. */
 export async function changeRole(db: Database, id: string, to: Standing): Promise<Change> {
   return await change(db, id, async (trx, before) => {
-    if (to.role === "uploader") await requireClient(trx, to.client);
+    if (to.role === "uploader") await holdClient(trx, to.client, "request-invalid");
     if (to.role !== "admin") await requireAnotherAdmin(trx, before, "given another role");
     return { role: to.role, client: to.role === "uploader" ? to.client : null };
   });
@@ -96,8 +97,12 @@ export async function disable(db: Database, id: string, now = Date.now()): Promi
   });
 }
 
+/** Throws `not-found`, `request-invalid` where his client was offboarded. */
 export async function enable(db: Database, id: string): Promise<Change> {
-  return await change(db, id, async () => ({ disabled_at: null }));
+  return await change(db, id, async (trx, { client }) => {
+    if (client !== null) await holdClient(trx, client, "request-invalid");
+    return { disabled_at: null };
+  });
 }
 
 /** For what stands in links and settings too. Throws `request-invalid`. */
@@ -105,16 +110,6 @@ export function requireName(name: string): string {
   const trimmed = name.trim();
   if (trimmed !== "" && trimmed.length <= 200 && !/\p{Cc}/u.test(trimmed)) return trimmed;
   throw new ProblemError("request-invalid", "a name has 1 to 200 characters, and no control characters");
-}
-
-/** Throws `request-invalid` where there is no such client. */
-export async function requireClient(trx: Database, client: string): Promise<void> {
-  const known = await trx.selectFrom("clients").select("name").where("name", "=", client).executeTakeFirst();
-  if (!known)
-    throw new ProblemError(
-      "request-invalid",
-      `there is no client "${client}"; see: tributary-receiver client list`,
-    );
 }
 
 export function personOf(row: Tables["people"]): Person {

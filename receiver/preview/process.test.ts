@@ -148,6 +148,18 @@ describe("bounds", () => {
     await expect.poll(children).toBe(0);
   });
 
+  test("a process that does not begin is a fault of the host, and no file is said to be too large", async () => {
+    const real = process.execPath;
+    process.execPath = "/bin/false";
+    try {
+      const file = { name: "a.csv", size: 4, read: async () => undefined };
+      const preview = previewsInProcess().preview(file, { rows: 1, columns: 1 });
+      await expect(preview).rejects.toThrow(/\/bin\/false.*ended before it began, with exit code 1/);
+    } finally {
+      process.execPath = real;
+    }
+  });
+
   test("whoever goes away takes the process along", async () => {
     const gone = new AbortController();
     const file = { ...csv, read: async () => new Readable({ read: () => gone.abort(new Error("gone")) }) };

@@ -75,7 +75,9 @@ async function previewOne(
         for (const one of [start, work, lake]) one.pause();
       });
       signal?.addEventListener("abort", () => reject(signal.reason), { signal: over.signal });
+      let begun = false;
       child.on("message", (message: FromReader) => {
+        begun = true;
         if (message.kind === "answer") return resolve(message.preview);
         if (message.kind === "too-large") return resolve(TOO_LARGE);
         start.pause();
@@ -89,7 +91,15 @@ async function previewOne(
         }, reject);
       });
       child.on("error", reject);
-      child.on("exit", () => resolve(TOO_LARGE));
+      child.on("exit", (code, signal) => {
+        // Before it has asked for a byte no file is to blame: this host or this installation is.
+        if (begun) return resolve(TOO_LARGE);
+        reject(
+          new Error(
+            `the process for previews (${process.execPath}) ended before it began, with ${signal ?? `exit code ${code}`}; see whether this host has memory left, and whether the account of the receiver may start it`,
+          ),
+        );
+      });
       start.start();
       say({ kind: "order", order });
     });

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { instant, slug } from "@tributary/shared/protocol.ts";
 import { z } from "zod";
+import { holdClient } from "../ledger/clients.ts";
 import { named, type Writer, writing } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
 import { parseCursor } from "../tail/cursor.ts";
@@ -55,7 +56,7 @@ export async function addWebhook(
   const secret = newSecret();
   const closed = close(secret, id);
   await writing(db, async (trx) => {
-    if (client !== null) await requireClient(trx, client);
+    if (client !== null) await holdClient(trx, client);
     const site = await positionOf(trx);
     const cursor = from === undefined ? site.seq : await seqOf(trx, from, site);
     await trx
@@ -72,15 +73,6 @@ export async function addWebhook(
       .execute();
   });
   return { id, secret };
-}
-
-async function requireClient(trx: Writer, name: string): Promise<void> {
-  const client = await trx.selectFrom("clients").select("name").where("name", "=", name).executeTakeFirst();
-  if (client) return;
-  throw new ProblemError(
-    "not-found",
-    `there is no client "${name}"; add it with: tributary-receiver client add NAME`,
-  );
 }
 
 /** In force everywhere within 5 s; what it was told in vain and its secret are forgotten. Twice keeps the first time. Throws `not-found`. */

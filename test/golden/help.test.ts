@@ -1,9 +1,9 @@
 /** Every command's `--help` as strangers see it: names and options are a contract. UPDATE_GOLDEN=1 writes them anew. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { Redactor } from "@tributary/shared/redactor.ts";
 import { describe, expect, test } from "vitest";
 import { createProgram as createAgent } from "../../agent/commands/program.ts";
-import { Redactor } from "../../agent/secret/redactor.ts";
 import { createProgram as createReceiver } from "../../receiver/commands/program.ts";
 import { type Program, ROOT, run } from "../site/process.ts";
 import { expectGolden } from "./golden.ts";

@@ -15,6 +15,7 @@ import { listApiKeys, parseApiKey } from "../../identity/apikeys.ts";
 import { hashPassword } from "../../identity/passwords.ts";
 import { listAccounts } from "../../identity/sftp-accounts.ts";
 import { parsePublicKeys } from "../../identity/ssh-public-key.ts";
+import { writing } from "../../ledger/database.ts";
 import { parseUrl } from "../../webhooks/register.ts";
 import { listWebhooks, pageOfDeadLetters } from "../../webhooks/standing.ts";
 import type { Handlers } from "../console.ts";
@@ -63,13 +64,16 @@ export function accessHandlers(parts: HandlerParts): AccessHandlers {
       return {};
     },
     "accounts.credentials": async ({ user, addKeys, removeKey, password }, asked) => {
-      const by = onPage(parts, asked);
-      if (addKeys !== undefined)
-        await addKeysToAccount(by, user, parsePublicKeys(addKeys, "the public keys"));
-      if (removeKey !== undefined) await removeKeyOfAccount(by, user, removeKey);
+      const keys = addKeys === undefined ? undefined : parsePublicKeys(addKeys, "the public keys");
       const made = password === "new" ? newPassword() : null;
-      if (password !== undefined)
-        await setPasswordOfAccount(by, user, made === null ? null : await hashPassword(made));
+      const hash = made === null ? null : await hashPassword(made);
+      // All that was asked, or nothing: whoever is told that it failed may ask it again as it was.
+      await writing(db, async (trx) => {
+        const by = { ...onPage(parts, asked), db: trx };
+        if (keys !== undefined) await addKeysToAccount(by, user, keys);
+        if (removeKey !== undefined) await removeKeyOfAccount(by, user, removeKey);
+        if (password !== undefined) await setPasswordOfAccount(by, user, hash);
+      });
       return { password: made };
     },
     "accounts.revoke": async ({ user }, asked) => {

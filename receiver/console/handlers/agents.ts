@@ -3,6 +3,7 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import {
   askAgent,
   inviteAgent,
+  noteBundle,
   pauseAgent,
   resumeAgent,
   revokeAgent,
@@ -56,10 +57,11 @@ export function agentHandlers(parts: HandlerParts): AgentHandlers {
     },
     "agents.diagnose": ({ id }, asked) =>
       askAgent(onPage(parts, asked), { agentId: id, kind: "diagnostics" }),
-    "agents.bundle": async ({ id }) => {
+    "agents.bundle": async ({ id }, asked) => {
       const found = await getDiagnostics(db, id);
       if (found === undefined)
         throw new ProblemError("not-found", "this bundle is gone: of each agent the newest three are kept");
+      await noteBundle(onPage(parts, asked), found.agentId, id);
       const name = `agent-${found.agentId}-${found.createdAt.replaceAll(/[-:]|\.\d+/g, "")}.json.gz`;
       return new Response(new Uint8Array(found.body), {
         headers: {

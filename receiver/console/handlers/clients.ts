@@ -10,6 +10,7 @@ import {
 import { offboardClient, planOffboarding } from "../../administration/offboard.ts";
 import type { AgentSummary } from "../../fleet/view.ts";
 import { type ClientState, clientState, listClients } from "../../ledger/clients.ts";
+import { writing } from "../../ledger/database.ts";
 import type { Activity } from "../../overview/overview.ts";
 import type { ClientRow } from "../answers.ts";
 import type { Handlers } from "../console.ts";
@@ -63,11 +64,14 @@ export function clientHandlers(parts: HandlerParts): ClientHandlers {
       return done;
     },
     "clients.bound": async ({ client, requests, uploads, ...quotas }, asked) => {
-      const by = onPage(parts, asked);
-      if (Object.values(quotas).some((bound) => bound !== undefined))
-        await setClientQuotas(by, client, withoutUndefined(quotas));
-      if (requests !== undefined || uploads !== undefined)
-        await setClientLimits(by, client, { requests, uploads });
+      // Quotas and limits are two acts of one form: both are done, or neither.
+      await writing(db, async (trx) => {
+        const by = { ...onPage(parts, asked), db: trx };
+        if (Object.values(quotas).some((bound) => bound !== undefined))
+          await setClientQuotas(by, client, withoutUndefined(quotas));
+        if (requests !== undefined || uploads !== undefined)
+          await setClientLimits(by, client, { requests, uploads });
+      });
       return {};
     },
   };

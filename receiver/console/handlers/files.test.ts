@@ -3,7 +3,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { request } from "node:https";
 import { formatDigest } from "@tributary/shared/digest.ts";
 import { decodePath, encodePath, pathForUrl } from "@tributary/shared/path.ts";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ProblemError } from "@tributary/shared/problems.ts";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { createHistory } from "../../ledger/history.ts";
 import type { Person } from "../../people/people.ts";
 import { previewsInProcess } from "../../preview/process.ts";
@@ -16,14 +17,27 @@ import type { HandlerParts } from "./parts.ts";
 
 let rig: Rig;
 let listening: Listening;
+let lakeIsAway = false;
 const stopping = new AbortController();
+/** What whoever asks waits for while his session is looked up. */
+let lookedUp: Promise<void> | undefined;
+/** Requests whose askers are there. */
+let asking = 0;
+/** Whether who asked was known to be gone. */
+let gone: boolean | undefined;
 
 beforeAll(async () => {
   rig = await startRig({ settings: { listen: { ingest: "127.0.0.1:0" } } });
   const { db } = rig.database;
   const parts = {
     database: rig.database,
-    lake: rig.lake,
+    lake: {
+      read: async (...asked: Parameters<typeof rig.lake.read>) => {
+        if (lakeIsAway)
+          throw new ProblemError("lake-unavailable", "the lake is away; it is told by the test");
+        return await rig.lake.read(...asked);
+      },
+    },
     history: createHistory(db),
     trees: openTrees(db),
     previews: previewsInProcess(),
@@ -32,8 +46,20 @@ beforeAll(async () => {
   const person = { id: "p1", email: "ada@example.com", name: "Ada", role: "viewer" } as unknown as Person;
   const session = { person, sessionId: "s", since: 0, how: "password", mustSetUp: false } as const;
   const app = createConsole({
-    people: { session: async () => session, handle: async () => new Response() },
-    handlers: fileHandlers(parts) as Handlers,
+    people: {
+      session: async () => {
+        await lookedUp;
+        return session;
+      },
+      handle: async () => new Response(),
+    },
+    handlers: {
+      ...fileHandlers(parts),
+      me: async (_input, asked) => {
+        gone = asked.signal.aborted;
+        return new Response();
+      },
+    } as Handlers,
     pages: { answer: async () => new Response() },
     origin: "https://localhost",
     originIsSaid: true,
@@ -45,7 +71,15 @@ beforeAll(async () => {
     },
   });
   listening = await listen({
-    app: { fetch: (asked, env) => app.fetch(asked, env) },
+    app: {
+      fetch: (asked, env) => {
+        asking += 1;
+        env.outgoing.once("close", () => {
+          asking -= 1;
+        });
+        return app.fetch(asked, env);
+      },
+    },
     ...{ host: "127.0.0.1", port: 0, what: "console", tls: await rig.keys.certificate() },
     ...{ stopping: stopping.signal, report: () => {} },
   });
@@ -290,6 +324,36 @@ test("whoever looks into a file is remembered, with which file it was", async ()
   const lines = await rig.database.db.selectFrom("audit").selectAll().execute();
   const acts = lines.filter((line) => JSON.stringify(line).includes(String(versionId))).map(({ act }) => act);
   expect(acts).toEqual(["file.download", "file.preview"]);
+});
+
+test("whoever left while his session was looked up is known to be gone", async () => {
+  const looking = Promise.withResolvers<void>();
+  lookedUp = looking.promise;
+  const { hostname, port } = new URL(listening.url);
+  const headers = { "sec-fetch-site": "same-origin" };
+  const sent = request({ ca: rig.ca, hostname, port, path: "/api/me", headers });
+  sent.on("error", () => {});
+  sent.end();
+  await expect.poll(() => asking).toBe(1);
+  sent.destroy();
+  await expect.poll(() => asking).toBe(0);
+  looking.resolve();
+  lookedUp = undefined;
+  await expect.poll(() => gone).toBe(true);
+});
+
+test("what the lake did not give was not downloaded", async () => {
+  const { versionId } = await put("away", Buffer.from("away.csv"), "a,b\n1,2\n");
+  lakeIsAway = true;
+  onTestFinished(() => {
+    lakeIsAway = false;
+  });
+  expect((await get(`/api/versions/${versionId}/content`)).status).toBe(503);
+  const told = rig.database.db.selectFrom("audit").select("act").where("subject", "=", String(versionId));
+  expect(await told.execute()).toEqual([]);
+  lakeIsAway = false;
+  expect((await get(`/api/versions/${versionId}/content`)).status).toBe(200);
+  expect(await told.execute()).toEqual([{ act: "file.download" }]);
 });
 
 test("deliveries under each filter, and what is newer", async () => {

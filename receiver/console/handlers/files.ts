@@ -5,7 +5,8 @@ import { formatDigest } from "@tributary/shared/digest.ts";
 import { decodePath, displayPath } from "@tributary/shared/path.ts";
 import { ProblemError } from "@tributary/shared/problems.ts";
 import type { ManifestLine } from "@tributary/shared/protocol.ts";
-import { audited } from "../../audit/audit.ts";
+import { downloadOf, previewOf } from "../../administration/files.ts";
+import { type Deed, noted } from "../../audit/audit.ts";
 import { countNewer, listDeliveries } from "../../deliveries/deliveries.ts";
 import { type Came, cameOf } from "../../deliveries/doors.ts";
 import { findAnything, findFiles } from "../../search/search.ts";
@@ -44,22 +45,8 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
     return { ...line, key, size, sha256 };
   };
   /** Whoever looks into a client's file is remembered. */
-  const remember = async (
-    act: "file.download" | "file.preview",
-    { client, source, path, versionId }: Pick<ManifestLine, "client" | "source" | "path" | "versionId">,
-    asked: Asked,
-  ): Promise<void> => {
-    const { who } = onPage(parts, asked);
-    await audited(db, who, async (_trx, record) => {
-      record({
-        act,
-        subject: { kind: "version", id: versionId },
-        client,
-        before: null,
-        after: { source, path },
-      });
-    });
-  };
+  const remember = async (deed: Deed, asked: Asked): Promise<void> =>
+    await noted(db, onPage(parts, asked).who, deed);
 
   return {
     "deliveries.list": async ({ limit, before, from, to, digest, ...filter }) => {
@@ -104,10 +91,17 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
     },
     "files.download": async ({ id }, asked) => {
       const file = await contentOf(id);
-      await remember("file.download", file, asked);
       const bytes = await lake.read(file.key);
       if (bytes === undefined)
-        throw new ProblemError("lake-unavailable", `the lake does not have the object of ${id}`);
+        throw new ProblemError(
+          "lake-unavailable",
+          `the lake does not have the object of ${id}; see: tributary-receiver verify`,
+        );
+      // Only what there is to take along, and before the first byte leaves.
+      await remember(downloadOf(file), asked).catch((error: unknown) => {
+        bytes.destroy();
+        throw error;
+      });
       const { outgoing } = asked;
       outgoing.writeHead(200, {
         ...attachment(nameOf(file.path), "application/octet-stream"),
@@ -131,7 +125,7 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
     },
     "files.preview": async ({ id }, asked) => {
       const file = await contentOf(id);
-      await remember("file.preview", file, asked);
+      await remember(previewOf(file), asked);
       const { key, size } = file;
       return await previews.preview(
         { name: nameOf(file.path), size, read: (range) => lake.read(key, range) },

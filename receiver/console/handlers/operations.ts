@@ -1,5 +1,5 @@
 /** What an operator needs when something is wrong: log lines of a request, who was refused what, and how this receiver is. */
-import { audited } from "../../audit/audit.ts";
+import { noted, SITE } from "../../audit/audit.ts";
 import { listRefusals, refusalCodes } from "../../refusals/refusals.ts";
 import type { Handlers } from "../console.ts";
 import { type HandlerParts, onPage } from "./parts.ts";
@@ -26,11 +26,8 @@ export function operationHandlers(parts: HandlerParts): OperationHandlers {
       return { items: rows.slice(0, MOST_REFUSALS), more: rows.length > MOST_REFUSALS, codes };
     },
     "site.diagnostics": async (_input, asked) => {
-      const { who } = onPage(parts, asked);
-      await audited(db, who, async (_trx, record) => {
-        const subject = { kind: "site", id: "site" };
-        record({ act: "site.diagnostics", subject, before: null, after: null });
-      });
+      const deed = { act: "site.diagnostics", subject: SITE, before: null, after: null } as const;
+      await noted(db, onPage(parts, asked).who, deed);
       const name = `tributary-diagnostics-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}.json.gz`;
       return new Response(new Uint8Array(await parts.diagnose()), {
         headers: {

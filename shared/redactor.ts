@@ -1,6 +1,5 @@
 /** Takes secrets out of what is said: everything that was read as a secret, in every dress in which programs repeat such things. */
 
-const PUT_INSTEAD = "[secret]";
 /** Shorter ones stand in many words by chance: there they are left. */
 const SHORT = 4;
 /** Shorter ones give Base64 that stands in many words by chance. */
@@ -16,7 +15,13 @@ const MOST_KNOWN = 500;
 
 export class Redactor {
   /** Value -> what is looked for. */
+  readonly #instead: string;
   readonly #known = new Map<string, readonly (string | RegExp)[]>();
+
+  /** `instead`: what stands where a secret stood. */
+  constructor(instead = "[secret]") {
+    this.#instead = instead;
+  }
 
   /** From now on the value is never said. When it gets too many, those that nobody has read for longest are forgotten. */
   learn(value: string): void {
@@ -33,7 +38,7 @@ export class Redactor {
     if (this.#known.size === 0) return text;
     const found: Span[] = [];
     for (const dresses of this.#known.values()) for (const one of dresses) addSpans(text, one, found);
-    return found.length === 0 ? text : withoutSpans(text, found);
+    return found.length === 0 ? text : withoutSpans(text, found, this.#instead);
   };
 }
 
@@ -54,11 +59,11 @@ function addSpans(text: string, wanted: string | RegExp, found: Span[]): void {
 }
 
 /** All at once: of what stands for one secret, nothing is taken for another. */
-function withoutSpans(text: string, spans: Span[]): string {
+function withoutSpans(text: string, spans: Span[], instead: string): string {
   let out = "";
   let done = 0;
   for (const [from, to] of spans.sort(([a], [b]) => a - b)) {
-    if (from > done || (from === done && done === 0)) out += `${text.slice(done, from)}${PUT_INSTEAD}`;
+    if (from > done || (from === done && done === 0)) out += `${text.slice(done, from)}${instead}`;
     done = Math.max(done, to);
   }
   return out + text.slice(done);
