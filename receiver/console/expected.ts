@@ -107,15 +107,18 @@ export function accessTable(routes: readonly Route[]): string {
     row(["route", "open to", "audit log"]),
     row(["---", "---", "---"]),
     ...routes.map((route) => {
-      const { method, path, changes = false } = route;
-      return row([`\`${method} ${path}\``, openTo(route), changes ? "person.login" : ""]);
+      const { method, path, changes } = route;
+      return row([
+        `\`${method} ${path}\``,
+        openTo(route),
+        changes === undefined ? "" : `person.login: ${changes}`,
+      ]);
     }),
     "",
   ].join("\n");
 }
 
 /** Of a route of the login. */
-export function openTo({ path, guess, begins }: Route): "anyone" | "who is logged in" {
-  const anyone = guess === true || begins === true || ["/callback/:id", "/sign-out"].includes(path);
-  return anyone ? "anyone" : "who is logged in";
+export function openTo({ anyone }: Route): "anyone" | "who is logged in" {
+  return anyone === true ? "anyone" : "who is logged in";
 }
