@@ -85,7 +85,8 @@ export function accessTable(routes: readonly Route[]): string {
     "",
     "Made from the table of calls (`receiver/console/calls.ts`) and tried, every line with every visitor, against a whole",
     "receiver (`receiver/console/access.test.ts`). 401: log in first. 403: not with this role. What is refused changes nothing;",
-    "what is allowed and changes something leaves the named records in the audit log, and no other.",
+    "what is allowed and changes something leaves the named records in the audit log, and no other (welcome.accept by a link",
+    "to a new password: person.login).",
     "",
     ...Object.entries(VISITORS).map(([name, who]) =>
       name === who ? `- **${name}**` : `- **${name}**: ${who}`,

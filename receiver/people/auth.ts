@@ -196,7 +196,8 @@ export function openPeople(settings: PeopleSettings): People {
       await refused(asked, moment, code);
     }
     const error = /[?&]error=([^&]*)/.exec(response.headers.get("location") ?? "")?.[1];
-    if (route.path === "/callback/:id" && error !== undefined) await refused(asked, moment, error);
+    if (route.path === "/callback/:id" && error !== undefined)
+      await refused(asked, moment, error.slice(0, 100));
   }
 
   async function refused({ route, address }: Incoming, { email }: Moment, code: string): Promise<void> {
