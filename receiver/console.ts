@@ -106,7 +106,7 @@ export async function listenConsole(wiring: ConsoleWiring): Promise<ListeningCon
 async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) {
   const { settings, database, lake, committer, history, carrier, stopping } = wiring;
   const { db } = database;
-  const people = await carrier.people(origin, (fact) => wiring.hear(fact));
+  const people = await carrier.people(origin, wiring.hear);
   const fleet = new FleetView(db, settings.heartbeat);
   // A page that is open and does nothing does not keep its session.
   const allowed = async ({ incoming }: Pick<Asked, "incoming">): Promise<boolean> => {
