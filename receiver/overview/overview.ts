@@ -159,7 +159,10 @@ function arrivedOf(feeds: Feeds, now: number): Arrived {
 }
 
 function byHourOf(feeds: Feeds, now: number): readonly ArrivalHour[] {
-  const since = Math.min(...Array.from(feeds.all(), (feed) => feed.since)) * DAY;
+  // There may be more feeds than a call takes arguments.
+  let firstDay = Number.POSITIVE_INFINITY;
+  for (const feed of feeds.all()) firstDay = Math.min(firstDay, feed.since);
+  const since = firstDay * DAY;
   const current = now - (now % HOUR);
   return Array.from({ length: WEEK_HOURS }, (_, i) => {
     const hour = current - (WEEK_HOURS - 1 - i) * HOUR;
