@@ -3,8 +3,9 @@ import { attentionOf } from "../../attention/attention.ts";
 import { heldSum } from "../../ledger/quarantine.ts";
 import { clientHours } from "../../overview/client.ts";
 import { listRefusals } from "../../refusals/refusals.ts";
-import { listWebhooks } from "../../webhooks/standing.ts";
+import { webhookStandings } from "../../webhooks/standing.ts";
 import type { Handlers } from "../console.ts";
+import { sharedLook } from "../shared-look.ts";
 import type { HandlerParts } from "./parts.ts";
 
 type OverviewHandlers = Pick<Handlers, Extract<keyof Handlers, `overview.${string}`>>;
@@ -12,20 +13,24 @@ type OverviewHandlers = Pick<Handlers, Extract<keyof Handlers, `overview.${strin
 const DAY_MS = 86_400_000;
 /** More is nobody's list to work through; the number of all is said. */
 const MOST_ATTENTION = 200;
+/** A page asks again two seconds after it heard of something: what it is told then was read since. */
+const SHARED_MS = 1000;
 
 export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
   const { overview, fleet, database } = parts;
   const { db } = database;
+  /** For all consoles together. */
+  const attention = sharedLook(() => everything(Date.now()), SHARED_MS);
   return {
     "overview.get": async () => {
       const now = Date.now();
-      const [arrived, byHour, late, feeds, agents, attention] = await Promise.all([
+      const [arrived, byHour, late, feeds, agents, needs] = await Promise.all([
         overview.arrived(now),
         overview.byHour(now),
         overview.lateFeeds(now),
         overview.count(now),
         fleet.agents(),
-        everything(now),
+        attention(),
       ]);
       const living = agents.filter(({ state }) => state !== "revoked");
       const oldest = living.flatMap(({ queue }) => queue.oldestSealedAt ?? []).toSorted()[0] ?? null;
@@ -41,7 +46,7 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
           bytes: living.reduce((sum, { queue }) => sum + queue.bytes, 0),
           oldestSealedAt: oldest,
         },
-        attention: { items: attention.slice(0, MOST_ATTENTION), total: attention.length },
+        attention: { items: needs.slice(0, MOST_ATTENTION), total: needs.length },
       };
     },
     "overview.punctuality": async ({ client, after, limit }) => {
@@ -55,11 +60,11 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
     },
     "overview.client": async ({ client }) => {
       const now = Date.now();
-      const [feeds, hours, grid, attention] = await Promise.all([
+      const [feeds, hours, grid, needs] = await Promise.all([
         overview.feeds(client, now),
         clientHours(db, client, now),
         overview.punctuality({ client, limit: 500 }, now),
-        everything(now),
+        attention(),
       ]);
       return {
         feeds: feeds.map(({ source, lastAt, usualBy }) => ({
@@ -71,7 +76,7 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
           rows: grid.rows.map((row) => ({ ...row, source: row.source ?? null })),
           next: grid.next ?? null,
         },
-        attention: attention.filter((one) => one.client === client),
+        attention: needs.filter((one) => one.client === client),
       };
     },
   };
@@ -83,7 +88,7 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
       overview.lateFeeds(now),
       listRefusals(db, { since: now - DAY_MS }),
       heldSum(db),
-      listWebhooks(db),
+      webhookStandings(db),
       db.selectFrom("clients").select("name").where("suspended_at", "is not", null).execute(),
     ]);
     return attentionOf({
