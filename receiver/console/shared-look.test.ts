@@ -14,7 +14,10 @@ function scene() {
     1000,
     () => now,
   );
-  return { ask, looks, pass: (ms: number) => void (now += ms) };
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  return { ask, looks, pass };
 }
 
 test("all who ask within its time share a look, from its begin on", async () => {

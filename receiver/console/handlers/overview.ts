@@ -1,7 +1,7 @@
 /** The first page: what arrived, what is late, what needs somebody. And how each client does. */
 import { attentionOf } from "../../attention/attention.ts";
 import { heldSum } from "../../ledger/quarantine.ts";
-import { clientHours } from "../../overview/client.ts";
+import { clientWeek } from "../../overview/client.ts";
 import { listRefusals } from "../../refusals/refusals.ts";
 import { webhookStandings } from "../../webhooks/standing.ts";
 import type { Handlers } from "../console.ts";
@@ -60,17 +60,17 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
     },
     "overview.client": async ({ client }) => {
       const now = Date.now();
-      const [feeds, hours, grid, needs] = await Promise.all([
+      const [feeds, week, grid, needs] = await Promise.all([
         overview.feeds(client, now),
-        clientHours(db, client, now),
+        clientWeek(db, client, now),
         overview.punctuality({ client, limit: 500 }, now),
         attention(),
       ]);
       return {
-        feeds: feeds.map(({ source, lastAt, usualBy }) => ({
-          ...{ source, lastAt: instant(lastAt), usualBy: instant(usualBy) },
+        feeds: feeds.map(({ source, lastAt, usualBy, days }) => ({
+          ...{ source, lastAt: instant(lastAt), usualBy: instant(usualBy), days },
         })),
-        hours,
+        byHour: week.map((hour) => ({ ...hour, usual: null })),
         punctuality: {
           days: grid.days,
           rows: grid.rows.map((row) => ({ ...row, source: row.source ?? null })),
