@@ -16,7 +16,6 @@ import type { Quotas } from "../ledger/decide.ts";
 import type { Limits } from "../ledger/limits.ts";
 import type { QuarantinedFile } from "../ledger/quarantine.ts";
 import type { RecentLines } from "../lines/memory.ts";
-import type { SourceHour } from "../overview/client.ts";
 import type { Amount, ArrivalHour, Arrived } from "../overview/overview.ts";
 import type { Cell } from "../overview/punctuality.ts";
 import type { Band } from "../overview/usual.ts";
@@ -210,14 +209,18 @@ export interface Answers {
   /** Clients that something of the attention concerns. */
   "overview.troubled": { readonly clients: readonly string[] };
   "overview.punctuality": PunctualityAnswer;
-  /** `hours`: of the last 30 days. `usualBy`: of today, or of the next day on which that is usual. */
+  /**
+   * `usualBy`: of today, or of the next day on which that is usual; `days`: files of each of `punctuality.days`; `byHour`: all
+   * sources together, and nothing is said of what is usual.
+   */
   "overview.client": {
     readonly feeds: readonly {
       readonly source: string;
       readonly lastAt: string | null;
       readonly usualBy: string | null;
+      readonly days: readonly number[];
     }[];
-    readonly hours: readonly SourceHour[];
+    readonly byHour: OverviewAnswer["byHour"];
     readonly punctuality: PunctualityAnswer;
     readonly attention: readonly NeedsSomebody[];
   };

@@ -68,6 +68,8 @@ export interface ClientFeed {
   readonly lastAt: number | undefined;
   /** The end of the hour by which it usually delivers, of today or of the next day on which that is usual; undefined: not known. */
   readonly usualBy: number | undefined;
+  /** Files of each of the last 30 UTC days, today last. */
+  readonly days: readonly number[];
 }
 
 /** `now`: ms since 1970. Who calls `catchUp` at the start spares the first who looks the reading of the weeks. */
@@ -165,7 +167,10 @@ function arrivedOf(feeds: Feeds, now: number): Arrived {
 }
 
 function byHourOf(feeds: Feeds, now: number): readonly ArrivalHour[] {
-  const since = Math.min(...Array.from(feeds.all(), (feed) => feed.since)) * DAY;
+  // There may be more feeds than a call takes arguments.
+  let firstDay = Number.POSITIVE_INFINITY;
+  for (const feed of feeds.all()) firstDay = Math.min(firstDay, feed.since);
+  const since = firstDay * DAY;
   const current = now - (now % HOUR);
   return Array.from({ length: WEEK_HOURS }, (_, i) => {
     const hour = current - (WEEK_HOURS - 1 - i) * HOUR;
@@ -248,13 +253,14 @@ function punctualityOf(
 function feedOf(feed: FeedDays, now: number): ClientFeed {
   const { source, lastAt } = feed;
   const today = Math.floor(now / DAY);
+  const days = lastDays(now, DAYS_SHOWN).map((day) => feed.sumsOf(day).files);
   // In the places of days to come the ones of long ago are kept.
   const hoursOf = (day: number): number => (day > today ? 0 : feed.hoursOf(day));
   for (let day = today; day < today + DAYS; day += 1) {
     const habit = habitOn(day, { since: feed.since, hoursOf });
-    if (habit.kind === "usual") return { source, lastAt, usualBy: day * DAY + (habit.by + 1) * HOUR };
+    if (habit.kind === "usual") return { source, lastAt, usualBy: day * DAY + (habit.by + 1) * HOUR, days };
   }
-  return { source, lastAt, usualBy: undefined };
+  return { source, lastAt, usualBy: undefined, days };
 }
 
 function lateOf(feeds: Feeds, now: number): readonly LateFeed[] {

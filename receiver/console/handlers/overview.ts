@@ -1,11 +1,12 @@
 /** The first page: what arrived, what is late, what needs somebody. And how each client does. */
 import { type Attention, attentionOf, attentionOfClient, type Facts } from "../../attention/attention.ts";
 import { heldOfClients } from "../../ledger/quarantine.ts";
-import { clientHours } from "../../overview/client.ts";
+import { clientWeek } from "../../overview/client.ts";
 import { listRefusals } from "../../refusals/refusals.ts";
-import { listWebhooks } from "../../webhooks/standing.ts";
+import { webhookStandings } from "../../webhooks/standing.ts";
 import type { NeedsSomebody } from "../answers.ts";
 import type { Handlers } from "../console.ts";
+import { sharedLook } from "../shared-look.ts";
 import type { HandlerParts } from "./parts.ts";
 
 type OverviewHandlers = Pick<Handlers, Extract<keyof Handlers, `overview.${string}`>>;
@@ -13,22 +14,28 @@ type OverviewHandlers = Pick<Handlers, Extract<keyof Handlers, `overview.${strin
 const HOUR_MS = 3_600_000;
 /** More is nobody's list to work through; the number of all is said. */
 const MOST_ATTENTION = 200;
+/** A page asks again two seconds after it heard of something: what it is told then was read since. */
+const SHARED_MS = 1000;
 
 export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
   const { overview, fleet, database } = parts;
   const { db } = database;
+  /** For all consoles together. */
+  const look = sharedLook(async () => {
+    const facts = await everything(Date.now());
+    return { facts, all: attentionOf(facts) };
+  }, SHARED_MS);
   return {
     "overview.get": async ({ only }) => {
       const now = Date.now();
-      const [arrived, byHour, facts] = await Promise.all([
+      const [arrived, byHour, { facts, all }] = await Promise.all([
         overview.arrived(now),
         overview.byHour(now),
-        everything(now),
+        look(),
       ]);
       const feeds = await overview.count(now, facts.suspended);
       const living = facts.agents.filter(({ state }) => state !== "revoked");
-      const all = attentionOf(facts);
-      const attention = only === "late" ? all.filter(({ late }) => late !== null) : all;
+      const needs = only === "late" ? all.filter(({ late }) => late !== null) : all;
       return {
         arrived,
         byHour: byHour.map((hour) => ({ ...hour, usual: hour.usual ?? null })),
@@ -42,11 +49,11 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
           oldestSealedAt: earliest(living.flatMap(({ queue }) => queue.oldestSealedAt ?? [])),
           aside: living.reduce((sum, { queue }) => sum + queue.aside, 0),
         },
-        attention: { items: attention.slice(0, MOST_ATTENTION).map(shown), total: attention.length },
+        attention: { items: needs.slice(0, MOST_ATTENTION).map(shown), total: needs.length },
       };
     },
     "overview.troubled": async () => {
-      const all = attentionOf(await everything(Date.now()));
+      const { all } = await look();
       return { clients: [...new Set(all.flatMap(({ clients }) => clients))].toSorted() };
     },
     "overview.punctuality": async ({ client, after, limit }) => {
@@ -60,17 +67,17 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
     },
     "overview.client": async ({ client }) => {
       const now = Date.now();
-      const [feeds, hours, grid, facts] = await Promise.all([
+      const [feeds, week, grid, { facts }] = await Promise.all([
         overview.feeds(client, now),
-        clientHours(db, client, now),
+        clientWeek(db, client, now),
         overview.punctuality({ client, limit: 500 }, now),
-        everything(now),
+        look(),
       ]);
       return {
-        feeds: feeds.map(({ source, lastAt, usualBy }) => ({
-          ...{ source, lastAt: instant(lastAt), usualBy: instant(usualBy) },
+        feeds: feeds.map(({ source, lastAt, usualBy, days }) => ({
+          ...{ source, lastAt: instant(lastAt), usualBy: instant(usualBy), days },
         })),
-        hours,
+        byHour: week.map((hour) => ({ ...hour, usual: null })),
         punctuality: {
           days: grid.days,
           rows: grid.rows.map((row) => ({ ...row, source: row.source ?? null })),
@@ -89,7 +96,7 @@ export function overviewHandlers(parts: HandlerParts): OverviewHandlers {
       // What did not come again for an hour has passed.
       listRefusals(db, { since: now - HOUR_MS, limit: 1000 }),
       heldOfClients(db),
-      listWebhooks(db),
+      webhookStandings(db),
       db.selectFrom("clients").select("name").where("suspended_at", "is not", null).execute(),
     ]);
     const suspended = new Set(rows.map(({ name }) => name));
