@@ -248,6 +248,8 @@ export const t = {
     newPassword: "New password",
     newPasswordSays:
       "The password of before counts no more: sessions that came in by it end within 5 seconds.",
+    limits: "Limits",
+    limitsOf: (name: string) => `Limits of ${name}`,
     showRevoked: (n: number) => `Show ${n} revoked`,
     noKeys: "No key yet.",
     noAccounts: "No account yet.",
