@@ -1230,7 +1230,7 @@ export const t = {
     replayFrom: "From where",
     replayHere: "empty: from its place; it is only taken up again",
     replayDead: "Send dead letters again",
-    replayDeadTitle: (n: string) => `Send ${n} dead letters again`,
+    replayDeadTitle: (n: number) => (n === 1 ? "Send 1 dead letter again" : `Send ${n} dead letters again`),
     replayDeadSays: "Each is told again, with ten new tries over three days.",
     replayOne: "Send again",
     revoke: "Revoke",
