@@ -22,10 +22,11 @@ export function BoundsForm({
   const [saved, setSaved] = useState(false);
   const may = mayDo(useViewer().role, "operator");
   const wrong = wrongOf(shown, texts);
+  const changes = changedBounds(shown, texts);
   const save = async (): Promise<void> => {
     setError(undefined);
     try {
-      await onSave(changedBounds(shown, texts));
+      await onSave(changes);
       setShown(texts);
       setSaved(true);
     } catch (failure) {
@@ -63,7 +64,11 @@ export function BoundsForm({
         {error && <Failure error={error} />}
         <For may="operator">
           <Group>
-            <Button type="submit" variant="default" disabled={wrong.length > 0}>
+            <Button
+              type="submit"
+              variant="default"
+              disabled={wrong.length > 0 || Object.keys(changes).length === 0}
+            >
               {t.save}
             </Button>
             {saved && (
