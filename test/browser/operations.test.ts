@@ -112,6 +112,9 @@ describeWithBrowser("operations", () => {
     await agent.stop();
     // Who is silent for two minutes counts as such.
     setBack(scene.site, "UPDATE agents SET last_seen_at = last_seen_at - 600000");
+    await expect
+      .poll(async () => (await told(page, "overview.get", "/api/overview")).silent, { timeout: 40_000 })
+      .toBe(1);
     await page.goto("/");
     await page.getByText(/^the agent hq-01 is silent since /i).waitFor();
     await page.getByText(/^Is its host on, and does the service run\?/).waitFor();
