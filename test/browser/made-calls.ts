@@ -11,7 +11,7 @@ const PATTERNS = Object.entries(CALLS).map(
   ([name, { method, path }]) => [name, method, new RegExp(`^${path.replaceAll(/:\w+/g, "[^/]+")}$`)] as const,
 );
 
-export function callOf(method: string, path: string): CallName | undefined {
+function callOf(method: string, path: string): CallName | undefined {
   return PATTERNS.find(([, of, pattern]) => of === method && pattern.test(path))?.[0] as CallName | undefined;
 }
 

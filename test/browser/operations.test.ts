@@ -164,9 +164,9 @@ describeWithBrowser("operations", () => {
     expect(paths).toContain("one.bin");
     expect(paths).not.toContain("two.bin");
     const { items } = await told(page, "quarantine.list", "/api/quarantine?all=true");
-    expect(items.map(({ path, state }) => [path, state]).sort()).toEqual([
-      ["one.bin", "released"],
-      ["two.bin", "discarded"],
+    expect(items.map(({ path, state }) => `${path} ${state}`).toSorted()).toEqual([
+      "one.bin released",
+      "two.bin discarded",
     ]);
     await audited("file released from quarantine");
     await audited("file in quarantine discarded");

@@ -63,9 +63,9 @@ describeWithBrowser("webhooks", () => {
     );
     for (const name of ["first.csv", "second.csv"])
       await page.getByRole("row").filter({ hasText: name }).getByText("10 tries").waitFor();
-    expect((await deadLetters()).map(({ path, tries }) => [path, tries]).sort()).toEqual([
-      ["first.csv", 10],
-      ["second.csv", 10],
+    expect((await deadLetters()).map(({ path, tries }) => `${path} ${tries}`).toSorted()).toEqual([
+      "first.csv 10",
+      "second.csv 10",
     ]);
     await page.goto("/");
     await page.getByText("2 entries were told in vain").waitFor();
@@ -101,8 +101,12 @@ describeWithBrowser("webhooks", () => {
     await dialog.getByLabel("From where").fill("beginning");
     await dialog.getByRole("button", { name: "Replay" }).click();
     await dialog.waitFor({ state: "hidden" });
-    await until("both once more", () => endpoint.got.length === 4);
-    expect(came()).toEqual(["first.csv", "first.csv", "second.csv", "second.csv"]);
+    // At least once: what was told and not recorded yet when it was replayed may come a third time.
+    await until("both once more", () => {
+      const times = (name: string): number => came().filter((path) => path === name).length;
+      return times("first.csv") >= 2 && times("second.csv") >= 2;
+    });
+    expect(new Set(came())).toEqual(new Set(["first.csv", "second.csv"]));
     await page.getByText("up to date").first().waitFor();
     await page.goto("/");
     await page.getByText("Nothing needs you.").waitFor();
