@@ -118,8 +118,9 @@ export async function firstAdminLink(db: Database, now = Date.now()): Promise<st
   });
 }
 
-/** Links that nobody followed yet, the newest first, without their secrets. */
+/** Links that are still good, the newest first, without their secrets. */
 export async function openLinks(db: Database, now = Date.now()): Promise<readonly Welcome[]> {
+  const begun = await anybody(db);
   const rows = await db
     .selectFrom("people_invitations")
     .selectAll()
@@ -127,7 +128,7 @@ export async function openLinks(db: Database, now = Date.now()): Promise<readonl
     .where("expires_at", ">", now)
     .orderBy("created_at", "desc")
     .execute();
-  return rows.map(welcomeOf);
+  return rows.filter(({ kind }) => kind !== "first" || !begun).map(welcomeOf);
 }
 
 /** Takes back what was invited and not accepted; false where there was nothing. */
@@ -150,6 +151,8 @@ export async function welcome(db: Database, secret: string, now = Date.now()): P
     .where("secret_hash", "=", hashSecret(secret))
     .executeTakeFirst();
   if (!link || link.used_at !== null || link.expires_at <= now) throw spent(link);
+  // Who has a link to begin with and finds somebody there has come too late.
+  if (link.kind === "first" && (await anybody(db))) throw spent(link);
   return welcomeOf(link);
 }
 
@@ -198,7 +201,6 @@ export async function prepareAcceptance(
       if (client !== null) await lockClient(trx, client);
       const link = await consume(trx, hashSecret(given.secret), now);
       if (link.kind === "reset") return await reset(trx, link, password_hash, now);
-      // Who has a link to begin with and finds somebody there has come too late.
       if (link.kind === "first" && (await anybody(trx))) throw spent(link);
       const email = requireEmail(link.email ?? given.email ?? "");
       const name = requireName(given.name ?? link.name ?? "");

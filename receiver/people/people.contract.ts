@@ -60,6 +60,8 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
       await accept(db, { secret: invited, password: PASSWORD });
       const given = { secret, email: "ada@example.com", name: "Ada", password: PASSWORD };
       await expect(accept(db, given)).rejects.toEqual(refusal("link-spent"));
+      await expect(welcome(db, secret)).rejects.toEqual(refusal("link-spent"));
+      expect(await openLinks(db)).toEqual([]);
     });
 
     test("an invitation is good once, whoever comes at the same time", async () => {

@@ -252,6 +252,8 @@ export const t = {
     newPassword: "New password",
     newPasswordSays:
       "The password of before counts no more: sessions that came in by it end within 5 seconds.",
+    limits: "Limits",
+    limitsOf: (name: string) => `Limits of ${name}`,
     showRevoked: (n: number) => `Show ${n} revoked`,
     noKeys: "No key yet.",
     noAccounts: "No account yet.",
@@ -1253,7 +1255,7 @@ export const t = {
     replayFrom: "From where",
     replayHere: "empty: from its place; it is only taken up again",
     replayDead: "Send dead letters again",
-    replayDeadTitle: (n: string) => `Send ${n} dead letters again`,
+    replayDeadTitle: (n: number) => (n === 1 ? "Send 1 dead letter again" : `Send ${n} dead letters again`),
     replayDeadSays: "Each is told again, with ten new tries over three days.",
     replayOne: "Send again",
     revoke: "Revoke",

@@ -2,7 +2,6 @@
 import { Text } from "@mantine/core";
 import type { DeadLetterView, WebhookView } from "../../../../webhooks/standing.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
-import { formatCount } from "../../parts/numbers.tsx";
 import { Failure, Section } from "../../parts/page.tsx";
 import { More, usePages } from "../../parts/paged.tsx";
 import { Plain, plainText } from "../../parts/plain.tsx";
@@ -70,7 +69,7 @@ export function DeadLetters({ webhook: { id, dead, state } }: { readonly webhook
           <For may="operator">
             <Confirmed
               label={t.webhooks.replayDead}
-              title={t.webhooks.replayDeadTitle(formatCount(dead))}
+              title={t.webhooks.replayDeadTitle(dead)}
               says={t.webhooks.replayDeadSays}
               danger={false}
               onConfirm={() => replay.mutateAsync({ id, dead: [] })}
