@@ -39,7 +39,6 @@ const classAt = (text: string, at: number): number => CLASSES[text.charCodeAt(at
 
 /** Those of kana make another sound, and those of Indic scripts are vowels: these stay. */
 const MARKS = /(?=\p{M})(?![\u3099\u309a])[\p{Script=Inherited}\p{Script=Hebrew}]/gu;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant.
 const ASCII = /^[\0-\x7f]*$/;
 
 /** Without marks, with its capitals. */
