@@ -137,6 +137,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "receiver/doors/door.ts",
     "receiver/doors/problem.ts",
     "receiver/doors/streams.ts",
+    "receiver/doors/strict-transport.ts",
     "receiver/doors/target.ts",
     "receiver/install",
     "receiver/webhooks",

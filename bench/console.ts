@@ -7,7 +7,7 @@ import { countNewer, type DeliveriesQuery, listDeliveries } from "../receiver/de
 import type { LedgerDatabase } from "../receiver/ledger/database.ts";
 import { openPostgres } from "../receiver/ledger/postgres.ts";
 import { openSqlite } from "../receiver/ledger/sqlite.ts";
-import { clientHours } from "../receiver/overview/client.ts";
+import { clientWeek } from "../receiver/overview/client.ts";
 import { createOverview } from "../receiver/overview/overview.ts";
 import { type Plan, planSite, randomOf } from "./console-plan.ts";
 
@@ -74,12 +74,12 @@ export async function measureConsole(
   });
   const { pick, bearers, last, digests } = await choices(db, plan, random);
   await measure(
-    "a client's 30 days",
+    "a client's week",
     rounds,
-    async () => (await clientHours(db, pick(plan.clients), now)).length,
+    async () => (await clientWeek(db, pick(plan.clients), now)).length,
   );
-  await measure("the largest client's 30 days", rounds, async () => {
-    return (await clientHours(db, plan.clients[0] as string, now)).length;
+  await measure("the largest client's week", rounds, async () => {
+    return (await clientWeek(db, plan.clients[0] as string, now)).length;
   });
 
   const channel = (): string => pick(["push", "bundle", "parts", "sftp", "api"]);

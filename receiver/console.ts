@@ -1,5 +1,4 @@
 /** The console wired: its listener, what its handlers are given, and what is told to open pages. */
-import { sql } from "kysely";
 import { addressOf, consoleUrl, type ReceiverSettings } from "./config.ts";
 import { type Asked, createConsole, mayGoOn } from "./console/console.ts";
 import { accessHandlers } from "./console/handlers/access.ts";
@@ -11,7 +10,8 @@ import { overviewHandlers } from "./console/handlers/overview.ts";
 import type { HandlerParts } from "./console/handlers/parts.ts";
 import { peopleHandlers } from "./console/handlers/people.ts";
 import { siteHandlers } from "./console/handlers/site.ts";
-import { Live, type Marks } from "./console/live.ts";
+import { Live } from "./console/live.ts";
+import { marksOf } from "./console/marks.ts";
 import { openPages } from "./console/pages.ts";
 import { peerOf } from "./doors/peer.ts";
 import type { ReportProblem } from "./doors/problem.ts";
@@ -22,7 +22,7 @@ import type { Committer } from "./ingest/committer.ts";
 import { discardFrom } from "./ingest/discard.ts";
 import { releaseFrom } from "./ingest/release.ts";
 import type { AnyLake } from "./lake/lake.ts";
-import { type LedgerDatabase, named } from "./ledger/database.ts";
+import type { LedgerDatabase } from "./ledger/database.ts";
 import type { History } from "./ledger/ledger.ts";
 import { createOverview, type Overview } from "./overview/overview.ts";
 import type { People } from "./people/auth.ts";
@@ -106,7 +106,7 @@ export async function listenConsole(wiring: ConsoleWiring): Promise<ListeningCon
 async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) {
   const { settings, database, lake, committer, history, carrier, stopping } = wiring;
   const { db } = database;
-  const people = await carrier.people(origin, (fact) => wiring.hear(fact));
+  const people = await carrier.people(origin, wiring.hear);
   const fleet = new FleetView(db, settings.heartbeat);
   // A page that is open and does nothing does not keep its session.
   const allowed = async ({ incoming }: Pick<Asked, "incoming">): Promise<boolean> => {
@@ -115,7 +115,7 @@ async function appOf(wiring: ConsoleWiring, origin: string, overview: Overview) 
   };
   const live = new Live({
     seq: async () => (await history.position()).seq,
-    marks: () => marksOf(database),
+    marks: () => marksOf(db),
     allowed,
     streams: new Streams(MOST_STREAMS),
     stopping,
@@ -196,24 +196,4 @@ function choresOf({ database: { db }, stopping }: ConsoleWiring, overview: Overv
       atOnce: true,
     },
   ];
-}
-
-/** Each is one look at the end of an index, or at few rows. */
-async function marksOf({ db }: LedgerDatabase): Promise<Marks> {
-  const { rows } = await named(() =>
-    sql<Record<string, string | number | null>>`
-      select
-        (select max(last_seen_at) from agents) as seen,
-        (select count(*) from agents) as agents,
-        (select max(id) from audit) as audit,
-        (select max(id) from quarantined) as quarantined,
-        (select count(*) from webhook_events where due_at is null) as dead`.execute(db),
-  );
-  const { seen, agents, audit, quarantined, dead } = rows[0] ?? {};
-  return {
-    agents: `${seen} ${agents}`,
-    audit: String(audit),
-    quarantine: String(quarantined),
-    deadletters: String(dead),
-  };
 }

@@ -225,11 +225,12 @@ export async function runReceiver(parts: ReceiverParts): Promise<RunningReceiver
       ...{ settings, database, lake, committer, history, keys, reportProblem, unread },
       carrier: parts.console,
       ingestUrl: listening.url,
-      hear: (fact) => {
+      hear: async (fact, db) => {
         logPeople(log, fact);
-        recordLogin(database.db, fact).catch((error: unknown) =>
-          log.error({ err: error, fact }, "the audit log did not take what happened at the login"),
-        );
+        await recordLogin(db, fact).catch((error: unknown) => {
+          log.error({ err: error, fact }, "the audit log did not take what happened at the login");
+          throw error;
+        });
       },
       stopping: stopping.signal,
     }));

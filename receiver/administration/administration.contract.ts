@@ -7,8 +7,9 @@ import { listApiKeys } from "../identity/apikeys.ts";
 import { listInvitations } from "../identity/invitations.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
-import { openLinks } from "../people/invitations.ts";
+import { accept, invitePerson, openLinks } from "../people/invitations.ts";
 import { listPeople } from "../people/people.ts";
+import { waysOf } from "../people/ways.ts";
 import { addAccount, limitAccount, revokeAccount, setPasswordOfAccount } from "./accounts.ts";
 import {
   askAgent,
@@ -21,8 +22,9 @@ import {
 } from "./agents.ts";
 import { addClient, resumeClient, setClientLimits, setClientQuotas, suspendClient } from "./clients.ts";
 import { addKey, revokeKey, setKeyLimits } from "./keys.ts";
+import { recordLogin } from "./login.ts";
 import { offboardClient, planOffboarding } from "./offboard.ts";
-import { disablePerson, enablePerson, invite, join, setRole } from "./people.ts";
+import { disablePerson, enablePerson, invite, join, resetPerson, setRole } from "./people.ts";
 import { addWebhook, replayWebhook, revokeWebhook } from "./webhooks.ts";
 
 const ANNA: Who = { kind: "person", id: "p1", name: "anna@example.com" };
@@ -158,6 +160,69 @@ export function administrationContract(name: string, open: () => Promise<LedgerD
         client: "acme",
         before: { state: "active", limits: { day: 7 } },
         after: { state: "revoked" },
+      });
+    });
+
+    test("a person joins by a link; by a reset the own login changes, and what of it", async () => {
+      const { db, by } = await site();
+      const secret = await invite(by, { email: "clerk@example.com", name: "Clerk", role: "viewer" });
+      const password = "rivers carry what they are given";
+      const clerk = await join(db, { secret, password }, { address: "10.0.0.9" });
+      const who = { kind: "person", id: clerk.id, name: clerk.email, address: "10.0.0.9" };
+      expect(await lastLine(db)).toMatchObject({ act: "person.join", who, after: { role: "viewer" } });
+      await db.updateTable("people").set({ totp_enabled: 1 }).where("id", "=", clerk.id).execute();
+      await db
+        .insertInto("people_sessions")
+        .values({
+          ...{ id: "s", person: clerk.id, token: "t", how: "password", address: null, device: null },
+          ...{ created_at: 1, used_at: 1, expires_at: Date.now() + 60_000 },
+        })
+        .execute();
+      const reset = await resetPerson(by, clerk, true);
+      await join(db, { secret: reset, password: `${password} and more` }, { address: "10.0.0.9" });
+      const line = await lastLine(db);
+      expect(line).toMatchObject({
+        ...{ act: "person.login", who, subject: { kind: "person", id: "clerk@example.com" } },
+        before: { totp: true, passkeys: [], providers: [], passwordSince: expect.stringContaining("Z") },
+        after: { changed: "reset", totp: false, ended: 1 },
+      });
+      expect(line?.after?.["passwordSince"]).not.toBe(line?.before?.["passwordSince"]);
+      expect((await listAudit(db, { act: "person.join", limit: 9 })).length).toBe(1);
+    });
+
+    test("the record of the login names who it was by the id, and by the email to read", async () => {
+      const { db } = await site();
+      const address = "10.0.0.9";
+      const secret = await invitePerson(db, { email: "ada@example.com", name: "Ada", role: "admin" });
+      const ada = await accept(db, { secret, password: "rivers carry what they are given" });
+      const who = { kind: "person", id: ada.id, name: ada.email, address };
+      await recordLogin(db, { kind: "PersonJoined", person: ada, provider: "corp", address });
+      expect(await lastLine(db)).toMatchObject({ act: "person.join", who, after: { provider: "corp" } });
+      const before = await waysOf(db, ada.id);
+      const after = { ...before, providers: ["corp"] };
+      const linked = { person: ada.id, changed: "provider", before, after, address } as const;
+      await recordLogin(db, { kind: "OwnLoginChanged", ...linked });
+      expect(await lastLine(db)).toMatchObject({
+        ...{ act: "person.login", who, before, after: { changed: "provider", ...after } },
+      });
+    });
+
+    test("an admin who is disabled: the record names the links that ended with him", async () => {
+      const { db, by } = await site();
+      const add = async (email: string) => {
+        const secret = await invitePerson(db, { email, name: "Admin", role: "admin" });
+        return await accept(db, { secret, password: "rivers carry what they are given" });
+      };
+      await add("root@example.com");
+      const { id, email } = await add("eve@example.com");
+      const eve = { db, who: { kind: "person", id, name: email } } as const;
+      await invite(eve, { email: "mole@example.com", role: "viewer" });
+      await disablePerson(by, id);
+      expect(await lastLine(db)).toMatchObject({
+        ...{ act: "person.disable", after: { endedLinks: ["mole@example.com"] } },
+      });
+      await expect(invite(eve, { email: "mole@example.com", role: "viewer" })).rejects.toMatchObject({
+        code: "forbidden",
       });
     });
 

@@ -1,7 +1,8 @@
-/** What people change of their own login, and what a provider of logins changes: recorded when it has happened. */
+/** What people change of their own login, and what a provider of logins changes: recorded before they are told that it is done. */
 import { audited, type Deed, type Who } from "../audit/audit.ts";
 import type { Database } from "../ledger/schema.ts";
 import type { PeopleFact } from "../people/facts.ts";
+import type { Person } from "../people/people.ts";
 
 /** Logging in and failing to is for the log; what changes who may come in, or how, is an act. */
 export async function recordLogin(db: Database, fact: PeopleFact): Promise<void> {
@@ -16,33 +17,43 @@ async function deedOf(db: Database, fact: PeopleFact): Promise<{ who: Who; deed:
     case "LoginRefused":
       return undefined;
     case "PersonJoined": {
-      const { email, provider, role } = fact;
-      const subject = { kind: "person", id: email };
-      const who = { kind: "person", id: email, name: email } as const;
-      return { who, deed: { act: "person.join", subject, before: null, after: { role, provider } } };
+      const { address, person, provider } = fact;
+      const { name, role, client } = person;
+      const after = { name, role, client, provider };
+      return {
+        who: whoOf(person, address),
+        deed: { act: "person.join", subject: subjectOf(person), before: null, after },
+      };
     }
     case "RoleFollowedClaim": {
-      const { before, after } = fact.change;
-      const subject = { kind: "person", id: after.email };
-      const who = { kind: "person", id: after.id, name: after.email } as const;
+      const { address, change, provider } = fact;
+      const { before, after, endedLinks } = change;
       return {
-        who,
+        who: whoOf(after, address),
         deed: {
-          ...{ act: "person.role", subject, before: { role: before.role } },
-          after: { role: after.role, provider: fact.provider },
+          ...{ act: "person.role", subject: subjectOf(after), before: { role: before.role } },
+          after: { role: after.role, provider, ...(endedLinks.length === 0 ? {} : { endedLinks }) },
         },
       };
     }
     case "OwnLoginChanged": {
-      const row = await db
+      const { address, person: id, changed, before, after } = fact;
+      const { email } = await db
         .selectFrom("people")
         .select("email")
-        .where("id", "=", fact.person)
-        .executeTakeFirst();
-      const email = row?.email ?? fact.person;
-      const who = { kind: "person", id: fact.person, name: email, address: fact.address } as const;
-      const subject = { kind: "person", id: email };
-      return { who, deed: { act: "person.login", subject, before: null, after: { changed: fact.route } } };
+        .where("id", "=", id)
+        .executeTakeFirstOrThrow();
+      const subject = subjectOf({ email });
+      return {
+        who: whoOf({ id, email }, address),
+        deed: { act: "person.login", subject, before: { ...before }, after: { changed, ...after } },
+      };
     }
   }
 }
+
+const whoOf = ({ id, email }: Pick<Person, "id" | "email">, address: string): Who => ({
+  ...{ kind: "person", id, name: email, address },
+});
+
+const subjectOf = ({ email }: Pick<Person, "email">) => ({ kind: "person", id: email });

@@ -9,6 +9,7 @@ import { agentStatus } from "../identity/agents.ts";
 import { clientState, lockClient, markOffboarded } from "../ledger/clients.ts";
 import { named, type Writer } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
+import { signOut } from "../people/sessions.ts";
 import type { Administrator } from "./administrator.ts";
 import { clientFacts } from "./clients.ts";
 
@@ -103,7 +104,7 @@ export async function offboardClient(
 async function shutOutPeople(trx: Writer, client: string, now: number): Promise<void> {
   for (const id of await peopleOf(trx, client)) {
     await trx.updateTable("people").set({ disabled_at: now }).where("id", "=", id).execute();
-    await trx.deleteFrom("people_sessions").where("person", "=", id).execute();
+    await signOut(trx, id);
   }
   await trx
     .deleteFrom("people_invitations")

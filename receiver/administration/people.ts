@@ -12,7 +12,15 @@ import {
   resetLink,
   withdraw,
 } from "../people/invitations.ts";
-import { changeRole, disable, enable, type Person, rename, type Standing } from "../people/people.ts";
+import {
+  type Change,
+  changeRole,
+  disable,
+  enable,
+  type Person,
+  rename,
+  type Standing,
+} from "../people/people.ts";
 import { revokeSession, signOut } from "../people/sessions.ts";
 import type { Administrator } from "./administrator.ts";
 
@@ -21,7 +29,7 @@ type Named = Pick<Person, "id" | "email">;
 /** The link's secret. Throws `request-invalid`. */
 export async function invite({ db, who }: Administrator, invited: Invited): Promise<string> {
   return await audited(db, who, async (trx, record) => {
-    const secret = await invitePerson(trx, invited);
+    const secret = await invitePerson(trx, { ...invited, by: makerOf(who) });
     const { email, role, client = null } = invited;
     const subject = subjectOf({ email: email.trim().toLowerCase() });
     record({ act: "person.invite", subject, ...of(client), before: null, after: { role, client } });
@@ -39,7 +47,7 @@ export async function withdrawInvitation({ db, who }: Administrator, email: stri
   });
 }
 
-/** Who follows a link is the one who acts. Throws `link-spent`, `request-invalid`. */
+/** Who follows a link is the one who acts, to come to be or to have a new password. Throws `link-spent`, `request-invalid`. */
 export async function join(
   db: Database,
   given: Acceptance,
@@ -49,10 +57,15 @@ export async function join(
   const who = { kind: "person" as const, id: "", name: "", ...request };
   const follow = await prepareAcceptance(db, given);
   return await audited(db, who, async (trx, record) => {
-    const person = await follow(trx);
+    const followed = await follow(trx);
+    const { person } = followed;
     Object.assign(who, { id: person.id, name: person.email });
-    const subject = subjectOf(person);
-    record({ act: "person.join", subject, ...of(person.client), before: null, after: factsOf(person) });
+    const common = { subject: subjectOf(person), ...of(person.client) };
+    if (followed.kind === "reset") {
+      const { before, after, ended } = followed;
+      const made = { changed: "reset", ...after, ended };
+      record({ act: "person.login", ...common, before: { ...before }, after: made });
+    } else record({ act: "person.join", ...common, before: null, after: factsOf(person) });
     return person;
   });
 }
@@ -80,7 +93,7 @@ export async function resetPerson(
   alsoSecondFactor: boolean,
 ): Promise<string> {
   return await audited(db, who, async (trx, record) => {
-    const secret = await resetLink(trx, person.id, { alsoSecondFactor });
+    const secret = await resetLink(trx, person.id, { alsoSecondFactor, by: makerOf(who) });
     const subject = subjectOf(person);
     record({ act: "person.reset", subject, before: null, after: { alsoSecondFactor } });
     return secret;
@@ -107,15 +120,19 @@ export async function endSession({ db, who }: Administrator, person: Named, sess
 async function onPerson(
   { db, who }: Administrator,
   act: Act,
-  work: (trx: Writer) => Promise<{ readonly before: Person; readonly after: Person }>,
+  work: (trx: Writer) => Promise<Change>,
 ): Promise<Person> {
   return await audited(db, who, async (trx, record) => {
-    const { before, after } = await work(trx);
-    const subject = subjectOf(after);
-    record({ act, subject, ...of(after.client), before: factsOf(before), after: factsOf(after) });
+    const { before, after, endedLinks } = await work(trx);
+    const ended = endedLinks.length === 0 ? {} : { endedLinks };
+    const common = { act, subject: subjectOf(after), ...of(after.client) };
+    record({ ...common, before: factsOf(before), after: { ...factsOf(after), ...ended } });
     return after;
   });
 }
+
+/** Whose a link is, and ends with. */
+const makerOf = ({ kind, id }: Who): string | undefined => (kind === "person" ? id : undefined);
 
 /** By what people call each other; it never changes. */
 const subjectOf = ({ email }: Pick<Person, "email">) => ({ kind: "person", id: email });

@@ -4,7 +4,7 @@ import { HELD_REASONS } from "@tributary/shared/protocol.ts";
 import { describe, expect, test } from "vitest";
 import type { AgentSummary } from "../fleet/view.ts";
 import type { AgentStatus } from "../identity/agents.ts";
-import { attentionOf, type Facts } from "./attention.ts";
+import { attentionOf, attentionOfClient, type Facts } from "./attention.ts";
 
 const NOW = Date.parse("2026-11-20T12:00:00Z");
 const MINUTE = 60_000;
@@ -57,7 +57,7 @@ interface Given extends Partial<Omit<Facts, "statusOf">> {
 function found({ said = {}, ...facts }: Given) {
   return attentionOf({
     ...{ now: NOW, agents: [], late: [], refusals: [], webhooks: [], suspended: new Set<string>() },
-    quarantine: { files: 0, bytes: 0, oldest: undefined },
+    quarantine: [],
     ...facts,
     statusOf: (id) => (said[id] as AgentStatus | undefined) ?? null,
   });
@@ -162,7 +162,7 @@ describe("each cause", () => {
     ],
     [
       "what is in quarantine",
-      { quarantine: { files: 2, bytes: 9, oldest: NOW - HOUR } },
+      { quarantine: [{ client: "acme", files: 2, bytes: 9, oldest: NOW - HOUR }] },
       `attention: quarantine ${ago(HOUR)}`,
       { kind: "quarantine", files: 2, bytes: 9 },
     ],
@@ -251,8 +251,21 @@ describe("patience", () => {
     }
     if (limit > 0) expect(after(limit - 1)).toEqual([]);
     expect(after(limit)).toEqual([`${severity}: held a acme pos settling ${reason} ${ago(limit)}`]);
-    // Nobody says since when: it may be long.
-    expect(after(undefined)).toEqual([`${severity}: held a acme pos settling ${reason}`]);
+    // Nobody says since when: it may be long. Only what is slowed is on its way, as long as nothing says that it waits.
+    const line = `${severity}: held a acme pos settling ${reason}`;
+    expect(after(undefined)).toEqual(reason === "bandwidth" ? [] : [line]);
+  });
+  test("with its bandwidth, of which no agent says since when: as long as the oldest file waits for it", () => {
+    const slowed = (ms: number) => {
+      const queued = { files: 3, bytes: 9, oldestSealedAt: ago(ms) };
+      const pipe = { queued, held: [{ stage: "queued", reason: "bandwidth", count: 3 }] };
+      return words({
+        agents: [agent("a")],
+        said: { a: { sources: [source("pos", { pipe: pipe as unknown as Source["pipe"] })] } },
+      });
+    };
+    expect(slowed(HOUR - 1)).toEqual([]);
+    expect(slowed(HOUR)).toEqual([`attention: held a acme pos queued bandwidth ${ago(HOUR)}`]);
   });
 });
 
@@ -287,6 +300,7 @@ describe("a feed that is late", () => {
     expect(items).toEqual([
       {
         ...{ id: "late acme pos", severity: "trouble", client: "acme", source: "pos", since: ago(3 * HOUR) },
+        clients: ["acme"],
         agent: { id: "a", name: "till a" },
         late: { usualBy: ago(HOUR), lastAt: ago(24 * HOUR) },
         cause: { kind: "source-unreachable", reason: "" },
@@ -314,6 +328,35 @@ describe("a feed that is late", () => {
     }
   });
 
+  test("is explained by what is worst, and of that by what has lasted longest", () => {
+    const because = (...all: Held[]) => {
+      const said = { a: { sources: [source("pos", holding(...all))] } };
+      return found({ agents: [agent("a")], said, late: [late("pos")] }).find(({ late }) => late !== null)
+        ?.cause;
+    };
+    const slow = held("locked", 3 * HOUR);
+    const over = held("quota", MINUTE);
+    expect(because(slow, over)).toMatchObject({ reason: "quota" });
+    expect(because(over, slow)).toMatchObject({ reason: "quota" });
+    expect(because(held("unreadable", HOUR), slow)).toMatchObject({ reason: "locked" });
+  });
+
+  test("is not explained by an agent in whose place another brings it", () => {
+    const said = { old: { sources: [source("pos"), source("erp")] }, new: { sources: [source("pos")] } };
+    for (const given of [{ state: "silent" as const }, { pause: { since: ago(HOUR), by: "ada" } }])
+      for (const order of [
+        ["old", "new"],
+        ["new", "old"],
+      ] as const) {
+        const agents = order.map((id) => agent(id, id === "old" ? given : {}));
+        const items = found({ agents, said, late: [late("pos"), late("erp")] });
+        const causes = new Map(items.map(({ id, cause }) => [id, cause.kind]));
+        expect(causes.get("late acme pos")).toBe("not-known");
+        expect(causes.get("late acme erp")).toBe("state" in given ? "agent-silent" : "agent-paused");
+        expect(items.find(({ id }) => id === "late acme pos")?.agent?.id).toBe("new");
+      }
+  });
+
   test("is not explained by a clock or by what lies aside; its agent is named all the same", () => {
     const one = agent("a", { skewMs: 1e9, queue: { ...QUEUE, aside: 1 } });
     const said = { a: { sources: [source("pos")], problems: [] } };
@@ -323,6 +366,34 @@ describe("a feed that is late", () => {
       agent: { id: "a" },
     });
     expect(items).toHaveLength(3);
+  });
+});
+
+describe("of one client", () => {
+  const house = agent("h", { clients: ["acme", "other", "gone"], state: "silent" });
+  const held = (client: string) => ({ client, files: 2, bytes: 5, oldest: NOW - HOUR });
+  const facts: Facts = {
+    ...{ now: NOW, agents: [house], late: [late("pos"), late("pos", HOUR, "other")], refusals: [refusal()] },
+    ...{ quarantine: [held("acme"), held("other")], webhooks: [webhook({ dead: 1, client: null })] },
+    ...{ suspended: new Set(["gone"]), statusOf: () => null },
+  };
+  const ids = (client: string) =>
+    attentionOfClient(facts, client).map(({ id }) => id.split(" ").slice(0, 2).join(" "));
+
+  test("a house agent's trouble is each client's that it acts for", () => {
+    expect(ids("acme").toSorted()).toEqual(["late acme", "quarantine", "refused acme", "silent h"]);
+    expect(ids("other").toSorted()).toEqual(["late other", "quarantine", "silent h"]);
+    expect(ids("gone")).toEqual([]);
+    expect(ids("nobody")).toEqual([]);
+  });
+
+  test("only its own files are counted in quarantine; the site's are all in one", () => {
+    const of = (
+      items: readonly { readonly id: string; readonly client: string | null; readonly cause: object }[],
+    ) => items.filter(({ id }) => id === "quarantine").map(({ client, cause }) => [client, cause]);
+    const cause = (files: number, bytes: number) => ({ kind: "quarantine", files, bytes });
+    expect(of(attentionOfClient(facts, "acme"))).toEqual([["acme", cause(2, 5)]]);
+    expect(of(attentionOf(facts))).toEqual([[null, cause(4, 10)]]);
   });
 });
 

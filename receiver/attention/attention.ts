@@ -53,8 +53,10 @@ export interface Attention {
   /** Stays the same while it is the same. */
   readonly id: string;
   readonly severity: Severity;
-  /** Null: it is the site's. */
+  /** Null: it is the site's, or of several. */
   readonly client: string | null;
+  /** All whose data it concerns. */
+  readonly clients: readonly string[];
   readonly source: string | null;
   /** Since when the cause is there, as far as somebody said it. */
   readonly since: string | null;
@@ -85,11 +87,12 @@ export interface Facts {
     readonly lastDetail: string;
     readonly lastRequestId: string | null;
   }[];
-  readonly quarantine: {
+  readonly quarantine: readonly {
+    readonly client: string;
     readonly files: number;
     readonly bytes: number;
     readonly oldest: number | undefined;
-  };
+  }[];
   readonly webhooks: readonly {
     readonly id: string;
     readonly name: string | null;
@@ -148,33 +151,39 @@ const BEFORE_SEALING: readonly string[] = [
   "after-failed",
 ];
 
+/** Of one client alone, worst first. */
+export function attentionOfClient(facts: Facts, client: string): readonly Attention[] {
+  const quarantine = facts.quarantine.filter((one) => one.client === client);
+  return attentionOf({ ...facts, quarantine }).filter(({ clients }) => clients.includes(client));
+}
+
 /** Worst first; of what is equally bad, what has lasted longest. */
 export function attentionOf(facts: Facts): readonly Attention[] {
-  const bySource = new Map<string, Attention>();
-  const bringers = new Map<string, Attention["agent"]>();
+  const bringers = bringersOf(facts);
+  const reasons = new Map<string, Attention>();
   const all: Attention[] = [];
-  for (const agent of facts.agents) {
-    if (agent.state === "active")
-      for (const { client, name } of facts.statusOf(agent.id)?.sources ?? [])
-        bringers.set(keyOf(client, name), { id: agent.id, name: agent.name });
+  for (const agent of facts.agents)
     for (const found of ofAgent(agent, facts)) {
       all.push(found);
-      for (const key of feedsOf(found, facts.statusOf(agent.id), agent))
-        if (!bySource.has(key)) bySource.set(key, found);
+      for (const key of feedsOf(found, facts.statusOf(agent.id), agent)) {
+        // Another agent brings this feed, and says that it can.
+        if (found.source === null && bringers.get(key)?.some(({ id }) => id !== agent.id)) continue;
+        const known = reasons.get(key);
+        if (known === undefined || worstFirst(found, known) < 0) reasons.set(key, found);
+      }
     }
-  }
   const explained = new Set<string>();
   for (const { client, source, usualBy, lastAt } of facts.late) {
     if (facts.suspended.has(client)) continue;
-    const because = bySource.get(keyOf(client, source));
+    const because = reasons.get(keyOf(client, source));
     if (because !== undefined && because.source !== null) explained.add(because.id);
     all.push({
       id: `late ${client} ${source}`,
       severity: "trouble",
-      ...{ client, source },
+      ...{ client, clients: [client], source },
       since: because?.since ?? null,
       // Where nobody has said why, it is the one to ask.
-      agent: because?.agent ?? bringers.get(keyOf(client, source)) ?? null,
+      agent: because?.agent ?? bringers.get(keyOf(client, source))?.at(-1) ?? null,
       late: { usualBy: instant(usualBy), lastAt: lastAt === undefined ? null : instant(lastAt) },
       cause: because?.cause ?? { kind: "not-known" },
     });
@@ -183,12 +192,28 @@ export function attentionOf(facts: Facts): readonly Attention[] {
   return all.filter(({ id }) => !explained.has(id)).toSorted(worstFirst);
 }
 
+/** Who brings each feed now. */
+function bringersOf({ agents, statusOf }: Facts): ReadonlyMap<string, NonNullable<Attention["agent"]>[]> {
+  const bringers = new Map<string, NonNullable<Attention["agent"]>[]>();
+  for (const { id, name, state, pause } of agents) {
+    if (state !== "active") continue;
+    for (const source of statusOf(id)?.sources ?? []) {
+      const key = keyOf(source.client, source.name);
+      const others = bringers.get(key) ?? [];
+      if (pause === null || others.length === 0) bringers.set(key, [...others, { id, name }]);
+    }
+  }
+  return bringers;
+}
+
 function* ofAgent(agent: AgentSummary, { now, statusOf, suspended }: Facts): Generator<Attention> {
   const { id, name, clients, state } = agent;
-  if (state === "revoked" || (clients.length > 0 && clients.every((client) => suspended.has(client)))) return;
+  const concerned = clients.filter((client) => !suspended.has(client));
+  if (state === "revoked" || (clients.length > 0 && concerned.length === 0)) return;
   const status = statusOf(id);
   const base = {
     client: clients.length === 1 ? (clients[0] ?? null) : null,
+    clients: concerned,
     source: null,
     late: null,
     agent: { id, name },
@@ -222,7 +247,7 @@ function* ofAgent(agent: AgentSummary, { now, statusOf, suspended }: Facts): Gen
     };
   for (const source of status?.sources ?? []) {
     if (suspended.has(source.client)) continue;
-    const of = { ...base, client: source.client, source: source.name };
+    const of = { ...base, client: source.client, clients: [source.client], source: source.name };
     const key = `${id} ${source.client} ${source.name}`;
     if (!source.reachable) {
       const held = source.pipe?.held.find(({ reason }) => reason === "source-unreachable");
@@ -233,8 +258,10 @@ function* ofAgent(agent: AgentSummary, { now, statusOf, suspended }: Facts): Gen
     }
     for (const held of source.pipe?.held ?? []) {
       const patience = PATIENCE[held.reason];
-      const since = held.since ?? null;
+      const since = held.since ?? waitsSince(held.reason, source) ?? null;
       if (patience === undefined || (since !== null && now - Date.parse(since) < patience)) continue;
+      // What is only slow, and of which nothing waits, is on its way.
+      if (since === null && held.reason === "bandwidth") continue;
       const { stage, reason, count, path = null } = held;
       const severity = HARD.includes(reason) ? "trouble" : "attention";
       const cause = { kind: "held", stage, reason, count, path } as const;
@@ -256,6 +283,11 @@ function* ofAgent(agent: AgentSummary, { now, statusOf, suspended }: Facts): Gen
   }
 }
 
+/** An agent that is slowed by its bandwidth does not say since when: what waits for it says so. */
+function waitsSince(reason: HeldReason, { pipe }: AgentStatus["sources"][number]): string | undefined {
+  return reason === "bandwidth" ? pipe?.queued?.oldestSealedAt : undefined;
+}
+
 const keyOf = (client: string, source: string): string => `${client}/${source}`;
 
 /** Whose lateness it explains: that of its source, or of all that its agent brings. */
@@ -274,20 +306,36 @@ function* ofRefusals({ refusals, now, suspended }: Facts): Generator<Attention> 
     yield {
       id: `refused ${client} ${bearer} ${code}`,
       severity: "attention",
-      ...{ client: client === "" ? null : client, source: null, since: firstAt, agent: null, late: null },
+      ...{
+        ...ofClient(client === "" ? null : client),
+        source: null,
+        since: firstAt,
+        agent: null,
+        late: null,
+      },
       cause: { kind: "refused", bearer, name, code, detail: lastDetail, count, requestId: lastRequestId },
     };
   }
 }
 
-function* ofQuarantine({ quarantine: { files, bytes, oldest } }: Facts): Generator<Attention> {
-  if (files === 0) return;
+function* ofQuarantine({ quarantine }: Facts): Generator<Attention> {
+  if (quarantine.length === 0) return;
+  const [only, ...others] = quarantine.map(({ client }) => client);
+  const oldest = quarantine.reduce((first, one) => Math.min(first, one.oldest ?? first), Number.MAX_VALUE);
   yield {
     id: "quarantine",
     severity: "attention",
-    ...{ client: null, source: null, agent: null, late: null },
-    since: oldest === undefined ? null : instant(oldest),
-    cause: { kind: "quarantine", files, bytes },
+    ...{
+      client: others.length === 0 ? (only ?? null) : null,
+      clients: quarantine.map(({ client }) => client),
+    },
+    ...{ source: null, agent: null, late: null },
+    since: oldest === Number.MAX_VALUE ? null : instant(oldest),
+    cause: {
+      kind: "quarantine",
+      files: quarantine.reduce((sum, { files }) => sum + files, 0),
+      bytes: quarantine.reduce((sum, { bytes }) => sum + bytes, 0),
+    },
   };
 }
 
@@ -297,11 +345,16 @@ function* ofWebhooks({ webhooks }: Facts): Generator<Attention> {
     yield {
       id: `webhook ${id}`,
       severity: "attention",
-      ...{ client, source: null, agent: null, late: null, since: failingSince },
+      ...{ ...ofClient(client), source: null, agent: null, late: null, since: failingSince },
       cause: { kind: "webhook", webhook: id, name, state, dead, failure: lastFailure },
     };
   }
 }
+
+const ofClient = (client: string | null): Pick<Attention, "client" | "clients"> => ({
+  client,
+  clients: client === null ? [] : [client],
+});
 
 function worstFirst(a: Attention, b: Attention): number {
   if (a.severity !== b.severity) return a.severity === "trouble" ? -1 : 1;

@@ -16,7 +16,6 @@ import type { Quotas } from "../ledger/decide.ts";
 import type { Limits } from "../ledger/limits.ts";
 import type { QuarantinedFile } from "../ledger/quarantine.ts";
 import type { RecentLines } from "../lines/memory.ts";
-import type { SourceHour } from "../overview/client.ts";
 import type { Amount, ArrivalHour, Arrived } from "../overview/overview.ts";
 import type { Cell } from "../overview/punctuality.ts";
 import type { Band } from "../overview/usual.ts";
@@ -74,9 +73,15 @@ export interface OverviewAnswer {
     readonly files: number;
     readonly bytes: number;
     readonly oldestSealedAt: string | null;
+    /** Refused for good, and kept beside the queue. */
+    readonly aside: number;
   };
-  readonly attention: { readonly items: readonly Attention[]; readonly total: number };
+  /** The worst; `total`: of all, or of all that are late where only these were asked for. */
+  readonly attention: { readonly items: readonly NeedsSomebody[]; readonly total: number };
 }
+
+/** Of a house agent it may concern hundreds of clients: who these are is not sent. */
+export type NeedsSomebody = Omit<Attention, "clients">;
 
 export interface PunctualityAnswer {
   /** ms since 1970 of the begin of each UTC day, today last. */
@@ -201,17 +206,23 @@ export interface Answers {
   live: Response;
 
   "overview.get": OverviewAnswer;
+  /** Clients that something of the attention concerns. */
+  "overview.troubled": { readonly clients: readonly string[] };
   "overview.punctuality": PunctualityAnswer;
-  /** `hours`: of the last 30 days. `usualBy`: of today, or of the next day on which that is usual. */
+  /**
+   * `usualBy`: of today, or of the next day on which that is usual; `days`: files of each of `punctuality.days`; `byHour`: all
+   * sources together, and nothing is said of what is usual.
+   */
   "overview.client": {
     readonly feeds: readonly {
       readonly source: string;
       readonly lastAt: string | null;
       readonly usualBy: string | null;
+      readonly days: readonly number[];
     }[];
-    readonly hours: readonly SourceHour[];
+    readonly byHour: OverviewAnswer["byHour"];
     readonly punctuality: PunctualityAnswer;
-    readonly attention: readonly Attention[];
+    readonly attention: readonly NeedsSomebody[];
   };
 
   /** All: a page sorts and filters a thousand rows faster than it can ask. */
@@ -295,7 +306,14 @@ export interface Answers {
 
   "audit.list": Page<AuditLine>;
 
-  "refusals.list": { readonly items: readonly RefusalView[] };
+  "refusals.list": {
+    /** The latest. */
+    readonly items: readonly RefusalView[];
+    /** There are more than these. */
+    readonly more: boolean;
+    /** Of all that were lately, whatever code was asked for. */
+    readonly codes: readonly string[];
+  };
   "log.lines": RecentLines;
   /** gzip'd JSON, to download. */
   "site.diagnostics": Response;

@@ -30,6 +30,7 @@ export const CALLS = {
   live: get("/api/live"),
 
   "overview.get": get("/api/overview"),
+  "overview.troubled": get("/api/overview/troubled"),
   "overview.punctuality": get("/api/punctuality"),
   "overview.client": get("/api/clients/:client/overview"),
 

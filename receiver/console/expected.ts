@@ -86,7 +86,8 @@ export function accessTable(routes: readonly Route[]): string {
     "",
     "Made from the table of calls (`receiver/console/calls.ts`) and tried, every line with every visitor, against a whole",
     "receiver (`receiver/console/access.test.ts`). 401: log in first. 403: not with this role. What is refused changes nothing;",
-    "what is allowed and changes something leaves the named records in the audit log, and no other.",
+    "what is allowed and changes something leaves the named records in the audit log, and no other (welcome.accept by a link",
+    "to a new password: person.login).",
     "",
     ...Object.entries(VISITORS).map(([name, who]) =>
       name === who ? `- **${name}**` : `- **${name}**: ${who}`,
@@ -108,15 +109,18 @@ export function accessTable(routes: readonly Route[]): string {
     row(["route", "open to", "audit log"]),
     row(["---", "---", "---"]),
     ...routes.map((route) => {
-      const { method, path, changes = false } = route;
-      return row([`\`${method} ${path}\``, openTo(route), changes ? "person.login" : ""]);
+      const { method, path, changes } = route;
+      return row([
+        `\`${method} ${path}\``,
+        openTo(route),
+        changes === undefined ? "" : `person.login: ${changes}`,
+      ]);
     }),
     "",
   ].join("\n");
 }
 
 /** Of a route of the login. */
-export function openTo({ path, guess, begins }: Route): "anyone" | "who is logged in" {
-  const anyone = guess === true || begins === true || ["/callback/:id", "/sign-out"].includes(path);
-  return anyone ? "anyone" : "who is logged in";
+export function openTo({ anyone }: Route): "anyone" | "who is logged in" {
+  return anyone === true ? "anyone" : "who is logged in";
 }

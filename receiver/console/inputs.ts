@@ -60,7 +60,8 @@ export const INPUTS = {
   me: nothing,
   live: nothing,
 
-  "overview.get": nothing,
+  "overview.get": z.strictObject({ only: z.enum(["late"]).optional() }),
+  "overview.troubled": nothing,
   "overview.punctuality": z.strictObject({
     client: slug.optional(),
     after: z.string().max(500).optional(),
@@ -169,7 +170,14 @@ export const INPUTS = {
     only: z.enum(["folders"]).optional(),
     limit,
   }),
-  "files.versions": client.extend({ source: slug, path: pathEncoded, before: seq.optional(), limit }),
+  "files.versions": client.extend({
+    source: slug,
+    path: pathEncoded,
+    before: seq.optional(),
+    /** A version of this path: the first of the page. */
+    from: id.optional(),
+    limit,
+  }),
   "files.version": z.strictObject({ id }),
   "files.receipt": z.strictObject({ id }),
   "files.download": z.strictObject({ id }),
@@ -212,6 +220,7 @@ export const INPUTS = {
 
   "refusals.list": z.strictObject({
     client: slug.optional(),
+    code: z.string().max(60).optional(),
     days: z.coerce.number().int().min(1).max(30).default(7),
   }),
   "log.lines": z.strictObject({

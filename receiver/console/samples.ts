@@ -149,6 +149,7 @@ export const SAMPLES: Samples = {
   live: nothing,
 
   "overview.get": nothing,
+  "overview.troubled": nothing,
   "overview.punctuality": () => ({ client: "acme" }),
   "overview.client": acme,
 

@@ -143,8 +143,9 @@ export function merge(
     const before = counts.get(stream);
     counts.set(stream, { count: (before?.count ?? 0) + 1, last: Math.min(before?.last ?? seq, seq) });
   }
-  const full = [...counts.values()].filter(({ count, last }) => count === most && last > lowest);
-  const downTo = full.length === 0 ? undefined : Math.max(...full.map(({ last }) => last));
+  let downTo: number | undefined;
+  for (const { count, last } of counts.values())
+    if (count === most && last > lowest) downTo = Math.max(downTo ?? last, last);
   const seqs = rows.map(({ seq }) => seq).filter((seq) => seq >= (downTo ?? lowest));
   return { seqs: seqs.sort((a, b) => b - a), downTo };
 }

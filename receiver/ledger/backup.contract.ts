@@ -176,7 +176,7 @@ export function backupContract(
         .execute();
       const link: Omit<Tables["people_invitations"], "secret_hash" | "used_at"> = {
         ...{ kind: "reset", email: null, name: null, role: "viewer", client: null, person: "p" },
-        ...{ second_factor: 0, created_at: 1, expires_at: 2 },
+        ...{ second_factor: 0, made_by: null, created_at: 1, expires_at: 2 },
       };
       await database.db
         .insertInto("people_invitations")

@@ -107,6 +107,29 @@ export async function heldSum(db: Database): Promise<HeldSum> {
   return { files: Number(row.files), bytes: Number(row.bytes ?? 0), oldest: row.oldest ?? undefined };
 }
 
+/** Of each client of which something is held, by name. */
+export async function heldOfClients(
+  db: Database,
+): Promise<readonly (HeldSum & { readonly client: string })[]> {
+  const rows = await named(() =>
+    db
+      .selectFrom("quarantined")
+      .select((eb) => [
+        "client",
+        eb.fn.countAll<number | string>().as("files"),
+        eb.fn.sum<number | string | null>("size").as("bytes"),
+        eb.fn.min("arrived_at").as("oldest"),
+      ])
+      .where("state", "=", sql.lit("held"))
+      .groupBy("client")
+      .orderBy("client")
+      .execute(),
+  );
+  return rows.map(({ client, files, bytes, oldest }) => ({
+    ...{ client, files: Number(files), bytes: Number(bytes ?? 0), oldest: oldest ?? undefined },
+  }));
+}
+
 /** What the sweep needs to know of it. */
 export interface Quarantine {
   /** Which of these versions are held. */

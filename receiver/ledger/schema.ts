@@ -323,6 +323,7 @@ export interface Tables {
     created_at: number;
     expires_at: number;
     used_at: number | null;
+    made_by: string | null;
   };
 }
 

@@ -113,6 +113,10 @@ export class Feeds {
     return this.#byKey.values();
   }
 
+  count(): number {
+    return this.#byKey.size;
+  }
+
   of(client: string): readonly FeedDays[] {
     return this.#byClient.get(client) ?? [];
   }
@@ -167,7 +171,7 @@ export class Feeds {
     }
     const rows: ArrivalsRow[] = [];
     for (let from = this.#openHour; from <= open; from += 3 * HOUR)
-      rows.push(...(await rowsOf(db, from, Math.min(from + 3 * HOUR, open + HOUR))));
+      for (const row of await rowsOf(db, from, Math.min(from + 3 * HOUR, open + HOUR))) rows.push(row);
     this.#reopen(open);
     for (const row of rows) this.#take(row, open);
     this.#openHour = Math.max(open, this.#openHour);
@@ -209,7 +213,9 @@ export class Feeds {
     if (known !== undefined) return known;
     const feed = new FeedDays(client, source, since);
     this.#byKey.set(key, feed);
-    this.#byClient.set(client, [...this.of(client), feed]);
+    const others = this.#byClient.get(client);
+    if (others === undefined) this.#byClient.set(client, [feed]);
+    else others.push(feed);
     return feed;
   }
 }

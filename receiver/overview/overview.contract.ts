@@ -8,7 +8,7 @@ import { createLedger } from "../ledger/commit.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
 import { rebuild } from "../ledger/rebuild.ts";
 import { removal, sign, version } from "../ledger/samples.ts";
-import { clientHours } from "./client.ts";
+import { clientWeek } from "./client.ts";
 import { createOverview, type Overview } from "./overview.ts";
 
 const DAY = 24 * HOUR;
@@ -103,6 +103,30 @@ export function overviewContract(newLedger: () => Promise<LedgerDatabase>, numRu
                   (e) => e.channel === channel && e.received_at - (e.received_at % HOUR) === hour,
                 ).length,
               );
+          for (const client of CLIENTS) {
+            const own = versions.filter((entry) => entry.client === client);
+            const week = await clientWeek(database.db, client, at);
+            expect(week.map(({ hour }) => hour)).toEqual(hours.map(({ hour }) => hour));
+            for (const { hour, channels } of week)
+              for (const channel of ["push", "sftp"]) {
+                const then = own.filter(
+                  (e) => e.channel === channel && e.received_at - (e.received_at % HOUR) === hour,
+                );
+                expect(channels[channel] ?? { files: 0, bytes: 0 }).toEqual({
+                  files: then.length,
+                  bytes: then.reduce((sum, { size }) => sum + (size ?? 0), 0),
+                });
+              }
+            for (const { source, days } of await lasting.feeds(client, at))
+              expect(days).toEqual(
+                Array.from({ length: 30 }, (_, i) => {
+                  const day = today - (29 - i) * DAY;
+                  return own.filter(
+                    (e) => e.source === source && e.received_at >= day && e.received_at < day + DAY,
+                  ).length;
+                }),
+              );
+          }
           for (const [i, { lastAt }] of (await lasting.activity(CLIENTS, at)).entries())
             expect(lastAt).toBe(versions.findLast(({ client }) => client === CLIENTS[i])?.received_at);
           await database.close();
@@ -147,6 +171,7 @@ export function overviewContract(newLedger: () => Promise<LedgerDatabase>, numRu
         {
           ...{ source: "pos", usualBy: BEGIN + 39 * DAY + 6 * HOUR },
           lastAt: BEGIN + 37 * DAY + 5 * HOUR,
+          days: [...Array(28).fill(1), 0, 0],
         },
       ]);
       expect((await overview.byHour(now)).find(({ channels }) => channels.push !== undefined)).toEqual({
@@ -155,13 +180,11 @@ export function overviewContract(newLedger: () => Promise<LedgerDatabase>, numRu
         usual: { low: 2, median: 2, high: 2 },
       });
       expect(await sourcesOf(database.db, "acme")).toEqual(["pos"]);
-      const hours = await clientHours(database.db, "acme", now);
-      expect([hours.length, hours[0]?.hour, hours.at(-1)?.files]).toEqual([
-        28,
-        BEGIN + 10 * DAY + 5 * HOUR,
-        1,
-      ]);
-      expect(await clientHours(database.db, "acme", now, "pos")).toEqual(hours);
+      const week = await clientWeek(database.db, "acme", now);
+      expect([week.length, week.at(-1)?.hour]).toEqual([168, BEGIN + 39 * DAY + 12 * HOUR]);
+      expect(week.filter(({ channels }) => channels.push !== undefined).map(({ hour }) => hour)).toEqual(
+        [33, 34, 35, 36, 37].map((day) => BEGIN + day * DAY + 5 * HOUR),
+      );
       // It comes at last.
       await commitAt(database, now, [pos]);
       expect(await overview.lateFeeds(now + 1)).toEqual([]);
@@ -169,6 +192,22 @@ export function overviewContract(newLedger: () => Promise<LedgerDatabase>, numRu
         "nothing-though-usual",
         "later-than-usual",
       ]);
+    });
+
+    test("what is usual in a day's last hour is awaited until after midnight, and missed from then on", async () => {
+      const database = await filled();
+      for (let day = 0; day < 35; day += 1)
+        await commitAt(database, BEGIN + day * DAY + 23 * HOUR, day < 34 ? [pos] : [other]);
+      const overview = createOverview(database.db);
+      const midnight = BEGIN + 35 * DAY;
+      // With this nothing of the day before can come any more; but it is not late before one.
+      await commitAt(database, midnight + HOUR / 6, [other]);
+      const lastOf = async (now: number) =>
+        (await overview.punctuality({ client: "acme", limit: 1 }, now)).rows[0]?.cells.at(-2);
+      expect(await lastOf(midnight + HOUR / 2)).toBe("awaited");
+      expect(await lastOf(midnight + 2 * HOUR)).toBe("nothing-though-usual");
+      expect(await overview.count(midnight, new Set())).toBe(2);
+      expect(await overview.count(midnight, new Set(["globex", "nobody"]))).toBe(1);
     });
 
     test("a ledger that was rebuilt is read anew", async () => {

@@ -68,6 +68,8 @@ export interface ClientFeed {
   readonly lastAt: number | undefined;
   /** The end of the hour by which it usually delivers, of today or of the next day on which that is usual; undefined: not known. */
   readonly usualBy: number | undefined;
+  /** Files of each of the last 30 UTC days, today last. */
+  readonly days: readonly number[];
 }
 
 /** `now`: ms since 1970. Who calls `catchUp` at the start spares the first who looks the reading of the weeks. */
@@ -85,8 +87,8 @@ export interface Overview {
   feeds(client: string, now: number): Promise<readonly ClientFeed[]>;
   /** The latest first. */
   lateFeeds(now: number): Promise<readonly LateFeed[]>;
-  /** How many feeds there are: sources of clients of which something ever arrived. */
-  count(now: number): Promise<number>;
+  /** How many feeds there are, sources of which something ever arrived, but for those of `without`: clients. */
+  count(now: number, without: ReadonlySet<string>): Promise<number>;
   catchUp(now: number): Promise<void>;
 }
 
@@ -129,7 +131,10 @@ export function createOverview(db: Database): Overview {
         .map((feed) => feedOf(feed, now))
         .sort((a, b) => (a.source < b.source ? -1 : 1)),
     lateFeeds: async (now) => lateOf(await look(now), now),
-    count: async (now) => Iterator.from((await look(now)).all()).reduce((count) => count + 1, 0),
+    count: async (now, without) => {
+      const known = await look(now);
+      return known.count() - sumOf(without, (client) => known.of(client).length);
+    },
     catchUp: async (now) => void (await look(now)),
   };
 }
@@ -138,6 +143,9 @@ function lastDays(now: number, count: number): number[] {
   const today = Math.floor(now / DAY);
   return Array.from({ length: count }, (_, i) => today - count + 1 + i);
 }
+
+const sumOf = (clients: Iterable<string>, of: (client: string) => number): number =>
+  Iterator.from(clients).reduce((all, client) => all + of(client), 0);
 
 function sum(amounts: Iterable<Amount>): Amount {
   let [files, bytes] = [0, 0];
@@ -159,7 +167,10 @@ function arrivedOf(feeds: Feeds, now: number): Arrived {
 }
 
 function byHourOf(feeds: Feeds, now: number): readonly ArrivalHour[] {
-  const since = Math.min(...Array.from(feeds.all(), (feed) => feed.since)) * DAY;
+  // There may be more feeds than a call takes arguments.
+  let firstDay = Number.POSITIVE_INFINITY;
+  for (const feed of feeds.all()) firstDay = Math.min(firstDay, feed.since);
+  const since = firstDay * DAY;
   const current = now - (now % HOUR);
   return Array.from({ length: WEEK_HOURS }, (_, i) => {
     const hour = current - (WEEK_HOURS - 1 - i) * HOUR;
@@ -178,12 +189,15 @@ function activityOf(feeds: readonly FeedDays[], now: number): Activity {
   return { today: days.at(-1) as Amount, days, lastAt: lastAt === 0 ? undefined : lastAt };
 }
 
+/** In the first hours of a day what is usual late in the one before is still awaited. */
+const AWAITED = CELLS.indexOf("awaited");
+
 /** Place in CELLS. What was said of a day that is over is said again. */
 function judge(feed: FeedDays, day: number, now: number, over: boolean): number {
   const kept = feed.judged[day % feed.judged.length] as number;
   if (kept > 0) return kept - 1;
   const cell = CELLS.indexOf(cellOf(day, feed.hoursOf(day), habitOn(day, feed), now));
-  if (over) feed.judged[day % feed.judged.length] = cell + 1;
+  if (over && cell !== AWAITED) feed.judged[day % feed.judged.length] = cell + 1;
   return cell;
 }
 
@@ -239,13 +253,14 @@ function punctualityOf(
 function feedOf(feed: FeedDays, now: number): ClientFeed {
   const { source, lastAt } = feed;
   const today = Math.floor(now / DAY);
+  const days = lastDays(now, DAYS_SHOWN).map((day) => feed.sumsOf(day).files);
   // In the places of days to come the ones of long ago are kept.
   const hoursOf = (day: number): number => (day > today ? 0 : feed.hoursOf(day));
   for (let day = today; day < today + DAYS; day += 1) {
     const habit = habitOn(day, { since: feed.since, hoursOf });
-    if (habit.kind === "usual") return { source, lastAt, usualBy: day * DAY + (habit.by + 1) * HOUR };
+    if (habit.kind === "usual") return { source, lastAt, usualBy: day * DAY + (habit.by + 1) * HOUR, days };
   }
-  return { source, lastAt, usualBy: undefined };
+  return { source, lastAt, usualBy: undefined, days };
 }
 
 function lateOf(feeds: Feeds, now: number): readonly LateFeed[] {

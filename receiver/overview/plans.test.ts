@@ -7,7 +7,7 @@ import { addClient } from "../ledger/clients.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
 import { sqlitePlace } from "../ledger/place.contract.ts";
 import { openPostgres } from "../ledger/postgres.ts";
-import { clientHours } from "./client.ts";
+import { clientWeek } from "./client.ts";
 import { createOverview } from "./overview.ts";
 
 const HOURS = 24 * 60;
@@ -50,7 +50,8 @@ async function asked({ db }: LedgerDatabase): Promise<CompiledQuery[]> {
     .set({ last_commit_at: NOW + HOUR })
     .execute();
   await overview.arrived(NOW + HOUR);
-  expect((await clientHours(watched, "client-3", NOW)).length).toBeGreaterThan(700);
+  const week = await clientWeek(watched, "client-3", NOW);
+  expect(week.map(({ channels }) => channels.push?.files)).toEqual(Array(168).fill(1));
   await db.updateTable("site").set({ last_commit_at: NOW }).execute();
   const texts = new Map(
     nodes.map((node) => {

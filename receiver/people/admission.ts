@@ -5,10 +5,11 @@ import { writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
 import type { Refusal } from "./better-auth.ts";
 import type { Told } from "./facts.ts";
-import { consumeInvitation } from "./invitations.ts";
+import { consumeInvitation, isEmail } from "./invitations.ts";
 import { currentMoment, type Moment } from "./moment.ts";
 import { type OidcSettings, roleOf } from "./oidc.ts";
-import { changeRole, type Person, type Role } from "./people.ts";
+import { changeRole, type Person, personOf, type Role } from "./people.ts";
+import { waysOf } from "./ways.ts";
 
 export type How = Tables["people_sessions"]["how"];
 
@@ -54,33 +55,55 @@ export async function admit(
   }
   // Whoever changed his password goes on.
   if (moment.route === "/change-password") return { how };
-  moment.person = id;
   await writing(db, (trx) =>
     trx.updateTable("people").set({ last_login_at: now() }).where("id", "=", id).execute(),
   );
-  told({ kind: "PersonLoggedIn", person: id, how, address: moment.address });
+  await told({ kind: "PersonLoggedIn", person: id, how, address: moment.address }, db);
   return { how };
 }
 
 /** What a person becomes whom a provider vouches for: what its claim says, or what an admin invited. */
 export async function join(
-  { db, now, oidc, told }: AdmissionSettings,
+  { db, now, oidc }: AdmissionSettings,
   email: string,
 ): Promise<Pick<Person, "role" | "client"> | Refused> {
   const { claims = {}, provider } = currentMoment();
   const roles = oidc.find(({ id }) => id === provider)?.roles;
   if (provider === undefined) return refuse("signup_disabled", "people come to be by links alone");
+  if (!isEmail(email))
+    return refuse("email_invalid", "the provider tells no email that is one; ask who keeps it");
   const claimed = roles && roleOf(roles, claims);
   const made = roles
     ? claimed && { role: claimed, client: null }
     : await consumeInvitation(db, email.toLowerCase(), now());
-  if (made) {
-    told({ kind: "PersonJoined", email: email.toLowerCase(), role: made.role, provider });
-    return made;
-  }
+  if (made) return made;
   return roles
     ? noRole(roles.claim)
     : refuse("person_unknown", `nobody added ${email} here; ask an admin for an invitation`);
+}
+
+/** A person is there whom a provider vouched for. */
+export async function joined({ db, told }: AdmissionSettings, id: string): Promise<void> {
+  const moment = currentMoment();
+  const { provider = "", address } = moment;
+  moment.joined = true;
+  const row = await db.selectFrom("people").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+  await told({ kind: "PersonJoined", person: personOf(row), provider, address }, db);
+}
+
+/** From now on a person may come by this provider. */
+export async function linked(
+  { db, told }: AdmissionSettings,
+  person: string,
+  provider: string,
+): Promise<void> {
+  const moment = currentMoment();
+  // That is what made the person, and told.
+  if (moment.joined === true) return;
+  const after = await waysOf(db, person);
+  const before = { ...after, providers: after.providers.filter((one) => one !== provider) };
+  const { address } = moment;
+  await told({ kind: "OwnLoginChanged", person, changed: "provider", before, after, address }, db);
 }
 
 /** Whether a person has one; then a password alone does not do where a second factor is required. */
@@ -96,7 +119,7 @@ export async function hasPasskey(db: Database, person: string): Promise<boolean>
 
 async function followClaim(
   { db, oidc, told }: AdmissionSettings,
-  { claims = {}, provider = "" }: Moment,
+  { address, claims = {}, provider = "" }: Moment,
   id: string,
   before: Role,
 ): Promise<Refused | undefined> {
@@ -106,7 +129,11 @@ async function followClaim(
   if (role === undefined) return noRole(roles.claim);
   if (role === before) return undefined;
   try {
-    told({ kind: "RoleFollowedClaim", provider, change: await changeRole(db, id, { role }) });
+    // The role and its record stand or fall together.
+    await writing(db, async (trx) => {
+      const change = await changeRole(trx, id, { role });
+      await told({ kind: "RoleFollowedClaim", provider, change, address }, trx);
+    });
     return undefined;
   } catch (error) {
     if (error instanceof ProblemError && error.code === "last-admin")

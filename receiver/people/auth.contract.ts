@@ -1,7 +1,9 @@
 /** Logging in, over both databases: what gets in, what does not, and what ends it. */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { describe, expect, test } from "vitest";
 import { Passwords } from "../identity/passwords.ts";
 import type { Database } from "../ledger/schema.ts";
+import type { PeopleFact } from "./facts.ts";
 import { accept, resetLink } from "./invitations.ts";
 import { changeRole, disable, enable, listPeople } from "./people.ts";
 import { PASSWORD, peopleScene, softPasskey, totp } from "./scene.ts";
@@ -118,9 +120,27 @@ export function authContract(openLedger: () => Promise<Database>): void {
       expect(await listSessions(db, ada.id)).toHaveLength(1);
       expect((await browser().login("ada@example.com")).status).toBe(401);
       expect((await browser().login("ada@example.com", newPassword)).status).toBe(200);
-      expect(facts).toContainEqual(
-        expect.objectContaining({ kind: "OwnLoginChanged", person: ada.id, route: "/change-password" }),
-      );
+      const [told] = facts.filter((fact) => fact.kind === "OwnLoginChanged");
+      const rest = { totp: false, passkeys: [], providers: [] };
+      expect(told).toMatchObject({
+        ...{ person: ada.id, changed: "password", address: "192.0.2.1" },
+        before: { passwordSince: new Date(ada.createdAt).toISOString(), ...rest },
+        after: { passwordSince: expect.stringMatching(/Z$/), ...rest },
+      });
+      expect(told?.after.passwordSince).not.toBe(told?.before.passwordSince);
+    });
+
+    test("what cannot be recorded fails, and is not said to be done", async () => {
+      const told = async ({ kind }: PeopleFact) => {
+        if (kind === "OwnLoginChanged") throw new ProblemError("ledger-unavailable", "no record");
+      };
+      const { add, browser } = await open({ told });
+      await add("ada@example.com");
+      const one = browser();
+      await one.login("ada@example.com");
+      await expect(
+        one.post("/change-password", { currentPassword: PASSWORD, newPassword: "another horse battery" }),
+      ).rejects.toMatchObject({ code: "ledger-unavailable" });
     });
   });
 
@@ -223,6 +243,59 @@ export function authContract(openLedger: () => Promise<Database>): void {
       expect(await after.who()).toBeDefined();
     });
 
+    test.for(["change-password", "sign-out", "disable"] as const)(
+      "%s ends a login that waits for its code",
+      async (what) => {
+        const { add, browser, db } = await open();
+        const ada = await add("ada@example.com");
+        await add("root@example.com", { role: "admin" });
+        const one = browser();
+        await one.login("ada@example.com");
+        const { backupCodes } = await one.setUpTotp();
+        const [halfWay, bobs] = [browser(), browser()];
+        await halfWay.login("ada@example.com");
+        await bobs.ask("GET", "/passkey/generate-authenticate-options");
+        const newPassword = "another horse battery";
+        if (what === "sign-out") await signOut(db, ada.id);
+        else if (what === "change-password")
+          await one.post("/change-password", { currentPassword: PASSWORD, newPassword });
+        else {
+          await disable(db, ada.id);
+          await enable(db, ada.id);
+        }
+        const late = await halfWay.post("/two-factor/verify-backup-code", { code: backupCodes[0] });
+        expect([late.status, late.json.code]).toEqual([401, "INVALID_TWO_FACTOR_COOKIE"]);
+        expect(await halfWay.who()).toBeUndefined();
+        expect((await one.who()) !== undefined).toBe(what === "change-password");
+        // What others have begun goes on.
+        expect(await db.selectFrom("people_verifications").selectAll().execute()).not.toEqual([]);
+      },
+    );
+
+    test("is told of when it is in force, and when it is not any more", async () => {
+      const { add, browser, facts } = await open();
+      const ada = await add("ada@example.com");
+      const one = browser();
+      await one.login("ada@example.com");
+      const changes = () => facts.flatMap((fact) => (fact.kind === "OwnLoginChanged" ? [fact] : []));
+      const { json } = await one.post("/two-factor/enable", { password: PASSWORD });
+      const secret = new URL(json.totpURI).searchParams.get("secret") as string;
+      expect(changes()).toEqual([]);
+      await one.post("/two-factor/verify-totp", { code: totp(secret) });
+      const turned = { person: ada.id, changed: "authenticator app" };
+      expect(changes()).toMatchObject([{ ...turned, before: { totp: false }, after: { totp: true } }]);
+      const two = browser();
+      await two.login("ada@example.com");
+      await two.post("/two-factor/verify-totp", { code: totp(secret, 1) });
+      expect(changes()).toHaveLength(1);
+      await one.post("/two-factor/generate-backup-codes", { password: PASSWORD });
+      await one.post("/two-factor/disable", { password: PASSWORD });
+      expect(changes().slice(1)).toMatchObject([
+        { person: ada.id, changed: "backup codes" },
+        { ...turned, before: { totp: true }, after: { totp: false } },
+      ]);
+    });
+
     test("where it is required, who has none may only set one up", async () => {
       const { add, browser, db } = await open({ secondFactor: "required" });
       await add("ada@example.com");
@@ -265,13 +338,14 @@ export function authContract(openLedger: () => Promise<Database>): void {
       expect((await register()).status).toBe(200);
       expect(await one.who()).toMatchObject({ mustSetUp: false });
       expect((await listPeople(db))[0]).toMatchObject({ passkeys: 1 });
-      expect(facts).toContainEqual(
-        expect.objectContaining({
-          kind: "OwnLoginChanged",
-          person: ada.id,
-          route: "/passkey/verify-registration",
-        }),
-      );
+      const [told, ...more] = facts.filter((fact) => fact.kind === "OwnLoginChanged");
+      expect([told, more]).toMatchObject([
+        {
+          ...{ person: ada.id, changed: "passkey" },
+          ...{ before: { passkeys: [] }, after: { passkeys: ["laptop"] } },
+        },
+        [],
+      ]);
 
       const two = browser();
       const authenticate = async (more = {}) => {
@@ -330,6 +404,33 @@ export function authContract(openLedger: () => Promise<Database>): void {
       await enable(scene.db, ada.id);
       expect(await one.who()).toBeUndefined();
       expect((await scene.browser().login("ada@example.com")).status).toBe(200);
+    });
+
+    test("what a login left behind that raced the disabling lets nobody in, then or later", async () => {
+      const { add, browser, db } = await open();
+      const ada = await add("ada@example.com");
+      const one = browser();
+      await one.login("ada@example.com");
+      const row = await db.selectFrom("people_sessions").selectAll().executeTakeFirstOrThrow();
+      await disable(db, ada.id);
+      await db.insertInto("people_sessions").values(row).execute();
+      for (const [method, path, body] of [
+        ["GET", "/passkey/list-user-passkeys"],
+        ["GET", "/passkey/generate-register-options"],
+        ["POST", "/two-factor/enable", { password: PASSWORD }],
+        ["POST", "/change-password", { currentPassword: PASSWORD, newPassword: "another horse battery" }],
+      ] as const) {
+        const { status, json } = await one.ask(method, path, body);
+        expect([path, status, json.code]).toEqual([path, 401, "unauthenticated"]);
+      }
+      expect((await one.post("/sign-out")).status).toBe(200);
+      await db
+        .insertInto("people_sessions")
+        .values(row)
+        .onConflict((oc) => oc.doNothing())
+        .execute();
+      await enable(db, ada.id);
+      expect(await listSessions(db, ada.id)).toEqual([]);
     });
 
     test("disabled_at counts, though a session's row is there", async () => {

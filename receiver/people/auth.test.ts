@@ -7,8 +7,8 @@ import { openSqlite } from "../ledger/sqlite.ts";
 import { secretOf } from "./auth.ts";
 import { openAuth } from "./better-auth.ts";
 import { openPatience } from "./patience.ts";
-import { AUTH_PATH, bodyFor, openRoutes } from "./routes.ts";
-import { ORIGIN, PASSWORD, peopleScene } from "./scene.ts";
+import { AUTH_PATH, openRoutes, takenOf } from "./routes.ts";
+import { answerOf, ORIGIN, PASSWORD, peopleScene } from "./scene.ts";
 
 const OPEN = [
   "GET /callback/corp",
@@ -49,7 +49,7 @@ test("of all that better-auth and its plugins have, what is on the list is open,
   const never = (): never => expect.fail("nobody is asked");
   const auth = openAuth({
     ...{ db, secret: "s".repeat(43), origin: ORIGIN, rpId: "console.test", oidc: [CORP], idleMs: 60_000 },
-    asked: { admit: never, join: never, hash: never, verify: never },
+    asked: { admit: never, join: never, joined: never, linked: never, hash: never, verify: never },
   });
   const all = Object.values(auth.api).flatMap((endpoint) => {
     const { path, options } = endpoint as {
@@ -104,7 +104,7 @@ test("nothing that better-auth would take besides gets through", () => {
       provider: "corp",
     },
   };
-  const taken = (path: string) => JSON.parse(bodyFor(route(path) ?? expect.fail(path), body));
+  const taken = (path: string) => takenOf(route(path) ?? expect.fail(path), body);
   expect(taken("/sign-in/email")).toEqual({ email: "e", password: "p" });
   expect(taken("/two-factor/verify-backup-code")).toEqual({ code: "1" });
   expect(taken("/sign-in/social")).toEqual({ provider: "corp", callbackURL: "/x" });
@@ -129,9 +129,49 @@ test("pages of others, forms and bodies that are none are refused before anythin
   const nowhere = new Request(`${ORIGIN}${AUTH_PATH}/sign-in/email`, {
     ...{ method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } },
   });
-  expect((await people.handle(nowhere, "192.0.2.1")).status).toBe(403);
+  expect((await answerOf(people, nowhere, "192.0.2.1")).status).toBe(403);
   expect(one.cookies.size).toBe(0);
   expect(await ask({})).toBe(200);
+});
+
+/** As deep as 64 KB can be. */
+const DEEP = `${"[".repeat(30_000)}${"]".repeat(30_000)}`;
+
+test.for<[string, string, string]>([
+  ["an email that is none", "/sign-in/email", '{"email":{"toString":1},"password":"x"}'],
+  ["an email without end", "/sign-in/email", `{"email":"${"a".repeat(250)}@b.de","password":"x"}`],
+  ["depth where a text belongs", "/sign-in/email", `{"email":"a@b.de","password":${DEEP}}`],
+  ["depth", "/passkey/verify-authentication", `{"response":{"id":${DEEP}}}`],
+  ["no text of a database", "/passkey/verify-authentication", '{"response":{"id":"a\\u0000b"}}'],
+  ["a code that is none", "/two-factor/verify-totp", '{"code":{"a":1}}'],
+])("a stranger's %s is refused, and no failure of ours", async ([, path, body]) => {
+  const { browser, facts } = await open();
+  const one = browser();
+  await one.ask("GET", "/passkey/generate-authenticate-options");
+  const { status, json } = await one.postText(path, body);
+  expect([status, json.code]).toEqual([400, "request-invalid"]);
+  expect(facts).toEqual([]);
+});
+
+test("depth in what nothing takes is no failure either", async () => {
+  const { add, browser } = await open();
+  await add("ada@example.com");
+  const body = { email: "ada@example.com", password: PASSWORD, more: "MORE" };
+  const text = JSON.stringify(body).replace('"MORE"', DEEP);
+  expect((await browser().postText("/sign-in/email", text)).status).toBe(200);
+});
+
+test("a password that was typed as the email is told to nobody; who guesses on is told of while he waits", async () => {
+  const { add, browser, facts } = await open();
+  await add("ada@example.com");
+  await browser().login("My-Secret-Passw0rd!");
+  const told = { route: "/sign-in/email", email: undefined, address: "192.0.2.1", code: "INVALID_EMAIL" };
+  expect(facts).toEqual([{ kind: "LoginRefused", ...told }]);
+  for (let i = 0; i < 10; i += 1) await browser().login("ada@example.com", `wrong ${i} horse`);
+  facts.length = 0;
+  const slowed = await browser().login("ada@example.com", "wrong 11 horse");
+  expect(slowed.status).toBe(429);
+  expect(facts).toMatchObject([{ kind: "LoginRefused", email: "ada@example.com", code: "limit-requests" }]);
 });
 
 test("passkeys belong to a host name", async () => {
@@ -156,7 +196,8 @@ test("passkeys belong to a host name", async () => {
   for (const origin of ["https://192.0.2.7:8444", "https://[::1]:8444"]) {
     const at = await open({ origin });
     expect(at.people.passkeys).toMatchObject({ kind: "off", why: expect.stringMatching(/console\.url/) });
-    const there = await at.people.handle(
+    const there = await answerOf(
+      at.people,
       new Request(`${origin}${AUTH_PATH}/passkey/generate-authenticate-options`),
       "192.0.2.1",
     );

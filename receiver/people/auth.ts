@@ -4,20 +4,23 @@
  */
 import { createHash, hkdfSync } from "node:crypto";
 import { isIP } from "node:net";
-import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { networkOf } from "../identity/network.ts";
 import { hashPassword, Passwords } from "../identity/passwords.ts";
 import { named } from "../ledger/database.ts";
 import type { Database } from "../ledger/schema.ts";
-import { admit, type How, hasPasskey, join } from "./admission.ts";
+import { admit, type How, hasPasskey, join, joined, linked } from "./admission.ts";
 import type { Auth } from "./better-auth.ts";
 import type { Told } from "./facts.ts";
+import { isEmail } from "./invitations.ts";
 import { currentMoment, during, type Moment } from "./moment.ts";
 import type { OidcSettings } from "./oidc.ts";
 import { openPatience, type Patience } from "./patience.ts";
 import type { Person, Role } from "./people.ts";
 import { forBrowser, type Incoming, incoming, onward } from "./requests.ts";
-import { openRoutes } from "./routes.ts";
+import { type OwnChange, openRoutes } from "./routes.ts";
+import { signOut } from "./sessions.ts";
+import { type Ways, waysOf } from "./ways.ts";
 
 export interface PeopleSettings {
   readonly db: Database;
@@ -53,8 +56,8 @@ export type Passkeys =
 
 export interface People {
   /**
-   * Answers a request below /api/auth/; all that is not on the list is 404. `address` is who asks, as the listener knows
-   * it. Throws `ledger-unavailable`, and faults of ours.
+   * Answers a request below /api/auth/. `address` is who asks, as the listener knows it. Throws what stands before
+   * better-auth (`not-found` of all that is not on the list, `limit-requests`), `ledger-unavailable`, and faults of ours.
    */
   handle(request: Request, address: string): Promise<Response>;
   /**
@@ -67,6 +70,12 @@ export interface People {
   readonly providers: readonly Pick<OidcSettings, "id" | "name">[];
 }
 
+interface Standing {
+  readonly person: string;
+  readonly changed: OwnChange;
+  readonly ways: Ways;
+}
+
 /** `secret` of a site: of its key that closes secrets (`secrets.key`), for this purpose alone; the same at every receiver. */
 export function secretOf(secretsKey: Buffer): string {
   return Buffer.from(hkdfSync("sha256", secretsKey, "", "tributary people", 32)).toString("base64url");
@@ -75,7 +84,7 @@ export function secretOf(secretsKey: Buffer): string {
 /** Nothing of better-auth is loaded before the first request. */
 export function openPeople(settings: PeopleSettings): People {
   const { db, secret, origin, oidc, idleMs, secondFactor } = settings;
-  const { told = () => {}, now = Date.now } = settings;
+  const { told = async () => {}, now = Date.now } = settings;
   const { patience = openPatience(), passwords = new Passwords() } = settings;
   if (secret.length < 32) throw new Error("the secret of the people's cookies is too short");
   const passkeys = passkeysAt(origin);
@@ -97,6 +106,8 @@ export function openPeople(settings: PeopleSettings): People {
         asked: {
           admit: (person, renewed) => admit(admission, person, renewed),
           join: (email) => join(admission, email),
+          joined: (person) => joined(admission, person),
+          linked: (person, provider) => linked(admission, person, provider),
           async hash(password) {
             const { email, route } = currentMoment();
             if (route !== "/sign-in/email") return await hashPassword(password);
@@ -112,7 +123,7 @@ export function openPeople(settings: PeopleSettings): People {
   };
 
   function momentOf({ route, provider, body, place, address }: Incoming): Moment {
-    const email = route.path === "/sign-in/email" ? String(body["email"]).toLowerCase() : undefined;
+    const email = typeof body["email"] === "string" ? body["email"].toLowerCase() : undefined;
     const credentials = createHash("sha256")
       .update(JSON.stringify([route.path, body]))
       .digest("hex");
@@ -125,7 +136,19 @@ export function openPeople(settings: PeopleSettings): People {
 
   async function answer(asked: Incoming): Promise<Response> {
     const moment = momentOf(asked);
+    try {
+      return await answerAt(moment, asked);
+    } catch (error) {
+      // Whoever guesses on is in the log also while he is not heard.
+      if (error instanceof ProblemError && error.code === "limit-requests")
+        await refused(asked, moment, error.code);
+      throw error;
+    }
+  }
+
+  async function answerAt(moment: Moment, asked: Incoming): Promise<Response> {
     const { route } = asked;
+    const standing = await standingOf(asked);
     // Of a password the judge is `check`, when its turn has come.
     const judged = route.guess === true && route.path !== "/sign-in/email";
     if (judged) moment.judging.begin();
@@ -141,31 +164,52 @@ export function openPeople(settings: PeopleSettings): People {
     if (response.status >= 500) throw new Error(`better-auth answered ${response.status} to ${route.path}`);
     if (judged) moment.judging.judged(response.ok);
     await tell(asked, moment, response);
+    if (standing !== undefined && response.ok) await changed(asked, standing, response);
     return forBrowser(response);
   }
 
-  async function tell({ route, request, address }: Incoming, moment: Moment, response: Response) {
+  /** Who changes something of the own login, and by what he comes in before. Throws `unauthenticated`. */
+  async function standingOf({ request, route }: Incoming): Promise<Standing | undefined> {
+    if (route.anyone === true && route.changes === undefined) return undefined;
+    const person = (await session(request.headers, "unused"))?.person.id;
+    // better-auth would take the session of a disabled person that a login left behind while he was disabled.
+    if (person === undefined && route.anyone !== true)
+      throw new ProblemError("unauthenticated", "sign in first; the session may have ended");
+    if (person === undefined || route.changes === undefined) return undefined;
+    return { person, changed: route.changes, ways: await waysOf(db, person) };
+  }
+
+  async function changed({ address }: Incoming, standing: Standing, response: Response): Promise<void> {
+    const { person, changed, ways: before } = standing;
+    const after = await waysOf(db, person);
+    // Nobody sees which backup codes there are.
+    if (changed !== "backup codes" && JSON.stringify(before) === JSON.stringify(after)) return;
+    // Also a login with the old password that waits for its code.
+    if (changed === "password") await signOut(db, person, (await sessionOf(response))?.sessionId);
+    await told({ kind: "OwnLoginChanged", person, changed, before, after, address }, db);
+  }
+
+  async function tell(asked: Incoming, moment: Moment, response: Response): Promise<void> {
+    const { route } = asked;
     if (route.guess === true && !response.ok) {
       const { code = "REFUSED" } = (await response.clone().json()) as { code?: string };
-      told({ kind: "LoginRefused", route: route.path, email: moment.email, address, code });
+      await refused(asked, moment, code);
     }
     const error = /[?&]error=([^&]*)/.exec(response.headers.get("location") ?? "")?.[1];
     if (route.path === "/callback/:id" && error !== undefined)
-      told({ kind: "LoginRefused", route: route.path, email: undefined, address, code: error });
-    if (route.changes === true && response.ok) {
-      // The request's cookie may have been replaced by the answer's.
-      const person = moment.person ?? (await whose(request.headers, response));
-      if (person !== undefined) told({ kind: "OwnLoginChanged", person, route: route.path, address });
-    }
+      await refused(asked, moment, error.slice(0, 100));
   }
 
-  async function whose(headers: Headers, response: Response): Promise<string | undefined> {
-    const fresh = response.headers
-      .getSetCookie()
-      .map((cookie) => cookie.split(";")[0])
-      .join("; ");
-    const found = await session(fresh === "" ? headers : new Headers({ cookie: fresh }));
-    return (found ?? (await session(headers)))?.person.id;
+  async function refused({ route, address }: Incoming, { email }: Moment, code: string): Promise<void> {
+    // A password that was typed into the wrong field shall not stand in a log.
+    const shown = email !== undefined && isEmail(email) ? email : undefined;
+    await told({ kind: "LoginRefused", route: route.path, email: shown, address, code }, db);
+  }
+
+  /** That which an answer's cookies stand for. */
+  async function sessionOf(response: Response): Promise<PersonSession | undefined> {
+    const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]);
+    return await session(new Headers({ cookie: cookies.join("; ") }), "unused");
   }
 
   async function session(
@@ -211,15 +255,8 @@ export function openPeople(settings: PeopleSettings): People {
     passkeys,
     providers: oidc.map(({ id, name }) => ({ id, name })),
     async handle(request, address) {
-      try {
-        const asked = await incoming(request, address, networkOf(address), origin, routeOf);
-        return await named(() => answer(asked));
-      } catch (error) {
-        if (!(error instanceof ProblemError) || error.status >= 500) throw error;
-        const retry = error.retryAfter === undefined ? {} : { "retry-after": String(error.retryAfter) };
-        const headers = { "content-type": "application/problem+json", "cache-control": "no-store", ...retry };
-        return new Response(JSON.stringify(problemBody(error)), { status: error.status, headers });
-      }
+      const asked = await incoming(request, address, networkOf(address), origin, routeOf);
+      return await named(() => answer(asked));
     },
   };
 }

@@ -23,7 +23,7 @@ import { ADDRESS_HEADER, COOKIE_PREFIX } from "./cookies.ts";
 import { SHORTEST_PASSWORD } from "./invitations.ts";
 import { currentMoment } from "./moment.ts";
 import { discoveryOf, type OidcSettings } from "./oidc.ts";
-import type { Person } from "./people.ts";
+import { nameFor, type Person } from "./people.ts";
 import { AUTH_PATH } from "./routes.ts";
 
 /** Why somebody is not let in, as the page may tell it: better-auth's form of it. */
@@ -39,6 +39,10 @@ export interface Asked {
   admit(person: string, renewed: boolean): Promise<{ readonly how: string } | { readonly refusal: Refusal }>;
   /** What a person becomes whom a provider vouches for and who is not there yet. */
   join(email: string): Promise<Pick<Person, "role" | "client"> | { readonly refusal: Refusal }>;
+  /** The person is there. */
+  joined(person: string): Promise<void>;
+  /** A person comes by a provider for the first time. */
+  linked(person: string, provider: string): Promise<void>;
   hash(password: string): Promise<string>;
   verify(password: string, hash: string): Promise<boolean>;
 }
@@ -131,11 +135,19 @@ export function openAuth(settings: AuthSettings) {
             const { email, name } = user;
             const made = await remembering(() => asked.join(email));
             if ("refusal" in made) throw refused(made.refusal);
-            return { data: { ...user, ...made, name: name === "" ? (email.split("@")[0] as string) : name } };
+            return { data: { ...user, ...made, name: nameFor(name, email) } };
+          },
+          after: async ({ id }) => await remembering(() => asked.joined(id)),
+        },
+      },
+      account: {
+        create: {
+          before: async (account) => ({ data: { ...account, ...NO_TOKENS } }),
+          after: async ({ userId, providerId }) => {
+            if (providerId !== "credential") await remembering(() => asked.linked(userId, providerId));
           },
         },
       },
-      account: { create: { before: async (account) => ({ data: { ...account, ...NO_TOKENS } }) } },
       session: {
         create: {
           before: async (session) => {

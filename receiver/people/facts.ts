@@ -1,5 +1,8 @@
 /** What happened at the login, for log, metrics and audit. */
-import type { Change, Role } from "./people.ts";
+import type { Database } from "../ledger/schema.ts";
+import type { Change, Person } from "./people.ts";
+import type { OwnChange } from "./routes.ts";
+import type { Ways } from "./ways.ts";
 
 export type PeopleFact =
   | {
@@ -12,7 +15,7 @@ export type PeopleFact =
   | {
       readonly kind: "LoginRefused";
       readonly route: string;
-      /** As it was typed, in lower case; it may be nobody's. */
+      /** In lower case; it may be nobody's. Undefined also where what was typed is none: it may be a password. */
       readonly email: string | undefined;
       readonly address: string;
       /** Of the page: INVALID_EMAIL_OR_PASSWORD and the like. */
@@ -21,17 +24,29 @@ export type PeopleFact =
   /** A person came to be by a provider. */
   | {
       readonly kind: "PersonJoined";
-      readonly email: string;
-      readonly role: Role;
+      readonly person: Person;
       readonly provider: string;
+      readonly address: string;
     }
-  | { readonly kind: "RoleFollowedClaim"; readonly provider: string; readonly change: Change }
-  /** A person changed what he logs in with: the route says what. */
+  | {
+      readonly kind: "RoleFollowedClaim";
+      readonly provider: string;
+      readonly change: Change;
+      readonly address: string;
+    }
+  /** A person changed by what he comes in, or came by a provider for the first time. */
   | {
       readonly kind: "OwnLoginChanged";
+      /** Its id. */
       readonly person: string;
-      readonly route: string;
+      readonly changed: OwnChange | "provider";
+      readonly before: Ways;
+      readonly after: Ways;
       readonly address: string;
     };
 
-export type Told = (fact: PeopleFact) => void;
+/**
+ * Waited for: what could not be recorded fails for whoever did it. `db`: where to record it; the transaction of what
+ * happened, where it has one of ours.
+ */
+export type Told = (fact: PeopleFact, db: Database) => Promise<void>;

@@ -11,6 +11,8 @@ import { holdClient, lockClient } from "../ledger/clients.ts";
 import { type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
 import { type Person, personOf, type Role, requireName, type Standing } from "./people.ts";
+import { signOut } from "./sessions.ts";
+import { type Ways, waysOf } from "./ways.ts";
 
 /** How long a link is good. */
 export const LINK_MS = 72 * 3_600_000;
@@ -32,10 +34,20 @@ export interface Welcome {
 
 export type Invited = Standing & { readonly email: string; readonly name?: string | undefined };
 
-/** Gives the link's secret. Earlier links to the same person end. Throws `request-invalid`. */
-export async function invitePerson(db: Database, invited: Invited, now = Date.now()): Promise<string> {
+/** Who makes a link: a person's id, whose links end when he may make none any more; undefined: somebody on the host. */
+export interface Maker {
+  readonly by?: string | undefined;
+}
+
+/** Gives the link's secret. Earlier links to the same person end. Throws `request-invalid`, `forbidden`. */
+export async function invitePerson(
+  db: Database,
+  invited: Invited & Maker,
+  now = Date.now(),
+): Promise<string> {
   const email = requireEmail(invited.email);
   return await writing(db, async (trx) => {
+    await requireMaker(trx, invited);
     if (invited.role === "uploader") await holdClient(trx, invited.client, "request-invalid");
     const there = await trx.selectFrom("people").select("id").where("email", "=", email).executeTakeFirst();
     if (there)
@@ -50,20 +62,22 @@ export async function invitePerson(db: Database, invited: Invited, now = Date.no
       .execute();
     return await insertLink(trx, now, {
       ...{ kind: "invite", email, role: invited.role, second_factor: 0, person: null },
+      made_by: invited.by ?? null,
       client: invited.role === "uploader" ? invited.client : null,
       name: invited.name === undefined ? null : requireName(invited.name),
     });
   });
 }
 
-/** A link to a new password for one who is there; earlier ones end. Throws `not-found`. */
+/** A link to a new password for one who is there; earlier ones end. Throws `not-found`, `forbidden`. */
 export async function resetLink(
   db: Database,
   id: string,
-  { alsoSecondFactor = false }: { readonly alsoSecondFactor?: boolean } = {},
+  { alsoSecondFactor = false, by }: Maker & { readonly alsoSecondFactor?: boolean } = {},
   now = Date.now(),
 ): Promise<string> {
   return await writing(db, async (trx) => {
+    await requireMaker(trx, { by });
     const row = await trx.selectFrom("people").selectAll().where("id", "=", id).executeTakeFirst();
     if (!row)
       throw new ProblemError("not-found", `there is no person ${id}; see: tributary-receiver person list`);
@@ -75,7 +89,7 @@ export async function resetLink(
     const { email, name, role, client } = row;
     const second_factor = alsoSecondFactor ? 1 : 0;
     return await insertLink(trx, now, {
-      ...{ kind: "reset", email, name, role, client, person: id, second_factor },
+      ...{ kind: "reset", email, name, role, client, person: id, second_factor, made_by: by ?? null },
     });
   });
 }
@@ -99,13 +113,14 @@ export async function firstAdminLink(db: Database, now = Date.now()): Promise<st
       .execute();
     return await insertLink(trx, now, {
       ...{ kind: "first", email: null, name: null, role: "admin", client: null, person: null },
-      second_factor: 0,
+      ...{ second_factor: 0, made_by: null },
     });
   });
 }
 
-/** Links that nobody followed yet, the newest first, without their secrets. */
+/** Links that are still good, the newest first, without their secrets. */
 export async function openLinks(db: Database, now = Date.now()): Promise<readonly Welcome[]> {
+  const begun = await anybody(db);
   const rows = await db
     .selectFrom("people_invitations")
     .selectAll()
@@ -113,7 +128,7 @@ export async function openLinks(db: Database, now = Date.now()): Promise<readonl
     .where("expires_at", ">", now)
     .orderBy("created_at", "desc")
     .execute();
-  return rows.map(welcomeOf);
+  return rows.filter(({ kind }) => kind !== "first" || !begun).map(welcomeOf);
 }
 
 /** Takes back what was invited and not accepted; false where there was nothing. */
@@ -136,6 +151,8 @@ export async function welcome(db: Database, secret: string, now = Date.now()): P
     .where("secret_hash", "=", hashSecret(secret))
     .executeTakeFirst();
   if (!link || link.used_at !== null || link.expires_at <= now) throw spent(link);
+  // Who has a link to begin with and finds somebody there has come too late.
+  if (link.kind === "first" && (await anybody(db))) throw spent(link);
   return welcomeOf(link);
 }
 
@@ -154,15 +171,27 @@ export interface Acceptance {
  */
 export async function accept(db: Database, given: Acceptance, now = Date.now()): Promise<Person> {
   const follow = await prepareAcceptance(db, given, now);
-  return await follow(db);
+  return (await follow(db)).person;
 }
+
+/** What a link was good for. */
+export type Followed =
+  | { readonly kind: "joined"; readonly person: Person }
+  /** `ended`: how many sessions. */
+  | {
+      readonly kind: "reset";
+      readonly person: Person;
+      readonly before: Ways;
+      readonly after: Ways;
+      readonly ended: number;
+    };
 
 /** The first half of `accept`, for a caller with a transaction of his own: a password takes too long to hash inside of one. */
 export async function prepareAcceptance(
   db: Database,
   given: Acceptance,
   now = Date.now(),
-): Promise<(db: Database) => Promise<Person>> {
+): Promise<(db: Database) => Promise<Followed>> {
   const { client } = await welcome(db, given.secret, now);
   requirePassword(given.password);
   const password_hash = await hashPassword(given.password);
@@ -172,7 +201,6 @@ export async function prepareAcceptance(
       if (client !== null) await lockClient(trx, client);
       const link = await consume(trx, hashSecret(given.secret), now);
       if (link.kind === "reset") return await reset(trx, link, password_hash, now);
-      // Who has a link to begin with and finds somebody there has come too late.
       if (link.kind === "first" && (await anybody(trx))) throw spent(link);
       const email = requireEmail(link.email ?? given.email ?? "");
       const name = requireName(given.name ?? link.name ?? "");
@@ -181,7 +209,7 @@ export async function prepareAcceptance(
         .insertInto("people_accounts")
         .values(credential(person.id, password_hash, now))
         .execute();
-      return person;
+      return { kind: "joined", person };
     });
 }
 
@@ -216,11 +244,15 @@ function requirePassword(password: string): void {
     refuse(`a password has at most ${LONGEST_PASSWORD} bytes`);
 }
 
-const emailShape = z.email().max(254);
+export const LONGEST_EMAIL = 254;
+const emailShape = z.email().max(LONGEST_EMAIL);
+
+/** Whether it has the form of one. */
+export const isEmail = (text: string): boolean => emailShape.safeParse(text).success;
 
 function requireEmail(text: string): string {
   const email = text.trim().toLowerCase();
-  if (emailShape.safeParse(email).success) return email;
+  if (isEmail(email)) return email;
   throw new ProblemError("request-invalid", `"${text}" is no email address, such as ada@example.com`);
 }
 
@@ -260,22 +292,35 @@ async function reset(
   { person, second_factor }: Tables["people_invitations"],
   password_hash: string,
   now: number,
-): Promise<Person> {
+): Promise<Followed> {
   const id = person as string;
+  const before = await waysOf(trx, id);
   await trx
     .insertInto("people_accounts")
     .values(credential(id, password_hash, now))
     .onConflict((oc) => oc.columns(["provider", "subject"]).doUpdateSet({ password_hash, updated_at: now }))
     .execute();
-  await trx.deleteFrom("people_sessions").where("person", "=", id).execute();
-  // A login with the old password that waits for its code.
-  await trx.deleteFrom("people_verifications").where("value", "=", id).execute();
+  const { length: ended } = await signOut(trx, id);
   if (second_factor === 1) {
     await trx.deleteFrom("people_totp").where("person", "=", id).execute();
     await trx.deleteFrom("people_passkeys").where("person", "=", id).execute();
     await trx.updateTable("people").set({ totp_enabled: 0, updated_at: now }).where("id", "=", id).execute();
   }
-  return personOf(await trx.selectFrom("people").selectAll().where("id", "=", id).executeTakeFirstOrThrow());
+  const row = await trx.selectFrom("people").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+  return { kind: "reset", person: personOf(row), before, after: await waysOf(trx, id), ended };
+}
+
+/** Locks the maker's row: who loses the role meanwhile waits, and then ends this link, too. Throws `forbidden`. */
+async function requireMaker(trx: Writer, { by }: Maker): Promise<void> {
+  if (by === undefined) return;
+  const [maker] = await trx
+    .updateTable("people")
+    .set((eb) => ({ role: eb.ref("role") }))
+    .where("id", "=", by)
+    .returning(["role", "disabled_at"])
+    .execute();
+  if (maker === undefined || (maker.role === "admin" && maker.disabled_at === null)) return;
+  throw new ProblemError("forbidden", "this takes the role admin, and you have it no longer");
 }
 
 type Link = Omit<Tables["people_invitations"], "secret_hash" | "created_at" | "expires_at" | "used_at">;

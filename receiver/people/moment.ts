@@ -19,8 +19,8 @@ export interface Moment {
   readonly code: string | undefined;
   /** What a provider said of the person. */
   claims?: Claims;
-  /** Who got in. */
-  person?: string;
+  /** Whether a provider just made this person. */
+  joined?: boolean;
   /** What better-auth would make an unnamed failure of. */
   failure?: unknown;
 }

@@ -1,10 +1,12 @@
 /** Single sign-on against a real provider, over both databases: the whole dance of redirects. */
+import { ProblemError } from "@tributary/shared/problems.ts";
 import { describe, expect, test } from "vitest";
 import type { Database } from "../ledger/schema.ts";
+import type { PeopleFact } from "./facts.ts";
 import { invitePerson } from "./invitations.ts";
 import type { OidcSettings, RoleClaim } from "./oidc.ts";
 import { openProvider, type TestProvider } from "./oidc-provider.ts";
-import { disable, listPeople } from "./people.ts";
+import { disable, listPeople, personByEmail } from "./people.ts";
 import { type Browser, ORIGIN, peopleScene } from "./scene.ts";
 
 const ROLES: RoleClaim = {
@@ -15,10 +17,10 @@ const ROLES: RoleClaim = {
 };
 
 export function oidcContract(openLedger: () => Promise<Database>): void {
-  const open = async (roles?: RoleClaim) => {
+  const open = async (roles?: RoleClaim, more: Parameters<typeof peopleScene>[1] = {}) => {
     const provider = await openProvider(`${ORIGIN}/api/auth/callback/corp`);
     const oidc: OidcSettings = { id: "corp", name: "Example Corp", ...provider.client, roles };
-    return { provider, ...peopleScene(await openLedger(), { oidc: [oidc] }) };
+    return { provider, ...peopleScene(await openLedger(), { oidc: [oidc], ...more }) };
   };
 
   /** Where the browser is in the end. */
@@ -49,12 +51,20 @@ export function oidcContract(openLedger: () => Promise<Database>): void {
       });
       expect((await listPeople(db))[0]).toMatchObject({ password: true, providers: ["corp"] });
       expect(facts).toContainEqual(expect.objectContaining({ kind: "PersonLoggedIn", how: "oidc" }));
+      const linkings = () => facts.filter((fact) => fact.kind === "OwnLoginChanged");
+      expect(linkings()).toMatchObject([
+        {
+          ...{ person: ada.id, changed: "provider", address: "192.0.2.1" },
+          ...{ before: { providers: [] }, after: { providers: ["corp"] } },
+        },
+      ]);
       // Now it is the provider's id that counts, and not the email any more.
       provider.accounts.set("a1", { email: "ada.l@example.com", email_verified: true, name: "Ada L." });
       const two = browser();
       await come(two, provider, "a1");
       expect(await two.who()).toMatchObject({ person: { id: ada.id, email: "ada@example.com" } });
       expect(await db.selectFrom("people_accounts").selectAll().execute()).toHaveLength(2);
+      expect(linkings()).toHaveLength(1);
       await disable(db, ada.id);
       expect(refused(await come(browser(), provider, "a1"))[0]).toBe("PERSON_DISABLED");
     });
@@ -69,7 +79,40 @@ export function oidcContract(openLedger: () => Promise<Database>): void {
         person: { email: "ada@example.com", name: "ada", role: "viewer" },
       });
       expect((await listPeople(db))[0]).toMatchObject({ password: false, providers: ["corp"] });
-      expect(facts[0]).toMatchObject({ kind: "PersonJoined", provider: "corp", role: "viewer" });
+      const { id } = await personByEmail(db, "ada@example.com");
+      const person = { id, email: "ada@example.com", role: "viewer" };
+      expect(facts).toMatchObject([
+        { kind: "PersonJoined", provider: "corp", address: "192.0.2.1", person },
+        { kind: "PersonLoggedIn", person: id, how: "oidc" },
+      ]);
+    });
+
+    test("what a provider calls somebody is a name, or is not taken", async () => {
+      const { browser, db, provider } = await open(ROLES);
+      const come1 = async (as: string, said: Record<string, unknown>) => {
+        provider.accounts.set(as, { email_verified: true, groups: ["all"], ...said });
+        return await come(browser(), provider, as);
+      };
+      await come1("a1", { email: "ada@example.com", name: "Ada\u001b[2J" });
+      await come1("b1", { email: "bob@example.com", name: "b".repeat(201) });
+      await come1("c1", { email: "cid@example.com", name: " Cid " });
+      expect((await listPeople(db)).map(({ name }) => name)).toEqual(["ada", "bob", "Cid"]);
+      const odd = await come1("d1", { email: `${"d".repeat(300)}@example.com`, name: "D" });
+      expect(refused(odd)[0]).toBe("email_invalid");
+      expect(await listPeople(db)).toHaveLength(3);
+    });
+
+    test("a role that cannot be recorded is not given, and nobody comes in by it", async () => {
+      const told = async ({ kind }: PeopleFact) => {
+        if (kind === "RoleFollowedClaim") throw new ProblemError("ledger-unavailable", "no record");
+      };
+      const { add, browser, db, provider } = await open(ROLES, { told });
+      await add("ada@example.com", { role: "viewer" });
+      const ada = { email: "ada@example.com", email_verified: true, groups: ["lake-admins"] };
+      provider.accounts.set("a1", ada);
+      await expect(come(browser(), provider, "a1")).rejects.toMatchObject({ code: "ledger-unavailable" });
+      expect(await personByEmail(db, "ada@example.com")).toMatchObject({ role: "viewer" });
+      expect(await db.selectFrom("people_sessions").selectAll().execute()).toEqual([]);
     });
 
     test("nobody else does", async () => {
@@ -142,7 +185,9 @@ export function oidcContract(openLedger: () => Promise<Database>): void {
       expect(facts).toContainEqual({
         kind: "RoleFollowedClaim",
         provider: "corp",
+        address: "192.0.2.1",
         change: {
+          endedLinks: [],
           before: expect.objectContaining({ role: "operator" }),
           after: expect.objectContaining({ role: "viewer" }),
         },

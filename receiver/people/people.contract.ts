@@ -13,7 +13,7 @@ import {
   welcome,
   withdraw,
 } from "./invitations.ts";
-import { changeRole, disable, enable, listPeople, personByEmail, rename } from "./people.ts";
+import { changeRole, disable, enable, listPeople, personByEmail, personById, rename } from "./people.ts";
 import { PASSWORD, peopleScene } from "./scene.ts";
 
 export function peopleContract(openLedger: () => Promise<Database>): void {
@@ -60,6 +60,8 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
       await accept(db, { secret: invited, password: PASSWORD });
       const given = { secret, email: "ada@example.com", name: "Ada", password: PASSWORD };
       await expect(accept(db, given)).rejects.toEqual(refusal("link-spent"));
+      await expect(welcome(db, secret)).rejects.toEqual(refusal("link-spent"));
+      expect(await openLinks(db)).toEqual([]);
     });
 
     test("an invitation is good once, whoever comes at the same time", async () => {
@@ -88,7 +90,7 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
       const given = { secret, password: PASSWORD };
       const [one, other] = [await prepareAcceptance(db, given), await prepareAcceptance(db, given)];
       expect(await listPeople(db)).toEqual([]);
-      expect(await one(db)).toMatchObject({ email: "ada@example.com" });
+      expect(await one(db)).toMatchObject({ kind: "joined", person: { email: "ada@example.com" } });
       await expect(other(db)).rejects.toEqual(refusal("link-spent", /used already/));
     });
 
@@ -140,6 +142,28 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
       await expect(resetLink(db, "nobody")).rejects.toEqual(refusal("not-found"));
     });
 
+    test.for(["disable", "demote"] as const)("%s: the open links of an admin end with him", async (what) => {
+      const db = await openLedger();
+      const { add } = peopleScene(db);
+      await add("root@example.com", { role: "admin" });
+      const eve = await add("eve@example.com", { role: "admin" });
+      const bob = await add("bob@example.com");
+      const hers = await invitePerson(db, { email: "mole@example.com", role: "admin", by: eve.id });
+      const reset = await resetLink(db, bob.id, { by: eve.id });
+      const others = await invitePerson(db, { email: "cid@example.com", role: "viewer" });
+      await rename(db, eve.id, "Eve");
+      expect(await openLinks(db)).toHaveLength(3);
+      const change =
+        what === "disable" ? await disable(db, eve.id) : await changeRole(db, eve.id, { role: "operator" });
+      expect(change.endedLinks).toEqual(["bob@example.com", "mole@example.com"]);
+      for (const secret of [hers, reset])
+        await expect(welcome(db, secret)).rejects.toEqual(refusal("link-spent"));
+      expect(await welcome(db, others)).toMatchObject({ email: "cid@example.com" });
+      const late = { email: "mole@example.com", role: "admin", by: eve.id } as const;
+      await expect(invitePerson(db, late)).rejects.toEqual(refusal("forbidden"));
+      await expect(resetLink(db, bob.id, { by: eve.id })).rejects.toEqual(refusal("forbidden"));
+    });
+
     test("an uploader has a client, and nobody else has", async () => {
       const db = await openLedger();
       await expect(
@@ -167,6 +191,7 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
       expect(await rename(db, ada.id, "Countess")).toEqual({
         before: ada,
         after: { ...ada, name: "Countess" },
+        endedLinks: [],
       });
       await expect(rename(db, ada.id, " ")).rejects.toEqual(refusal("request-invalid"));
       expect(await disable(db, ada.id, 5)).toMatchObject({
@@ -177,6 +202,8 @@ export function peopleContract(openLedger: () => Promise<Database>): void {
       expect((await enable(db, ada.id)).after.disabledAt).toBeNull();
       expect(await personByEmail(db, "ADA@example.com")).toMatchObject({ id: ada.id });
       await expect(personByEmail(db, "eve@example.com")).rejects.toEqual(refusal("not-found"));
+      await expect(personById(db, "nobody")).rejects.toEqual(refusal("not-found"));
+      expect([await personById(db, ada.id)]).toEqual(await listPeople(db));
       await expect(rename(db, "nobody", "x")).rejects.toEqual(refusal("not-found"));
     });
 

@@ -6,6 +6,8 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { holdClient } from "../ledger/clients.ts";
 import { type Writer, writing } from "../ledger/database.ts";
 import type { Database, Tables } from "../ledger/schema.ts";
+import { signOut } from "./sessions.ts";
+import { waysOf } from "./ways.ts";
 
 export type Role = Tables["people"]["role"];
 
@@ -39,6 +41,8 @@ export interface PersonView extends Person {
 export interface Change {
   readonly before: Person;
   readonly after: Person;
+  /** The emails that links were for which he made and nobody had followed: they ended, for he is no admin any more. */
+  readonly endedLinks: readonly string[];
 }
 
 /** What an uploader is bound to: a client, and nobody else is. */
@@ -52,17 +56,40 @@ export async function listPeople(db: Database): Promise<readonly PersonView[]> {
     db.selectFrom("people_accounts").select(["person", "provider"]).orderBy("provider").execute(),
     db.selectFrom("people_passkeys").select("person").execute(),
   ]);
-  return people.map((row) => {
-    const own = accounts.filter(({ person }) => person === row.id).map(({ provider }) => provider);
-    return {
-      ...personOf(row),
-      password: own.includes("credential"),
-      totp: row.totp_enabled === 1,
-      passkeys: passkeys.filter(({ person }) => person === row.id).length,
-      providers: own.filter((provider) => provider !== "credential"),
-    };
-  });
+  const accountsOf = Map.groupBy(accounts, ({ person }) => person);
+  const passkeysOf = Map.groupBy(passkeys, ({ person }) => person);
+  return people.map((row) =>
+    viewOf(row, {
+      providers: (accountsOf.get(row.id) ?? []).map(({ provider }) => provider),
+      passkeys: passkeysOf.get(row.id)?.length ?? 0,
+    }),
+  );
 }
+
+/** Throws `not-found`. */
+export async function personById(db: Database, id: string): Promise<PersonView> {
+  const row = await db.selectFrom("people").selectAll().where("id", "=", id).executeTakeFirst();
+  if (!row) throw noPerson(id);
+  const { passwordSince, providers, passkeys } = await waysOf(db, id);
+  const all = [...(passwordSince === null ? [] : ["credential"]), ...providers];
+  return viewOf(row, { providers: all, passkeys: passkeys.length });
+}
+
+/** `providers`: that of passwords among them. */
+function viewOf(
+  row: Tables["people"],
+  { providers, passkeys }: { readonly providers: readonly string[]; readonly passkeys: number },
+): PersonView {
+  return {
+    ...{ ...personOf(row), passkeys },
+    password: providers.includes("credential"),
+    totp: row.totp_enabled === 1,
+    providers: providers.filter((provider) => provider !== "credential"),
+  };
+}
+
+const noPerson = (id: string): ProblemError =>
+  new ProblemError("not-found", `there is no person ${id}; see: tributary-receiver person list`);
 
 /** Throws `not-found`. */
 export async function personByEmail(db: Database, email: string): Promise<Person> {
@@ -88,19 +115,23 @@ export async function rename(db: Database, id: string, name: string): Promise<Ch
   return await change(db, id, async () => ({ name: requireName(name) }));
 }
 
-/** His sessions end at once. Disabling twice keeps the first time. Throws `not-found`, `last-admin`. */
+/** His sessions and the links that he made end at once. Disabling twice keeps the first time. Throws `not-found`, `last-admin`. */
 export async function disable(db: Database, id: string, now = Date.now()): Promise<Change> {
   return await change(db, id, async (trx, before) => {
     await requireAnotherAdmin(trx, before, "disabled");
-    await trx.deleteFrom("people_sessions").where("person", "=", id).execute();
+    await signOut(trx, id);
     return { disabled_at: before.disabledAt ?? now };
   });
 }
 
-/** Throws `not-found`, `request-invalid` where his client was offboarded. */
+/**
+ * He logs in anew: what a login left behind that was under way when he was disabled does not come to life. Throws
+ * `not-found`, `request-invalid` where his client was offboarded.
+ */
 export async function enable(db: Database, id: string): Promise<Change> {
-  return await change(db, id, async (trx, { client }) => {
-    if (client !== null) await holdClient(trx, client, "request-invalid");
+  return await change(db, id, async (trx, before) => {
+    if (before.client !== null) await holdClient(trx, before.client, "request-invalid");
+    if (before.disabledAt !== null) await signOut(trx, id);
     return { disabled_at: null };
   });
 }
@@ -108,9 +139,17 @@ export async function enable(db: Database, id: string): Promise<Change> {
 /** For what stands in links and settings too. Throws `request-invalid`. */
 export function requireName(name: string): string {
   const trimmed = name.trim();
-  if (trimmed !== "" && trimmed.length <= 200 && !/\p{Cc}/u.test(trimmed)) return trimmed;
+  if (isName(trimmed)) return trimmed;
   throw new ProblemError("request-invalid", "a name has 1 to 200 characters, and no control characters");
 }
+
+/** Of one whom a provider vouches for: as the provider calls him, or, where that is no name, as his email begins. */
+export function nameFor(said: string, email: string): string {
+  const trimmed = said.trim();
+  return isName(trimmed) ? trimmed : (email.split("@")[0] as string);
+}
+
+const isName = (text: string): boolean => text !== "" && text.length <= 200 && !/\p{Cc}/u.test(text);
 
 export function personOf(row: Tables["people"]): Person {
   return {
@@ -139,19 +178,32 @@ async function change(
       .set((eb) => ({ role: eb.ref("role") }))
       .where("role", "=", "admin")
       .execute();
-    const row = await trx.selectFrom("people").selectAll().where("id", "=", id).executeTakeFirst();
-    if (!row)
-      throw new ProblemError("not-found", `there is no person ${id}; see: tributary-receiver person list`);
-    const before = personOf(row);
+    const found = await trx.selectFrom("people").selectAll().where("id", "=", id).executeTakeFirst();
+    if (!found) throw noPerson(id);
+    const before = personOf(found);
     const set = await decide(trx, before);
-    const after = await trx
+    const row = await trx
       .updateTable("people")
       .set({ ...set, updated_at: Date.now() })
       .where("id", "=", id)
       .returningAll()
       .executeTakeFirstOrThrow();
-    return { before, after: personOf(after) };
+    const after = personOf(row);
+    return { before, after, endedLinks: mayInvite(after) ? [] : await endLinksOf(trx, id) };
   });
+}
+
+const mayInvite = ({ role, disabledAt }: Person): boolean => role === "admin" && disabledAt === null;
+
+/** Of links that nobody followed yet. */
+async function endLinksOf(trx: Writer, maker: string): Promise<readonly string[]> {
+  const ended = await trx
+    .deleteFrom("people_invitations")
+    .where("made_by", "=", maker)
+    .where("used_at", "is", null)
+    .returning("email")
+    .execute();
+  return ended.map(({ email }) => email ?? "").toSorted();
 }
 
 async function requireAnotherAdmin(trx: Writer, person: Person, what: string): Promise<void> {

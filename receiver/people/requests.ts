@@ -1,13 +1,15 @@
 /** What comes in at the routes of the login, checked before better-auth sees it; and what goes out. */
 import { ProblemError } from "@tributary/shared/problems.ts";
 import { ADDRESS_HEADER, SESSION_COOKIE } from "./cookies.ts";
-import { bodyFor, type Route, type RouteOf } from "./routes.ts";
+import { LONGEST_EMAIL } from "./invitations.ts";
+import { type Route, type RouteOf, takenOf } from "./routes.ts";
 
 export interface Incoming {
   readonly request: Request;
   readonly route: Route;
   /** The last segment of a provider's callback. */
   readonly provider: string | undefined;
+  /** What is handed on of it. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly address: string;
   /** What the address counts as. */
@@ -17,7 +19,7 @@ export interface Incoming {
 /** A passkey's answer is a few KB. */
 const MOST_BYTES = 65_536;
 
-/** Throws `not-found`, `forbidden` (another site's page asks), `json-invalid`, `body-too-large`. */
+/** Throws `not-found`, `forbidden` (another site's page asks), `json-invalid`, `body-too-large`, `request-invalid`. */
 export async function incoming(
   request: Request,
   address: string,
@@ -36,7 +38,32 @@ export async function incoming(
     throw new ProblemError("forbidden", `this is for pages of ${origin} alone`);
   if (!/^application\/json\s*(?:;|$)/i.test(request.headers.get("content-type") ?? ""))
     throw new ProblemError("json-invalid", "the body has to be application/json");
-  return { request, route, provider, body: parse(await read(request)), address, place };
+  const body = takenOf(route, parse(await read(request)));
+  requirePlain(body);
+  return { request, route, provider, body, address, place };
+}
+
+/** A passkey's answer has objects in objects (WebAuthn Level 3, 5.1). */
+const DEEPEST = 5;
+
+/** What better-auth may be handed, whoever sends it. Throws `request-invalid`. */
+function requirePlain(body: Readonly<Record<string, unknown>>): void {
+  const refuse = (why: string): never => {
+    throw new ProblemError("request-invalid", why);
+  };
+  for (const [key, value] of Object.entries(body))
+    if (!isPlain(value, key === "response" ? DEEPEST : 0)) refuse(`"${key}" is not what it has to be`);
+  const { email } = body;
+  if (email === undefined) return;
+  if (typeof email !== "string") refuse("an email is a text");
+  else if (email.length > LONGEST_EMAIL) refuse(`an email has at most ${LONGEST_EMAIL} characters`);
+}
+
+/** Whether it is a text that a database can keep, a number, or objects of such that are no deeper than that. */
+function isPlain(value: unknown, deepest: number): boolean {
+  if (typeof value === "string") return !value.includes("\0");
+  if (typeof value !== "object" || value === null) return true;
+  return deepest > 0 && Object.values(value).every((one) => isPlain(one, deepest - 1));
 }
 
 async function read(request: Request): Promise<string> {
@@ -71,7 +98,7 @@ export function onward({ request, route, body, address }: Incoming, origin: stri
   return new Request(`${origin}${pathname}${search}`, {
     method: request.method,
     headers,
-    ...(route.method === "GET" ? {} : { body: bodyFor(route, body) }),
+    ...(route.method === "GET" ? {} : { body: JSON.stringify(body) }),
   });
 }
 

@@ -14,9 +14,14 @@ export interface Route {
   readonly guess?: boolean;
   /** Whether strangers may begin a login with it, which leaves something in the ledger. */
   readonly begins?: boolean;
-  /** Whether it changes what a person logs in with. */
-  readonly changes?: boolean;
+  /** What it changes of that by which a person comes in. */
+  readonly changes?: OwnChange;
+  /** Whether it is not only for who is logged in. */
+  readonly anyone?: boolean;
 }
+
+/** As the record names it. */
+export type OwnChange = "password" | "authenticator app" | "backup codes" | "passkey";
 
 export const AUTH_PATH = "/api/auth";
 
@@ -29,34 +34,34 @@ const post = (path: string, takes: readonly string[], more: Partial<Route> = {})
   ...more,
 });
 
-const LOGIN = { guess: true } as const;
-const BEGIN = { begins: true } as const;
-const CHANGE = { changes: true } as const;
+const LOGIN = { guess: true, anyone: true } as const;
+const BEGIN = { begins: true, anyone: true } as const;
 
 const ROUTES: readonly Route[] = [
   post("/sign-in/email", ["email", "password"], LOGIN),
   post("/sign-in/social", ["provider", "callbackURL", "errorCallbackURL"], BEGIN),
-  get("/callback/:id"),
-  post("/sign-out", []),
+  get("/callback/:id", { anyone: true }),
+  post("/sign-out", [], { anyone: true }),
   post("/change-password", ["currentPassword", "newPassword"], {
     always: { revokeOtherSessions: true },
-    ...CHANGE,
+    changes: "password",
   }),
-  post("/two-factor/enable", ["password"], CHANGE),
-  post("/two-factor/disable", ["password"], CHANGE),
-  post("/two-factor/generate-backup-codes", ["password"], CHANGE),
-  post("/two-factor/verify-totp", ["code"], LOGIN),
+  // It begins to set one up: nothing is in force before a code of it was right.
+  post("/two-factor/enable", ["password"]),
+  post("/two-factor/disable", ["password"], { changes: "authenticator app" }),
+  post("/two-factor/generate-backup-codes", ["password"], { changes: "backup codes" }),
+  post("/two-factor/verify-totp", ["code"], { ...LOGIN, changes: "authenticator app" }),
   post("/two-factor/verify-backup-code", ["code"], LOGIN),
 ];
 
 const PASSKEY_ROUTES: readonly Route[] = [
   get("/passkey/generate-register-options"),
-  post("/passkey/verify-registration", ["response", "name"], CHANGE),
+  post("/passkey/verify-registration", ["response", "name"], { changes: "passkey" }),
   get("/passkey/generate-authenticate-options", BEGIN),
   post("/passkey/verify-authentication", ["response"], LOGIN),
   get("/passkey/list-user-passkeys"),
   post("/passkey/update-passkey", ["id", "name"]),
-  post("/passkey/delete-passkey", ["id"], CHANGE),
+  post("/passkey/delete-passkey", ["id"], { changes: "passkey" }),
 ];
 
 /** All that can be open: those of providers and of passkeys are where there are such. */
@@ -78,7 +83,10 @@ export function openRoutes(providers: readonly string[], passkeys: boolean): Rou
 }
 
 /** What of a body is handed on. */
-export function bodyFor(route: Route, body: Readonly<Record<string, unknown>>): string {
+export function takenOf(
+  route: Route,
+  body: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
   const taken = route.takes.filter((key) => Object.hasOwn(body, key)).map((key) => [key, body[key]]);
-  return JSON.stringify({ ...Object.fromEntries(taken), ...route.always });
+  return { ...Object.fromEntries(taken), ...route.always };
 }

@@ -1,5 +1,6 @@
 /** For tests: a console's login over a ledger, and browsers that keep cookies as RFC 6265 says. */
 import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { ProblemError, problemBody } from "@tributary/shared/problems.ts";
 import { expect } from "vitest";
 import type { Database } from "../ledger/schema.ts";
 import { openPeople, type People, type PeopleSettings } from "./auth.ts";
@@ -38,6 +39,21 @@ export class Browser {
     body?: unknown,
     more: Record<string, string> = {},
   ): Promise<Answer> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    return await this.#send(method, path, text, more);
+  }
+
+  /** A body that no JSON.stringify makes. */
+  async postText(path: string, text: string): Promise<Answer> {
+    return await this.#send("POST", path, text, {});
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    body: string | undefined,
+    more: Record<string, string>,
+  ): Promise<Answer> {
     const headers = this.headers;
     if (method === "POST") headers.set("origin", ORIGIN);
     if (body !== undefined) headers.set("content-type", "application/json");
@@ -46,9 +62,9 @@ export class Browser {
     const request = new Request(url, {
       method,
       headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body }),
     });
-    const response = await this.people.handle(request, this.address);
+    const response = await answerOf(this.people, request, this.address);
     for (const cookie of response.headers.getSetCookie()) {
       const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
       if (value === "" || /Max-Age=0/i.test(cookie)) this.cookies.delete(name);
@@ -82,6 +98,18 @@ export class Browser {
   }
 }
 
+/** As the console answers. */
+export async function answerOf(people: People, request: Request, address: string): Promise<Response> {
+  try {
+    return await people.handle(request, address);
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.status >= 500) throw error;
+    const retry = error.retryAfter === undefined ? {} : { "retry-after": String(error.retryAfter) };
+    const headers = { "content-type": "application/problem+json", ...retry };
+    return new Response(JSON.stringify(problemBody(error)), { status: error.status, headers });
+  }
+}
+
 export interface PeopleScene {
   readonly db: Database;
   readonly people: People;
@@ -95,7 +123,7 @@ export function peopleScene(db: Database, more: Partial<PeopleSettings> = {}): P
   const people = openPeople({
     ...{ db, secret: "s".repeat(43), origin: ORIGIN, oidc: [], idleMs: 3_600_000 },
     secondFactor: "optional",
-    told: (fact) => facts.push(fact),
+    told: async (fact) => void facts.push(fact),
     ...more,
   });
   return {

@@ -46,17 +46,18 @@ export async function revokeSession(db: Database, person: string, id: string): P
   throw new ProblemError("not-found", `there is no session ${id} of this person; it may have ended`);
 }
 
-/** Ends all sessions of a person, and tells which; `except` is the id of one that stays. */
+/** Ends all sessions of a person and logins that wait for a code, and tells which; `except` is the id of one that stays. */
 export async function signOut(db: Database, person: string, except = ""): Promise<readonly SessionView[]> {
-  const rows = await writing(db, (trx) =>
-    trx
+  return await writing(db, async (trx) => {
+    await trx.deleteFrom("people_verifications").where("value", "=", person).execute();
+    const rows = await trx
       .deleteFrom("people_sessions")
       .where("person", "=", person)
       .where("id", "<>", except)
       .returningAll()
-      .execute(),
-  );
-  return rows.map(viewOf);
+      .execute();
+    return rows.map(viewOf);
+  });
 }
 
 /** Takes away what has ended: to be called now and then. */

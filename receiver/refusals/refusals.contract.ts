@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { addClient } from "../ledger/clients.ts";
 import type { LedgerDatabase } from "../ledger/database.ts";
-import { addRefusals, forgetRefusals, listRefusals, type Refusals } from "./refusals.ts";
+import { addRefusals, forgetRefusals, listRefusals, type Refusals, refusalCodes } from "./refusals.ts";
 import { withRefusals } from "./schema.ts";
 import { RefusalTally, type Refused } from "./tally.ts";
 
@@ -71,6 +71,12 @@ export function refusalsContract(newPlace: () => Promise<() => Promise<LedgerDat
     expect(await who({ since: T })).toEqual(["globex/null", "acme/nightly"]);
     expect(await who({ since: 0, client: "acme" })).toEqual(["acme/nightly"]);
     expect(await who({ since: 0, limit: 1 })).toEqual(["globex/null"]);
+    // What is asked for is found also below what is shown at most.
+    expect(await who({ since: 0, limit: 1, code: "client-required" })).toEqual(["/null"]);
+    expect(await who({ since: 0, client: "acme", code: "client-required" })).toEqual([]);
+    expect(await refusalCodes(db, { since: 0 })).toEqual(["client-required", "quota-day"]);
+    expect(await refusalCodes(db, { since: T })).toEqual(["quota-day"]);
+    expect(await refusalCodes(db, { since: 0, client: "acme" })).toEqual(["quota-day"]);
   });
 
   test("what is older than 30 days is forgotten", async () => {

@@ -81,9 +81,14 @@ export async function forgetRefusals(db: Database, now: number): Promise<void> {
 /** The latest first. `since`: ms since 1970, of the last refusal; `limit` at most 1,000. */
 export async function listRefusals(
   db: Database,
-  asked: { readonly client?: string | undefined; readonly since: number; readonly limit?: number },
+  asked: {
+    readonly client?: string | undefined;
+    readonly code?: string | undefined;
+    readonly since: number;
+    readonly limit?: number;
+  },
 ): Promise<readonly RefusalView[]> {
-  const { client, since, limit = 200 } = asked;
+  const { client, code, since, limit = 200 } = asked;
   let select = withRefusals(db)
     .selectFrom("refusals as r")
     .leftJoin("agents as a", "a.id", "r.bearer")
@@ -93,6 +98,7 @@ export async function listRefusals(
     .select((eb) => eb.fn.coalesce("a.name", "k.name", "s.user_name").as("name"))
     .where("r.last_at", ">=", since);
   if (client !== undefined) select = select.where("r.client", "=", client);
+  if (code !== undefined) select = select.where("r.code", "=", code);
   const rows = await named(() =>
     select
       .orderBy("r.last_at", "desc")
@@ -109,6 +115,23 @@ export async function listRefusals(
     lastAt: new Date(row.last_at).toISOString(),
     ...{ lastDetail: row.last_detail, lastPath: row.last_path, lastRequestId: row.last_request_id },
   }));
+}
+
+/** What there is to choose from: the codes of the latest thousand. */
+export async function refusalCodes(
+  db: Database,
+  { client, since }: { readonly client?: string | undefined; readonly since: number },
+): Promise<readonly string[]> {
+  const latest = withRefusals(db)
+    .selectFrom("refusals")
+    .select("code")
+    .where("last_at", ">=", since)
+    .$if(client !== undefined, (select) => select.where("client", "=", client ?? ""))
+    .orderBy("last_at", "desc")
+    .limit(MOST)
+    .as("latest");
+  const rows = await named(() => db.selectFrom(latest).select("code").distinct().orderBy("code").execute());
+  return rows.map(({ code }) => code);
 }
 
 /** What makes one row. Neither names of clients, ids nor codes have a blank. */

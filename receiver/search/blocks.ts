@@ -5,7 +5,7 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { sql } from "kysely";
 import { chunks } from "../ledger/chunks.ts";
-import { foldedPath, wordsOf } from "./fold.ts";
+import { foldedPath, lineOf, wordsOf } from "./fold.ts";
 import type { SearchDatabase } from "./schema.ts";
 
 /** Paths of a block, and bytes of them, beyond which another begins. */
@@ -76,8 +76,9 @@ async function additionsOf(trx: SearchDatabase, paths: readonly NewPath[]): Prom
       addition = fresh();
       additions.push(addition);
     }
-    const line = foldedPath(path_encoded);
-    wordsOf(line, addition.words);
+    const path = foldedPath(path_encoded);
+    const line = lineOf(path);
+    wordsOf(path, addition.words);
     addition.lines.push(line);
     addition.firsts.push(seq);
     addition.count += 1;

@@ -4,7 +4,7 @@ import { ProblemError } from "@tributary/shared/problems.ts";
 import { chunks } from "../ledger/chunks.ts";
 import { named } from "../ledger/database.ts";
 import { candidateBlocks } from "./candidates.ts";
-import { hasTerm, type Term, termsOf } from "./fold.ts";
+import { hasTerm, parseLine, type Term, termsOf } from "./fold.ts";
 import { type FoundFile, newestOf } from "./newest.ts";
 import type { SearchDatabase } from "./schema.ts";
 
@@ -169,7 +169,7 @@ function hitsIn(block: Block, terms: readonly Term[], from: number | undefined, 
     const found = paths.lastIndexOf(longest.text, end - 1);
     if (found === -1) break;
     const start = paths.lastIndexOf("\n", found) + 1;
-    const path = paths.slice(start, paths.indexOf("\n", found));
+    const path = parseLine(paths.slice(start, paths.indexOf("\n", found)));
     if (terms.every((term) => hasTerm(path, term))) hits.push({ block: id, line: lineAt(paths, start) });
     end = start - 1;
   }

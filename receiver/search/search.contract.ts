@@ -25,14 +25,30 @@ const encode = (text: string): string => encodePath(Buffer.from(text));
 
 /** As fold.ts says it, by regular expressions. */
 function naively(pathEncoded: string, typed: string): boolean {
-  const fold = (text: string) => text.normalize("NFKC").toLowerCase().replaceAll("ς", "σ");
-  const path = fold(displayPath(decodePath(pathEncoded)));
+  const unmarked = (text: string) =>
+    text
+      .normalize("NFKD")
+      .replaceAll(/[\u0300-\u036f]/g, "")
+      .normalize("NFC");
+  const lower = (text: string) => text.toLowerCase().replaceAll("ς", "σ");
+  const cased = unmarked(displayPath(decodePath(pathEncoded)));
+  const path = lower(cased);
+  const cjk = "\\p{scx=Hani}\\p{scx=Hira}\\p{scx=Kana}";
+  const [digit, letter] = ["\\p{Nd}", `(?![${cjk}])[\\p{L}\\p{M}]`];
+  const meeting = new RegExp(`(?<=${digit})(?=${letter})|(?<=(?:${letter}))(?=${digit})`, "gu");
+  const beside = new RegExp(`(?=[${cjk}])|(?<=[${cjk}])`, "gu");
+  const capital = /(?<=\p{Ll}\p{Ll})(?=\p{Lu})|(?<=[\p{Ll}\p{Lu}])(?=\p{Lu}\p{Ll}\p{Ll})/gu;
   const starts = new Set<number>();
   for (const { index, 0: run } of path.matchAll(/[\p{L}\p{M}\p{N}]+/gu)) {
-    const meetings = [...run.matchAll(/(?<=\p{Nd})(?=\P{Nd})|(?<=\P{Nd})(?=\p{Nd})/gu)].slice(0, 3);
-    for (const at of [0, ...meetings.map((meeting) => meeting.index)]) starts.add(index + at);
+    const within = cased.slice(index, index + run.length);
+    const places = [
+      ...[...run.matchAll(meeting)].slice(0, 3),
+      ...run.matchAll(beside),
+      ...[...within.matchAll(capital)].slice(0, 6),
+    ];
+    for (const at of [0, ...places.map((place) => place.index)]) starts.add(index + at);
   }
-  const terms = fold(typed)
+  const terms = lower(unmarked(typed))
     .split(/\s+/)
     .filter((term) => term !== "");
   return (
@@ -47,7 +63,23 @@ function naively(pathEncoded: string, typed: string): boolean {
 
 const piece = fc.constantFrom(
   ...["sales", "SALES", "sale", "store12", "12", "2024", "2024-05", "x9y8z7w6v5", "ä", "A\u0308", "Müller"],
-  ...["wholesales", "ΣΑΣ", "σας", ".csv", ".CSV", "_", "-", " ", "(", "%", "日本語", "ﬁle", "a".repeat(30)],
+  ...[
+    "wholesales",
+    "ΣΑΣ",
+    "σας",
+    ".csv",
+    ".CSV",
+    "_",
+    "-",
+    " ",
+    "(",
+    "%",
+    "日本語",
+    "本",
+    "ﬁle",
+    "a".repeat(30),
+  ],
+  ...["SalesReport", "Report", "HR", "XMLFile", "İx", "café", "cafe", "aBcDeFgHiJkLmNoPq"],
 );
 const path = fc
   .array(fc.array(piece, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 3 })
@@ -147,6 +179,27 @@ export function searchContract(
       expect(await found("umsatz 2024")).toEqual(["d/%FFumsatz%FE-2024%0Aa.csv"]);
       expect(await found("a.csv")).toEqual(["d/%FFumsatz%FE-2024%0Aa.csv"]);
       expect(await found("umsatz")).toHaveLength(2);
+    });
+
+    test("is found by the words of its name, however it is written", async () => {
+      const names = [
+        "SalesReport.csv",
+        "月次報告.csv",
+        "İstanbul.csv",
+        "café.csv",
+        "report.csv",
+        "b\u0002SalesReport",
+      ];
+      await commit(...names.map((name) => version(encode(name), name)));
+      const shown = async (text: string) => (await found(text)).map((one) => String(decodePath(one)));
+      expect(await shown("report")).toEqual(["b\u0002SalesReport", "report.csv", "SalesReport.csv"]);
+      expect(await shown("salesreport.csv")).toEqual(["SalesReport.csv"]);
+      expect(await shown("報告")).toEqual(["月次報告.csv"]);
+      for (const text of ["istanbul", "İstanbul", "ISTANBUL"])
+        expect(await shown(text)).toEqual(["İstanbul.csv"]);
+      for (const text of ["cafe", "café", "cafe\u0301.csv"]) expect(await shown(text)).toEqual(["café.csv"]);
+      // What stands beside a path in its block is no part of it.
+      for (const text of ["5", "1", ",", "\u0002", "2,"]) expect(await shown(text)).toEqual([]);
     });
 
     test("is found within a client, and within a source of it", async () => {

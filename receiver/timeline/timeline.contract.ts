@@ -35,7 +35,9 @@ export function timelineContract(newPlace: () => Promise<() => Promise<LedgerDat
       version("a/b", "three"),
       version("a/b", "fo"),
     ];
-    await commitAt(database, 10, first, version("a/b", "other's", { client: "other" }), version("a", "x"));
+    const [ofOther, beside] = [version("a/b", "other's", { client: "other" }), version("a", "x")];
+    const strangers = [ofOther.versionId, beside.versionId];
+    await commitAt(database, 10, first, ofOther, beside);
     await commitAt(database, 20, gone);
     await commitAt(database, 30, second, version("a/b", "x", { source: "tills" }));
     await commitAt(database, 40, third);
@@ -74,6 +76,13 @@ export function timelineContract(newPlace: () => Promise<() => Promise<LedgerDat
       }
       expect(paged).toEqual(moments);
     }
+    // From a version on; one of another path, or of another client's, is none of this one.
+    const from = (versionId: string, limit = 2) =>
+      versionsOf(database.db, "acme", "pos", "a/b", { from: versionId, limit });
+    expect(await from(second.versionId)).toEqual({ moments: moments.slice(1, 3), next: moments[2]?.seq });
+    expect(await from(first.versionId)).toEqual({ moments: moments.slice(3), next: undefined });
+    for (const other of [...strangers, "0199f0b2-0000-7000-8000-000000000000"])
+      expect(await from(other)).toEqual({ moments: [], next: undefined });
     expect(await versionsOf(database.db, "acme", "pos", "no", { limit: 9 })).toEqual({
       moments: [],
       next: undefined,
@@ -144,6 +153,11 @@ export function timelineContract(newPlace: () => Promise<() => Promise<LedgerDat
     for (let before: number | undefined; ; ) {
       const { moments, next } = await timeline(1, before);
       sizes.push(...moments.map(({ size }) => size));
+      const begun = await versionsOf(database.db, "acme", "pos", "a/b", {
+        ...{ from: String(moments[0]?.versionId), limit: 9 },
+      });
+      expect(begun.moments[0]).toEqual({ ...moments[0], sizeChange: begun.moments[0]?.sizeChange });
+      expect(begun.moments).toHaveLength(5 - sizes.length);
       if (next === undefined) break;
       before = next;
     }

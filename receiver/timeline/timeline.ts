@@ -34,21 +34,32 @@ export interface Timeline {
 
 type Reordered = { reordered: { client: string; source: string; path_hash: string } };
 
-/** Newest by commit time, as everywhere. `before`: a seq of this path. */
+/** Newest by commit time, as everywhere. `before`: a seq of this path. `from`: the first is this version, if it is of this path. */
 export async function versionsOf(
   db: Database,
   client: string,
   source: string,
   pathEncoded: string,
-  { before, limit }: { readonly before?: number | undefined; readonly limit: number },
+  {
+    before,
+    from,
+    limit,
+  }: {
+    readonly before?: number | undefined;
+    readonly from?: string | undefined;
+    readonly limit: number;
+  },
 ): Promise<Timeline> {
   const path = { client, source, path_hash: pathHash(pathEncoded) };
   // One more tells whether there is another page, and the change of size.
-  const found = await named(async () =>
-    (await isReordered(db, path))
-      ? await byTime(db, path, before, limit + 1)
-      : await bySeq(db, path, before, limit + 1),
-  );
+  const found = await named(async () => {
+    const first = from === undefined ? undefined : await seqOf(db, path, from);
+    if (from !== undefined && first === undefined) return [];
+    const edge: Edge = first === undefined ? { seq: before, compare: "<" } : { seq: first, compare: "<=" };
+    return (await isReordered(db, path))
+      ? await byTime(db, path, edge, limit + 1)
+      : await bySeq(db, path, edge, limit + 1);
+  });
   const bringers = await bringersOf(
     db,
     found.map(({ bearer }) => bearer),
@@ -78,6 +89,22 @@ function momentOf(row: Row, older: Row | undefined, broughtBy: Bringer | null): 
 
 type Path = Pick<Tables["entries"], "client" | "source" | "path_hash">;
 
+/** Where a page begins; of none it is the newest. */
+interface Edge {
+  readonly seq: number | undefined;
+  readonly compare: "<" | "<=";
+}
+
+async function seqOf(db: Database, path: Path, versionId: string): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("entries")
+    .select(["seq", "client", "source", "path_hash"])
+    .where("version_id", "=", versionId)
+    .executeTakeFirst();
+  const same = row?.client === path.client && row.source === path.source && row.path_hash === path.path_hash;
+  return same ? row.seq : undefined;
+}
+
 /** A merge numbered its entries in another order than they were committed in. */
 async function isReordered(db: Database, { client, source, path_hash }: Path): Promise<boolean> {
   const row = await db
@@ -104,17 +131,17 @@ function rowsOf(db: Database, { client, source, path_hash }: Path, limit: number
     .limit(limit);
 }
 
-async function bySeq(db: Database, path: Path, before: number | undefined, limit: number) {
+async function bySeq(db: Database, path: Path, { seq, compare }: Edge, limit: number) {
   let query = rowsOf(db, path, limit).orderBy("e.seq", "desc");
-  if (before !== undefined) query = query.where("e.seq", "<", before);
+  if (seq !== undefined) query = query.where("e.seq", compare, seq);
   return await query.execute();
 }
 
-async function byTime(db: Database, path: Path, before: number | undefined, limit: number) {
+async function byTime(db: Database, path: Path, { seq, compare }: Edge, limit: number) {
   let query = rowsOf(db, path, limit).orderBy("e.received_at", "desc").orderBy("e.seq", "desc");
-  if (before !== undefined)
+  if (seq !== undefined)
     query = query.where(
-      sql<boolean>`(e.received_at, e.seq) < (select received_at, seq from entries where seq = ${before})`,
+      sql<boolean>`(e.received_at, e.seq) ${sql.raw(compare)} (select received_at, seq from entries where seq = ${seq})`,
     );
   return await query.execute();
 }

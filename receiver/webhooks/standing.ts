@@ -18,8 +18,8 @@ export type WebhookState = "active" | "failing" | "suspended" | "gone" | "full" 
 /** A scrape must not count a ledger of millions, nor stop the receiver for long where many webhooks are behind. */
 const MOST_LAG = 10_000;
 
-/** One line of `webhook list --json`. Times RFC 3339. */
-export interface WebhookView {
+/** How one is, but for how far behind: which takes a look into the entries for each. Times RFC 3339. */
+export interface WebhookStanding {
   readonly id: string;
   readonly name: string | null;
   readonly url: string;
@@ -27,8 +27,6 @@ export interface WebhookView {
   readonly source: string | null;
   readonly state: WebhookState;
   readonly failingSince: string | null;
-  /** Entries that it was not told of yet; counted up to 10,000. */
-  readonly lag: number;
   /** Told in vain, and told again later. */
   readonly waiting: number;
   /** Told in vain for the last time. */
@@ -39,6 +37,12 @@ export interface WebhookView {
   readonly cursor: string;
   readonly createdAt: string;
   readonly revokedAt: string | null;
+}
+
+/** One line of `webhook list --json`. */
+export interface WebhookView extends WebhookStanding {
+  /** Entries that it was not told of yet; counted up to 10,000. */
+  readonly lag: number;
 }
 
 /** One line of `webhook list --dead --json`. */
@@ -58,8 +62,23 @@ export interface DeadLetterView {
 /** Oldest first, revoked ones too; all, or those of a client alone. */
 export async function listWebhooks(
   db: Database,
-  { client }: { readonly client?: string } = {},
+  filter: { readonly client?: string } = {},
 ): Promise<readonly WebhookView[]> {
+  const views: WebhookView[] = [];
+  for (const { row, standing } of await rowsOf(db, filter))
+    views.push({ ...standing, lag: row.revoked_at === null ? await lagOf(db, row) : 0 });
+  return views;
+}
+
+/** For who asks often: costs the same however far they are behind. In the same order. */
+export async function webhookStandings(db: Database): Promise<readonly WebhookStanding[]> {
+  return (await rowsOf(db, {})).map(({ standing }) => standing);
+}
+
+async function rowsOf(
+  db: Database,
+  { client }: { readonly client?: string },
+): Promise<readonly { readonly row: Row; readonly standing: WebhookStanding }[]> {
   let webhooks = db
     .selectFrom("webhooks as w")
     .leftJoin("clients", "clients.name", "w.client")
@@ -71,14 +90,12 @@ export async function listWebhooks(
   if (client !== undefined) webhooks = webhooks.where("w.client", "=", client);
   const rows = await named(() => webhooks.execute());
   const counts = await rowCounts(db);
-  const views: WebhookView[] = [];
-  for (const row of rows) {
+  return rows.map((row) => {
     const { waiting, dead } = counts.get(row.id) ?? { waiting: 0, dead: 0 };
-    views.push({
+    const standing = {
       ...{ id: row.id, name: row.name, url: row.url, client: row.client, source: row.source },
       state: stateOf(row, row.suspended_at !== null, row.known !== null, dead),
       failingSince: instant(row.failing_since),
-      lag: row.revoked_at === null ? await lagOf(db, row) : 0,
       ...{ waiting, dead },
       lastSuccessAt: instant(row.last_success_at),
       lastFailureAt: instant(row.last_failure_at),
@@ -86,9 +103,9 @@ export async function listWebhooks(
       cursor: formatCursor({ epoch: row.epoch, seq: row.cursor_seq }),
       createdAt: new Date(row.created_at).toISOString(),
       revokedAt: instant(row.revoked_at),
-    });
-  }
-  return views;
+    };
+    return { row, standing };
+  });
 }
 
 /** In the order of their webhooks and of the ledger. */

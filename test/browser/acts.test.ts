@@ -2,6 +2,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { caller } from "../site/caller.ts";
+import { recorded, told } from "./beside.ts";
 import { describeWithBrowser, openScene, type Scene } from "./scene.ts";
 
 describeWithBrowser("acts", () => {
@@ -43,8 +44,10 @@ describeWithBrowser("acts", () => {
     await page.goto("/clients/acme/settings");
     await confirm("Suspend");
     await page.getByText("Suspended", { exact: true }).waitFor();
+    expect(await told(page, "clients.get", "/api/clients/acme")).toMatchObject({ state: "suspended" });
     await confirm("Resume");
     await page.getByText("Suspended", { exact: true }).waitFor({ state: "hidden" });
+    expect(await told(page, "clients.get", "/api/clients/acme")).toMatchObject({ state: "active" });
     await audited("client suspended");
     await audited("client resumed");
   });
@@ -59,10 +62,24 @@ describeWithBrowser("acts", () => {
     await page.getByText("in force within 2 seconds").waitFor();
     await page.reload();
     expect(await page.getByLabel("Largest file").inputValue()).toBe("20 GB");
+    expect((await told(page, "clients.get", "/api/clients/acme")).quotas).toMatchObject({
+      ...{ file: 20e9, day: null },
+    });
     await audited("quotas of a client set");
   });
 
-  test("a key is shown once, works, and works no more when it is revoked", async () => {
+  /** Says what it is, and that it is set. */
+  const limit = async (field: string, text: string): Promise<void> => {
+    await page.getByRole("button", { name: "Limits" }).click();
+    const dialog = page.getByRole("dialog", { name: /^Limits of / });
+    await dialog.getByLabel(field).fill(text);
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.getByText("Saved; in force within 2 seconds.").waitFor();
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  };
+
+  test("a key is shown once, works, is limited, and works no more when it is revoked", async () => {
     await page.goto("/clients/acme/access");
     await page.getByRole("button", { name: "New key" }).click();
     await page.getByRole("dialog").getByLabel("Name").fill("till");
@@ -76,6 +93,16 @@ describeWithBrowser("acts", () => {
     const till = caller(scene.site, secret.trim());
     try {
       expect((await till.put("pos", "a.csv", Buffer.from("1"))).status).toBe(201);
+      await limit("Largest file", "10 B");
+      expect((await told(page, "keys.list", "/api/clients/acme/keys")).items).toMatchObject([
+        { name: "till", limits: { file: 10, day: null } },
+      ]);
+      await expect
+        .poll(async () => (await till.put("pos", "large.csv", Buffer.from("more than ten"))).body.code)
+        .toBe("quota-file");
+      expect(await recorded(page, "key.limit")).toMatchObject({
+        ...{ before: { limits: { file: null } }, after: { limits: { file: 10 } } },
+      });
       await confirm("Revoke");
       await page.getByText("No key yet.").waitFor();
       await page.getByRole("button", { name: "Show 1 revoked" }).click();
@@ -90,7 +117,7 @@ describeWithBrowser("acts", () => {
     await audited("API key revoked");
   });
 
-  test("an SFTP account has a password that is shown once, gets another one, and is revoked", async () => {
+  test("an SFTP account has a password that is shown once, gets limits and another password, and is revoked", async () => {
     await page.goto("/clients/acme/access");
     await page.getByRole("button", { name: "New account" }).click();
     const dialog = page.getByRole("dialog");
@@ -101,6 +128,13 @@ describeWithBrowser("acts", () => {
     await dialog.getByText("This is shown only now.").waitFor();
     await dialog.getByRole("button", { name: "Done" }).click();
     await page.getByRole("cell", { name: "acme-till" }).first().waitFor();
+    await limit("Uploads at once", "2");
+    await limit("On one day (UTC)", "1.5 GB");
+    const accounts = async () => (await told(page, "accounts.list", "/api/clients/acme/accounts")).items;
+    expect(await accounts()).toMatchObject([{ user: "acme-till", limits: { uploads: 2, day: 1.5e9 } }]);
+    expect(await recorded(page, "sftp.limit")).toMatchObject({
+      after: { limits: { uploads: 2, day: 1.5e9 } },
+    });
     await page.getByRole("button", { name: "New password" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "New password" }).click();
     await page.getByText("This is shown only now.").waitFor();
@@ -108,6 +142,7 @@ describeWithBrowser("acts", () => {
     await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
     await confirm("Revoke");
     await page.getByText("No account yet.").waitFor();
+    expect((await accounts())[0]?.revokedAt).not.toBeNull();
     for (const words of ["SFTP account made", "credentials of an account changed", "SFTP account revoked"])
       await audited(words);
   });
@@ -121,18 +156,30 @@ describeWithBrowser("acts", () => {
     await page.getByText("Open invitations").waitFor();
     await confirm("Take back");
     await page.getByText("Open invitations").waitFor({ state: "hidden" });
+    expect((await told(page, "invitations.list", "/api/clients/acme/invitations")).items).toEqual([]);
     await audited("agent invited");
     await audited("invitation taken back");
   });
 
-  test("a client is offboarded only by whoever types its name", async () => {
+  test("a client is offboarded only by whoever types its name, and shuts out who acts for it", async () => {
+    const key = (await scene.site.command("key", "add", "--client", "acme")).split("\n")[0] as string;
     await page.goto("/clients/acme/settings");
     await page.getByRole("button", { name: "Offboard" }).click();
     const dialog = page.getByRole("dialog");
     expect(await dialog.getByRole("button", { name: "Offboard" }).isDisabled()).toBe(true);
+    await dialog.getByText("This shuts out everybody who acts for this client: 1 API key.").waitFor();
     await dialog.getByLabel("Type acme to confirm").fill("acme");
     await dialog.getByRole("button", { name: "Offboard" }).click();
     await page.getByText("Offboarded", { exact: true }).waitFor();
+    const program = caller(scene.site, key);
+    try {
+      await expect
+        .poll(async () => (await program.put("pos", "late.csv", Buffer.from("1"))).status)
+        .toBe(401);
+    } finally {
+      await program.close();
+    }
+    expect(await told(page, "clients.get", "/api/clients/acme")).toMatchObject({ state: "offboarded" });
     await audited("client offboarded");
     await page.goto("/audit");
     await page.getByRole("cell", { name: "client offboarded" }).waitFor();

@@ -2,6 +2,7 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { keepCalls } from "./made-calls.ts";
 
 /** Debian's. */
 export const CHROMIUM = "/usr/bin/chromium";
@@ -46,6 +47,7 @@ export async function openWindow(browser: Browser, options: BrowserContextOption
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
+  keepCalls(page);
   const faults: string[] = [];
   let away = false;
   const fault = (words: string): void => void (away || faults.push(words));

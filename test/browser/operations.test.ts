@@ -6,11 +6,14 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { EICAR, type FakeClamd, fakeClamd } from "../../receiver/inspection/fake-clamd.ts";
 import { caller } from "../site/caller.ts";
 import { freePort, type Running } from "../site/process.ts";
+import type { Agent } from "../site/site.ts";
+import { recorded, setBack, told } from "./beside.ts";
 import { describeWithBrowser, openScene, type Scene } from "./scene.ts";
 
 describeWithBrowser("operations", () => {
   let scene: Scene;
   let clamd: FakeClamd;
+  let made: Agent;
   let agent: Running;
   let page: Page;
   let folder: string;
@@ -28,7 +31,7 @@ describeWithBrowser("operations", () => {
     await site.command("client", "add", "acme");
     folder = join(site.dir, "exports");
     mkdirSync(folder);
-    const made = await site.agent("hq-01", {
+    made = await site.agent("hq-01", {
       clients: ["acme"],
       settings: { sources: [{ name: "exports", path: folder, settle: "200ms" }] },
     });
@@ -45,6 +48,7 @@ describeWithBrowser("operations", () => {
     await page.goto("/audit");
     await page.getByRole("cell", { name: words }).first().waitFor();
   };
+  const came = async () => (await scene.site.history("--client", "acme")).map(({ path }) => path);
   const openAgent = async (): Promise<void> => {
     await page.goto("/agents");
     await page.getByRole("link", { name: "hq-01" }).first().click();
@@ -73,6 +77,57 @@ describeWithBrowser("operations", () => {
       .toBe(1);
     await audited("agent paused");
     await audited("agent resumed");
+  });
+
+  test("what an agent has for a client that is suspended waits until it is resumed", async () => {
+    const confirm = async (label: string): Promise<void> => {
+      await page.goto("/clients/acme/settings");
+      await page.getByRole("button", { name: label, exact: true }).click();
+      await page.getByRole("dialog").getByRole("button", { name: label, exact: true }).click();
+      await page.getByRole("dialog").waitFor({ state: "hidden" });
+    };
+    await confirm("Suspend");
+    writeFileSync(join(folder, "suspended.csv"), "1");
+    await agent.said(/suspended\.csv not delivered yet: .* is suspended/);
+    expect(await came()).not.toContain("suspended.csv");
+    await confirm("Resume");
+    expect(await told(page, "clients.get", "/api/clients/acme")).toMatchObject({ state: "active" });
+    // It tries again within a quarter of a minute; the tests after this one go on meanwhile.
+  });
+
+  test("an agent is limited", async () => {
+    await openAgent();
+    await page.getByLabel("Largest file").fill("2 GB");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved; in force within 2 seconds.").waitFor();
+    const { items } = await told(page, "agents.list", "/api/agents");
+    const id = items[0]?.id as string;
+    expect(await told(page, "agents.get", `/api/agents/${id}`)).toMatchObject({ limits: { file: 2e9 } });
+    expect(await recorded(page, "agent.limit")).toMatchObject({
+      ...{ after: { limits: { file: 2e9 } }, subject: { id } },
+    });
+  });
+
+  test("an agent that falls silent needs attention, with what to do, until it speaks again", async () => {
+    await agent.stop();
+    // Who is silent for two minutes counts as such.
+    setBack(scene.site, "UPDATE agents SET last_seen_at = last_seen_at - 600000");
+    await expect
+      .poll(async () => (await told(page, "overview.get", "/api/overview")).silent, { timeout: 40_000 })
+      .toBe(1);
+    await page.goto("/");
+    await page.getByText(/^the agent hq-01 is silent since /i).waitFor();
+    await page.getByText(/^Is its host on, and does the service run\?/).waitFor();
+    await page.getByRole("link", { name: "Agents silent: 1" }).click();
+    await page.waitForURL("**/agents?only=silent");
+    await page.getByRole("link", { name: "hq-01" }).first().click();
+    await page.getByRole("alert").getByText("Silent", { exact: true }).waitFor();
+    expect(await told(page, "overview.get", "/api/overview")).toMatchObject({ silent: 1, agents: 1 });
+    agent = await made.run();
+    await page.getByRole("alert").waitFor({ state: "hidden", timeout: 30_000 });
+    await page.goto("/");
+    await page.getByRole("link", { name: "Agents silent: 0" }).waitFor();
+    await expect.poll(came, { timeout: 30_000 }).toContain("suspended.csv");
   });
 
   test("an agent makes diagnostics, which are downloaded", async () => {
@@ -105,9 +160,14 @@ describeWithBrowser("operations", () => {
     await dialog.getByLabel(/^Why/).fill("spam");
     await dialog.getByRole("button", { name: "Discard" }).click();
     await rowOf("two.bin").waitFor({ state: "hidden" });
-    const paths = (await scene.site.history("--client", "acme")).map(({ path }) => path);
+    const paths = await came();
     expect(paths).toContain("one.bin");
     expect(paths).not.toContain("two.bin");
+    const { items } = await told(page, "quarantine.list", "/api/quarantine?all=true");
+    expect(items.map(({ path, state }) => `${path} ${state}`).toSorted()).toEqual([
+      "one.bin released",
+      "two.bin discarded",
+    ]);
     await audited("file released from quarantine");
     await audited("file in quarantine discarded");
   });
@@ -136,6 +196,7 @@ describeWithBrowser("operations", () => {
     await page.getByRole("dialog").getByText("This revokes 1 agent.").waitFor();
     await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
     await page.getByText("It is shut out.").waitFor();
+    expect((await told(page, "agents.list", "/api/agents")).items).toMatchObject([{ state: "revoked" }]);
     await audited("agent revoked");
   });
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWithBrowser, openScene, type Scene } from "./scene.ts";
 
 const OPERATORS =
-  /^(Add a client|Invite an agent|New key|New account|New password|Suspend|Resume|Offboard|Revoke|Take back|Save|Pause|Scan.*|Ask for .*|Release|Discard|Add a webhook|New webhook|Tell again.*)$/;
+  /^(Add a client|Invite an agent|New key|New account|New password|Limits|Suspend|Resume|Offboard|Revoke|Take back|Save|Pause|Scan.*|Ask for .*|Release|Discard|Add a webhook|New webhook|Tell again.*)$/;
 
 const PLACES = [
   "/",
@@ -50,6 +50,7 @@ describeWithBrowser("roles", () => {
     expect(await seenOn(page, "/clients/acme/agents")).toEqual(["Invite an agent", "Take back"]);
     expect(await seenOn(page, "/clients/acme/access")).toEqual([
       "New key",
+      "Limits",
       "Revoke",
       "New account",
       "Add a webhook",

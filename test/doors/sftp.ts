@@ -5,9 +5,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MAX_PATH_BYTES } from "@tributary/shared/path.ts";
-import ssh2 from "ssh2";
 import { manifestOf } from "../site/lake.ts";
 import { Sftp, SftpLost, SftpRefused, type SftpSession, SftpStatus } from "../site/sftp.ts";
+import { newSshKey } from "../site/ssh-key.ts";
 import type { Door, Outcome, Sender, Sending, Threshold } from "./door.ts";
 
 export const sftp: Door = {
@@ -48,7 +48,7 @@ async function startProgram({ site, port, client, source, rights }: Threshold): 
   if (rights !== undefined) throw new Error("an account has no fewer rights");
   programs += 1;
   const user = `program-${programs}`;
-  const { public: publicKey, private: privateKey } = ssh2.utils.generateKeyPairSync("ed25519");
+  const { public: publicKey, private: privateKey } = newSshKey();
   const file = join(site.dir, `${user}.pub`);
   writeFileSync(file, publicKey);
   const account = ["--client", client, "--user", user, "--public-key", file, "--receipts"];

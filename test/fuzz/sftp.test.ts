@@ -8,13 +8,13 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodePath } from "@tributary/shared/path.ts";
 import fc from "fast-check";
-import ssh2 from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startProxy } from "../network/proxy.ts";
 import type { Running } from "../site/process.ts";
 import { done, Sftp, SftpStatus } from "../site/sftp.ts";
 import { attributes, OPEN, packet, STATUS, string, TYPE, uint32, uint64 } from "../site/sftp-wire.ts";
 import { makeSite, peakMemory, type Site } from "../site/site.ts";
+import { newSshKey } from "../site/ssh-key.ts";
 import type { Heard, Model } from "./sftp-model.ts";
 import { commands, heard, NAMES, play } from "./sftp-play.ts";
 import { Witness } from "./witness.ts";
@@ -43,7 +43,7 @@ describe(`SFTP under ${SECONDS} s of rubbish`, () => {
   let witness: Witness;
   let around: readonly string[];
   const acknowledged = new Map<string, Acknowledged>();
-  const { public: publicKey, private: privateKey } = ssh2.utils.generateKeyPairSync("ed25519");
+  const { public: publicKey, private: privateKey } = newSshKey();
   const login = async (user = "fuzz", port = site.sftpPort): Promise<Sftp> =>
     await Sftp.connect({ port, user, privateKey });
 

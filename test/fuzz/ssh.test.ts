@@ -14,6 +14,7 @@ import { type Running, until } from "../site/process.ts";
 import { Sftp, SftpSession } from "../site/sftp.ts";
 import { OPEN, packet, string, TYPE, uint32, uint64 } from "../site/sftp-wire.ts";
 import { makeSite, peakMemory, type Site } from "../site/site.ts";
+import { newSshKey } from "../site/ssh-key.ts";
 import { sendPacket, socketOf, ssh } from "../site/ssh-packets.ts";
 import { Witness } from "./witness.ts";
 
@@ -30,7 +31,7 @@ describe(`SSH under ${SECONDS} s of rubbish`, () => {
   let site: Site;
   let receiver: Running;
   let witness: Witness;
-  const { public: publicKey, private: privateKey } = ssh2.utils.generateKeyPairSync("ed25519");
+  const { public: publicKey, private: privateKey } = newSshKey();
   const login = async (user = "fuzz"): Promise<Sftp> =>
     await Sftp.connect({ port: site.sftpPort, user, privateKey });
 

@@ -75,8 +75,8 @@ export function fileHandlers(parts: HandlerParts): FileHandlers {
       );
       return { items: nodes.map((node) => rowOf(node, came)), next: next ?? null };
     },
-    "files.versions": async ({ client, source, path, before, limit }) => {
-      const { moments, next } = await versionsOf(db, client, source, path, { before, limit });
+    "files.versions": async ({ client, source, path, ...page }) => {
+      const { moments, next } = await versionsOf(db, client, source, path, page);
       return { items: moments, next: next ?? null };
     },
     "files.version": async ({ id }) => {

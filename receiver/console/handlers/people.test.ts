@@ -1,5 +1,7 @@
 /** Every act on persons by the page: what it answers, what it ends, what is recorded. */
+import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { listAudit } from "../../audit/audit.ts";
 import { PASSWORD } from "../../people/scene.ts";
 import type { Answer } from "../../rig.ts";
 import { type ConsoleScene, startConsole, type Visitor } from "../scene.ts";
@@ -88,6 +90,7 @@ describe("people", () => {
     const accept = { secret: secretIn(reset), password: "another horse battery" };
     expect((await scene.visitor().ask("POST", "/api/welcome/accept", accept)).status).toBe(200);
     expect((await eve.ask("GET", "/api/me")).status).toBe(401);
+    expect((await acts("eve@example.com")).slice(0, 2)).toEqual(["person.login", "person.reset"]);
     const { items } = (await people()) as { items: { email: string; totp: boolean }[] };
     expect(items.find(({ email }) => email === "eve@example.com")?.totp).toBe(false);
   });
@@ -129,5 +132,37 @@ test("where a second factor is required, who has none sees his account alone, an
   const whole = await scene.login("ada@example.com", { secondFactor: true });
   expect((await whole.ask("GET", "/api/me")).json).toMatchObject({ mustSetUp: false });
   expect((await whole.ask("GET", "/api/clients")).status).toBe(200);
+  await scene.stop();
+});
+
+test("the login: what it changes is recorded when it is answered; who guesses on is in log and metrics", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: "info" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const scene = await startConsole({ log });
+  const { id } = await scene.add("ada@example.com", { role: "admin" });
+  const ada = await scene.login("ada@example.com", { secondFactor: true });
+  const record = async () => await listAudit(scene.db, { who: id, limit: 9 });
+  expect(await record()).toMatchObject([
+    { act: "person.login", before: { totp: false }, after: { changed: "authenticator app", totp: true } },
+  ]);
+  const change = { currentPassword: PASSWORD, newPassword: "another horse battery" };
+  expect((await ada.ask("POST", "/api/auth/change-password", change)).status).toBe(200);
+  expect((await record())[0]).toMatchObject({ act: "person.login", after: { changed: "password" } });
+
+  const guess = async (password: string) =>
+    await scene.visitor().ask("POST", "/api/auth/sign-in/email", { email: "ada@example.com", password });
+  for (let i = 0; i < 10; i += 1) expect((await guess(`wrong ${i} horse`)).status).toBe(401);
+  const slowed = await guess("wrong 11 horse");
+  const requestId = slowed.headers["x-request-id"];
+  expect([slowed.status, slowed.json["code"], slowed.json["requestId"]]).toEqual([
+    ...[429, "limit-requests", requestId],
+  ]);
+  expect(Number(slowed.headers["retry-after"])).toBeGreaterThan(0);
+  expect(lines).toContainEqual(expect.objectContaining({ requestId, code: "limit-requests" }));
+  expect(lines).toContainEqual(
+    expect.objectContaining({ kind: "LoginRefused", email: "ada@example.com", code: "limit-requests" }),
+  );
+  const metrics = (await scene.rig.ask("GET", "/metrics")).body.toString();
+  expect(metrics).toContain('tributary_problems_total{code="limit-requests"} 1');
   await scene.stop();
 });

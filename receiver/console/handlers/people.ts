@@ -13,7 +13,7 @@ import {
   withdrawInvitation,
 } from "../../administration/people.ts";
 import { anybody, openLinks, welcome } from "../../people/invitations.ts";
-import { listPeople, type Person, type PersonView, type Standing } from "../../people/people.ts";
+import { listPeople, type Person, type PersonView, personById, type Standing } from "../../people/people.ts";
 import { listSessions, type SessionView } from "../../people/sessions.ts";
 import type { PersonRow, SessionRow } from "../answers.ts";
 import type { Handlers } from "../console.ts";
@@ -28,11 +28,6 @@ export function peopleHandlers(parts: HandlerParts): PeopleHandlers {
   const { db } = parts.database;
   const { site } = parts.site;
   const linkOf = (secret: string): string => `${parts.origin}/welcome#${secret}`;
-  const personOf = async (id: string): Promise<PersonView> => {
-    const found = (await listPeople(db)).find((one) => one.id === id);
-    if (found === undefined) throw new ProblemError("not-found", "there is no such person (any more)");
-    return found;
-  };
   return {
     "sign-in": async () => ({
       site,
@@ -88,19 +83,19 @@ export function peopleHandlers(parts: HandlerParts): PeopleHandlers {
       return {};
     },
     "people.reset": async ({ id, alsoSecondFactor }, asked) => ({
-      link: linkOf(await resetPerson(onPage(parts, asked), await personOf(id), alsoSecondFactor)),
+      link: linkOf(await resetPerson(onPage(parts, asked), await personById(db, id), alsoSecondFactor)),
     }),
     "people.sessions": async ({ id }) => ({
       items: (await listSessions(db, id)).map((one) => sessionRowOf(one, undefined)),
     }),
     "people.signout": async ({ id }, asked) => {
-      await signOutPerson(onPage(parts, asked), await personOf(id));
+      await signOutPerson(onPage(parts, asked), await personById(db, id));
       return {};
     },
 
     "account.get": async (_input, asked) => {
       const { person, sessionId, how, mustSetUp } = sessionOf(asked);
-      const [view, sessions] = await Promise.all([personOf(person.id), listSessions(db, person.id)]);
+      const [view, sessions] = await Promise.all([personById(db, person.id), listSessions(db, person.id)]);
       const { passkeys } = parts.people;
       return {
         ...rowOf(view),

@@ -9,12 +9,15 @@ export class Refusal extends Error {
   readonly code: string;
   readonly status: number;
   readonly requestId: string | undefined;
+  /** Seconds. */
+  readonly retryAfter: number | undefined;
 
-  constructor(detail: string, code: string, status: number, requestId?: string) {
+  constructor(detail: string, code: string, status: number, requestId?: string, retryAfter?: number) {
     super(detail);
     this.code = code;
     this.status = status;
     this.requestId = requestId;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -60,8 +63,13 @@ export async function send<T>(path: string, init: RequestInit): Promise<T> {
     code ?? "unknown",
     response.status,
     requestId ?? response.headers.get("x-request-id") ?? undefined,
+    secondsOf(response.headers.get("retry-after")),
   );
 }
+
+/** A date, as a proxy may say it, is as good as nothing said. */
+const secondsOf = (text: string | null): number | undefined =>
+  text !== null && /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 
 type Fields = Readonly<Record<string, unknown>>;
 

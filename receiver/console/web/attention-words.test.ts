@@ -1,19 +1,21 @@
 import { HELD_REASONS } from "@tributary/shared/protocol.ts";
 import { describe, expect, test } from "vitest";
-import type { Attention, Cause } from "../../attention/attention.ts";
+import type { Cause } from "../../attention/attention.ts";
+import type { NeedsSomebody } from "../answers.ts";
 import { attentionWords, clockWords, heldWords, nextOfCode } from "./attention-words.ts";
 
 const NOW = Date.parse("2026-06-03T08:12:00Z");
 const PLACE = { locale: "en-GB", timeZone: "UTC" };
 
-const about = (cause: Cause, more: Partial<Attention> = {}): Attention => ({
+const about = (cause: Cause, more: Partial<NeedsSomebody> = {}): NeedsSomebody => ({
   ...{ id: "x", severity: "trouble", client: "acme", source: "pos-daily", late: null },
   since: "2026-06-03T05:12:00Z",
   agent: { id: "a1", name: "hq-01" },
   cause,
   ...more,
 });
-const say = (cause: Cause, more: Partial<Attention> = {}) => attentionWords(about(cause, more), NOW, PLACE);
+const say = (cause: Cause, more: Partial<NeedsSomebody> = {}) =>
+  attentionWords(about(cause, more), NOW, PLACE);
 
 const late = { usualBy: "2026-06-03T06:00:00Z", lastAt: "2026-06-02T05:58:00Z" };
 const unreachable = {
@@ -24,7 +26,7 @@ const silent = { kind: "agent-silent", lastSeenAt: "2026-06-02T18:40:00Z", waiti
 
 describe("what it says", () => {
   const whole = { source: null } as const;
-  test.each<[string, Cause, Partial<Attention>, string, string]>([
+  test.each<[string, Cause, Partial<NeedsSomebody>, string, string]>([
     [
       "late with its cause",
       unreachable,
@@ -142,11 +144,11 @@ describe("what it says", () => {
         ["failing", 2, "503", "Cannot be told of arrivals since 05:12; 2 entries were told in vain: 503"],
         ["active", 1, null, "1 entry was told in vain"],
         ["gone", 0, "410", "Its receiver said that it is gone; it is told nothing more: 410"],
-        ["full", 0, null, "Too many entries wait for it; it is told nothing more until it is told again"],
+        ["full", 0, null, "Too many dead letters; it is told nothing more until they are sent again"],
         ["lost", 0, null, "Its place in the ledger is lost; it is told nothing more until it is told again"],
         ["odd", 0, null, "Is odd"],
       ] as const
-    ).map(([state, dead, failure, what]): [string, Cause, Partial<Attention>, string, string] => [
+    ).map(([state, dead, failure, what]): [string, Cause, Partial<NeedsSomebody>, string, string] => [
       `a webhook that is ${state}`,
       { kind: "webhook", webhook: "w1", name: "erp", state, dead, failure },
       { source: null, agent: null },
@@ -170,7 +172,7 @@ describe("what it says", () => {
 describe("what the centre can do about it", () => {
   const scan = { kind: "scan", agent: "a1", source: "pos-daily" } as const;
   const toAgent = { kind: "open", href: "/agents/a1", to: "agent" } as const;
-  test.each<[Cause, Partial<Attention>, readonly unknown[]]>([
+  test.each<[Cause, Partial<NeedsSomebody>, readonly unknown[]]>([
     [unreachable, { late }, [scan]],
     [{ kind: "not-known" }, { late }, [scan]],
     [{ kind: "not-known" }, { late, agent: null }, []],
@@ -221,4 +223,13 @@ test("an instant is said as briefly as the day allows, in the zone of who looks"
 test("a code that is not known has words, too", () => {
   expect(nextOfCode("quota-day")).toContain("UTC day");
   expect(nextOfCode("of-tomorrow")).toBe(nextOfCode(null));
+});
+
+test("names of files turn no sentence around, and hide nothing", () => {
+  const path = "day/\u202efdp.exe";
+  const { what } = say({ kind: "held", stage: "settling", reason: "locked", count: 1, path });
+  expect(what).toBe("1 file locked by another program since 05:12, such as day/‹U+202E›fdp.exe");
+  expect(heldWords("locked", 1, path)).not.toContain("\u202e");
+  const detail = `cannot read ${path}`;
+  expect(say({ kind: "set-aside", count: 1, code: "unreadable", detail }).what).not.toContain("\u202e");
 });

@@ -3,8 +3,10 @@
  * about it. Pure: the pages show it, the tests read it.
  */
 import type { HeldReason } from "@tributary/shared/protocol.ts";
-import type { Attention, Cause } from "../../attention/attention.ts";
+import type { Cause } from "../../attention/attention.ts";
+import type { NeedsSomebody } from "../answers.ts";
 import { formatCount, formatDuration, formatSize } from "./parts/numbers.tsx";
+import { plainText } from "./parts/plain.tsx";
 import { t } from "./texts.ts";
 
 /** What stands beside the words: a thing that the centre does, or a place where one goes on. */
@@ -39,13 +41,16 @@ const MINUTE = 60_000;
 const DAY = 86_400_000;
 
 /** `now`: ms since 1970. */
-export function attentionWords(one: Attention, now: number, place: Place = {}): AttentionWords {
+export function attentionWords(one: NeedsSomebody, now: number, place: Place = {}): AttentionWords {
   const since = one.since === null ? "" : words.since(clockWords(one.since, now, place));
   const cause = causeWords(one, since);
   return {
     where: whereOf(one),
     href: hrefOf(one),
-    what: one.late === null ? capital(cause) : `${capital(lateWords(one.late, now, place))}: ${cause}`,
+    // Names of files, and what agents and endpoints said, are text of strangers.
+    what: plainText(
+      one.late === null ? capital(cause) : `${capital(lateWords(one.late, now, place))}: ${cause}`,
+    ),
     next: nextOf(one),
     acts: actsOf(one),
   };
@@ -64,7 +69,7 @@ export function clockWords(at: string, now: number, { locale, timeZone }: Place 
 
 /** Of one reason of the pipe; the agent's page lists them. */
 export function heldWords(reason: HeldReason, count: number, path?: string | null, since = ""): string {
-  const example = path == null || path === "" ? "" : words.example(path);
+  const example = path == null || path === "" ? "" : words.example(plainText(path));
   return words.held[reason](filesOf(count)) + since + example;
 }
 
@@ -76,28 +81,28 @@ export function nextOfCode(code: string | null): string {
 const filesOf = (count: number): string => words.count(formatCount(count), count === 1);
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-function whereOf({ client, source, agent, cause }: Attention): string {
+function whereOf({ client, source, agent, cause }: NeedsSomebody): string {
   if (cause.kind === "quarantine") return words.quarantine;
   if (cause.kind === "webhook") return words.webhook(cause.name ?? cause.webhook);
   const place = [client, source ?? agent?.name].filter((part) => part != null);
   return place.length === 0 ? words.site : place.join(" / ");
 }
 
-function hrefOf({ client, source, agent, cause }: Attention): string {
+function hrefOf({ client, source, agent, cause }: NeedsSomebody): string {
   if (cause.kind === "quarantine") return "/quarantine";
   if (cause.kind === "webhook") return "/webhooks";
   if (source === null && agent !== null) return `/agents/${agent.id}`;
   return client === null ? "/clients" : `/clients/${client}`;
 }
 
-function lateWords(late: NonNullable<Attention["late"]>, now: number, place: Place): string {
+function lateWords(late: NonNullable<NeedsSomebody["late"]>, now: number, place: Place): string {
   const by = now - Date.parse(late.usualBy);
   return by < DAY
     ? words.late(formatDuration(Math.max(by, MINUTE)))
     : words.missing(clockWords(late.usualBy, now, place));
 }
 
-function causeWords({ cause, agent }: Attention, since: string): string {
+function causeWords({ cause, agent }: NeedsSomebody, since: string): string {
   const who = agent === null ? words.anAgent : words.agent(agent.name);
   switch (cause.kind) {
     case "agent-silent":
@@ -148,7 +153,7 @@ function webhookWords(cause: Extract<Cause, { kind: "webhook" }>, since: string)
 const isEnded = (state: string): state is "failing" | "gone" | "full" | "lost" =>
   ["failing", "gone", "full", "lost"].includes(state);
 
-function nextOf({ cause, agent }: Attention): string {
+function nextOf({ cause, agent }: NeedsSomebody): string {
   switch (cause.kind) {
     case "agent-silent":
       return cause.lastSeenAt === null ? words.next.neverSpoke : words.next.silent;
@@ -180,7 +185,7 @@ const LOOKED_AT: readonly HeldReason[] = ["still-changing", "locked", "unreadabl
 const OF_QUOTA = ["quota", "retry-after"];
 const QUOTA_CODES = ["quota-day", "quota-stored", "quota-file", "limit-requests", "limit-concurrent"];
 
-function actsOf({ cause, agent, client, source }: Attention): readonly Act[] {
+function actsOf({ cause, agent, client, source }: NeedsSomebody): readonly Act[] {
   const toAgent: readonly Act[] =
     agent === null ? [] : [{ kind: "open", href: `/agents/${agent.id}`, to: "agent" }];
   const scan: readonly Act[] = agent === null ? [] : [{ kind: "scan", agent: agent.id, source }];

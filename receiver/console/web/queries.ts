@@ -11,16 +11,16 @@ import {
 import type { Answers } from "../answers.ts";
 import type { CallName } from "../calls.ts";
 import type { Input } from "../inputs.ts";
-import { ask, Refusal } from "./api.ts";
+import { ask } from "./api.ts";
+import { mayRetry, retryDelay } from "./retry.ts";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5000,
       refetchOnWindowFocus: true,
-      // What is refused stays refused; what cannot be reached is asked again.
-      retry: (count, error) =>
-        count < 3 && !(error instanceof Refusal && error.status >= 400 && error.status < 500),
+      retry: mayRetry,
+      retryDelay,
       placeholderData: keepPreviousData,
     },
   },
@@ -30,7 +30,12 @@ export const queryClient = new QueryClient({
 export function useCall<K extends CallName>(
   name: K,
   input: Input<K>,
-  options: { readonly enabled?: boolean; readonly refetchInterval?: number } = {},
+  options: {
+    readonly enabled?: boolean;
+    readonly refetchInterval?: number;
+    readonly staleTime?: number;
+    readonly gcTime?: number;
+  } = {},
 ): UseQueryResult<Answers[K], Error> {
   return useQuery({
     queryKey: [name, input],
@@ -53,10 +58,24 @@ export function useAct<K extends CallName>(
   });
 }
 
-/** Fetches anew what is shown of these nouns: `clients` is `clients.list` and `clients.get`. */
-export async function refresh(client: QueryClient, nouns: readonly string[]): Promise<void> {
+/** Fetches anew what is shown of these nouns or calls: `clients` is `clients.list` and `clients.get`. */
+export async function refresh(client: QueryClient, names: readonly string[]): Promise<void> {
   await client.invalidateQueries({
-    predicate: ({ queryKey: [name] }) => typeof name === "string" && nouns.includes(nounOf(name)),
+    predicate: ({ queryKey: [name] }) =>
+      typeof name === "string" && (names.includes(nounOf(name)) || names.includes(name)),
+  });
+}
+
+/**
+ * Fetches anew whatever is shown, but for looks into files, each of which is written into the audit, and for what was found
+ * and is being read.
+ */
+export async function refreshAll(client: QueryClient): Promise<void> {
+  await client.invalidateQueries({
+    predicate: ({ queryKey: [name], state }) => {
+      const noun = typeof name === "string" ? nounOf(name) : "";
+      return noun !== "preview" && !(noun === "search" && state.data !== undefined);
+    },
   });
 }
 

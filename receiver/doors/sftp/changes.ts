@@ -215,7 +215,10 @@ async function renameVersion(
     one.closed = true;
     await rooms.unfinished.show(one);
     await one.keep();
-  } else words = await record(visit, one);
+  } else {
+    // What is under way there gives way to it, as to every other rename.
+    words = await record(visit, one, target);
+  }
   await recordRemoval(visit, from.source, from.pathEncoded);
   return words;
 }

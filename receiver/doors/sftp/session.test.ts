@@ -257,6 +257,18 @@ test("a temporary file that was closed is no other while it is put down", async 
   await stopping.catch(() => {});
 });
 
+test("a version that is renamed takes the place of what is under way there, and stays when that is cut off", async () => {
+  await start();
+  const [a, b] = await pair();
+  await b.put("/in/x", of(10, "x"));
+  const handle = await a.open("/in/y", WRITE | OPEN.create);
+  expect(await b.rename("/in/x", "/in/y", true)).toMatch(/^created /);
+  await a.write(handle, of(20, "y"), { at: 5 });
+  await a.cut();
+  expect((await b.stat("/in/y")).size).toBe(10);
+  expect(await b.remove("/in/y")).toMatch(/^removed /);
+});
+
 test("what was renamed has its new name after a kill", async () => {
   await start();
   const a = await scene.session(scene.account("one"));

@@ -122,7 +122,7 @@ function About({ agent }: { readonly agent: AgentData }) {
         [t.agent.enrolled, <Time key="made" at={agent.createdAt} />],
         [
           t.agent.dayBytes,
-          <Anchor key="day" component={Link} href={`/deliveries?bearer=${agent.id}`} inherit>
+          <Anchor key="day" component={Link} href={ofToday(agent.id)} inherit>
             {formatSize(agent.dayBytes)}
           </Anchor>,
         ],
@@ -152,4 +152,10 @@ function Clock({ skewMs }: { readonly skewMs: number }) {
       {t.agent.clockOff(formatDuration(off), skewMs > 0)}
     </State>
   );
+}
+
+/** What its bytes of the UTC day count. */
+function ofToday(bearer: string): string {
+  const from = `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`;
+  return `/deliveries?${new URLSearchParams({ bearer, kind: "version", from })}`;
 }

@@ -5,6 +5,7 @@ import type { AuditLine } from "../../../audit/audit.ts";
 import { changesOf } from "../parts/changes.ts";
 import { Failure, Page } from "../parts/page.tsx";
 import { More, usePages } from "../parts/paged.tsx";
+import { Plain } from "../parts/plain.tsx";
 import { State } from "../parts/state.tsx";
 import { Subject } from "../parts/subject.tsx";
 import { type Column, DataTable } from "../parts/table.tsx";
@@ -90,8 +91,13 @@ function Changed({ line }: { readonly line: AuditLine }) {
           <Text span inherit c="dimmed">
             {name}:{" "}
           </Text>
-          {before !== undefined && `${before} → `}
-          {after}
+          {before !== undefined && (
+            <>
+              <Plain text={before} />
+              {" → "}
+            </>
+          )}
+          <Plain text={after} />
         </Text>
       ))}
     </Stack>

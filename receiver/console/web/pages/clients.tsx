@@ -172,10 +172,10 @@ export default function Clients() {
   );
 }
 
-/** Clients of which the overview says that they need somebody. */
+/** Clients of which the overview says that they need somebody, however many these are. */
 function useTroubled(wanted: boolean): ReadonlySet<string> {
-  const { data } = useCall("overview.get", {}, { enabled: wanted });
-  return new Set(data?.attention.items.flatMap(({ client }) => client ?? []));
+  const { data } = useCall("overview.troubled", {}, { enabled: wanted });
+  return new Set(data?.clients);
 }
 
 function AddClient() {

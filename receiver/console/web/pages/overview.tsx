@@ -1,5 +1,6 @@
 /** Whose data is missing, since when, and why: the first page, calm when all is well. */
 import { Stack, Text } from "@mantine/core";
+import { useSearchParams } from "wouter";
 import type { OverviewAnswer } from "../../answers.ts";
 import { ArrivalsChart } from "../parts/arrivals/chart.tsx";
 import { hourHref } from "../parts/arrivals/href.ts";
@@ -16,15 +17,27 @@ import { Tiles } from "./overview/tiles.tsx";
 const EVERY_MS = 15_000;
 
 export default function Overview() {
-  const query = useCall("overview.get", {}, { refetchInterval: EVERY_MS });
+  const [params] = useSearchParams();
+  const onlyLate = params.get("only") === "late";
+  const query = useCall("overview.get", onlyLate ? { only: "late" } : {}, { refetchInterval: EVERY_MS });
   return (
     <Page title={t.nav.overview}>
-      <Loaded query={query}>{(data) => <Content data={data} lookedAt={query.dataUpdatedAt} />}</Loaded>
+      <Loaded query={query}>
+        {(data) => <Content data={data} onlyLate={onlyLate} lookedAt={query.dataUpdatedAt} />}
+      </Loaded>
     </Page>
   );
 }
 
-function Content({ data, lookedAt }: { readonly data: OverviewAnswer; readonly lookedAt: number }) {
+function Content({
+  data,
+  onlyLate,
+  lookedAt,
+}: {
+  readonly data: OverviewAnswer;
+  readonly onlyLate: boolean;
+  readonly lookedAt: number;
+}) {
   const { agents, feeds, byHour, attention } = data;
   if (agents === 0 && feeds === 0 && attention.total === 0)
     return <FirstSteps agents={agents} feeds={feeds} />;
@@ -32,7 +45,7 @@ function Content({ data, lookedAt }: { readonly data: OverviewAnswer; readonly l
   return (
     <Stack gap="xl">
       <Tiles data={data} />
-      <Needs attention={attention} lookedAt={lookedAt} />
+      <Needs attention={attention} onlyLate={onlyLate} lookedAt={lookedAt} />
       <div className="two-up">
         <Section title={t.overview.hours}>
           <Text size="xs" c="dimmed">

@@ -7,6 +7,7 @@ import { useFilter } from "../parts/filter.ts";
 import { formatSize } from "../parts/numbers.tsx";
 import { Empty, Failure, Page } from "../parts/page.tsx";
 import { More, usePages } from "../parts/paged.tsx";
+import { Plain } from "../parts/plain.tsx";
 import { Sender } from "../parts/sender.tsx";
 import { State } from "../parts/state.tsx";
 import { type Column, DataTable } from "../parts/table.tsx";
@@ -21,7 +22,9 @@ const COLUMNS: readonly Column<Quarantined>[] = [
     head: t.quarantine.file,
     cell: ({ client, source, path, size, sha256 }) => (
       <>
-        <span style={{ overflowWrap: "anywhere" }}>{path}</span>
+        <span style={{ overflowWrap: "anywhere" }}>
+          <Plain text={path} />
+        </span>
         <Text size="xs" c="dimmed">
           <Anchor component={Link} href={`/clients/${client}`} inherit>
             {client}
@@ -131,7 +134,7 @@ export default function Quarantine() {
 }
 
 function Nothing({ client, all }: { readonly client: string; readonly all: boolean }) {
-  if (client !== "") return <Text c="dimmed">{t.quarantine.noMatch}</Text>;
+  if (client !== "") return <Text c="dimmed">{all ? t.quarantine.noMatchEver : t.quarantine.noMatch}</Text>;
   return (
     <Empty title={all ? t.quarantine.noneEver : t.quarantine.emptyTitle}>
       <Stack gap="xs">

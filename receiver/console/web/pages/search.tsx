@@ -17,7 +17,8 @@ export default function Search() {
 }
 
 function Results({ q }: { readonly q: string }) {
-  const query = useCall("search.all", { q });
+  // What is being read stays as it is, with what was loaded below it; who comes back later searches anew.
+  const query = useCall("search.all", { q }, { staleTime: Number.POSITIVE_INFINITY, gcTime: 30_000 });
   // Of another search nothing is shown meanwhile.
   const own = query.isPlaceholderData ? { ...query, data: undefined } : query;
   return (
@@ -47,7 +48,10 @@ function Found({ q, found }: { readonly q: string; readonly found: Answers["sear
           <FoundEntries entries={digests.items} />
           {digests.next !== null && (
             <Text size="sm" c="dimmed">
-              {t.search.moreDigests}
+              {q.length === 64 ? t.search.moreEqual : t.search.moreDigests}{" "}
+              <Anchor component={Link} href={`/deliveries?digest=${q.toLowerCase()}`} inherit>
+                {t.search.allOfDigest}
+              </Anchor>
             </Text>
           )}
         </Section>
@@ -73,7 +77,7 @@ function Found({ q, found }: { readonly q: string; readonly found: Answers["sear
       {agents.length > 0 && (
         <Section title={t.search.agents}>
           <Group gap="md">
-            {agents.map(({ id, name, host }) => (
+            {agents.map(({ id, name, host, state }) => (
               <span key={id}>
                 <Anchor component={Link} href={`/agents/${id}`}>
                   {name}
@@ -81,6 +85,13 @@ function Found({ q, found }: { readonly q: string; readonly found: Answers["sear
                 <Text size="xs" c="dimmed">
                   {plainText(host)}
                 </Text>
+                {(state === "revoked" || state === "forked") && (
+                  <Text size="xs">
+                    <State severity={state === "forked" ? "trouble" : "normal"}>
+                      {t.agents.states[state]}
+                    </State>
+                  </Text>
+                )}
               </span>
             ))}
           </Group>

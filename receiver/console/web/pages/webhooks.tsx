@@ -3,16 +3,15 @@ import { Stack, Text } from "@mantine/core";
 import { ClientFilter } from "../parts/client-filter.tsx";
 import { useFilter } from "../parts/filter.ts";
 import { Empty, Loaded, Page } from "../parts/page.tsx";
-import { useCall } from "../queries.ts";
 import { t } from "../texts.ts";
 import { For } from "../viewer.tsx";
 import { AddWebhook } from "./webhooks/add.tsx";
-import { WebhookList } from "./webhooks/list.tsx";
+import { useWebhooks, WebhookList } from "./webhooks/list.tsx";
 
 export default function Webhooks() {
   const { get, set } = useFilter();
   const client = get("client");
-  const query = useCall("webhooks.list", {});
+  const query = useWebhooks();
   return (
     <Page
       title={t.webhooks.title}

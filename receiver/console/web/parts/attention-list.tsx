@@ -2,7 +2,7 @@
 import { Anchor, Box, Button, Group, Stack, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
-import type { Attention } from "../../../attention/attention.ts";
+import type { NeedsSomebody } from "../../answers.ts";
 import { type Act, attentionWords } from "../attention-words.ts";
 import { useAct } from "../queries.ts";
 import { t } from "../texts.ts";
@@ -20,7 +20,7 @@ export function AttentionList({
   items,
   label,
 }: {
-  readonly items: readonly Attention[];
+  readonly items: readonly NeedsSomebody[];
   readonly label: string;
 }) {
   const [shown, setShown] = useState(FIRST);
@@ -40,7 +40,7 @@ export function AttentionList({
   );
 }
 
-function Row({ one }: { readonly one: Attention }) {
+function Row({ one }: { readonly one: NeedsSomebody }) {
   const { where, href, what, next, acts } = attentionWords(one, useNow());
   return (
     <li>

@@ -4,18 +4,16 @@ import { useState } from "react";
 import { mayDo } from "../../calls.ts";
 import { t } from "../texts.ts";
 import { For, useViewer } from "../viewer.tsx";
-import { formatSize } from "./numbers.tsx";
+import {
+  type Bounds,
+  type BoundTexts,
+  boundText,
+  type Field,
+  isSize,
+  readBound,
+  touched,
+} from "./bound-text.ts";
 import { Failure } from "./page.tsx";
-
-export interface Bounds {
-  readonly stored?: number | null;
-  readonly day?: number | null;
-  readonly file?: number | null;
-  readonly requests?: { readonly count: number; readonly perMs: number } | null;
-  readonly uploads?: number | null;
-}
-
-type Field = keyof Bounds;
 
 export function BoundsForm({
   bounds,
@@ -24,27 +22,35 @@ export function BoundsForm({
 }: {
   readonly bounds: Bounds;
   readonly fields: readonly Field[];
+  /** Of those alone that were typed anew. */
   readonly onSave: (bounds: Bounds) => Promise<unknown>;
 }) {
-  const [texts, setTexts] = useState(() => textsOf(bounds, fields));
+  // Only what is being typed: whatever a colleague sets meanwhile is shown in the others, and not taken back.
+  const [texts, setTexts] = useState<BoundTexts>({});
   const [error, setError] = useState<Error>();
   const [saved, setSaved] = useState(false);
+  const [busy, setBusy] = useState(false);
   const may = mayDo(useViewer().role, "operator");
-  const wrong = fields.filter((field) => parseBound(field, texts[field] ?? "") === undefined);
+  const changed = touched(bounds, texts);
+  const wrong = changed.filter((field) => readBound(field, texts[field] ?? "") === undefined);
   const save = async (): Promise<void> => {
     setError(undefined);
+    setBusy(true);
     try {
-      await onSave(Object.fromEntries(fields.map((field) => [field, parseBound(field, texts[field] ?? "")])));
+      await onSave(Object.fromEntries(changed.map((field) => [field, readBound(field, texts[field] ?? "")])));
+      setTexts({});
       setSaved(true);
     } catch (failure) {
       setError(failure as Error);
+    } finally {
+      setBusy(false);
     }
   };
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void save();
+        if (changed.length > 0 && wrong.length === 0 && !busy) void save();
       }}
     >
       <Stack gap="sm">
@@ -56,10 +62,10 @@ export function BoundsForm({
             <TextInput
               key={field}
               label={t.bounds[field]}
-              value={texts[field] ?? ""}
+              value={texts[field] ?? boundText(field, bounds[field])}
               placeholder={t.default}
-              readOnly={!may}
-              error={wrong.includes(field) ? (isSize(field) ? t.bounds.bad : t.bounds.badNumber) : undefined}
+              readOnly={!may || busy}
+              error={wrong.includes(field) ? wrongWords(field) : undefined}
               onChange={(event) => {
                 const { value } = event.currentTarget;
                 setSaved(false);
@@ -71,7 +77,12 @@ export function BoundsForm({
         {error && <Failure error={error} />}
         <For may="operator">
           <Group>
-            <Button type="submit" variant="default" disabled={wrong.length > 0}>
+            <Button
+              type="submit"
+              variant="default"
+              loading={busy}
+              disabled={changed.length === 0 || wrong.length > 0}
+            >
               {t.save}
             </Button>
             {saved && (
@@ -86,32 +97,7 @@ export function BoundsForm({
   );
 }
 
-const isSize = (field: Field): boolean => field === "stored" || field === "day" || field === "file";
-
-function textsOf(bounds: Bounds, fields: readonly Field[]): Partial<Record<Field, string>> {
-  return Object.fromEntries(
-    fields.map((field) => {
-      const value = bounds[field];
-      if (value === null || value === undefined) return [field, ""];
-      if (typeof value === "object") return [field, String(Math.round((value.count * 60_000) / value.perMs))];
-      return [field, isSize(field) ? formatSize(value) : String(value)];
-    }),
-  );
-}
-
-const POWERS: Readonly<Record<string, number>> = { b: 0, kb: 1, mb: 2, gb: 3, tb: 4, pb: 5 };
-
-/** Null: the default; undefined: it cannot be read. */
-function parseBound(field: Field, text: string): Bounds[Field] | undefined {
-  const trimmed = text.trim();
-  if (trimmed === "") return null;
-  if (!isSize(field)) {
-    if (!/^[1-9]\d{0,8}$/.test(trimmed)) return undefined;
-    return field === "requests" ? { count: Number(trimmed), perMs: 60_000 } : Number(trimmed);
-  }
-  const [, number, unit = "b"] = /^([\d.,]+)\s*([a-z]*)$/i.exec(trimmed) ?? [];
-  const power = POWERS[unit.toLowerCase() || "b"];
-  const value = Number(number?.replace(",", "."));
-  if (power === undefined || !Number.isFinite(value) || value < 0) return undefined;
-  return Math.round(value * 1000 ** power);
+function wrongWords(field: Field): string {
+  if (isSize(field)) return t.bounds.bad;
+  return field === "requests" ? t.bounds.badRate : t.bounds.badNumber;
 }

@@ -31,8 +31,8 @@ test("of what was made, what it has; of what is gone, what it was", () => {
 });
 
 test("what has no word is shown as it is, and cut where it is long", () => {
-  expect(changesOf(null, { changed: "/change-password", oddThing: "x".repeat(300), sure: true })).toEqual([
-    { name: "what", before: undefined, after: "password changed" },
+  expect(changesOf(null, { changed: "backup codes", oddThing: "x".repeat(300), sure: true })).toEqual([
+    { name: "what", before: undefined, after: "new backup codes" },
     { name: "odd thing", before: undefined, after: `${"x".repeat(200)}…` },
     { name: "sure", before: undefined, after: "yes" },
   ]);

@@ -15,17 +15,23 @@ export function Confirmed(props: {
   readonly size?: string;
   /** False: what is asked for is not filled in yet. */
   readonly ready?: boolean;
+  /** What was filled in is gone with it. */
+  readonly onClose?: () => void;
 }) {
   const { danger = true, ready = true } = props;
   const [open, setOpen] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
+  const close = (): void => {
+    setOpen(false);
+    props.onClose?.();
+  };
   const confirm = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
     try {
       await props.onConfirm();
-      setOpen(false);
+      close();
     } catch (failure) {
       setError(failure as Error);
     } finally {
@@ -45,12 +51,7 @@ export function Confirmed(props: {
       >
         {props.label}
       </Button>
-      <Modal
-        opened={open}
-        onClose={() => setOpen(false)}
-        title={props.title}
-        closeButtonProps={{ "aria-label": t.cancel }}
-      >
+      <Modal opened={open} onClose={close} title={props.title} closeButtonProps={{ "aria-label": t.cancel }}>
         <Stack gap="md">
           {typeof props.says === "string" ? <Text size="sm">{props.says}</Text> : props.says}
           {error && (
@@ -59,7 +60,7 @@ export function Confirmed(props: {
             </Alert>
           )}
           <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={() => setOpen(false)}>
+            <Button variant="default" onClick={close}>
               {t.cancel}
             </Button>
             <Button

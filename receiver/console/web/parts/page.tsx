@@ -4,6 +4,8 @@ import { useDocumentTitle } from "@mantine/hooks";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { Refusal } from "../api.ts";
+import { sentence } from "../refused.ts";
+import { isPreparing } from "../retry.ts";
 import { t } from "../texts.ts";
 
 export function Page(props: {
@@ -34,7 +36,13 @@ export function Loaded<T>({
   query,
   children,
 }: {
-  readonly query: { readonly data: T | undefined; readonly error: Error | null; refetch: () => unknown };
+  readonly query: {
+    readonly data: T | undefined;
+    readonly error: Error | null;
+    /** Why it is asked for once more. */
+    readonly failureReason?: Error | null;
+    refetch: () => unknown;
+  };
   readonly children: (data: T) => ReactNode;
 }) {
   if (query.data !== undefined)
@@ -45,9 +53,15 @@ export function Loaded<T>({
       </>
     );
   if (query.error !== null) return <Failure error={query.error} onRetry={() => void query.refetch()} />;
+  const preparing = isPreparing(query.failureReason) ? sentence(query.failureReason.message) : undefined;
   return (
-    <Group justify="center" py="xl">
+    <Group justify="center" py="xl" role={preparing === undefined ? undefined : "status"}>
       <Loader size="sm" aria-label={t.loading} />
+      {preparing !== undefined && (
+        <Text size="sm">
+          {preparing} {t.goesOn}
+        </Text>
+      )}
     </Group>
   );
 }

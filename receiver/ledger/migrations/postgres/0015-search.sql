@@ -23,7 +23,8 @@ CREATE TABLE search_state (
 );
 INSERT INTO search_state (id, seq) VALUES (1, 0);
 
--- Some hundred paths of one source each, in the order in which they first came. paths: folded for search, a line for each;
+-- Some hundred paths of one source each, in the order in which they first came. paths: folded for search, a line for
+-- each (receiver/search/fold.ts), behind which capitals that begin a word have left their places;
 -- firsts: the seq of each path's first entry, with commas. Only the newest of a source still grows.
 CREATE TABLE search_blocks (
   id     BIGINT PRIMARY KEY,

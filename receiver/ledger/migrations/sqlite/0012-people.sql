@@ -94,6 +94,7 @@ CREATE INDEX people_passkeys_by_person ON people_passkeys (person);
 
 -- One-time links: first (the first admin, who chooses the email), invite (a person to be), reset (a new password for one who is there).
 -- Of the secret only the SHA-256 is kept. second_factor 1: a reset that takes TOTP and passkeys away too.
+-- made_by: the admin whose link ends with his role; NULL: somebody on the host, or the site itself.
 CREATE TABLE people_invitations (
   secret_hash   TEXT PRIMARY KEY,
   kind          TEXT    NOT NULL CHECK (kind IN ('first', 'invite', 'reset')),
@@ -105,6 +106,7 @@ CREATE TABLE people_invitations (
   second_factor INTEGER NOT NULL CHECK (second_factor IN (0, 1)),
   created_at    INTEGER NOT NULL,
   expires_at    INTEGER NOT NULL,
-  used_at       INTEGER
+  used_at       INTEGER,
+  made_by       TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX people_invitations_by_email ON people_invitations (email);

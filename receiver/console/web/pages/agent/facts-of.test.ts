@@ -1,6 +1,6 @@
 import type { Held, Pipe } from "@tributary/shared/protocol.ts";
 import { expect, test } from "vitest";
-import { type Agent, barrier, countAt, heldAt, holdsUp, widthOf } from "./facts-of.ts";
+import { type Agent, barrier, countAt, heldAt, holdsUp, isOfToday, widthOf } from "./facts-of.ts";
 
 const PIPE: Pipe = {
   ...{ settling: 12, sealing: 1, aside: 0, queued: { files: 1204, bytes: 3 }, held: [] },
@@ -75,4 +75,10 @@ test("what an agent cannot be asked for", () => {
     ...[undefined, undefined, "denied"],
   ]);
   expect(barrier({ ...agentOf([], {}), status: null }, "pause")).toBeUndefined();
+});
+
+test("what a silent agent delivered is of the day on which it last spoke", () => {
+  const now = Date.parse("2026-06-04T00:10:00Z");
+  expect(isOfToday("2026-06-04", now)).toBe(true);
+  expect(isOfToday("2026-06-03", now)).toBe(false);
 });

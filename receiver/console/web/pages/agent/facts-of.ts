@@ -63,3 +63,8 @@ export function barrier(
   if (status.knows === undefined) return what === "scan" ? undefined : "unknown";
   return status.knows.includes(what) ? undefined : "unknown";
 }
+
+/** Whether what an agent said of a UTC day is of this one: of one that is silent it is of an earlier day. */
+export function isOfToday(utcDay: string, now: number): boolean {
+  return new Date(now).toISOString().startsWith(utcDay);
+}

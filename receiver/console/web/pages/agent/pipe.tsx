@@ -7,11 +7,12 @@ import { Facts } from "../../parts/page.tsx";
 import { State } from "../../parts/state.tsx";
 import { useNow } from "../../parts/time.tsx";
 import { t } from "../../texts.ts";
-import { type Agent, countAt, heldAt, holdsUp, STAGES, widthOf } from "./facts-of.ts";
+import { type Agent, countAt, heldAt, holdsUp, isOfToday, STAGES, widthOf } from "./facts-of.ts";
 import { Reasons } from "./reasons.tsx";
 
 export function Pipe({ agent }: { readonly agent: Agent }) {
   const pipe = agent.status?.pipe;
+  const now = useNow();
   const [chosen, setChosen] = useState<Stage>();
   if (agent.status === null) return <Text c="dimmed">{t.agent.unheard}</Text>;
   if (pipe === undefined) return <QueueOnly agent={agent} />;
@@ -36,7 +37,9 @@ export function Pipe({ agent }: { readonly agent: Agent }) {
         ))}
         <li className="pipe-end">
           <Text size="xs" c="dimmed">
-            {t.agent.stages.delivered}
+            {isOfToday(pipe.delivered.day, now)
+              ? t.agent.stages.delivered
+              : t.agent.deliveredOn(formatDay(pipe.delivered.day))}
           </Text>
           <Text fw={600}>{formatCount(pipe.delivered.files)}</Text>
           <Text size="xs">{formatSize(pipe.delivered.bytes)}</Text>
@@ -47,6 +50,9 @@ export function Pipe({ agent }: { readonly agent: Agent }) {
     </Stack>
   );
 }
+
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
+const formatDay = (utcDay: string): string => day.format(Date.parse(utcDay));
 
 const sum = (held: ReturnType<typeof heldAt>): number => held.reduce((all, one) => all + one.held.count, 0);
 

@@ -1,6 +1,7 @@
 /** What the agent reports as not right, and what to do next, by its code. */
 import { Text } from "@mantine/core";
 import { nextOfCode } from "../../attention-words.ts";
+import { Plain } from "../../parts/plain.tsx";
 import { Time } from "../../parts/time.tsx";
 import { t } from "../../texts.ts";
 import type { Agent } from "./facts-of.ts";
@@ -33,8 +34,13 @@ export function Problems({ agent }: { readonly agent: Agent }) {
             </div>
             <div>
               <Text size="sm">
-                {path !== "" && <span className="mono">{path}: </span>}
-                {detail}
+                {path !== "" && (
+                  <span className="mono">
+                    <Plain text={path} />
+                    {": "}
+                  </span>
+                )}
+                <Plain text={detail} />
               </Text>
               <Text size="xs" c="dimmed">
                 {nextOfCode(code)}

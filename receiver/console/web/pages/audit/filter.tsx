@@ -6,25 +6,25 @@ import type { Input } from "../../../inputs.ts";
 import { ClientFilter } from "../../parts/client-filter.tsx";
 import { useFilter } from "../../parts/filter.ts";
 import { t } from "../../texts.ts";
+import { midnightOf } from "./days.ts";
 
 type AuditInput = Input<"audit.list">;
 
-const DAY_MS = 86_400_000;
 /** Waits for the next key before it asks. */
 const TYPED_MS = 300;
 
 /** `client`: of this one alone. */
 export function useAuditInput(client: string | undefined): AuditInput {
   const { get } = useFilter();
-  const begin = (name: string): number => Date.parse(`${get(name)}T00:00`);
-  const [from, to] = [begin("from"), begin("to")];
+  const from = midnightOf(get("from"));
+  // The whole of the last day.
+  const until = midnightOf(get("to"), 1);
   const texts = { client: client ?? get("client"), who: get("who"), act: get("act") };
   const subject = { subjectKind: get("subjectKind"), subject: get("subject") };
   return {
     ...Object.fromEntries(Object.entries({ ...texts, ...subject }).filter(([, text]) => text !== "")),
-    ...(Number.isNaN(from) ? {} : { from: new Date(from).toISOString() }),
-    // The whole of the last day, in the viewer's zone.
-    ...(Number.isNaN(to) ? {} : { until: new Date(to + DAY_MS).toISOString() }),
+    ...(from === undefined ? {} : { from }),
+    ...(until === undefined ? {} : { until }),
   };
 }
 

@@ -16,6 +16,7 @@ import { AgentTable } from "../agents.tsx";
 
 export function ClientAgents({ client }: { readonly client: string }) {
   const agents = useCall("agents.list", { client });
+  const [all, setAll] = useState(false);
   return (
     <Stack gap="xl">
       <Section
@@ -27,15 +28,32 @@ export function ClientAgents({ client }: { readonly client: string }) {
         }
       >
         <Loaded query={agents}>
-          {({ items }) =>
-            items.length === 0 ? (
-              <Empty title={t.agents.emptyTitle}>
-                <Text>{t.agents.empty}</Text>
-              </Empty>
-            ) : (
-              <AgentTable agents={items} />
-            )
-          }
+          {({ items }) => {
+            const living = items.filter(({ state }) => state !== "revoked");
+            const revoked = items.length - living.length;
+            return (
+              <>
+                {living.length === 0 && !all ? (
+                  <Empty title={revoked === 0 ? t.agents.emptyTitle : t.agents.noneLeft}>
+                    <Text>{t.agents.empty}</Text>
+                  </Empty>
+                ) : (
+                  <AgentTable agents={all ? items : living} />
+                )}
+                {revoked > 0 && (
+                  <Button
+                    variant="subtle"
+                    size="xs"
+                    w="max-content"
+                    aria-expanded={all}
+                    onClick={() => setAll(!all)}
+                  >
+                    {all ? t.agents.hideRevoked : t.agents.showRevoked(revoked)}
+                  </Button>
+                )}
+              </>
+            );
+          }}
         </Loaded>
       </Section>
       <OpenInvitations client={client} />

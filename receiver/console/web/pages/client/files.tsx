@@ -46,6 +46,8 @@ function Browse(props: { readonly client: string; readonly firstAt: string; read
     client: asked.client,
     ...(asked.at === "" ? {} : { at: asked.at }),
   });
+  // Those of another instant would stand under the words of this one.
+  const then = sources.isPlaceholderData ? { ...sources, data: undefined } : sources;
   return (
     <Stack gap="md">
       <TimeSlider
@@ -54,7 +56,7 @@ function Browse(props: { readonly client: string; readonly firstAt: string; read
         at={asked.at}
         onChange={(at) => set({ at, removed: "" })}
       />
-      <Loaded query={sources}>
+      <Loaded query={then}>
         {({ items }) => {
           // Where there is one alone, nobody needs to choose it.
           const source = asked.source === "" && items.length === 1 ? (items[0] ?? "") : asked.source;
@@ -104,7 +106,7 @@ function Shown({
           </Stack>
         ) : (
           <FileList
-            key={`${place.source}/${place.folder}`}
+            key={`${place.at} ${place.source}/${place.folder}`}
             place={place}
             onGo={(folder) => go(place.source, folder)}
           />

@@ -4,7 +4,6 @@ import { Link } from "wouter";
 import type { Answers } from "../../../answers.ts";
 import { ArrivalsChart } from "../../parts/arrivals/chart.tsx";
 import { hourHref } from "../../parts/arrivals/href.ts";
-import type { Hour } from "../../parts/arrivals/scale.ts";
 import { AttentionList } from "../../parts/attention-list.tsx";
 import { DayGrid } from "../../parts/day-cells.tsx";
 import { formatCount, formatSize } from "../../parts/numbers.tsx";
@@ -17,9 +16,7 @@ import { t } from "../../texts.ts";
 
 type Answer = Answers["overview.client"];
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-const WEEK_HOURS = 7 * 24;
+const DAY = 86_400_000;
 const EVERY_MS = 15_000;
 const sameDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const otherDay = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
@@ -30,7 +27,7 @@ export function ClientOverview({ client }: { readonly client: string }) {
 }
 
 function Content({ client, data }: { readonly client: string; readonly data: Answer }) {
-  const { attention, feeds, hours } = data;
+  const { attention, feeds, byHour } = data;
   return (
     <Stack gap="xl">
       <Numbers client={client} />
@@ -60,7 +57,7 @@ function Content({ client, data }: { readonly client: string; readonly data: Ans
             <Text size="xs" c="dimmed">
               {t.overview.hoursSay}
             </Text>
-            <ArrivalsChart hours={weekOf(hours)} href={hourHref(client)} />
+            <ArrivalsChart hours={byHour} href={hourHref(client)} />
           </Section>
         </>
       )}
@@ -82,7 +79,7 @@ function Numbers({ client }: { readonly client: string }) {
           <Group key="today" gap="sm">
             <Anchor
               component={Link}
-              href={`/clients/${client}/deliveries?from=${encodeURIComponent(today)}`}
+              href={`/clients/${client}/deliveries?kind=version&from=${encodeURIComponent(today)}`}
               inherit
             >
               {formatCount(files)} {t.overview.arrivedIn(formatSize(bytes))}
@@ -113,7 +110,6 @@ function Numbers({ client }: { readonly client: string }) {
 function Feeds({ client, data }: { readonly client: string; readonly data: Answer }) {
   const { days, rows } = data.punctuality;
   const feeds = new Map(data.feeds.map((feed) => [feed.source, feed]));
-  const sums = daysOf(data.hours, days);
   return (
     <Section title={t.overview.feeds}>
       <DayGrid
@@ -124,7 +120,7 @@ function Feeds({ client, data }: { readonly client: string; readonly data: Answe
         rows={rows.map(({ source, cells }) => {
           const name = source ?? "";
           const feed = feeds.get(name);
-          const files = sums.get(name) ?? days.map(() => 0);
+          const files = feed?.days ?? days.map(() => 0);
           return {
             key: name,
             name,
@@ -177,35 +173,4 @@ function UsualBy({ at }: { readonly at: string | null }) {
       {format.format(ms)}
     </Text>
   );
-}
-
-/** Files of each source on each of the days. */
-function daysOf(hours: Answer["hours"], days: readonly number[]): ReadonlyMap<string, readonly number[]> {
-  const places = new Map(days.map((day, i) => [day, i]));
-  const sums = new Map<string, number[]>();
-  for (const { source, hour, files } of hours) {
-    const place = places.get(hour - (hour % DAY));
-    if (place === undefined) continue;
-    const of = sums.get(source) ?? days.map(() => 0);
-    of[place] = (of[place] ?? 0) + files;
-    sums.set(source, of);
-  }
-  return sums;
-}
-
-/** The last 7 days, hour by hour, all sources together. */
-function weekOf(hours: Answer["hours"]): readonly Hour[] {
-  const now = Date.now();
-  const last = now - (now % HOUR);
-  const by = new Map<number, Record<string, { files: number; bytes: number }>>();
-  for (const { hour, channel, files, bytes } of hours) {
-    const channels = by.get(hour) ?? {};
-    const sum = channels[channel] ?? { files: 0, bytes: 0 };
-    channels[channel] = { files: sum.files + files, bytes: sum.bytes + bytes };
-    by.set(hour, channels);
-  }
-  return Array.from({ length: WEEK_HOURS }, (_, i) => {
-    const hour = last - (WEEK_HOURS - 1 - i) * HOUR;
-    return { hour, channels: by.get(hour) ?? {}, usual: null };
-  });
 }

@@ -1,11 +1,11 @@
 /** How much a client may bring, and whether it may bring anything. */
 import { Stack, Text, TextInput } from "@mantine/core";
-import { useState } from "react";
-import type { ClientDetail } from "../../../answers.ts";
+import { useEffect, useState } from "react";
+import type { Answers, ClientDetail } from "../../../answers.ts";
 import { BoundsForm } from "../../parts/bounds.tsx";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { formatCount, formatSize } from "../../parts/numbers.tsx";
-import { Facts, Section } from "../../parts/page.tsx";
+import { Facts, Loaded, Section } from "../../parts/page.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useAct, useCall } from "../../queries.ts";
 import { t } from "../../texts.ts";
@@ -71,13 +71,14 @@ function Standing({ detail: { name, state } }: { readonly detail: ClientDetail }
 function Offboard({ client }: { readonly client: string }) {
   const offboard = useAct("clients.offboard", ["agents", "keys", "accounts", "webhooks"]);
   const [typed, setTyped] = useState("");
+  const [told, setTold] = useState(false);
   return (
     <Confirmed
       label={t.client.offboard}
       title={t.client.offboardTitle(client)}
       says={
         <Stack gap="sm">
-          <Plan client={client} />
+          <Plan client={client} onTold={setTold} />
           <TextInput
             label={t.client.typeName(client)}
             value={typed}
@@ -86,16 +87,26 @@ function Offboard({ client }: { readonly client: string }) {
           />
         </Stack>
       }
-      ready={typed === client}
+      ready={told && typed === client}
+      onClose={() => {
+        setTyped("");
+        setTold(false);
+      }}
       onConfirm={() => offboard.mutateAsync({ client })}
     />
   );
 }
 
-/** What it will do, in numbers. */
-function Plan({ client }: { readonly client: string }) {
-  const { data: plan } = useCall("clients.offboarding", { client });
-  if (plan === undefined) return null;
+/** What it will do, in numbers of now. `onTold`: whether they stand there; nobody confirms what they could not read. */
+function Plan({ client, onTold }: { readonly client: string; readonly onTold: (told: boolean) => void }) {
+  // Kept for nobody: numbers of an earlier look may be old.
+  const query = useCall("clients.offboarding", { client }, { staleTime: 0, gcTime: 0 });
+  const told = query.data !== undefined && query.error === null && !query.isPlaceholderData;
+  useEffect(() => onTold(told), [told, onTold]);
+  return <Loaded query={query}>{(plan) => <PlanWords plan={plan} />}</Loaded>;
+}
+
+function PlanWords({ plan }: { readonly plan: Answers["clients.offboarding"] }) {
   const counts = [
     [plan.revoked.length, t.client.ends.agents],
     [plan.keys, t.client.ends.keys],

@@ -1,6 +1,6 @@
 /** One file, over the list that one came from: its versions, newest first. `?file=` says which, `&version=` what is open. */
 import { Anchor, Drawer, Stack, Text, Title } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { Moment } from "../../../../timeline/timeline.ts";
@@ -11,6 +11,7 @@ import { displayOf, type FileId, fileOf, filesHref, fileText, nameOf } from "../
 import { Plain } from "../../parts/plain.tsx";
 import { t } from "../../texts.ts";
 import { MomentItem } from "./moment.tsx";
+import { openedOf } from "./opened.ts";
 
 export function FileDrawer() {
   const [params, setParams] = useSearchParams();
@@ -87,36 +88,41 @@ function Timeline({
         {({ pages }) => {
           const moments = pages.flatMap(({ items }) => items);
           if (moments.length === 0) return <Text>{t.files.noFile}</Text>;
-          const then = at === "" ? undefined : shownAt(moments, Date.parse(at));
-          const first = version === "" ? (then ?? moments[0]?.versionId) : version;
+          // Of a version the first page tells it once and for all: what stands above stays there while more is loaded.
+          const [page] = version === "" ? [] : pages;
+          const asked = { version, at, more: page === undefined ? query.hasNextPage : page.next !== null };
+          const { versionId: first, further } = openedOf(page?.items ?? moments, asked);
+          const marks = (moment: Moment): readonly string[] => [
+            ...(moment.versionId === moments[0]?.versionId ? [t.files.newest] : []),
+            ...(at !== "" && moment.versionId === first ? [t.files.shownThen] : []),
+          ];
           return (
-            <Stack
-              gap="xs"
-              component="ul"
-              p={0}
-              m={0}
-              style={{ listStyle: "none" }}
-              aria-label={t.files.timeline}
-            >
-              {moments.map((moment, i) => {
-                const { versionId } = moment;
-                const open = toggled.get(versionId) ?? versionId === first;
-                const older = moments[i + 1];
-                return (
-                  <MomentItem
-                    key={versionId}
-                    {...{ file, moment, open }}
-                    before={older?.kind === "version" ? older.versionId : undefined}
-                    marks={[
-                      ...(i === 0 ? [t.files.newest] : []),
-                      ...(versionId === then ? [t.files.shownThen] : []),
-                    ]}
-                    onToggle={() => setToggled(new Map(toggled).set(versionId, !open))}
-                  />
-                );
-              })}
-              <Below query={query} />
-            </Stack>
+            <>
+              {first === undefined && (
+                <AskedFor {...{ file, version, further, at }} key={`${version} ${at}`} />
+              )}
+              <Stack
+                gap="xs"
+                component="ul"
+                p={0}
+                m={0}
+                style={{ listStyle: "none" }}
+                aria-label={t.files.timeline}
+              >
+                {moments.map((moment, i) => {
+                  const { versionId } = moment;
+                  const open = toggled.get(versionId) ?? versionId === first;
+                  return (
+                    <MomentItem
+                      key={versionId}
+                      {...{ file, moment, open, marks: marks(moment), before: versionBefore(moments[i + 1]) }}
+                      onToggle={() => setToggled(new Map(toggled).set(versionId, !open))}
+                    />
+                  );
+                })}
+                <Below query={query} />
+              </Stack>
+            </>
           );
         }}
       </Loaded>
@@ -124,7 +130,48 @@ function Timeline({
   );
 }
 
-/** The newest that had come by then. */
-function shownAt(moments: readonly Moment[], at: number): string | undefined {
-  return moments.find(({ receivedAt }) => Date.parse(receivedAt) <= at)?.versionId;
+const versionBefore = (older: Moment | undefined): string | undefined =>
+  older?.kind === "version" ? older.versionId : undefined;
+
+/** What was asked for stands above a list that does not reach back to it: nobody shall take the newest for it. */
+function AskedFor(props: {
+  readonly file: FileId;
+  readonly version: string;
+  readonly at: string;
+  readonly further: boolean;
+}) {
+  const { file, version, at, further } = props;
+  const { client, source, pathEncoded } = file;
+  const query = useQuery({
+    queryKey: ["files.versions", { ...file, from: version }],
+    queryFn: ({ signal }) =>
+      ask("files.versions", { client, source, path: pathEncoded, from: version, limit: 2 }, signal),
+    enabled: version !== "" && further,
+    placeholderData: undefined,
+  });
+  const [open, setOpen] = useState(true);
+  if (version === "" || !further)
+    return <Text size="sm">{further ? t.files.notYetLoaded : t.files.noneThen(version !== "")}</Text>;
+  return (
+    <Loaded query={query}>
+      {({ items: [moment, older] }) =>
+        moment === undefined ? (
+          <Text size="sm">{t.files.noneThen(true)}</Text>
+        ) : (
+          <Stack gap={4}>
+            <ul style={{ listStyle: "none", padding: 0, margin: 0 }} aria-label={t.files.askedFor}>
+              <MomentItem
+                {...{ file, moment, open, before: versionBefore(older) }}
+                marks={[at === "" ? t.files.askedFor : t.files.shownThen]}
+                onToggle={() => setOpen(!open)}
+              />
+            </ul>
+            <Text size="xs" c="dimmed">
+              {t.files.fromNewest}
+            </Text>
+          </Stack>
+        )
+      }
+    </Loaded>
+  );
 }

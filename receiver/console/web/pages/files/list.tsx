@@ -16,6 +16,7 @@ import { State } from "../../parts/state.tsx";
 import { type Column, DataTable } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
 import { t } from "../../texts.ts";
+import { NewerFiles, newestOf } from "./newer.tsx";
 import { listInput, type Place } from "./place.ts";
 
 export function FileList({
@@ -29,10 +30,16 @@ export function FileList({
   const input = { ...listInput(place), limit: 200 };
   const query = useInfiniteQuery({
     queryKey: ["files.list", input, "pages"],
-    queryFn: ({ pageParam, signal }) =>
-      ask("files.list", pageParam === null ? input : { ...input, after: pageParam }, signal),
+    queryFn: async ({ pageParam, signal }) => {
+      if (pageParam !== null)
+        return { ...(await ask("files.list", { ...input, after: pageParam }, signal)), newest: undefined };
+      const newest = place.at === "" ? await newestOf(place.client, signal) : undefined;
+      return { ...(await ask("files.list", input, signal)), newest };
+    },
     initialPageParam: null as string | null,
     getNextPageParam: ({ next }) => next,
+    // Another instant's files would say what is not so.
+    placeholderData: undefined,
   });
   const search = params.toString();
   const columns = useMemo(() => columnsOf(place, new URLSearchParams(search)), [place, search]);
@@ -44,6 +51,7 @@ export function FileList({
     <Loaded query={query}>
       {({ pages }) => (
         <>
+          {pages[0]?.newest !== undefined && <NewerFiles place={place} after={pages[0].newest} />}
           <DataTable
             label={t.files.table(plainText(displayOf(place.folder) || place.source))}
             columns={columns}
@@ -70,7 +78,9 @@ export function FileList({
 function withFile(old: URLSearchParams, place: Place, row: FileRow): URLSearchParams {
   const next = new URLSearchParams(old);
   next.set("file", fileText({ ...place, pathEncoded: row.pathEncoded }));
-  next.delete("version");
+  // What is shown as at an instant is opened as it was then, not as it is.
+  if (place.at !== "" && row.versionId !== null) next.set("version", row.versionId);
+  else next.delete("version");
   return next;
 }
 

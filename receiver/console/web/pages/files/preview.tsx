@@ -7,12 +7,12 @@ import { Empty } from "../../parts/page.tsx";
 import { Plain } from "../../parts/plain.tsx";
 import { t } from "../../texts.ts";
 
-/** Asked for once: each look is written into the audit, and a version never changes. */
+/** Asked for once, also where it fails: each look is written into the audit, and a version never changes. */
 export function usePreview(id: string, enabled = true): UseQueryResult<Preview, Error> {
   return useQuery({
     queryKey: ["preview", id],
     queryFn: ({ signal }) => ask("files.preview", { id }, signal),
-    ...{ staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, enabled },
+    ...{ staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, retry: false, enabled },
   });
 }
 

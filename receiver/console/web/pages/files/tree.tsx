@@ -1,11 +1,12 @@
 /** Sources and their folders as a tree: each folder's are asked for when it is opened. Keys as ARIA has them for trees. */
-import { Button, Loader } from "@mantine/core";
+import { Button, Group, Loader, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { ask } from "../../api.ts";
 import { IconDeliveries, IconFolder, IconRight } from "../../parts/icons.tsx";
 import { displayOf, nameOf } from "../../parts/paths.ts";
 import { Plain } from "../../parts/plain.tsx";
+import { isPreparing } from "../../retry.ts";
 import { t } from "../../texts.ts";
 import { listInput, type Place } from "./place.ts";
 
@@ -110,7 +111,20 @@ function Node(props: NodeProps) {
           ))}
         </ul>
       )}
-      {open && below.isLoading && <Loader size={12} ml={level * 16 + 8} aria-label={t.files.loadingFolder} />}
+      {open && below.isLoading && (
+        <Group gap={6} ml={level * 16 + 8} wrap="nowrap">
+          <Loader size={12} aria-label={t.files.loadingFolder} />
+          {isPreparing(below.failureReason) && <Text size="xs">{t.files.preparing}</Text>}
+        </Group>
+      )}
+      {open && below.error !== null && (
+        <Text size="xs" c="var(--trouble)" role="alert" ml={level * 16 + 8}>
+          {below.error.message}{" "}
+          <Button size="compact-xs" variant="subtle" onClick={() => void below.refetch()}>
+            {t.again}
+          </Button>
+        </Text>
+      )}
       {open && below.hasNextPage && (
         <Button
           size="compact-xs"
@@ -134,6 +148,8 @@ function useFolders(place: Place, enabled: boolean) {
       ask("files.list", pageParam === null ? input : { ...input, after: pageParam }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: ({ next }) => next,
+    // Another instant's folders would say what is not so.
+    placeholderData: undefined,
     enabled,
   });
 }

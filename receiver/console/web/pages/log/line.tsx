@@ -3,6 +3,7 @@ import { Anchor, Text } from "@mantine/core";
 import { Link } from "wouter";
 import type { Level, RememberedLine } from "../../../../lines/memory.ts";
 import { Short } from "../../parts/copy.tsx";
+import { Plain } from "../../parts/plain.tsx";
 import { type Severity, State } from "../../parts/state.tsx";
 import { Time } from "../../parts/time.tsx";
 import { t } from "../../texts.ts";
@@ -27,7 +28,9 @@ export function Line({ line, linked }: { readonly line: RememberedLine; readonly
           <span className="log-level">
             <State severity={SEVERITY[level]}>{t.log.levels[level]}</State>
           </span>
-          <span className="log-message">{message || shortOf(fields)}</span>
+          <span className="log-message">
+            <Plain text={message || shortOf(fields)} />
+          </span>
         </summary>
         <div className="log-fields">
           <Text size="xs" c="dimmed">

@@ -1,6 +1,6 @@
 /** The list of what needs somebody, and the calm when nothing does. */
 import { Anchor, Text } from "@mantine/core";
-import { Link, useSearchParams } from "wouter";
+import { Link } from "wouter";
 import type { OverviewAnswer } from "../../../answers.ts";
 import { AttentionList } from "../../parts/attention-list.tsx";
 import { formatCount } from "../../parts/numbers.tsx";
@@ -12,14 +12,13 @@ const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
 export function Needs({
   attention: { items, total },
+  onlyLate,
   lookedAt,
 }: {
   readonly attention: OverviewAnswer["attention"];
+  readonly onlyLate: boolean;
   readonly lookedAt: number;
 }) {
-  const [params] = useSearchParams();
-  const onlyLate = params.get("only") === "late";
-  const shown = onlyLate ? items.filter(({ late }) => late !== null) : items;
   return (
     <Section title={t.overview.needs}>
       {onlyLate && (
@@ -30,8 +29,8 @@ export function Needs({
           </Anchor>
         </Text>
       )}
-      {shown.length > 0 ? (
-        <AttentionList items={shown} label={t.overview.needs} />
+      {items.length > 0 ? (
+        <AttentionList items={items} label={t.overview.needs} />
       ) : (
         <div role="status">
           <State severity="good">{onlyLate ? t.overview.noneLate : t.overview.nothing}</State>

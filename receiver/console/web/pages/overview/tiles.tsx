@@ -19,7 +19,7 @@ export function Tiles({ data }: { readonly data: OverviewAnswer }) {
       <Tile
         name={t.overview.arrived}
         number={arrived.files}
-        href={`/deliveries?from=${encodeURIComponent(today)}`}
+        href={`/deliveries?kind=version&from=${encodeURIComponent(today)}`}
         beside={t.overview.arrivedIn(formatSize(arrived.bytes))}
       >
         <Sparkline values={days} label={t.overview.week(days.map(formatCount).join(", "))} />
@@ -57,12 +57,24 @@ export function Tiles({ data }: { readonly data: OverviewAnswer }) {
         href="/agents?only=waiting"
         beside={t.overview.waitingIn(formatSize(waiting.bytes))}
       >
-        {waiting.oldestSealedAt === null
-          ? t.overview.nothingWaits
-          : t.overview.oldest(formatDuration(now - Date.parse(waiting.oldestSealedAt)))}
+        {whyWaiting(waiting, silent, now).join(" · ")}
       </Tile>
     </div>
   );
+}
+
+/** What a silent agent holds is not known: then nobody says that everything is here. */
+function whyWaiting(
+  { files, oldestSealedAt, aside }: OverviewAnswer["waiting"],
+  silent: number,
+  now: number,
+): readonly string[] {
+  const words = [
+    ...(oldestSealedAt === null ? [] : [t.overview.oldest(formatDuration(now - Date.parse(oldestSealedAt)))]),
+    ...(aside === 0 ? [] : [t.overview.aside(formatCount(aside))]),
+  ];
+  if (words.length > 0 || files > 0) return words;
+  return [silent === 0 ? t.overview.nothingWaits : t.overview.nothingKnown];
 }
 
 function Tile(props: {

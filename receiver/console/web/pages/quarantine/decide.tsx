@@ -6,6 +6,7 @@ import { Refusal } from "../../api.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
 import { formatSize } from "../../parts/numbers.tsx";
 import { Failure } from "../../parts/page.tsx";
+import { plainText } from "../../parts/plain.tsx";
 import { useAct } from "../../queries.ts";
 import { t } from "../../texts.ts";
 import { For } from "../../viewer.tsx";
@@ -45,7 +46,7 @@ function Release({ file }: { readonly file: Quarantined }) {
       <Modal
         opened={open}
         onClose={close}
-        title={t.quarantine.releaseTitle(file.path)}
+        title={t.quarantine.releaseTitle(plainText(file.path))}
         closeButtonProps={{ "aria-label": t.cancel }}
       >
         <form
@@ -95,7 +96,7 @@ function Discard({ file }: { readonly file: Quarantined }) {
   return (
     <Confirmed
       label={t.quarantine.discard}
-      title={t.quarantine.discardTitle(file.path)}
+      title={t.quarantine.discardTitle(plainText(file.path))}
       says={
         <Stack gap="md">
           <Text size="sm">{t.quarantine.discardSays(formatSize(file.size))}</Text>

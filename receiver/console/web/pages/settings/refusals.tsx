@@ -6,6 +6,7 @@ import { ClientFilter } from "../../parts/client-filter.tsx";
 import { useFilter } from "../../parts/filter.ts";
 import { formatCount } from "../../parts/numbers.tsx";
 import { Loaded, Section } from "../../parts/page.tsx";
+import { Plain } from "../../parts/plain.tsx";
 import { Sender } from "../../parts/sender.tsx";
 import { type Column, DataTable } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
@@ -41,7 +42,7 @@ const COLUMNS: readonly Column<RefusalView>[] = [
     order: ({ code }) => code,
     cell: ({ code, lastDetail, lastRequestId }) => (
       <>
-        {lastDetail}
+        <Plain text={lastDetail} />
         <Text size="xs" c="dimmed">
           {code}
           {lastRequestId !== null && (
@@ -84,10 +85,14 @@ export function Refusals() {
   const { get, set } = useFilter();
   const days = get("days") in t.site.days ? get("days") : "7";
   const [client, code] = [get("client"), get("code")];
-  const query = useCall("refusals.list", { days, ...(client === "" ? {} : { client }) });
-  const codes = [
-    ...new Set([...(query.data?.items.map((one) => one.code) ?? []), ...(code === "" ? [] : [code])]),
-  ];
+  const query = useCall("refusals.list", {
+    days,
+    ...(client === "" ? {} : { client }),
+    ...(code === "" ? {} : { code }),
+  });
+  // Those of another filter would stand under the words of this one.
+  const own = query.isPlaceholderData ? { ...query, data: undefined } : query;
+  const codes = [...new Set([...(query.data?.codes ?? []), ...(code === "" ? [] : [code])])];
   return (
     <Section title={t.site.refusals}>
       <Text size="sm" c="dimmed">
@@ -112,14 +117,21 @@ export function Refusals() {
           w={{ base: "100%", sm: 220 }}
         />
       </Group>
-      <Loaded query={query}>
-        {({ items }) => (
+      <Loaded query={own}>
+        {({ items, more }) => (
           <DataTable
             label={t.site.refusals}
             columns={COLUMNS}
-            rows={items.filter((one) => code === "" || one.code === code)}
+            rows={items}
             id={(one) => `${one.client} ${one.bearer} ${one.code}`}
             empty={<Text c="dimmed">{t.site.noRefusals}</Text>}
+            foot={
+              more && (
+                <Text size="sm" c="dimmed" p="xs">
+                  {t.site.moreRefusals(formatCount(items.length))}
+                </Text>
+              )
+            }
           />
         )}
       </Loaded>

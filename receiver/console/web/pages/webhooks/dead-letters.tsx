@@ -2,9 +2,9 @@
 import { Text } from "@mantine/core";
 import type { DeadLetterView, WebhookView } from "../../../../webhooks/standing.ts";
 import { Confirmed } from "../../parts/confirm.tsx";
-import { formatCount } from "../../parts/numbers.tsx";
 import { Failure, Section } from "../../parts/page.tsx";
 import { More, usePages } from "../../parts/paged.tsx";
+import { Plain, plainText } from "../../parts/plain.tsx";
 import { type Column, DataTable } from "../../parts/table.tsx";
 import { Time } from "../../parts/time.tsx";
 import { useAct } from "../../queries.ts";
@@ -20,7 +20,9 @@ export function DeadLetters({ webhook: { id, dead, state } }: { readonly webhook
       head: t.webhooks.event,
       cell: (letter) => (
         <>
-          <span style={{ overflowWrap: "anywhere" }}>{letter.path}</span>
+          <span style={{ overflowWrap: "anywhere" }}>
+            <Plain text={letter.path} />
+          </span>
           <Text size="xs" c="dimmed">
             {letter.client} / {letter.source}
             {letter.kind === "removal" && ` · ${t.webhooks.removal}`}
@@ -33,7 +35,7 @@ export function DeadLetters({ webhook: { id, dead, state } }: { readonly webhook
       head: t.webhooks.failed,
       cell: ({ lastFailure, tries, lastTriedAt }) => (
         <>
-          {lastFailure}
+          <Plain text={lastFailure} />
           <Text size="xs" c="dimmed">
             {t.webhooks.tries(tries)}, <Time at={lastTriedAt} />
           </Text>
@@ -48,7 +50,7 @@ export function DeadLetters({ webhook: { id, dead, state } }: { readonly webhook
         <For may="operator">
           <Confirmed
             label={t.webhooks.replayOne}
-            title={letter.path}
+            title={plainText(letter.path)}
             says={t.webhooks.replayDeadSays}
             danger={false}
             size="xs"
@@ -67,7 +69,7 @@ export function DeadLetters({ webhook: { id, dead, state } }: { readonly webhook
           <For may="operator">
             <Confirmed
               label={t.webhooks.replayDead}
-              title={t.webhooks.replayDeadTitle(formatCount(dead))}
+              title={t.webhooks.replayDeadTitle(dead)}
               says={t.webhooks.replayDeadSays}
               danger={false}
               onConfirm={() => replay.mutateAsync({ id, dead: [] })}

@@ -13,6 +13,13 @@ import { t } from "../../texts.ts";
 import { WebhookDrawer } from "./one.tsx";
 import { nameOf, ofWhat, rankOf, Standing } from "./standing.tsx";
 
+const EVERY_MS = 5000;
+
+/** How far one is moves with what it is told, of which the live stream says nothing. */
+export function useWebhooks(client?: string) {
+  return useCall("webhooks.list", client === undefined ? {} : { client }, { refetchInterval: EVERY_MS });
+}
+
 export function WebhookList({
   items,
   empty = t.nothingHere,
@@ -116,7 +123,7 @@ const columnsAt = (path: string): readonly Column<WebhookView>[] => [
 
 /** In the page of a client: those that tell of it alone. */
 export function ClientWebhooks({ client }: { readonly client: string }) {
-  const query = useCall("webhooks.list", { client });
+  const query = useWebhooks(client);
   return (
     <Loaded query={query}>
       {({ items }) => (

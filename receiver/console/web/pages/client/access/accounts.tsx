@@ -10,12 +10,14 @@ import { Time } from "../../../parts/time.tsx";
 import { useAct, useCall } from "../../../queries.ts";
 import { t } from "../../../texts.ts";
 import { For, useViewer } from "../../../viewer.tsx";
-
 import { AddAccount } from "./add-account.tsx";
+import { Limits } from "./limits.tsx";
 import { Living } from "./living.tsx";
+
 export function Accounts({ client }: { readonly client: string }) {
   const { sftp } = useViewer();
   const query = useCall("accounts.list", { client });
+  const bound = useAct("accounts.bound");
   const revoke = useAct("accounts.revoke");
   const columns: readonly Column<AccountView>[] = [
     {
@@ -66,11 +68,16 @@ export function Accounts({ client }: { readonly client: string }) {
     {
       key: "acts",
       head: "",
-      width: 240,
+      width: 310,
       cell: (account) =>
         account.revokedAt === null && (
           <For may="operator">
             <Group gap={4} wrap="nowrap">
+              <Limits
+                name={account.user}
+                limits={account.limits}
+                onSave={(bounds) => bound.mutateAsync({ user: account.user, ...bounds })}
+              />
               <NewPassword user={account.user} />
               <Confirmed
                 label={t.access.revoke}

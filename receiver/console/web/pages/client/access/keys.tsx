@@ -1,5 +1,5 @@
 /** API keys of a client: for programs that bring files without an agent. */
-import { Text } from "@mantine/core";
+import { Group, Text } from "@mantine/core";
 import type { ApiKeyView } from "../../../../../identity/apikeys.ts";
 import { Confirmed } from "../../../parts/confirm.tsx";
 import { formatSize } from "../../../parts/numbers.tsx";
@@ -9,11 +9,13 @@ import { Time } from "../../../parts/time.tsx";
 import { useAct, useCall } from "../../../queries.ts";
 import { t } from "../../../texts.ts";
 import { For } from "../../../viewer.tsx";
-
 import { AddKey } from "./add-key.tsx";
+import { Limits } from "./limits.tsx";
 import { Living } from "./living.tsx";
+
 export function Keys({ client }: { readonly client: string }) {
   const query = useCall("keys.list", { client });
+  const bound = useAct("keys.bound");
   const revoke = useAct("keys.revoke");
   const columns: readonly Column<ApiKeyView>[] = [
     {
@@ -53,17 +55,24 @@ export function Keys({ client }: { readonly client: string }) {
     {
       key: "acts",
       head: "",
-      width: 110,
+      width: 190,
       cell: (key) =>
         key.revokedAt === null && (
           <For may="operator">
-            <Confirmed
-              label={t.access.revoke}
-              title={t.access.revokeKey(key.name ?? key.id)}
-              says={t.access.revokeKeySays}
-              size="xs"
-              onConfirm={() => revoke.mutateAsync({ id: key.id })}
-            />
+            <Group gap={4} wrap="nowrap">
+              <Limits
+                name={key.name ?? key.id}
+                limits={key.limits}
+                onSave={(bounds) => bound.mutateAsync({ id: key.id, ...bounds })}
+              />
+              <Confirmed
+                label={t.access.revoke}
+                title={t.access.revokeKey(key.name ?? key.id)}
+                says={t.access.revokeKeySays}
+                size="xs"
+                onConfirm={() => revoke.mutateAsync({ id: key.id })}
+              />
+            </Group>
           </For>
         ),
     },
