@@ -3,10 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Caller, caller } from "../site/caller.ts";
+import type { Window } from "./browser.ts";
 import { describeWithBrowser, openScene, type Scene } from "./scene.ts";
 
 describeWithBrowser("pages of files", () => {
   let scene: Scene;
+  let window: Window;
   let page: Page;
   let program: Caller;
   beforeAll(async () => {
@@ -14,7 +16,8 @@ describeWithBrowser("pages of files", () => {
     await scene.site.command("client", "add", "acme");
     const key = await scene.site.command("key", "add", "--client", "acme");
     program = caller(scene.site, key.split("\n")[0] as string);
-    page = (await scene.as("operator")).page;
+    window = await scene.as("operator");
+    page = window.page;
   });
   afterAll(async () => {
     await program?.close();
@@ -97,10 +100,12 @@ describeWithBrowser("pages of files", () => {
     const ready = page.waitForResponse((response) => response.url().endsWith("/api/live"), {
       timeout: 60_000,
     });
-    await scene.stop();
-    await scene.start();
-    await ready;
-    await page.getByText("Not connected").waitFor({ state: "hidden", timeout: 30_000 });
+    await window.whileAway(async () => {
+      await scene.stop();
+      await scene.start();
+      await ready;
+      await page.getByText("Not connected").waitFor({ state: "hidden", timeout: 30_000 });
+    });
     await put("later.csv", "1");
     await page
       .getByRole("button", { name: "1 new in pos", includeHidden: true })

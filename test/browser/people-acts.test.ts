@@ -183,7 +183,7 @@ describeWithBrowser("people", () => {
     const id = (await personOf("operator@example.com"))?.id as string;
     expect((await told(page, "people.sessions", `/api/people/${id}/sessions`)).items).toHaveLength(1);
     expect(await recorded(page, "person.rename")).toMatchObject({ after: { name: "Grace Operator" } });
-    expect(await recorded(page, "person.login")).toMatchObject({ after: { changed: "/change-password" } });
+    expect(await recorded(page, "person.login")).toMatchObject({ after: { changed: "password" } });
     expect(await recorded(page, "person.sign-out")).toMatchObject({ who: { name: "operator@example.com" } });
   });
 

@@ -73,14 +73,15 @@ describeWithBrowser("webhooks", () => {
 
   test("one dead letter is sent again, then all others, then everything from the beginning", async () => {
     const endpoint = await startEndpoint(undefined, port);
-    const came = () => endpoint.got.map(({ path }) => path).sort();
+    // At least once: what was told and not recorded yet when something is sent again comes another time.
+    const times = (name: string): number => endpoint.got.filter(({ path }) => path === name).length;
     await openWebhook();
     const row = page.getByRole("row").filter({ hasText: "first.csv" });
     await row.getByRole("button", { name: "Send again" }).click();
     await page.getByRole("dialog", { name: "first.csv" }).getByRole("button", { name: "Send again" }).click();
     await row.waitFor({ state: "hidden" });
-    await until("the one", () => endpoint.got.length === 1);
-    expect(came()).toEqual(["first.csv"]);
+    await until("the one", () => times("first.csv") > 0);
+    expect(times("second.csv")).toBe(0);
     expect((await deadLetters()).map(({ path }) => path)).toEqual(["second.csv"]);
 
     await page.getByRole("button", { name: "Send dead letters again" }).click();
@@ -88,7 +89,7 @@ describeWithBrowser("webhooks", () => {
       .getByRole("dialog", { name: "Send 1 dead letter again" })
       .getByRole("button", { name: "Send dead letters again" })
       .click();
-    await until("the other", () => endpoint.got.length === 2);
+    await until("the other", () => times("second.csv") > 0);
     await page.getByText("None.", { exact: true }).waitFor();
     expect(await deadLetters()).toEqual([]);
     expect(await recorded(page, "webhook.replay")).toMatchObject({ subject: { kind: "webhook", id } });
@@ -98,15 +99,12 @@ describeWithBrowser("webhooks", () => {
     await dialog.getByLabel("From where").fill("some day");
     await dialog.getByRole("button", { name: "Replay" }).click();
     await dialog.getByRole("alert").waitFor();
+    const before = [times("first.csv"), times("second.csv")] as const;
     await dialog.getByLabel("From where").fill("beginning");
     await dialog.getByRole("button", { name: "Replay" }).click();
     await dialog.waitFor({ state: "hidden" });
-    // At least once: what was told and not recorded yet when it was replayed may come a third time.
-    await until("both once more", () => {
-      const times = (name: string): number => came().filter((path) => path === name).length;
-      return times("first.csv") >= 2 && times("second.csv") >= 2;
-    });
-    expect(new Set(came())).toEqual(new Set(["first.csv", "second.csv"]));
+    await until("both once more", () => times("first.csv") > before[0] && times("second.csv") > before[1]);
+    expect(times("first.csv") + times("second.csv")).toBe(endpoint.got.length);
     await page.getByText("up to date").first().waitFor();
     await page.goto("/");
     await page.getByText("Nothing needs you.").waitFor();
