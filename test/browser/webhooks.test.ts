@@ -22,10 +22,12 @@ describeWithBrowser("webhooks", () => {
   afterAll(async () => await scene?.end());
 
   const deadLetters = async () => (await told(page, "deadletters.list", "/api/dead-letters")).items;
+  /** In what is open of the webhook, and then in what asks whether it is meant. */
   const confirm = async (label: string): Promise<void> => {
-    await page.getByRole("button", { name: label, exact: true }).first().click();
-    const asked = page.getByRole("dialog").last();
-    await asked.getByRole("button", { name: label, exact: true }).click();
+    const press = { name: label, exact: true };
+    await page.getByRole("dialog", { name: "loader" }).getByRole("button", press).click();
+    const asked = page.getByRole("dialog").filter({ has: page.getByRole("button", { name: "Cancel" }) });
+    await asked.getByRole("button", press).click();
   };
   const openWebhook = async (): Promise<void> => {
     await page.goto("/webhooks");
