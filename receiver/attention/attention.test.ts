@@ -200,6 +200,14 @@ describe("each cause", () => {
     expect(found({ refusals: [refusal({ client: "" })] })[0]?.client).toBeNull();
   });
 
+  test("a file that is held is shown once, as what is in quarantine", () => {
+    expect(words({ refusals: [refusal({ code: "quarantined" })] })).toEqual([]);
+  });
+
+  test("what was refused while its client was suspended has passed when it is resumed", () => {
+    expect(words({ refusals: [refusal({ code: "client-suspended" })] })).toEqual([]);
+  });
+
   test("a clock may be off by five minutes", () => {
     expect(found({ agents: [agent("a", { skewMs: 5 * MINUTE })] })).toEqual([]);
     expect(found({ agents: [agent("a", { skewMs: 5 * MINUTE + 1 })] })).toHaveLength(1);

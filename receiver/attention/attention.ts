@@ -302,6 +302,8 @@ function feedsOf(found: Attention, status: AgentStatus | null, { clients }: Agen
 function* ofRefusals({ refusals, now, suspended }: Facts): Generator<Attention> {
   for (const { client, bearer, name, code, count, firstAt, lastAt, lastDetail, lastRequestId } of refusals) {
     // A client that is suspended is refused whatever it sends: that is what was wished.
+    // What is kept in quarantine stands there already; and whose client is suspended no more has been told so before.
+    if (code === "quarantined" || code === "client-suspended") continue;
     if (suspended.has(client) || now - Date.parse(lastAt) > REFUSED_WITHIN) continue;
     yield {
       id: `refused ${client} ${bearer} ${code}`,

@@ -1332,6 +1332,7 @@ export const t = {
       pausedAt: "paused",
       createdAt: "made",
       expiresAt: "good until",
+      good: "good for",
       url: "address",
       position: "place",
       dead: "dead letters",

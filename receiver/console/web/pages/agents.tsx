@@ -78,6 +78,7 @@ const COLUMNS: readonly Column<AgentSummary>[] = [
     key: "seen",
     head: t.agents.seen,
     width: 130,
+    wide: true,
     order: (agent) => agent.lastSeenAt ?? "",
     cell: (agent) => <Time at={agent.lastSeenAt} />,
   },

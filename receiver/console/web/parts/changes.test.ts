@@ -30,6 +30,12 @@ test("of what was made, what it has; of what is gone, what it was", () => {
   ]);
 });
 
+test("how long something is good is said as elsewhere", () => {
+  expect(changesOf(null, { good: "86400 s" })).toEqual([
+    { name: "good for", before: undefined, after: "24 h" },
+  ]);
+});
+
 test("what has no word is shown as it is, and cut where it is long", () => {
   expect(changesOf(null, { changed: "backup codes", oddThing: "x".repeat(300), sure: true })).toEqual([
     { name: "what", before: undefined, after: "new backup codes" },

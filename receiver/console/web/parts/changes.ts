@@ -56,6 +56,7 @@ const nameOf = (name: string): string =>
 
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const INSTANT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+const SECONDS = /^\d+ s$/;
 const LONGEST = 200;
 
 function inWordsOf(name: string, value: unknown): string {
@@ -70,6 +71,7 @@ function inWordsOf(name: string, value: unknown): string {
   if (Array.isArray(value)) return value.map((one) => inWordsOf(name, one)).join(", ");
   if (typeof value !== "string") return JSON.stringify(value).slice(0, LONGEST);
   if (name === "device") return deviceOf(value);
+  if (SECONDS.test(value)) return formatDuration(Number.parseInt(value, 10) * 1000);
   if (INSTANT.test(value)) return full.format(Date.parse(value));
   const words = t.changes.values[value] ?? value;
   return words.length > LONGEST ? `${words.slice(0, LONGEST)}…` : words;

@@ -56,6 +56,7 @@ const COLUMNS: readonly Column<PersonRow>[] = [
     key: "login",
     head: t.people.lastLogin,
     width: 130,
+    wide: true,
     order: ({ lastLoginAt }) => lastLoginAt ?? "",
     cell: ({ lastLoginAt }) => <Time at={lastLoginAt} />,
   },

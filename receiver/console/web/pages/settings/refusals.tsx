@@ -31,6 +31,7 @@ const COLUMNS: readonly Column<RefusalView>[] = [
     key: "who",
     head: t.site.who,
     width: 180,
+    wide: true,
     order: ({ name, bearer }) => name ?? bearer,
     cell: ({ bearer, bearerKind, name, client }) => (
       <Sender kind={bearerKind} id={bearer} name={name} client={client} />
@@ -62,6 +63,7 @@ const COLUMNS: readonly Column<RefusalView>[] = [
     head: t.site.count,
     numeric: true,
     width: 130,
+    wide: true,
     order: ({ count }) => count,
     cell: ({ count, firstAt }) => (
       <>
