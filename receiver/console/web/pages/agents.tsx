@@ -153,6 +153,9 @@ export default function Agents() {
           items.length === 0 ? (
             <Empty title={t.agents.emptyTitle}>
               <Text>{t.agents.emptyAll}</Text>
+              <Anchor component={Link} href="/clients">
+                {t.nav.clients}
+              </Anchor>
             </Empty>
           ) : (
             <Stack gap="sm">

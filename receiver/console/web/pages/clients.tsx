@@ -80,6 +80,7 @@ const COLUMNS: readonly Column<ClientRow>[] = [
     head: t.clients.stored,
     numeric: true,
     width: 110,
+    wide: true,
     order: (row) => row.storedBytes,
     cell: (row) => formatSize(row.storedBytes),
   },

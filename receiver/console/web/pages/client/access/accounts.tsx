@@ -37,13 +37,14 @@ export function Accounts({ client }: { readonly client: string }) {
     {
       key: "proofs",
       head: t.access.publicKeys,
+      wide: true,
       cell: (account) =>
         [
           ...account.keys.map((key) => key.comment || key.fingerprint.slice(0, 20)),
           ...(account.password ? [t.signIn.password] : []),
         ].join(", "),
     },
-    { key: "source", head: t.access.source, width: 140, cell: (account) => account.source ?? "" },
+    { key: "source", head: t.access.source, width: 140, wide: true, cell: (account) => account.source ?? "" },
     {
       key: "access",
       head: t.access.scopes,
@@ -54,6 +55,7 @@ export function Accounts({ client }: { readonly client: string }) {
       key: "login",
       head: t.access.lastLogin,
       width: 150,
+      wide: true,
       cell: (account) => (
         <>
           <Time at={account.lastLoginAt} />

@@ -35,9 +35,10 @@ export function Keys({ client }: { readonly client: string }) {
     {
       key: "scopes",
       head: t.access.scopes,
+      wide: true,
       cell: (key) => key.scopes.map((scope) => t.access.scopeNames[scope]).join(", "),
     },
-    { key: "source", head: t.access.source, width: 140, cell: (key) => key.source ?? "" },
+    { key: "source", head: t.access.source, width: 140, wide: true, cell: (key) => key.source ?? "" },
     {
       key: "today",
       head: t.access.today,
