@@ -166,7 +166,7 @@ export function attentionOf(facts: Facts): readonly Attention[] {
     for (const found of ofAgent(agent, facts)) {
       all.push(found);
       for (const key of feedsOf(found, facts.statusOf(agent.id), agent)) {
-        // Another agent brings this feed, and says that it can.
+        // Another agent brings this feed: what keeps this one is no reason, and what keeps that one is said of its source.
         if (found.source === null && bringers.get(key)?.some(({ id }) => id !== agent.id)) continue;
         const known = reasons.get(key);
         if (known === undefined || worstFirst(found, known) < 0) reasons.set(key, found);
@@ -301,9 +301,9 @@ function feedsOf(found: Attention, status: AgentStatus | null, { clients }: Agen
 
 function* ofRefusals({ refusals, now, suspended }: Facts): Generator<Attention> {
   for (const { client, bearer, name, code, count, firstAt, lastAt, lastDetail, lastRequestId } of refusals) {
-    // A client that is suspended is refused whatever it sends: that is what was wished.
     // What is kept in quarantine stands there already; and whose client is suspended no more has been told so before.
     if (code === "quarantined" || code === "client-suspended") continue;
+    // A client that is suspended is refused whatever it sends: that is what was wished.
     if (suspended.has(client) || now - Date.parse(lastAt) > REFUSED_WITHIN) continue;
     yield {
       id: `refused ${client} ${bearer} ${code}`,
